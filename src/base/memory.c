@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+void mem_fail(void) {
+  static const char text[] = "facet: out of memory\n";
+  (void)!write(STDERR_FILENO, text, sizeof text - 1);
+  abort();
+}
+
+void *mem_alloc(size_t size) {
+  void *block = calloc(1, size ? size : 1);
+  if (!block)
+    mem_fail();
+  return block;
+}
+
+void *mem_grow(void *old, size_t count, size_t item_size) {
+  void *block = reallocarray(old, count ? count : 1, item_size ? item_size : 1);
+  if (!block)
+    mem_fail();
+  return block;
+}
+
+char *mem_strdup(const char *text) {
+  return text ? mem_strndup(text, strlen(text)) : NULL;
+}
+
+char *mem_strndup(const char *text, size_t size) {
+  char *copy = mem_alloc(size + 1);
+  if (size)
+    memcpy(copy, text, size);
+  return copy;
+}
+
+char *mem_format(const char *format, ...) {
+  char *text = NULL;
+  va_list arguments;
+  va_start(arguments, format);
+  int written = vasprintf(&text, format, arguments);
+  va_end(arguments);
+  if (written < 0)
+    mem_fail();
+  return text;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cluster at one instant, as the planner sees it: nodes with their GPUs, what is taken on each, and the
+ * pods that wait. Changes are tried in a fork and kept or undone:
+ *
+ *     size_t mark = snapshot_fork(s);
+ *     snapshot_place(s, node, gpu, profile, start); snapshot_bind(s, pod, node);
+ *     if (better) snapshot_commit(s, mark); else snapshot_rollback(s, mark);
+ *
+ * Forks nest; a rollback replays an undo log, so it costs what was changed and never a copy.
+ *
+ * MIG resources: on a node that facet manages, what can be allocated of "nvidia.com/mig-<profile>" is the
+ * number of such instances in the layouts of its GPUs (wanted ones included, because they are on their way),
+ * not what the node's status says. Taken is the larger of "requested by bound pods" and "reported in use": a
+ * pod that is bound but not yet admitted will take some free slice, nobody knows which (a floating claim). */
+#pragma once
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/map.h"
+#include "cluster/resources.h"
+#include "mig/contract.h"
+
+/* One GPU of a node as its agent reported it. */
+typedef struct SnapshotGpu {
+  int index;                /* on the node, as NVML counts */
+  char uuid[MIG_UUID_SIZE]; /* "" where the agent has not reported */
+  char model_label[MIG_MODEL_NAME_SIZE];
+  const MigModel *model; /* NULL: not known well enough to plan */
+  MigMode mode;
+  MigLayout layout;         /* existing instances and, where wanted ones are on their way, these too */
+  uint32_t existing_starts; /* instances that exist now (reported) */
+  uint32_t used_starts;     /* of these, in use */
+  uint32_t keep_starts;     /* facet.gpu/keep-gpu-<i> */
+  bool excluded;            /* facet.gpu/exclude-gpus */
+  bool assumed;             /* layout reconstructed from nos' counts: placements are a guess */
+  const char *blocked;      /* why nothing may be created here, a sentence for people; NULL: may be planned */
+} SnapshotGpu;
+
+typedef struct SnapshotNode {
+  const Node *object; /* borrowed from the caller */
+  const char *name;
+  Resources allocatable; /* MIG resources of managed nodes: counts of the layouts */
+  Resources requested;   /* by pods on the node */
+  int64_t pod_count, pod_max;
+  SnapshotGpu *gpus;
+  int gpu_count;
+  bool managed;    /* carries the label gpu-partitioning=mig and reported its GPUs */
+  bool may_change; /* managed, not paused, ready, and it answered the last plan or may still do so in time */
+  const char *blocked;   /* why it may not change, for people; NULL where it may */
+  const char *spec_plan; /* annotation values, NULL where absent */
+  const char *status_plan;
+} SnapshotNode;
+
+typedef struct SnapshotPod {
+  const Pod *object; /* borrowed from the caller */
+  Resources requests;
+  int node;            /* index, or -1 while it waits */
+  const char *invalid; /* why its requests could not be read; NULL */
+} SnapshotPod;
+
+typedef struct SnapshotUndo SnapshotUndo;
+
+typedef struct Snapshot {
+  Arena arena;
+  ARRAY(SnapshotNode) nodes; /* in the order they were added; sort by name before for determinism */
+  ARRAY(SnapshotPod) pods;   /* pods that wait for a node, in the order they were added */
+  ARRAY(MigModel *) models;  /* models parsed from facet.gpu/profiles, owned by the arena */
+  Map node_index;            /* name -> index + 1 */
+  SnapshotUndo *undo;
+  size_t undo_count, undo_capacity;
+} Snapshot;
+
+typedef struct SnapshotOptions {
+  /* Nodes whose agent owes an answer for so long that their wanted slices are not counted on: by name ->
+   * non-NULL. The controller keeps this; may be NULL. */
+  const Map *unanswered;
+} SnapshotOptions;
+
+/* Problem while reading an object (annotation garbage, bad quantity): the object is used as far as it goes.
+ */
+typedef struct SnapshotWarning {
+  const char *object; /* "node n1", "pod demo/p" */
+  const char *text;
+} SnapshotWarning;
+typedef ARRAY(SnapshotWarning) SnapshotWarnings; /* strings live in the snapshot's arena */
+
+void snapshot_init(Snapshot *snapshot);
+void snapshot_deinit(Snapshot *snapshot);
+/* First all nodes, then all pods (bound ones are charged to their node; terminal ones are skipped). Objects
+ * are borrowed and must outlive the snapshot. Warnings may be NULL. */
+void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptions *options,
+                       SnapshotWarnings *warnings);
+void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warnings);
+
+/* Index of a node by name, or -1. */
+int snapshot_find_node(const Snapshot *snapshot, const char *name);
+/* How many instances of the resource ("nvidia.com/mig-1g.10gb") the node can still give. */
+int64_t snapshot_free_of(const SnapshotNode *node, const char *resource);
+
+size_t snapshot_fork(Snapshot *snapshot);
+void snapshot_commit(Snapshot *snapshot, size_t mark); /* keeps; an outer fork can still undo it */
+void snapshot_rollback(Snapshot *snapshot, size_t mark);
+/* Changes, undone by rollback. place asserts that the layout allows it. */
+void snapshot_place(Snapshot *snapshot, int node, int gpu, int profile, int start);
+void snapshot_bind(Snapshot *snapshot, int pod, int node);
+/* Of everything that rollback must restore; for tests. */
+uint64_t snapshot_hash(const Snapshot *snapshot);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver seam: one job for the GPUs at a time, one result. Implementations: the NVML worker process
+ * (gpu/worker.h), NVML in this process (gpu/nvml.h, which the worker runs), the demo's driver.
+ *
+ * All structs are plain values without pointers, so that a result crosses a socket as it is (same executable
+ * on both ends). The truth is always what OBSERVE says: after every change the result carries a fresh
+ * observation. */
+#pragma once
+
+#include "base/error.h"
+#include "mig/contract.h"
+
+enum { GPU_COUNT_MAX = 32, GPU_DRIVER_VERSION_SIZE = 80, GPU_PROCESS_NAME_SIZE = 64 };
+
+typedef enum GpuJobKind { GPU_JOB_OBSERVE, GPU_JOB_CREATE, GPU_JOB_DESTROY } GpuJobKind;
+
+typedef struct GpuJob {
+  GpuJobKind kind;
+  char uuid[MIG_UUID_SIZE]; /* CREATE, DESTROY: of the GPU; refused where the GPU at hand is another one */
+  int nvml_id;              /* profile id */
+  uint8_t start, size;      /* placement in memory slots */
+} GpuJob;
+
+typedef struct GpuInstance {
+  char uuid[MIG_UUID_SIZE]; /* of the MIG device over the whole GPU instance; "" where there is none
+                               (incomplete) */
+  uint32_t gpu_instance_id;
+  int nvml_id;
+  uint8_t start, size;
+} GpuInstance;
+
+/* One GPU. `model` is what NVML says of this very GPU (profiles, placements), never the built-in table,
+ * except where MIG is off and the driver does not tell. */
+typedef struct GpuObserved {
+  int index;
+  char uuid[MIG_UUID_SIZE];
+  char product[MIG_MODEL_NAME_SIZE]; /* as NVML says: "NVIDIA A100-SXM4-80GB" */
+  uint32_t pci_device_id;
+  MigMode mode;
+  bool mig_capable;
+  bool model_from_table;
+  MigModel model; /* profile_count 0: nothing known */
+  GpuInstance instances[MIG_INSTANCES_MAX];
+  int instance_count;
+  char trouble[256]; /* "" or why this GPU could not be read in full: the rest of the node goes on */
+} GpuObserved;
+
+typedef struct GpuObservation {
+  char driver_version[GPU_DRIVER_VERSION_SIZE];
+  int gpu_count;
+  GpuObserved gpus[GPU_COUNT_MAX];
+} GpuObservation;
+
+typedef struct GpuResult {
+  Error err;                        /* code 0: done */
+  char created_uuid[MIG_UUID_SIZE]; /* CREATE: the MIG device */
+  uint32_t took_ms;                 /* in the driver */
+  bool observed;                    /* the observation is fresh */
+  GpuObservation observation;
+} GpuResult;
+
+typedef struct GpuDriver GpuDriver;
+typedef void GpuOnResult(void *userdata, const GpuResult *result); /* borrowed for the call */
+
+struct GpuDriver {
+  /* One job at a time, asserted. on_result comes from the event loop, exactly once, also where the worker
+   * dies or hangs (ERROR_UNAVAILABLE, ERROR_TIMEOUT; the next job gets a fresh one). */
+  void (*submit)(GpuDriver *driver, const GpuJob *job, GpuOnResult *on_result, void *userdata);
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The NVML worker: this executable once more ("facet nvml-worker"), a socket pair, one job at a time. NVML
+ * calls block for hundreds of milliseconds, may hang, keep stale handles and hold the GPU; a worker can be
+ * killed and started afresh, and a crash inside NVIDIA's library does not take the device plugins with it. */
+#pragma once
+
+#include "base/host.h"
+#include "gpu/driver.h"
+
+#include <uv.h>
+
+enum { GPU_JOB_TIMEOUT_MS = 30000, GPU_WORKER_IDLE_MS = 10000 };
+
+typedef struct GpuWorker GpuWorker;
+
+typedef struct GpuWorkerOptions {
+  const char *executable;   /* NULL: /proc/self/exe */
+  const char *nvml_library; /* NULL: the default */
+} GpuWorkerOptions;
+
+int gpu_worker_new(uv_loop_t *loop, Host *host, const GpuWorkerOptions *options, GpuWorker **ret_worker,
+                   Error *err) MUST_CHECK;
+void gpu_worker_free(GpuWorker *worker); /* kills the process */
+GpuDriver *gpu_worker_seam(GpuWorker *worker);
+
+/* The worker's own main: serves jobs on the socket until it closes. Returns the exit code. */
+int gpu_worker_main(int socket_fd, const char *nvml_library);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small calls to the API server: one request, one collected answer, one callback. */
+#pragma once
+
+#include "base/host.h"
+#include "kube/reader.h"
+#include "kube/transport.h"
+
+enum { KUBE_ANSWER_SIZE_MAX = 4 << 20, KUBE_CALL_TIMEOUT_MS = 10000, KUBE_CALLS_MAX = 256 };
+
+typedef struct KubeAnswer {
+  /* NULL: status and body are those of the server. Otherwise nothing is known of what the server did. */
+  const Error *err;
+  int status; /* HTTP status */
+  KubeFormat format;
+  const void *body;
+  size_t body_size;
+  KubeStatus failure; /* filled where status >= 300 */
+} KubeAnswer;
+
+typedef void KubeOnAnswer(void *userdata, const KubeAnswer *answer); /* everything borrowed for the call */
+
+typedef struct KubeClient KubeClient;
+KubeClient *kube_client_new(Host *host, KubeTransport *transport);
+/* Cancels all calls without their callbacks. */
+void kube_client_free(KubeClient *client);
+DEFINE_CLEANUP(KubeClient, kube_client_free)
+
+typedef struct KubeCallOptions {
+  const char *method;
+  const char *path;
+  const char *content_type;
+  const char *body; /* copied; NULL for none */
+  size_t body_size;
+  KubeOnAnswer *on_answer; /* never called from inside kube_client_call */
+  void *userdata;
+} KubeCallOptions;
+/* Where KUBE_CALLS_MAX calls are in flight already, answers with ERROR_LIMIT (from the loop). */
+void kube_client_call(KubeClient *client, const KubeCallOptions *options);
+
+#define KUBE_MERGE_PATCH "application/merge-patch+json"
+#define KUBE_JSON_PATCH  "application/json-patch+json"
+
+/* True where the answer says success; else *err is one sentence: what the server said or why there was no
+ * answer. */
+bool kube_answer_is_ok(const KubeAnswer *answer, Error *err);

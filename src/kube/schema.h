@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which fields of Kubernetes objects we keep: one table per message drives the protobuf reader, the JSON
+ * reader and nothing else. Numbers are those of k8s.io/api core/v1 generated.proto and apimachinery meta/v1
+ * (Kubernetes 1.36), names are the JSON names; offsets say where in the C struct (cluster/object.h) the value
+ * goes. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum KubeFieldKind {
+  KUBE_STRING,     /* const char * */
+  KUBE_INT32,      /* int32_t */
+  KUBE_BOOL,       /* bool */
+  KUBE_TIME,       /* int64_t, Unix seconds; protobuf {1: seconds}, JSON RFC 3339 */
+  KUBE_MESSAGE,    /* the sub-message's fields go into the same struct, at `offset` */
+  KUBE_LIST,       /* LIST(T) of sub-messages, `item_size` bytes each */
+  KUBE_STRINGS,    /* Strings */
+  KUBE_MAP,        /* KeyValues: map<string, string> */
+  KUBE_QUANTITIES, /* ResourceTexts: map<string, Quantity>; protobuf Quantity is {1: string} */
+} KubeFieldKind;
+
+typedef struct KubeMessage KubeMessage;
+
+typedef struct KubeField {
+  const char *name;
+  uint32_t number;
+  KubeFieldKind kind;
+  size_t offset;
+  const KubeMessage *message; /* of KUBE_MESSAGE and KUBE_LIST */
+  size_t item_size;           /* of KUBE_LIST */
+  ptrdiff_t present_offset;   /* a bool set where the message is there at all; -1: none */
+} KubeField;
+
+struct KubeMessage {
+  const KubeField *fields;
+  size_t field_count;
+};
+
+/* A type of object at the top: what a list or a watch yields. */
+typedef struct KubeType {
+  const char *kind; /* "Pod" */
+  const char *path; /* "/api/v1/pods" */
+  const KubeMessage *message;
+  size_t size; /* of the C struct, which begins with ObjectMeta */
+} KubeType;
+
+extern const KubeType kube_pod_type;
+extern const KubeType kube_node_type;

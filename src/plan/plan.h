@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The planner: which slices to create so that the most waiting pods can be scheduled, and why not the others.
+ *
+ * Pods are served in priority tiers (higher spec.priority first), in each tier as many as possible, then the
+ * oldest first. Pods asking one slice each on GPUs of laminar geometry are planned exactly (plan/hole.h); the
+ * others by a sound greedy. The result is deterministic and depends on nothing but the snapshot and the
+ * options.
+ *
+ * It grows only: existing slices, used or free, stay. */
+#pragma once
+
+#include "cluster/snapshot.h"
+#include "sched/filter.h"
+
+typedef enum PlanVerdict {
+  PLAN_IGNORED,  /* partitioning cannot help, see reason */
+  PLAN_FITS,     /* the scheduler can place it now, or on slices that are on their way */
+  PLAN_ADMITTED, /* by slices that this plan creates */
+  PLAN_BLOCKED,  /* see reason */
+} PlanVerdict;
+
+typedef enum PlanState { PLAN_USED, PLAN_KEEP, PLAN_CREATE, PLAN_DESTROY } PlanState;
+
+typedef struct PlanPod {
+  int pod; /* index in snapshot.pods */
+  PlanVerdict verdict;
+  int node;           /* where the plan counts on it; -1 for ignored and blocked */
+  const char *reason; /* a sentence for people, "" for fits and admitted; in the plan's arena */
+} PlanPod;
+
+/* A slice to create, in the order in which it shall be created. */
+typedef struct PlanCreate {
+  uint8_t profile;
+  uint8_t start;
+  bool leftover; /* nobody asked for it yet */
+} PlanCreate;
+
+typedef struct PlanGpu {
+  int node, gpu;                         /* indexes in the snapshot */
+  PlanCreate creates[MIG_INSTANCES_MAX]; /* demanded ones first */
+  int create_count;
+} PlanGpu;
+
+typedef struct Plan {
+  Arena arena;
+  ARRAY(PlanPod) pods; /* one for each pod of the snapshot, same order */
+  ARRAY(PlanGpu) gpus; /* changed ones only, by node then GPU */
+  int pending;         /* pods considered: fits + admitted + blocked */
+  int admitted, already_fit;
+  int create, destroy, nodes_changed;
+  int bound; /* no plan could admit more (already_fit not counted) */
+} Plan;
+
+typedef enum PlanLeftover { PLAN_LEFTOVER_FILL, PLAN_LEFTOVER_NONE } PlanLeftover;
+
+/* Slices asked for in the recent past; the fill prefers profiles with more weight. */
+typedef struct PlanDemand {
+  char profile[MIG_PROFILE_NAME_SIZE];
+  double weight;
+} PlanDemand;
+
+typedef struct PlanOptions {
+  PlanLeftover leftover;
+  const PlanDemand *recent_demand;
+  int recent_demand_count;
+} PlanOptions;
+
+/* Plans on the snapshot and leaves it as it was. */
+void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan);
+void plan_deinit(Plan *plan);
+/* The wanted instances of one changed GPU, existing ones first, then the creates in order. */
+void plan_gpu_list(const Snapshot *snapshot, const PlanGpu *gpu, MigList *ret_list);
+/* The words of the contract: "admitted", "fits", "blocked", "ignored"; "used", "keep", "create", "destroy".
+ */
+const char *plan_verdict_name(PlanVerdict verdict);
+const char *plan_state_name(PlanState state);
+
+/* Is partitioning able to help this pod at all? NULL: yes, else why not (static text). Unschedulable, not
+ * gated, not deleting, no nominated node, not owned by a DaemonSet, asks at least one MIG slice. */
+const char *plan_ignore_reason(const Pod *pod, const Resources *requests);
