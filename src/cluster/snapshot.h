@@ -27,7 +27,7 @@ typedef struct SnapshotGpu {
   char model_label[MIG_MODEL_NAME_SIZE];
   const MigModel *model; /* NULL: not known well enough to plan */
   MigMode mode;
-  MigLayout layout;         /* existing instances and, where wanted ones are on their way, these too */
+  MigLayout layout;         /* existing instances, and those placed in a fork */
   uint32_t existing_starts; /* instances that exist now (reported) */
   uint32_t used_starts;     /* of these, in use */
   uint32_t keep_starts;     /* facet.gpu/keep-gpu-<i> */
