@@ -9,9 +9,11 @@
  * Forks nest; a rollback replays an undo log, so it costs what was changed and never a copy.
  *
  * MIG resources: on a node that facet manages, what can be allocated of "nvidia.com/mig-<profile>" is the
- * number of such instances in the layouts of its GPUs (wanted ones included, because they are on their way),
- * not what the node's status says. Taken is the larger of "requested by bound pods" and "reported in use": a
- * pod that is bound but not yet admitted will take some free slice, nobody knows which (a floating claim). */
+ * number of such instances that exist on its GPUs, not what the node's status says. Wanted slices that do not
+ * exist yet (facet.gpu/spec-gpu-<i>) are not counted: the plan is made afresh from what exists, so that a
+ * left-over slice that is not cut yet never stands in the way of a pod that came later. Taken is the larger
+ * of "requested by bound pods" and "reported in use": a pod that is bound but not yet admitted will take some
+ * free slice, nobody knows which (a floating claim). */
 #pragma once
 
 #include "base/arena.h"
@@ -44,8 +46,8 @@ typedef struct SnapshotNode {
   int64_t pod_count, pod_max;
   SnapshotGpu *gpus;
   int gpu_count;
-  bool managed;    /* carries the label gpu-partitioning=mig and reported its GPUs */
-  bool may_change; /* managed, not paused, ready, and it answered the last plan or may still do so in time */
+  bool managed;          /* carries the label gpu-partitioning=mig and reported its GPUs */
+  bool may_change;       /* managed, not paused, ready, not held */
   const char *blocked;   /* why it may not change, for people; NULL where it may */
   const char *spec_plan; /* annotation values, NULL where absent */
   const char *status_plan;
@@ -71,9 +73,9 @@ typedef struct Snapshot {
 } Snapshot;
 
 typedef struct SnapshotOptions {
-  /* Nodes whose agent owes an answer for so long that their wanted slices are not counted on: by name ->
-   * non-NULL. The controller keeps this; may be NULL. */
-  const Map *unanswered;
+  /* Nodes that get nothing new for now: name -> why, a sentence (char *, copied). The controller keeps this,
+   * e.g. where an agent owes an answer for too long; may be NULL. */
+  const Map *held;
 } SnapshotOptions;
 
 /* Problem while reading an object (annotation garbage, bad quantity): the object is used as far as it goes.
