@@ -2,8 +2,11 @@
 /* gRPC over HTTP/2, sans-I/O: a session turns received bytes into calls and messages, and calls into bytes to
  * send. One session per connection, client or server. HTTP/2 itself is nghttp2's; the gRPC framing is ours.
  *
- * Callbacks come from inside grpc_session_feed(), grpc_session_free() (on_end with GRPC_UNAVAILABLE) and, for
- * deadlines, from the host's timers. After on_end the call is gone. */
+ * Callbacks come from inside grpc_session_feed(), grpc_session_output(), grpc_session_fail() and _free()
+ * (on_end with GRPC_UNAVAILABLE) and, for deadlines, from the host's timers. After on_end the call is gone.
+ * Inside a callback everything may be called, freeing the session included: it then goes when the callback
+ * has returned, and the function that it came from returns 0. Starting calls on a session that ends is a
+ * mistake. */
 #pragma once
 
 #include "base/error.h"
@@ -14,7 +17,7 @@ enum {
   GRPC_MESSAGE_SIZE_MAX = 16 << 20, /* one received message */
   GRPC_STREAMS_MAX = 128,           /* concurrent calls of one connection */
   GRPC_QUEUE_SIZE_MAX = 32 << 20,   /* unsent bytes of one connection: more ends it */
-  GRPC_STATUS_TEXT_SIZE = 512,
+  GRPC_STATUS_TEXT_SIZE = 512,      /* status texts are cut to this, the NUL included */
 };
 
 /* The status codes of gRPC (grpc/doc/statuscodes.md). */
@@ -25,11 +28,13 @@ typedef enum GrpcStatus {
   GRPC_INVALID_ARGUMENT = 3,
   GRPC_DEADLINE_EXCEEDED = 4,
   GRPC_NOT_FOUND = 5,
+  GRPC_PERMISSION_DENIED = 7,
   GRPC_RESOURCE_EXHAUSTED = 8,
   GRPC_FAILED_PRECONDITION = 9,
   GRPC_UNIMPLEMENTED = 12,
   GRPC_INTERNAL = 13,
   GRPC_UNAVAILABLE = 14,
+  GRPC_UNAUTHENTICATED = 16,
 } GrpcStatus;
 
 typedef struct GrpcSession GrpcSession;
@@ -43,6 +48,9 @@ GrpcSession *grpc_session_new_server(Host *host, GrpcOnCall *on_call, void *user
 GrpcSession *grpc_session_new_client(Host *host);
 void grpc_session_free(GrpcSession *session);
 DEFINE_CLEANUP(GrpcSession, grpc_session_free)
+/* Ends all open calls with GRPC_UNAVAILABLE and this text, as grpc_session_free() does with its own. Only
+ * grpc_session_free() may follow. */
+void grpc_session_fail(GrpcSession *session, const char *why);
 
 /* Bytes from the peer. Negative: the session is broken beyond use, close the connection. */
 int grpc_session_feed(GrpcSession *session, const void *bytes, size_t size, Error *err) MUST_CHECK;

@@ -18,7 +18,8 @@ typedef struct KubeletListener KubeletListener; /* one listening socket */
 typedef struct KubeletStreamEvents {
   void (*on_connected)(void *userdata); /* dialled streams only */
   void (*on_bytes)(void *userdata, const void *bytes, size_t size);
-  void (*on_closed)(void *userdata, const Error *err); /* by the peer, or connecting failed */
+  /* By the peer (err may be NULL), or connecting or writing failed. */
+  void (*on_closed)(void *userdata, const Error *err);
 } KubeletStreamEvents;
 
 struct KubeletPort {
@@ -38,6 +39,8 @@ struct KubeletPort {
    */
   int (*watch)(KubeletPort *port, const char *folder, void (*on_change)(void *userdata, const char *name),
                void *userdata, Error *err);
+  /* Ends the watch, if there is one. NULL where the implementation has nothing to end. */
+  void (*unwatch)(KubeletPort *port);
   /* A number that changes whenever the file at the path is another one (device, inode, ctime); 0: none there.
    * The kubelet re-creates its socket with the same inode number, so the inode alone does not tell. */
   uint64_t (*identity)(KubeletPort *port, const char *path);
