@@ -34,6 +34,8 @@ int mig_layout_count(const MigLayout *layout, int profile);
 const MigInstance *mig_layout_find(const MigLayout *layout, int start);
 /* Legal start, free slots, instance limit, media engines (mig_layout_why_not says which rule forbids). */
 bool mig_layout_can_place(const MigLayout *layout, int profile, int start);
+/* 0 where it can be placed, else a sentence that names the rule and the instance in the way. */
+int mig_layout_why_not(const MigLayout *layout, int profile, int start, Error *err) MUST_CHECK;
 /* All starts where the profile can go now, as bits. */
 uint32_t mig_layout_free_starts(const MigLayout *layout, int profile);
 /* Asserted to be possible. */
