@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The controller: watches pods and nodes, plans, writes wanted layouts to nodes, and says why on pods. */
+/* The controller: watches pods and nodes, plans, writes wanted layouts to nodes, and says on pods what
+ * happens.
+ *
+ *     pod or node changes -> dirty -> batch window (idle 200 ms, at most 2 s) -> one pass -> writes and
+ * Events
+ *
+ * The window is for pods: while more of them arrive it waits for the batch to be complete. A pass starts only
+ * when both caches are synced and every write of the last one was answered and seen in the watch; a node that
+ * does not answer its plan delays nobody, because only API calls are waited for. */
 #pragma once
 
 #include "base/host.h"
@@ -7,20 +15,21 @@
 #include "kube/informer.h"
 #include "plan/plan.h"
 
-typedef struct Controller Controller;
-
-typedef struct ControllerOptions {
-  uint32_t batch_idle_ms;    /* plan when no new pod came for so long; default 200 */
-  uint32_t batch_timeout_ms; /* ... but at the latest after this; default 2000 */
-  PlanLeftover leftover;
-} ControllerOptions;
-
 enum {
   CONTROLLER_BATCH_IDLE_MS = 200,
   CONTROLLER_BATCH_TIMEOUT_MS = 2000,
-  CONTROLLER_ANSWER_MS = 30000, /* an agent that has not echoed its plan by then is not counted on */
-  CONTROLLER_ACTIONS_MAX = 512, /* writes of one pass */
+  CONTROLLER_SEEN_MS = 2000, /* a write that the watch does not show by then is no longer waited for */
+  CONTROLLER_EVENTS_IN_FLIGHT_MAX = 64,
 };
+
+typedef struct Controller Controller;
+
+typedef struct ControllerOptions {
+  uint32_t batch_idle_ms;    /* plan when no new pod came for so long */
+  uint32_t batch_timeout_ms; /* ... but at the latest after this */
+  PlanLeftover leftover;
+  const char *instance; /* who writes Events: the pod or host name; NULL: "facet" */
+} ControllerOptions;
 
 Controller *controller_new(const ControllerOptions *options, Host *host, KubeTransport *transport);
 void controller_start(Controller *controller);

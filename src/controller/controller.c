@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/controller.h"
+
+#include "base/log.h"
+#include "controller/pass.h"
+#include "controller/pod_event.h"
+
+#define COMPONENT "controller"
+
+enum { WARNED_MAX = 1000 }; /* different warnings remembered as logged */
+
+/* A node write on its way: in flight until the server answers, then awaited until the watch shows its plan
+ * id. */
+typedef struct NodeWrite {
+  Controller *controller;
+  char *node;
+  char *summary;
+  char plan_id[MIG_PLAN_ID_SIZE];
+  bool answered;
+  uint64_t give_up_ms;
+} NodeWrite;
+
+struct Controller {
+  ControllerOptions options;
+  char *instance;
+  Host *host;
+  KubeClient *client;
+  KubeInformer *nodes;
+  KubeInformer *pods;
+  HostTimer pass_timer;
+  ControllerMemory memory;
+  Map writes; /* node name -> NodeWrite */
+  bool dirty;
+  uint64_t batch_began_ms; /* when the first pod of this batch came; 0: no batch */
+  uint64_t passes;
+  int events_in_flight;
+  char *last_outcome; /* of the last pass, so that an unchanged one is not logged again */
+  Map warned;         /* warnings that were logged already */
+};
+
+/* ---- when to plan ---- */
+
+static void schedule(Controller *controller, uint64_t delay_ms) {
+  uint64_t at_ms = controller->host->now_ms + delay_ms;
+  if (!timer_is_set(&controller->pass_timer) || at_ms < controller->pass_timer.at_ms)
+    timer_set(controller->host, &controller->pass_timer, delay_ms);
+}
+
+static void mark_dirty(Controller *controller) {
+  controller->dirty = true;
+  schedule(controller, controller->options.batch_idle_ms);
+}
+
+/* A pod that waits for slices opens or extends the batch window. */
+static void extend_batch(Controller *controller) {
+  uint64_t now_ms = controller->host->now_ms;
+  if (!controller->batch_began_ms)
+    controller->batch_began_ms = now_ms;
+  controller->dirty = true;
+  uint64_t latest_ms = controller->batch_began_ms + controller->options.batch_timeout_ms;
+  uint64_t idle_ms = now_ms + controller->options.batch_idle_ms;
+  uint64_t at_ms = idle_ms < latest_ms ? idle_ms : latest_ms;
+  timer_set(controller->host, &controller->pass_timer, at_ms > now_ms ? at_ms - now_ms : 0);
+}
+
+static bool waits_for_slices(const Pod *pod) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  Resources requests;
+  Error err;
+  return !pod->node_name && !pod_is_terminal(pod) &&
+         pod_requests_compute(pod, &arena, &requests, &err) == 0 && !plan_ignore_reason(pod, &requests);
+}
+
+static void on_pod_change(void *userdata, const void *old, const void *new_) {
+  Controller *controller = userdata;
+  const Pod *before = old, *after = new_;
+  if (!after && before->meta.uid)
+    controller_memory_forget_pod(&controller->memory, before->meta.uid);
+  bool waits = after && waits_for_slices(after);
+  if (waits && !(before && waits_for_slices(before))) {
+    log_debug(COMPONENT, "pod waits for slices", "pod=%s/%s", after->meta.namespace_, after->meta.name);
+    extend_batch(controller);
+  } else {
+    mark_dirty(controller);
+  }
+}
+
+static void write_free(NodeWrite *write) {
+  free(write->node);
+  free(write->summary);
+  free(write);
+}
+
+static void forget_write(Controller *controller, const char *node) {
+  NodeWrite *write = map_remove(&controller->writes, node);
+  if (write)
+    write_free(write);
+}
+
+static void on_node_change(void *userdata, const void *old, const void *new_) {
+  Controller *controller = userdata;
+  const Node *node = new_;
+  if (!node) {
+    const Node *gone = old;
+    controller_memory_forget_node(&controller->memory, gone->meta.name);
+    mark_dirty(controller);
+    return;
+  }
+  NodeWrite *write = map_find(&controller->writes, node->meta.name);
+  const char *plan = key_values_find(&node->meta.annotations, MIG_ANNOTATION_SPEC_PLAN);
+  if (write && write->answered && string_equal(plan, write->plan_id))
+    forget_write(controller, node->meta.name);
+  mark_dirty(controller);
+}
+
+static void on_synced(void *userdata) {
+  Controller *controller = userdata;
+  if (kube_informer_is_synced(controller->nodes) && kube_informer_is_synced(controller->pods))
+    log_info(COMPONENT, "synced", "nodes=%zu pods=%zu", kube_informer_count(controller->nodes),
+             kube_informer_count(controller->pods));
+  mark_dirty(controller);
+}
+
+static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
+  log_warn(COMPONENT, "watching the cluster failed", "retry_ms=%llu err=\"%s\"", (unsigned long long)retry_ms,
+           err->text);
+}
+
+/* ---- carrying out ---- */
+
+static void on_node_written(void *userdata, const KubeAnswer *answer) {
+  NodeWrite *write = userdata;
+  Controller *controller = write->controller;
+  Error err;
+  if (kube_answer_is_ok(answer, &err)) {
+    write->answered = true;
+    write->give_up_ms = controller->host->now_ms + CONTROLLER_SEEN_MS;
+    log_info(COMPONENT, "node written", "node=%s plan=%s slices=\"%s\"", write->node, write->plan_id,
+             write->summary);
+    const Node *node = kube_informer_find(controller->nodes, write->node);
+    if (node &&
+        string_equal(key_values_find(&node->meta.annotations, MIG_ANNOTATION_SPEC_PLAN), write->plan_id))
+      forget_write(controller, write->node);
+    else
+      schedule(controller, CONTROLLER_SEEN_MS);
+    return;
+  }
+  /* 422 is the guard: the node's plan is not the one that this pass saw. The next pass reads the truth. */
+  bool outdated = answer->status == 422 || answer->status == 409 || answer->status == 404;
+  log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
+            "node=%s plan=%s err=\"%s\"", write->node, write->plan_id, err.text);
+  forget_write(controller, write->node);
+  controller->dirty = true;
+  schedule(controller, outdated ? controller->options.batch_idle_ms : CONTROLLER_SEEN_MS);
+}
+
+static void send_write(Controller *controller, const ControllerWrite *planned, const char *plan_id) {
+  NodeWrite *write = mem_alloc(sizeof *write);
+  *write = (NodeWrite){.controller = controller,
+                       .node = mem_strdup(planned->node),
+                       .summary = mem_strdup(planned->summary),
+                       .give_up_ms = UINT64_MAX};
+  snprintf(write->plan_id, sizeof write->plan_id, "%s", plan_id);
+  NodeWrite *old = map_put(&controller->writes, planned->node, write);
+  assert(!old);
+  CLEANUP(cleanup_free) char *path = mem_format("/api/v1/nodes/%s", planned->node);
+  kube_client_call(controller->client, &(KubeCallOptions){.method = "PATCH",
+                                                          .path = path,
+                                                          .content_type = KUBE_JSON_PATCH,
+                                                          .body = planned->body,
+                                                          .body_size = strlen(planned->body),
+                                                          .on_answer = on_node_written,
+                                                          .userdata = write});
+}
+
+static void on_event_written(void *userdata, const KubeAnswer *answer) {
+  Controller *controller = userdata;
+  controller->events_in_flight--;
+  Error err;
+  if (!kube_answer_is_ok(answer, &err))
+    log_warn(COMPONENT, "Event not written", "err=\"%s\"", err.text);
+}
+
+static void send_word(Controller *controller, const ControllerWord *word) {
+  log_info(COMPONENT, word->triggered ? "pod is being helped" : "pod cannot be helped",
+           "pod=%s/%s note=\"%s\"", word->pod->meta.namespace_, word->pod->meta.name, word->note);
+  if (controller->events_in_flight >= CONTROLLER_EVENTS_IN_FLIGHT_MAX) {
+    log_warn(COMPONENT, "Event dropped: too many are on their way", "pod=%s/%s", word->pod->meta.namespace_,
+             word->pod->meta.name);
+    return;
+  }
+  CLEANUP(text_deinit) Text body = {0};
+  controller_pod_event_format(word->pod, word->triggered, word->note, controller->instance,
+                              controller->host->wall_ms, random_next(&controller->host->random), &body);
+  CLEANUP(cleanup_free)
+  char *path = mem_format("/apis/events.k8s.io/v1/namespaces/%s/events", word->pod->meta.namespace_);
+  controller->events_in_flight++;
+  kube_client_call(controller->client, &(KubeCallOptions){.method = "POST",
+                                                          .path = path,
+                                                          .content_type = "application/json",
+                                                          .body = text_string(&body),
+                                                          .body_size = body.size,
+                                                          .on_answer = on_event_written,
+                                                          .userdata = controller});
+}
+
+static void log_outcome(Controller *controller, const ControllerPass *pass) {
+  CLEANUP(cleanup_free)
+  char *outcome =
+      mem_format("pending=%d admitted=%d already_fit=%d blocked=%d bound=%d writes=%zu", pass->pending,
+                 pass->admitted, pass->already_fit, pass->blocked, pass->bound, pass->writes.count);
+  if (pass->writes.count || !string_equal(outcome, controller->last_outcome))
+    log_info(COMPONENT, "planned", "%s", outcome);
+  free(controller->last_outcome);
+  controller->last_outcome = TAKE(outcome);
+  if (controller->warned.count >= WARNED_MAX)
+    map_clear(&controller->warned);
+  for (size_t i = 0; i < pass->warnings.count; i++) {
+    const SnapshotWarning *warning = &pass->warnings.items[i];
+    CLEANUP(cleanup_free) char *line = mem_format("%s: %s", warning->object, warning->text);
+    if (!map_put(&controller->warned, line, controller))
+      log_warn(COMPONENT, "bad input", "object=\"%s\" err=\"%s\"", warning->object, warning->text);
+  }
+}
+
+/* ---- the pass ---- */
+
+/* Writes of the last pass that the watch has not shown yet: planning without them would plan them again. */
+static bool writes_are_settled(Controller *controller) {
+  for (size_t i = controller->writes.count; i-- > 0;) {
+    NodeWrite *write = controller->writes.entries[i].value;
+    if (write->answered && controller->host->now_ms >= write->give_up_ms)
+      forget_write(controller, controller->writes.entries[i].key);
+  }
+  return controller->writes.count == 0;
+}
+
+static void gather(const KubeInformer *informer, Arena *arena, const void ***ret_items, size_t *ret_count) {
+  size_t count = kube_informer_count(informer);
+  const void **items = arena_alloc(arena, (count + 1) * sizeof *items);
+  for (size_t i = 0; i < count; i++)
+    items[i] = kube_informer_at(informer, i);
+  *ret_items = items;
+  *ret_count = count;
+}
+
+static void plan_and_act(Controller *controller) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  const void **nodes, **pods;
+  size_t node_count, pod_count;
+  gather(controller->nodes, &arena, &nodes, &node_count);
+  gather(controller->pods, &arena, &pods, &pod_count);
+  char plan_id[MIG_PLAN_ID_SIZE];
+  snprintf(plan_id, sizeof plan_id, "%llx-%llu", (unsigned long long)controller->host->wall_ms,
+           (unsigned long long)++controller->passes);
+  ControllerView view = {.nodes = (const Node *const *)nodes,
+                         .node_count = node_count,
+                         .pods = (const Pod *const *)pods,
+                         .pod_count = pod_count,
+                         .leftover = controller->options.leftover,
+                         .plan_id = plan_id,
+                         .now_ms = controller->host->now_ms};
+  CLEANUP(controller_pass_deinit) ControllerPass pass;
+  controller_pass_compute(&view, &controller->memory, &pass);
+  log_outcome(controller, &pass);
+  for (size_t i = 0; i < pass.writes.count; i++)
+    send_write(controller, &pass.writes.items[i], plan_id);
+  for (size_t i = 0; i < pass.words.count; i++)
+    send_word(controller, &pass.words.items[i]);
+  if (pass.wake_ms != UINT64_MAX) {
+    controller->dirty = true;
+    schedule(controller,
+             pass.wake_ms > view.now_ms ? pass.wake_ms - view.now_ms : controller->options.batch_idle_ms);
+  }
+}
+
+static void run_pass(Controller *controller) {
+  if (!controller->dirty || !kube_informer_is_synced(controller->nodes) ||
+      !kube_informer_is_synced(controller->pods))
+    return;
+  if (!writes_are_settled(controller)) {
+    schedule(controller, controller->options.batch_idle_ms);
+    return;
+  }
+  controller->dirty = false;
+  controller->batch_began_ms = 0;
+  plan_and_act(controller);
+}
+
+static void on_pass_timer(void *userdata) {
+  run_pass(userdata);
+}
+
+/* ---- life ---- */
+
+static KubeInformer *watch_type(Controller *controller, KubeTransport *transport, const KubeType *type,
+                                void (*on_change)(void *, const void *, const void *)) {
+  return kube_informer_new(controller->host, transport,
+                           &(KubeInformerOptions){.type = type,
+                                                  .on_change = on_change,
+                                                  .on_synced = on_synced,
+                                                  .on_trouble = on_trouble,
+                                                  .userdata = controller});
+}
+
+Controller *controller_new(const ControllerOptions *options, Host *host, KubeTransport *transport) {
+  Controller *controller = mem_alloc(sizeof *controller);
+  controller->options = *options;
+  controller->instance = mem_strdup(options->instance ? options->instance : "facet");
+  controller->host = host;
+  controller->client = kube_client_new(host, transport);
+  controller->pass_timer = (HostTimer){.fire = on_pass_timer, .userdata = controller};
+  controller->memory.decayed_ms = host->now_ms;
+  controller->nodes = watch_type(controller, transport, &kube_node_type, on_node_change);
+  controller->pods = watch_type(controller, transport, &kube_pod_type, on_pod_change);
+  return controller;
+}
+
+void controller_start(Controller *controller) {
+  kube_informer_start(controller->nodes);
+  kube_informer_start(controller->pods);
+}
+
+void controller_free(Controller *controller) {
+  if (!controller)
+    return;
+  timer_cancel(controller->host, &controller->pass_timer);
+  kube_informer_free(controller->pods);
+  kube_informer_free(controller->nodes);
+  kube_client_free(controller->client);
+  for (size_t i = 0; i < controller->writes.count; i++)
+    write_free(controller->writes.entries[i].value);
+  map_deinit(&controller->writes);
+  map_deinit(&controller->warned);
+  controller_memory_deinit(&controller->memory);
+  free(controller->last_outcome);
+  free(controller->instance);
+  free(controller);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the controller remembers between passes: how nodes answered, what pods were told, which slices were
+ * asked for lately. A cache of the past that may be lost at any time. */
+#pragma once
+
+#include "base/map.h"
+#include "plan/plan.h"
+
+enum {
+  CONTROLLER_ANSWER_MS = 30000,     /* an agent that has not echoed its plan by then is not counted on */
+  CONTROLLER_RETRY_FIRST_MS = 5000, /* a node that reported a failure rests for so long, doubling */
+  CONTROLLER_RETRY_MAX_MS = 300000,
+  CONTROLLER_REPEAT_MS = 30000, /* a pod hears a changed refusal at most this often */
+  CONTROLLER_DEMAND_HALF_LIFE_MS = 600000,
+};
+
+typedef struct ControllerNodeMemory {
+  char plan[MIG_PLAN_ID_SIZE]; /* the plan that since_ms and failed speak of */
+  uint64_t since_ms;           /* when it was first seen unanswered or failed */
+  bool failed;                 /* answered, with facet.gpu/error */
+  int failures;                /* in a row */
+  char *held;                  /* why nothing new goes there now; NULL: open */
+} ControllerNodeMemory;
+
+typedef struct ControllerTold {
+  uint64_t at_ms;
+  bool triggered;
+  char *note;
+} ControllerTold;
+
+typedef struct ControllerMemory {
+  Map nodes;                /* name -> ControllerNodeMemory, owned */
+  Map told;                 /* pod uid -> ControllerTold, owned */
+  Map counted;              /* pod uid -> non-NULL: already part of `demand` */
+  ARRAY(PlanDemand) demand; /* slices asked for in the past, decaying */
+  uint64_t decayed_ms;
+} ControllerMemory;
+
+void controller_memory_deinit(ControllerMemory *memory);
+void controller_memory_forget_pod(ControllerMemory *memory, const char *uid);
+void controller_memory_forget_node(ControllerMemory *memory, const char *name);
+
+/* Reads the node's annotations and decides whether it is held. Returns when to look again (UINT64_MAX: no
+ * need). */
+uint64_t controller_memory_judge_node(ControllerMemory *memory, const Node *node, uint64_t now_ms);
+/* Why nothing new goes to the node now, a sentence; NULL: it is open. */
+const char *controller_memory_find_hold(const ControllerMemory *memory, const char *node);
+
+/* Is this news for the pod? Then it counts as told. A refusal that only changed its words waits for
+ * CONTROLLER_REPEAT_MS; *wake_ms is lowered to when that is over. */
+bool controller_memory_tell(ControllerMemory *memory, const Pod *pod, bool triggered, const char *note,
+                            uint64_t now_ms, uint64_t *wake_ms);
+
+void controller_memory_decay(ControllerMemory *memory, uint64_t now_ms);
+/* Adds what the pod asks for to the demand, once per pod. */
+void controller_memory_count_demand(ControllerMemory *memory, const SnapshotPod *pod);

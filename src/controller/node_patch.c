@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node is told, for each changed GPU:
+ *
+ *     facet.gpu/spec-gpu-0                      "GPU-<uuid> 1g.10gb@6,...,2g.20gb@0"    exact, in order of
+ * creation nos.nebuly.com/spec-gpu-0-1g.10gb         "5"                                     for nos' tools
+ *     nos.nebuly.com/spec-partitioning-plan     "<id>"                                  once, last
+ *
+ * Counts of an earlier plan for profiles that are no longer wanted are removed in the same patch. */
+#include "controller/node_patch.h"
+
+static const KeyValues *annotations_of(const Snapshot *snapshot, int node) {
+  return &snapshot->nodes.items[node].object->meta.annotations;
+}
+
+/* Annotation keys hold '/', which JSON Pointer writes as "~1". */
+static void append_pointer(Text *body, const char *key) {
+  text_append(body, "/metadata/annotations/");
+  for (; *key; key++) {
+    if (*key == '~')
+      text_append(body, "~0");
+    else if (*key == '/')
+      text_append(body, "~1");
+    else
+      text_append_bytes(body, key, 1);
+  }
+}
+
+static void append_operation(Text *body, const char *operation, const char *key, const char *value) {
+  text_format(body, "%s{\"op\":\"%s\",\"path\":\"", body->size > 1 ? "," : "", operation);
+  append_pointer(body, key);
+  text_append(body, "\"");
+  if (strcmp(operation, "remove") != 0) {
+    text_append(body, ",\"value\":");
+    if (value)
+      text_append_json(body, value);
+    else
+      text_append(body, "null");
+  }
+  text_append(body, "}");
+}
+
+static int count_in_list(const MigList *list, const char *profile) {
+  int count = 0;
+  for (int i = 0; i < list->count; i++)
+    count += strcmp(list->items[i].profile, profile) == 0;
+  return count;
+}
+
+static void append_counts(const SnapshotGpu *gpu, const MigList *list, Text *body) {
+  for (int profile = 0; profile < gpu->model->profile_count; profile++) {
+    const char *name = gpu->model->profiles[profile].name;
+    int count = count_in_list(list, name);
+    if (!count)
+      continue;
+    char key[MIG_KEY_SIZE], value[16];
+    mig_key_format_count(MIG_ANNOTATION_SPEC_COUNT_PREFIX, gpu->index, name, MIG_USE_NONE, key, sizeof key);
+    snprintf(value, sizeof value, "%d", count);
+    append_operation(body, "add", key, value);
+  }
+}
+
+static void remove_old_counts(const KeyValues *annotations, const SnapshotGpu *gpu, const MigList *list,
+                              Text *body) {
+  for (size_t i = 0; i < annotations->count; i++) {
+    int index;
+    char profile[MIG_PROFILE_NAME_SIZE];
+    MigUse use;
+    const char *key = annotations->items[i].key;
+    if (mig_key_parse_count(key, MIG_ANNOTATION_SPEC_COUNT_PREFIX, &index, profile, &use) &&
+        index == gpu->index && !count_in_list(list, profile))
+      append_operation(body, "remove", key, NULL);
+  }
+}
+
+static void append_gpu(const Snapshot *snapshot, const PlanGpu *planned, Text *body) {
+  const SnapshotGpu *gpu = &snapshot->nodes.items[planned->node].gpus[planned->gpu];
+  MigList list;
+  plan_gpu_list(snapshot, planned, &list);
+  char key[MIG_KEY_SIZE], value[MIG_SPEC_TEXT_SIZE];
+  snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
+  mig_spec_format(gpu->uuid, &list, value, sizeof value);
+  append_operation(body, "add", key, value);
+  append_counts(gpu, &list, body);
+  remove_old_counts(annotations_of(snapshot, planned->node), gpu, &list, body);
+}
+
+void controller_node_patch_format(const Snapshot *snapshot, const PlanGpu *gpus, size_t count,
+                                  const char *plan_id, Text *ret_body) {
+  assert(count > 0);
+  const char *old_plan = key_values_find(annotations_of(snapshot, gpus[0].node), MIG_ANNOTATION_SPEC_PLAN);
+  text_append(ret_body, "[");
+  append_operation(ret_body, "test", MIG_ANNOTATION_SPEC_PLAN, old_plan);
+  for (size_t i = 0; i < count; i++) {
+    assert(gpus[i].node == gpus[0].node);
+    append_gpu(snapshot, &gpus[i], ret_body);
+  }
+  append_operation(ret_body, "add", MIG_ANNOTATION_SPEC_PLAN, plan_id);
+  text_append(ret_body, "]");
+}
+
+static bool spec_has(const MigSpec *spec, const char *profile, int start) {
+  for (int i = 0; i < spec->list.count; i++)
+    if (spec->list.items[i].start == start && strcmp(spec->list.items[i].profile, profile) == 0)
+      return true;
+  return false;
+}
+
+bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *planned) {
+  const SnapshotNode *node = &snapshot->nodes.items[planned->node];
+  const SnapshotGpu *gpu = &node->gpus[planned->gpu];
+  /* An answered plan is over: what it did not bring has to be asked for again. */
+  if (!node->spec_plan || string_equal(node->spec_plan, node->status_plan))
+    return false;
+  char key[MIG_KEY_SIZE];
+  snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
+  const char *text = key_values_find(&node->object->meta.annotations, key);
+  MigSpec spec;
+  Error err;
+  if (!text || mig_spec_parse(text, &spec, &err) < 0 || strcmp(spec.uuid, gpu->uuid) != 0)
+    return false;
+  for (int i = 0; i < planned->create_count; i++)
+    if (!spec_has(&spec, gpu->model->profiles[planned->creates[i].profile].name, planned->creates[i].start))
+      return false;
+  return true;
+}

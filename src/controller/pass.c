@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controller/pass.h"
+
+#include "controller/node_patch.h"
+
+static int compare_nodes(const void *a, const void *b) {
+  const Node *const *left = a, *const *right = b;
+  return strcmp((*left)->meta.name, (*right)->meta.name);
+}
+
+static int compare_pods(const void *a, const void *b) {
+  const Pod *const *left = a, *const *right = b;
+  int by_namespace =
+      strcmp(string_or_empty((*left)->meta.namespace_), string_or_empty((*right)->meta.namespace_));
+  return by_namespace ? by_namespace : strcmp((*left)->meta.name, (*right)->meta.name);
+}
+
+static void look_again_at(ControllerPass *pass, uint64_t at_ms) {
+  if (at_ms < pass->wake_ms)
+    pass->wake_ms = at_ms;
+}
+
+/* (1) Nodes that owe an answer for too long, or that just failed, get nothing new for a while. */
+static void heal(const ControllerView *view, ControllerMemory *memory, ControllerPass *pass, Map *ret_held) {
+  for (size_t i = 0; i < view->node_count; i++) {
+    const Node *node = view->nodes[i];
+    look_again_at(pass, controller_memory_judge_node(memory, node, view->now_ms));
+    const char *why = controller_memory_find_hold(memory, node->meta.name);
+    if (why)
+      map_put(ret_held, node->meta.name, arena_strdup(&pass->arena, why));
+  }
+}
+
+/* (2) Sorted by name, so that the same cluster gives the same plan whatever the order of its events. */
+static void take_snapshot(const ControllerView *view, const Map *held, ControllerPass *pass,
+                          Snapshot *snapshot) {
+  const Node **nodes = arena_copy(&pass->arena, view->nodes, view->node_count * sizeof *nodes);
+  const Pod **pods = arena_copy(&pass->arena, view->pods, view->pod_count * sizeof *pods);
+  qsort(nodes, view->node_count, sizeof *nodes, compare_nodes);
+  qsort(pods, view->pod_count, sizeof *pods, compare_pods);
+  SnapshotOptions options = {.held = held};
+  for (size_t i = 0; i < view->node_count; i++)
+    snapshot_add_node(snapshot, nodes[i], &options, &pass->warnings);
+  for (size_t i = 0; i < view->pod_count; i++)
+    snapshot_add_pod(snapshot, pods[i], &pass->warnings);
+  for (size_t i = 0; i < pass->warnings.count; i++) {
+    SnapshotWarning *warning = &pass->warnings.items[i];
+    *warning = (SnapshotWarning){.object = arena_strdup(&pass->arena, warning->object),
+                                 .text = arena_strdup(&pass->arena, warning->text)};
+  }
+}
+
+static void summarise_gpu(const SnapshotGpu *gpu, const PlanGpu *planned, Text *summary) {
+  text_format(summary, "%sgpu %d:", summary->size ? "; " : "", gpu->index);
+  for (int i = 0; i < planned->create_count; i++)
+    text_format(summary, "%s%s@%d", i ? "," : " ", gpu->model->profiles[planned->creates[i].profile].name,
+                planned->creates[i].start);
+}
+
+/* Adds the write for the changed GPUs of one node, unless the node was told all of it already. */
+static void add_write(const Snapshot *snapshot, const PlanGpu *gpus, size_t count, const char *plan_id,
+                      ControllerPass *pass) {
+  bool known = true;
+  CLEANUP(text_deinit) Text summary = {0};
+  const SnapshotNode *node = &snapshot->nodes.items[gpus[0].node];
+  for (size_t i = 0; i < count; i++) {
+    known = known && controller_node_patch_is_known(snapshot, &gpus[i]);
+    summarise_gpu(&node->gpus[gpus[i].gpu], &gpus[i], &summary);
+  }
+  if (known)
+    return;
+  CLEANUP(text_deinit) Text body = {0};
+  controller_node_patch_format(snapshot, gpus, count, plan_id, &body);
+  *array_push(&pass->writes) = (ControllerWrite){
+      .node = arena_strdup(&pass->arena, node->name),
+      .body = arena_strndup(&pass->arena, body.bytes, body.size),
+      .summary = arena_strdup(&pass->arena, text_string(&summary)),
+  };
+}
+
+/* (4) The plan's GPUs come sorted by node. */
+static void add_writes(const Snapshot *snapshot, const Plan *plan, const char *plan_id, uint64_t now_ms,
+                       ControllerPass *pass) {
+  size_t first = 0;
+  while (first < plan->gpus.count) {
+    size_t end = first + 1;
+    while (end < plan->gpus.count && plan->gpus.items[end].node == plan->gpus.items[first].node)
+      end++;
+    if (pass->writes.count == CONTROLLER_WRITES_MAX) {
+      look_again_at(pass, now_ms);
+      return;
+    }
+    add_write(snapshot, &plan->gpus.items[first], end - first, plan_id, pass);
+    first = end;
+  }
+}
+
+static const char *describe_admission(const Snapshot *snapshot, const PlanPod *planned, Arena *arena) {
+  const SnapshotPod *pod = &snapshot->pods.items[planned->pod];
+  CLEANUP(text_deinit) Text slices = {0};
+  for (size_t i = 0; i < pod->requests.count; i++) {
+    const Resource *request = &pod->requests.items[i];
+    if (mig_profile_is_resource(request->name) && request->amount > 0)
+      text_format(&slices, "%s%lld x %s", slices.size ? ", " : "", (long long)request->amount, request->name);
+  }
+  return arena_format(arena, "Creating slices on node %s for this pod: %s",
+                      snapshot->nodes.items[planned->node].name, text_string(&slices));
+}
+
+/* (5) Triggered: slices are being created for it. Not triggered: what blocks. Others have nothing to hear. */
+static void add_words(const Snapshot *snapshot, const Plan *plan, ControllerMemory *memory, uint64_t now_ms,
+                      ControllerPass *pass) {
+  for (size_t i = 0; i < plan->pods.count; i++) {
+    const PlanPod *planned = &plan->pods.items[i];
+    bool triggered = planned->verdict == PLAN_ADMITTED;
+    if (!triggered && planned->verdict != PLAN_BLOCKED)
+      continue;
+    if (pass->words.count == CONTROLLER_WORDS_MAX) {
+      look_again_at(pass, now_ms);
+      return;
+    }
+    const Pod *pod = snapshot->pods.items[planned->pod].object;
+    const char *note = triggered ? describe_admission(snapshot, planned, &pass->arena)
+                                 : arena_strdup(&pass->arena, planned->reason);
+    if (controller_memory_tell(memory, pod, triggered, note, now_ms, &pass->wake_ms))
+      *array_push(&pass->words) = (ControllerWord){.pod = pod, .triggered = triggered, .note = note};
+  }
+}
+
+/* What was asked for today decides how left-over slots are cut tomorrow. */
+static void remember_demand(const Snapshot *snapshot, const Plan *plan, ControllerMemory *memory) {
+  for (size_t i = 0; i < plan->pods.count; i++) {
+    const PlanPod *planned = &plan->pods.items[i];
+    if (planned->verdict == PLAN_ADMITTED || planned->verdict == PLAN_FITS)
+      controller_memory_count_demand(memory, &snapshot->pods.items[planned->pod]);
+  }
+}
+
+void controller_pass_compute(const ControllerView *view, ControllerMemory *memory, ControllerPass *ret_pass) {
+  *ret_pass = (ControllerPass){.wake_ms = UINT64_MAX};
+  CLEANUP(map_deinit) Map held = {0};
+  heal(view, memory, ret_pass, &held);
+
+  CLEANUP(snapshot_deinit) Snapshot snapshot;
+  snapshot_init(&snapshot);
+  take_snapshot(view, &held, ret_pass, &snapshot);
+
+  controller_memory_decay(memory, view->now_ms);
+  CLEANUP(plan_deinit) Plan plan;
+  PlanOptions options = {.leftover = view->leftover,
+                         .recent_demand = memory->demand.items,
+                         .recent_demand_count = (int)memory->demand.count};
+  plan_compute(&snapshot, &options, &plan);
+
+  add_writes(&snapshot, &plan, view->plan_id, view->now_ms, ret_pass);
+  add_words(&snapshot, &plan, memory, view->now_ms, ret_pass);
+  remember_demand(&snapshot, &plan, memory);
+  ret_pass->pending = plan.pending;
+  ret_pass->admitted = plan.admitted;
+  ret_pass->already_fit = plan.already_fit;
+  ret_pass->blocked = plan.pending - plan.admitted - plan.already_fit;
+  ret_pass->bound = plan.bound;
+}
+
+void controller_pass_deinit(ControllerPass *pass) {
+  array_deinit(&pass->writes);
+  array_deinit(&pass->words);
+  array_deinit(&pass->warnings);
+  arena_deinit(&pass->arena);
+}

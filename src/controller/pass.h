@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pass of the controller as a pure function: the caches and the time in, writes and words out.
+ *
+ *     (1) heal: hold back nodes that owe an answer or failed     (2) snapshot     (3) plan
+ *     (4) what nodes were not told yet -> writes                 (5) what pods did not hear yet -> words */
+#pragma once
+
+#include "controller/memory.h"
+
+enum {
+  CONTROLLER_WRITES_MAX = 512, /* node writes of one pass; the rest follows in the next one */
+  CONTROLLER_WORDS_MAX = 512,  /* likewise Events */
+};
+
+typedef struct ControllerView {
+  const Node *const *nodes; /* any order */
+  size_t node_count;
+  const Pod *const *pods; /* any order */
+  size_t pod_count;
+  PlanLeftover leftover;
+  const char *plan_id; /* for this pass, if it writes anything */
+  uint64_t now_ms;
+} ControllerView;
+
+typedef struct ControllerWrite {
+  const char *node;
+  const char *body;    /* JSON Patch of the node */
+  const char *summary; /* for the log: "gpu 0: 1g.10gb@6,1g.10gb@4" (new slices only) */
+} ControllerWrite;
+
+typedef struct ControllerWord {
+  const Pod *pod; /* borrowed from the view */
+  bool triggered; /* TriggeredRepartition or NotTriggeredRepartition */
+  const char *note;
+} ControllerWord;
+
+typedef struct ControllerPass {
+  Arena arena; /* owns all strings */
+  ARRAY(ControllerWrite) writes;
+  ARRAY(ControllerWord) words; /* only news */
+  SnapshotWarnings warnings;
+  int pending, admitted, blocked, already_fit, bound;
+  uint64_t wake_ms; /* when the next pass is due even if nothing changes; UINT64_MAX: never */
+} ControllerPass;
+
+void controller_pass_compute(const ControllerView *view, ControllerMemory *memory, ControllerPass *ret_pass);
+void controller_pass_deinit(ControllerPass *pass);
