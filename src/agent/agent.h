@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent: one per GPU node. Observes the GPUs, creates what the controller wants, publishes slices to the
  * kubelet, and reports. A state machine over the four seams; everything is level-triggered: an event only
- * marks that something changed, agent_step() compares wanted, existing, published and reported, and starts
+ * marks that something changed, then one step compares wanted, existing, published and reported and starts
  * what is next.
  *
- *     node watch --> wanted --.
- *     NVML worker -> existing -+--> create (one job at a time)
- *     kubelet -----> published-+--> list, barrier (the kubelet shows it)
- *     pod-resources> used -----'--> one PATCH of nodes/status, when something changed */
+ *     node watch --> wanted ---.
+ *     NVML worker -> existing --+--> create (one job at a time)
+ *     kubelet -----> published -+--> list, barrier (the kubelet shows it)
+ *     pod-resources> used ------'--> one PATCH of nodes/status, when something changed */
 #pragma once
 
 #include "base/host.h"
@@ -16,6 +16,17 @@
 #include "kube/informer.h"
 #include "kubelet/plugins.h"
 #include "kubelet/pod_resources.h"
+
+enum {
+  AGENT_OBSERVE_MS = 60000,      /* look at the GPUs again even if nothing happened */
+  AGENT_OBSERVE_RETRY_MS = 5000, /* after they could not be read */
+  AGENT_USE_POLL_MS = 1000,      /* which slices do pods hold? */
+  AGENT_USE_SOON_MS = 30,        /* ... after the kubelet allocated one */
+  AGENT_BARRIER_MS = 200,        /* reports wait so long for the kubelet to show a new slice */
+  AGENT_BARRIER_POLL_MAX_MS = 1000,
+  AGENT_SEEN_MS = 2000, /* a report that the watch does not show by then is compared and sent again */
+  AGENT_TRIES_MAX = 3,  /* of one slice, where the worker died or hung */
+};
 
 typedef struct Agent Agent;
 

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent.h"
+
+#include "agent/state.h"
+
+void agent_kick(Agent *agent) {
+  timer_set(agent->host, &agent->step_timer, 0);
+}
+
+const Node *agent_node(const Agent *agent) {
+  return kube_informer_is_synced(agent->nodes) ? kube_informer_find(agent->nodes, agent->node_name) : NULL;
+}
+
+static void on_reported(void *userdata, const KubeAnswer *answer) {
+  Agent *agent = userdata;
+  agent->report_in_flight = false;
+  Error err;
+  if (kube_answer_is_ok(answer, &err)) {
+    log_info(AGENT_COMPONENT, "reported", "node=%s", agent->node_name);
+    agent->report_again_ms = agent->host->now_ms + AGENT_SEEN_MS;
+  } else {
+    log_warn(AGENT_COMPONENT, "report not written", "node=%s err=\"%s\"", agent->node_name, err.text);
+    agent->report_again_ms = agent->host->now_ms + AGENT_SEEN_MS;
+  }
+  timer_set(agent->host, &agent->step_timer, AGENT_SEEN_MS);
+}
+
+static void send_report(Agent *agent, const Text *body) {
+  CLEANUP(cleanup_free) char *path = mem_format("/api/v1/nodes/%s/status", agent->node_name);
+  agent->report_in_flight = true;
+  kube_client_call(agent->client, &(KubeCallOptions){.method = "PATCH",
+                                                     .path = path,
+                                                     .content_type = KUBE_MERGE_PATCH,
+                                                     .body = text_string(body),
+                                                     .body_size = body->size,
+                                                     .on_answer = on_reported,
+                                                     .userdata = agent});
+}
+
+static void report(Agent *agent, const Node *node) {
+  bool gpus_were_looked_at = agent->observation || agent->observe_error.code;
+  if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms)
+    return;
+  if (agent_slices_are_settling(agent)) {
+    timer_set(agent->host, &agent->step_timer, AGENT_BARRIER_MS);
+    return;
+  }
+  char error[ERROR_TEXT_SIZE * 2];
+  AgentReport said = {
+      .observation = agent->observe_error.code ? NULL : agent->observation,
+      .used = agent->used_known ? &agent->used : NULL,
+      .resources = &agent->resources,
+      .known = agent->known,
+      .answered_plan = agent->plan_done && agent->plan[0] ? agent->plan : NULL,
+      .error = agent_gpus_error(agent, error, sizeof error),
+  };
+  CLEANUP(text_deinit) Text body = {0};
+  if (agent_report_format(node, &said, &body))
+    send_report(agent, &body);
+}
+
+static bool is_ours(Agent *agent, const Node *node) {
+  bool managed = node && agent_wanted_is_managed(node);
+  if (node && !managed && !agent->managed_logged)
+    log_info(AGENT_COMPONENT, "nothing to do: the node is not labelled",
+             "node=%s label=\"" MIG_LABEL_PARTITIONING "=mig\"", agent->node_name);
+  agent->managed_logged = node && !managed;
+  return managed;
+}
+
+/* (1) our node is known and handed to us (2) GPUs: look, create (3) the kubelet: publish, barrier (4) report
+ */
+static void step(void *userdata) {
+  Agent *agent = userdata;
+  const Node *node = agent_node(agent);
+  if (!is_ours(agent, node))
+    return;
+  agent_gpus_step(agent, node);
+  agent_slices_step(agent);
+  report(agent, node);
+}
+
+static void on_node_change(void *userdata, const void *old, const void *new_) {
+  Agent *agent = userdata;
+  agent->report_again_ms = 0;
+  agent_kick(agent);
+}
+
+static void on_synced(void *userdata) {
+  Agent *agent = userdata;
+  if (!kube_informer_find(agent->nodes, agent->node_name))
+    log_warn(AGENT_COMPONENT, "no such node in the cluster: waiting for it",
+             "node=%s hint=\"--node-name must be the Kubernetes node name\"", agent->node_name);
+  agent_kick(agent);
+}
+
+static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
+  log_warn(AGENT_COMPONENT, "watching the node failed", "retry_ms=%llu err=\"%s\"",
+           (unsigned long long)retry_ms, err->text);
+}
+
+Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
+  Agent *agent = mem_alloc(sizeof *agent);
+  agent->node_name = mem_strdup(options->node_name);
+  agent->host = seams->host;
+  agent->driver = seams->driver;
+  agent->step_timer = (HostTimer){.fire = step, .userdata = agent};
+  agent->client = kube_client_new(seams->host, seams->transport);
+  CLEANUP(cleanup_free) char *selector = mem_format("fieldSelector=metadata.name%%3D%s", options->node_name);
+  agent->nodes = kube_informer_new(seams->host, seams->transport,
+                                   &(KubeInformerOptions){.type = &kube_node_type,
+                                                          .selector = selector,
+                                                          .on_change = on_node_change,
+                                                          .on_synced = on_synced,
+                                                          .on_trouble = on_trouble,
+                                                          .userdata = agent});
+  agent_gpus_init(agent);
+  agent_slices_init(agent, seams->port, options);
+  return agent;
+}
+
+void agent_start(Agent *agent) {
+  kube_informer_start(agent->nodes);
+}
+
+void agent_free(Agent *agent) {
+  if (!agent)
+    return;
+  timer_cancel(agent->host, &agent->step_timer);
+  agent_slices_deinit(agent);
+  agent_gpus_deinit(agent);
+  kube_informer_free(agent->nodes);
+  kube_client_free(agent->client);
+  free(agent->node_name);
+  free(agent);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The GPUs: one job at a time in the driver. A result brings a fresh observation; what to do next is computed
+ * from it and never from what a job was supposed to do. */
+#include "agent/state.h"
+
+static void take_observation(Agent *agent, const GpuResult *result) {
+  if (!result->observed)
+    return;
+  if (!agent->observation)
+    agent->observation = mem_alloc(sizeof *agent->observation);
+  *agent->observation = result->observation;
+}
+
+static void log_first_look(const Agent *agent) {
+  const GpuObservation *observation = agent->observation;
+  for (int i = 0; i < observation->gpu_count; i++) {
+    const GpuObserved *gpu = &observation->gpus[i];
+    log_info(AGENT_COMPONENT, "GPU found", "gpu=%d uuid=%s product=\"%s\" mig=%s slices=%d trouble=\"%s\"",
+             gpu->index, gpu->uuid, gpu->product,
+             !gpu->mig_capable           ? "no"
+             : gpu->mode == MIG_MODE_ON  ? "on"
+             : gpu->mode == MIG_MODE_OFF ? "off"
+                                         : "pending",
+             gpu->instance_count, gpu->trouble);
+  }
+}
+
+static void on_observed(void *userdata, const GpuResult *result) {
+  Agent *agent = userdata;
+  agent->driver_busy = false;
+  bool first = !agent->observation;
+  bool news = result->err.code && strcmp(result->err.text, agent->observe_error.text) != 0;
+  take_observation(agent, result);
+  agent->observe_error = result->err;
+  if (news)
+    log_error(AGENT_COMPONENT, "the GPUs cannot be read", "err=\"%s\"", result->err.text);
+  if (first && agent->observation)
+    log_first_look(agent);
+  timer_set(agent->host, &agent->observe_timer, result->err.code ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS);
+  agent_kick(agent);
+}
+
+static void submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
+  agent->driver_busy = true;
+  agent->driver->submit(agent->driver, job, on_result, agent);
+}
+
+static void give_up_on_slice(Agent *agent, const Error *err) {
+  const AgentWanted *current = &agent->current;
+  AgentFailed *failed = array_push(&agent->failed);
+  failed->gpu = current->gpu;
+  failed->start = current->job.start;
+  snprintf(failed->profile, sizeof failed->profile, "%s", current->profile);
+  snprintf(agent->create_error, sizeof agent->create_error, "creating %s at slot %d of GPU %d failed: %.400s",
+           current->profile, current->job.start, current->gpu, err->text);
+  log_error(AGENT_COMPONENT, "slice not created", "plan=%s gpu=%d profile=%s start=%d err=\"%s\"",
+            agent->plan, current->gpu, current->profile, current->job.start, err->text);
+}
+
+static void on_created(void *userdata, const GpuResult *result) {
+  Agent *agent = userdata;
+  agent->driver_busy = false;
+  take_observation(agent, result);
+  bool worker_failed = result->err.code == ERROR_UNAVAILABLE || result->err.code == ERROR_TIMEOUT;
+  if (!result->err.code) {
+    agent->tries = 0;
+    log_info(AGENT_COMPONENT, "slice created", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
+             agent->plan, agent->current.gpu, agent->current.profile, agent->current.job.start,
+             result->created_uuid, result->took_ms);
+  } else if (worker_failed && ++agent->tries < AGENT_TRIES_MAX) {
+    log_warn(AGENT_COMPONENT, "trying the slice again", "gpu=%d profile=%s err=\"%s\"", agent->current.gpu,
+             agent->current.profile, result->err.text);
+  } else {
+    agent->tries = 0;
+    give_up_on_slice(agent, &result->err);
+  }
+  /* Whatever the result says: what exists now is what the next look says. */
+  agent->observe_due = agent->observe_due || !result->observed;
+  agent_kick(agent);
+}
+
+static void on_observe_timer(void *userdata) {
+  Agent *agent = userdata;
+  agent->observe_due = true;
+  agent_kick(agent);
+}
+
+/* A new plan wipes what failed before: it may be the retry. */
+static void follow_plan(Agent *agent, const Node *node) {
+  const char *plan = string_or_empty(key_values_find(&node->meta.annotations, MIG_ANNOTATION_SPEC_PLAN));
+  if (strncmp(agent->plan, plan, sizeof agent->plan - 1) == 0)
+    return;
+  snprintf(agent->plan, sizeof agent->plan, "%s", plan);
+  array_clear(&agent->failed);
+  agent->tries = 0;
+  agent->create_error[0] = '\0';
+  log_info(AGENT_COMPONENT, "plan seen", "plan=%s", agent->plan);
+}
+
+static void finish_plan(Agent *agent, const AgentWanted *wanted) {
+  if (!agent->plan_done && agent->plan[0])
+    log_info(AGENT_COMPONENT, "plan done", "plan=%s failed=%zu skipped=%d problem=\"%s\"", agent->plan,
+             agent->failed.count, wanted->skipped, wanted->problem);
+  agent->plan_done = true;
+}
+
+void agent_gpus_step(Agent *agent, const Node *node) {
+  if (agent->driver_busy)
+    return;
+  if (agent->observe_due) {
+    agent->observe_due = false;
+    submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
+    return;
+  }
+  if (!agent->observation || agent->observe_error.code)
+    return;
+  follow_plan(agent, node);
+  if (agent_wanted_is_paused(node)) {
+    agent->plan_done = false;
+    return;
+  }
+  agent_wanted_compute(node, agent->observation, agent->failed.items, agent->failed.count, &agent->current);
+  if (agent->current.step == AGENT_STEP_DONE) {
+    finish_plan(agent, &agent->current);
+    return;
+  }
+  agent->plan_done = false;
+  submit(agent, &agent->current.job, on_created);
+}
+
+static bool any_gpu_is_on(const GpuObservation *observation) {
+  for (int i = 0; i < observation->gpu_count; i++)
+    if (observation->gpus[i].mode == MIG_MODE_ON)
+      return true;
+  return false;
+}
+
+static const char *describe_node_problem(const Agent *agent) {
+  if (!agent->observation)
+    return NULL;
+  if (agent->observation->gpu_count == 0)
+    return "NVML reports no GPU on this node, but the node is labelled for MIG partitioning: remove the "
+           "label "
+           "or check the driver with nvidia-smi";
+  if (!any_gpu_is_on(agent->observation))
+    return "no GPU of this node has MIG mode on: switch it on with `nvidia-smi -i <gpu> -mig 1` (A100 and "
+           "A30 "
+           "need a GPU reset or reboot after it)";
+  return NULL;
+}
+
+const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
+  const char *parts[] = {
+      agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent),
+      agent->create_error,
+      agent->current.problem,
+  };
+  CLEANUP(text_deinit) Text text = {0};
+  for (size_t i = 0; i < COUNT_OF(parts); i++)
+    if (parts[i] && parts[i][0])
+      text_format(&text, "%s%s", text.size ? "; " : "", parts[i]);
+  if (!text.size)
+    return NULL;
+  snprintf(buffer, size, "%s", text_string(&text));
+  return buffer;
+}
+
+void agent_gpus_init(Agent *agent) {
+  agent->observe_due = true;
+  agent->observe_timer = (HostTimer){.fire = on_observe_timer, .userdata = agent};
+}
+
+void agent_gpus_deinit(Agent *agent) {
+  timer_cancel(agent->host, &agent->observe_timer);
+  array_deinit(&agent->failed);
+  free(agent->observation);
+}

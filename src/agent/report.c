@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All annotations that the agent owns are computed afresh into one set; the patch is the difference to the
+ * node:
+ *
+ *     wanted but absent or different -> "key": "value"        ours on the node but not wanted -> "key": null
+ */
+#include "agent/report.h"
+
+#include "agent/wanted.h"
+#include "base/memory.h"
+#include "cluster/quantity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void put(Map *wanted, Arena *arena, const char *key, const char *value) {
+  map_put(wanted, key, arena_strdup(arena, value));
+}
+
+static void put_identity(const GpuObserved *gpu, Map *wanted, Arena *arena) {
+  MigIdentity identity = {.mode = gpu->mode};
+  snprintf(identity.uuid, sizeof identity.uuid, "%s", gpu->uuid);
+  mig_model_format_label(gpu->product, identity.model, sizeof identity.model);
+  char key[MIG_KEY_SIZE], value[MIG_IDENTITY_TEXT_SIZE];
+  snprintf(key, sizeof key, MIG_ANNOTATION_IDENTITY_PREFIX "%d", gpu->index);
+  mig_identity_format(&identity, value, sizeof value);
+  put(wanted, arena, key, value);
+}
+
+/* While nobody knows who holds what, every slice counts as held: nothing may be taken from under a pod. */
+static bool is_used(const GpuObserved *gpu, const Map *used, int start) {
+  if (!used)
+    return true;
+  for (int i = 0; i < gpu->instance_count; i++)
+    if (gpu->instances[i].start == start)
+      return map_find(used, gpu->instances[i].uuid) != NULL;
+  return false;
+}
+
+static void put_counts(const GpuObserved *gpu, const MigLayout *layout, uint32_t used_starts, Map *wanted,
+                       Arena *arena) {
+  for (int profile = 0; profile < gpu->model.profile_count; profile++) {
+    int counts[2] = {0, 0}; /* free, used */
+    for (int i = 0; i < layout->count; i++)
+      if (layout->instances[i].profile == profile)
+        counts[used_starts >> layout->instances[i].start & 1]++;
+    for (int k = 0; k < 2; k++) {
+      if (!counts[k])
+        continue;
+      char key[MIG_KEY_SIZE], value[16];
+      mig_key_format_count(MIG_ANNOTATION_STATUS_COUNT_PREFIX, gpu->index, gpu->model.profiles[profile].name,
+                           k ? MIG_USE_USED : MIG_USE_FREE, key, sizeof key);
+      snprintf(value, sizeof value, "%d", counts[k]);
+      put(wanted, arena, key, value);
+    }
+  }
+}
+
+static void put_status(const GpuObserved *gpu, const Map *used, Map *wanted, Arena *arena) {
+  MigLayout layout;
+  agent_layout_of(gpu, &layout);
+  uint32_t used_starts = 0;
+  for (int i = 0; i < layout.count; i++)
+    if (is_used(gpu, used, layout.instances[i].start))
+      used_starts |= 1u << layout.instances[i].start;
+  char key[MIG_KEY_SIZE], value[MIG_STATUS_TEXT_SIZE];
+  snprintf(key, sizeof key, MIG_ANNOTATION_STATUS_GPU_PREFIX "%d", gpu->index);
+  mig_status_format(&layout, used_starts, value, sizeof value);
+  put(wanted, arena, key, value);
+  put_counts(gpu, &layout, used_starts, wanted, arena);
+}
+
+static void put_profiles(const GpuObservation *observation, Map *wanted, Arena *arena) {
+  const MigModel *models[MIG_NODE_MODELS_MAX];
+  int count = 0;
+  for (int g = 0; g < observation->gpu_count && count < MIG_NODE_MODELS_MAX; g++) {
+    const MigModel *model = &observation->gpus[g].model;
+    bool seen = model->profile_count == 0;
+    for (int i = 0; i < count; i++)
+      seen = seen || strcmp(models[i]->name, model->name) == 0;
+    if (!seen)
+      models[count++] = model;
+  }
+  if (!count)
+    return;
+  char *text = arena_alloc(arena, MIG_PROFILES_TEXT_MAX);
+  mig_profiles_format(models, count, text, MIG_PROFILES_TEXT_MAX);
+  put(wanted, arena, MIG_ANNOTATION_PROFILES, text);
+}
+
+static void collect(const Node *node, const AgentReport *report, Map *wanted, Arena *arena) {
+  const char *plan = report->answered_plan
+                         ? report->answered_plan
+                         : key_values_find(&node->meta.annotations, MIG_ANNOTATION_STATUS_PLAN);
+  if (plan)
+    put(wanted, arena, MIG_ANNOTATION_STATUS_PLAN, plan);
+  if (report->error)
+    put(wanted, arena, MIG_ANNOTATION_ERROR, report->error);
+  for (int g = 0; g < report->observation->gpu_count; g++) {
+    const GpuObserved *gpu = &report->observation->gpus[g];
+    put_identity(gpu, wanted, arena);
+    if (gpu->mig_capable && gpu->model.profile_count)
+      put_status(gpu, report->used, wanted, arena);
+  }
+  put_profiles(report->observation, wanted, arena);
+}
+
+/* Annotations that nobody but the agent writes; those for people and the controller are left alone. */
+static bool is_ours(const char *key) {
+  return strcmp(key, MIG_ANNOTATION_STATUS_PLAN) == 0 || strcmp(key, MIG_ANNOTATION_ERROR) == 0 ||
+         strcmp(key, MIG_ANNOTATION_PROFILES) == 0 ||
+         mig_key_parse_index(key, MIG_ANNOTATION_IDENTITY_PREFIX) >= 0 ||
+         mig_key_parse_index(key, MIG_ANNOTATION_STATUS_GPU_PREFIX) >= 0 ||
+         string_has_prefix(key, MIG_ANNOTATION_STATUS_COUNT_PREFIX);
+}
+
+static void append_member(Text *object, const char *key, const char *value) {
+  if (object->size)
+    text_append(object, ",");
+  text_append_json(object, key);
+  text_append(object, ":");
+  if (value)
+    text_append_json(object, value);
+  else
+    text_append(object, "null");
+}
+
+static void compare_annotations(const KeyValues *current, const Map *wanted, Text *changes) {
+  for (size_t i = 0; i < wanted->count; i++)
+    if (!string_equal(key_values_find(current, wanted->entries[i].key), wanted->entries[i].value))
+      append_member(changes, wanted->entries[i].key, wanted->entries[i].value);
+  for (size_t i = 0; i < current->count; i++)
+    if (is_ours(current->items[i].key) && !map_find(wanted, current->items[i].key))
+      append_member(changes, current->items[i].key, NULL);
+}
+
+static bool amount_is(const ResourceTexts *list, const char *name, size_t amount) {
+  const char *text = NULL;
+  for (size_t i = 0; i < list->count; i++)
+    if (strcmp(list->items[i].key, name) == 0)
+      text = list->items[i].value;
+  int64_t value;
+  Error err;
+  return text && quantity_parse(text, QUANTITY_UNITS, &value, &err) == 0 && value == (int64_t)amount;
+}
+
+static void compare_amounts(const ResourceTexts *current, const AgentReport *report, Text *changes) {
+  for (size_t i = 0; i < report->resources->count; i++) {
+    const AgentResource *resource = &report->resources->items[i];
+    if (!report->known[i] || amount_is(current, resource->name, resource->partitions.count))
+      continue;
+    char value[16];
+    snprintf(value, sizeof value, "%zu", resource->partitions.count);
+    append_member(changes, resource->name, value);
+  }
+}
+
+static void append_status(Text *body, const Text *capacity, const Text *allocatable) {
+  text_append(body, "\"status\":{");
+  if (capacity->size)
+    text_format(body, "\"capacity\":{%s}", capacity->bytes);
+  if (capacity->size && allocatable->size)
+    text_append(body, ",");
+  if (allocatable->size)
+    text_format(body, "\"allocatable\":{%s}", allocatable->bytes);
+  text_append(body, "}");
+}
+
+bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_body) {
+  CLEANUP(text_deinit) Text annotations = {0}, capacity = {0}, allocatable = {0};
+  if (report->observation) {
+    CLEANUP(arena_deinit) Arena arena = {0};
+    CLEANUP(map_deinit) Map wanted = {0};
+    collect(node, report, &wanted, &arena);
+    compare_annotations(&node->meta.annotations, &wanted, &annotations);
+    compare_amounts(&node->capacity, report, &capacity);
+    compare_amounts(&node->allocatable, report, &allocatable);
+  } else if (!string_equal(key_values_find(&node->meta.annotations, MIG_ANNOTATION_ERROR), report->error)) {
+    append_member(&annotations, MIG_ANNOTATION_ERROR, report->error);
+  }
+  if (!annotations.size && !capacity.size && !allocatable.size)
+    return false;
+  text_append(ret_body, "{");
+  if (annotations.size)
+    text_format(ret_body, "\"metadata\":{\"annotations\":{%s}}", annotations.bytes);
+  if (annotations.size && (capacity.size || allocatable.size))
+    text_append(ret_body, ",");
+  if (capacity.size || allocatable.size)
+    append_status(ret_body, &capacity, &allocatable);
+  text_append(ret_body, "}");
+  return true;
+}

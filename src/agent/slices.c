@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The slices as the kubelet sees them. A slice is told in this order, and only the last step lets a pod come:
+ *
+ *     NVML made it -> ListAndWatch -> barrier: GetAllocatableResources shows it -> node status (agent.c)
+ *
+ * A patch that overtook the list would let the scheduler send a pod that the kubelet then rejects for good.
+ */
+#include "agent/state.h"
+
+static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const Error *err);
+
+/* ---- what the kubelet is told ---- */
+
+static void log_trouble(Agent *agent, const char *what, const Error *err) {
+  if (strcmp(agent->last_trouble, err->text) == 0)
+    return;
+  snprintf(agent->last_trouble, sizeof agent->last_trouble, "%s", err->text);
+  log_warn(AGENT_COMPONENT, what, "err=\"%s\"", err->text);
+}
+
+static bool same_partitions(const KubeletPartitions *a, const KubeletPartitions *b) {
+  if (a->count != b->count)
+    return false;
+  for (size_t i = 0; i < a->count; i++)
+    if (strcmp(a->items[i].id, b->items[i].id) != 0)
+      return false;
+  return true;
+}
+
+static const AgentResource *find_resource(const AgentResources *resources, const char *name) {
+  for (size_t i = 0; i < resources->count; i++)
+    if (strcmp(resources->items[i].name, name) == 0)
+      return &resources->items[i];
+  return NULL;
+}
+
+/* A resource that lost its last slice is announced as empty, never forgotten: the kubelet still counts it. */
+static void add_vanished(const Agent *agent, AgentResources *resources, Arena *arena) {
+  size_t most = resources->count + agent->announced.count;
+  AgentResource *items = arena_alloc(arena, most * sizeof *items);
+  memcpy(items, resources->items, resources->count * sizeof *items);
+  resources->items = items;
+  for (size_t i = 0; i < agent->announced.count; i++) {
+    const char *name = agent->announced.entries[i].key;
+    if (find_resource(resources, name))
+      continue;
+    AgentResource *empty = &resources->items[resources->count++];
+    snprintf(empty->name, sizeof empty->name, "%s", name);
+  }
+}
+
+/* Ids must outlive the observation they came from: the list is compared with the next one. */
+static void own_ids(AgentResources *resources, Arena *arena) {
+  for (size_t i = 0; i < resources->count; i++)
+    for (size_t k = 0; k < resources->items[i].partitions.count; k++) {
+      KubeletPartition *partition = &resources->items[i].partitions.items[k];
+      partition->id = arena_strdup(arena, partition->id);
+    }
+}
+
+static bool announce(Agent *agent, const AgentResource *resource) {
+  Error err;
+  map_put(&agent->announced, resource->name, agent);
+  if (kubelet_plugins_set(agent->plugins, resource->name, &resource->partitions, &err) < 0) {
+    log_trouble(agent, "slices not published", &err);
+    return false;
+  }
+  return true;
+}
+
+static void start_barrier(Agent *agent) {
+  agent->barrier_began_ms = agent->host->now_ms;
+  agent->barrier_poll_ms = KUBELET_POLL_MS;
+  timer_set(agent->host, &agent->barrier_timer, 0);
+}
+
+static void publish(Agent *agent) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  AgentResources fresh;
+  agent_publish_resources(agent->observation, &arena, &fresh);
+  add_vanished(agent, &fresh, &arena);
+  own_ids(&fresh, &arena);
+  bool *known = arena_alloc(&arena, (fresh.count + 1) * sizeof *known);
+  bool changed = fresh.count != agent->resources.count;
+  for (size_t i = 0; i < fresh.count; i++) {
+    const AgentResource *old = find_resource(&agent->resources, fresh.items[i].name);
+    if (old && same_partitions(&old->partitions, &fresh.items[i].partitions)) {
+      known[i] = agent->known[old - agent->resources.items];
+      continue;
+    }
+    changed = true;
+    announce(agent, &fresh.items[i]);
+  }
+  if (!changed)
+    return;
+  Arena old_arena = agent->slices_arena;
+  agent->slices_arena = arena;
+  agent->resources = fresh;
+  agent->known = known;
+  arena = old_arena;
+  start_barrier(agent);
+}
+
+/* ---- the barrier ---- */
+
+static bool all_known(const Agent *agent) {
+  for (size_t i = 0; i < agent->resources.count; i++)
+    if (!agent->known[i])
+      return false;
+  return true;
+}
+
+static void ask_again(Agent *agent) {
+  timer_set(agent->host, &agent->barrier_timer, agent->barrier_poll_ms);
+  /* The kubelet shows a new slice within milliseconds; where it does not, it is away, and asking often is no
+   * use. */
+  if (agent->host->now_ms - agent->barrier_began_ms > AGENT_BARRIER_MS) {
+    agent->barrier_poll_ms *= 2;
+    if (agent->barrier_poll_ms > AGENT_BARRIER_POLL_MAX_MS)
+      agent->barrier_poll_ms = AGENT_BARRIER_POLL_MAX_MS;
+  }
+}
+
+static void on_barrier_timer(void *userdata) {
+  Agent *agent = userdata;
+  if (all_known(agent))
+    return;
+  if (!kubelet_pod_resources_allocatable(agent->pod_resources, on_barrier_answer, agent))
+    ask_again(agent);
+}
+
+static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const Error *err) {
+  Agent *agent = userdata;
+  if (err) {
+    log_trouble(agent, "the kubelet does not say what it knows", err);
+    ask_again(agent);
+    agent_kick(agent);
+    return;
+  }
+  bool news = false;
+  for (size_t i = 0; i < agent->resources.count; i++) {
+    const AgentResource *resource = &agent->resources.items[i];
+    bool known = agent_publish_is_known(resource, helds);
+    if (known && !agent->known[i]) {
+      log_info(AGENT_COMPONENT, "kubelet knows the slices", "resource=%s count=%zu", resource->name,
+               resource->partitions.count);
+      news = true;
+    }
+    agent->known[i] = known;
+  }
+  if (!all_known(agent))
+    ask_again(agent);
+  if (news)
+    agent_kick(agent);
+}
+
+bool agent_slices_are_settling(const Agent *agent) {
+  return !all_known(agent) && agent->host->now_ms < agent->barrier_began_ms + AGENT_BARRIER_MS;
+}
+
+/* After a kubelet restart nothing is known any more, whatever it knew before. */
+static void on_registered(void *userdata, const char *resource) {
+  Agent *agent = userdata;
+  log_info(AGENT_COMPONENT, "registered with the kubelet", "resource=%s", resource);
+  for (size_t i = 0; i < agent->resources.count; i++)
+    if (strcmp(agent->resources.items[i].name, resource) == 0)
+      agent->known[i] = false;
+  start_barrier(agent);
+}
+
+static void on_plugin_trouble(void *userdata, const char *resource, const Error *err) {
+  log_trouble(userdata, "device plugin trouble", err);
+}
+
+/* ---- who holds what ---- */
+
+static bool same_use(const Map *a, const Map *b) {
+  if (a->count != b->count)
+    return false;
+  for (size_t i = 0; i < a->count; i++)
+    if (!map_find(b, a->entries[i].key))
+      return false;
+  return true;
+}
+
+static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error *err) {
+  Agent *agent = userdata;
+  timer_set(agent->host, &agent->use_timer, AGENT_USE_POLL_MS);
+  if (err) {
+    log_trouble(agent, "the kubelet does not say who holds slices", err);
+    return;
+  }
+  Map fresh = {0};
+  for (size_t i = 0; i < helds->count; i++)
+    for (size_t k = 0; mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
+         k++)
+      map_put(&fresh, helds->items[i].ids.items[k], agent);
+  bool changed = !agent->used_known || !same_use(&agent->used, &fresh);
+  map_deinit(&agent->used);
+  agent->used = fresh;
+  agent->used_known = true;
+  agent->last_trouble[0] = '\0';
+  if (changed)
+    agent_kick(agent);
+}
+
+static void on_use_timer(void *userdata) {
+  Agent *agent = userdata;
+  if (!kubelet_pod_resources_list(agent->pod_resources, on_use_answer, agent))
+    timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
+}
+
+/* ---- the kubelet's questions ---- */
+
+static int on_allocate(void *userdata, const char *resource, const Strings *ids, Arena *arena,
+                       KubeletAllocation *ret_allocation, Error *err) {
+  Agent *agent = userdata;
+  CLEANUP(text_deinit) Text visible = {0};
+  for (size_t i = 0; i < ids->count; i++) {
+    if (!agent->observation || !agent_publish_find(agent->observation, ids->items[i], NULL))
+      return error_set(err, ERROR_NOT_FOUND, "slice %s of %s does not exist on this node any more",
+                       ids->items[i], resource);
+    text_format(&visible, "%s%s", i ? "," : "", ids->items[i]);
+  }
+  KeyValue *env = arena_alloc(arena, sizeof *env);
+  *env = (KeyValue){.key = "NVIDIA_VISIBLE_DEVICES", .value = arena_strdup(arena, text_string(&visible))};
+  *ret_allocation = (KubeletAllocation){.envs = {.items = env, .count = 1}};
+  log_info(AGENT_COMPONENT, "slice allocated", "resource=%s ids=%s", resource, env->value);
+  timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
+  return 0;
+}
+
+static void on_preferred(void *userdata, const char *resource, const KubeletPreferred *request, Arena *arena,
+                         Strings *ret_ids) {
+  Agent *agent = userdata;
+  if (agent->observation)
+    agent_publish_prefer(agent->observation, &agent->used, request, arena, ret_ids);
+}
+
+/* ---- life ---- */
+
+void agent_slices_step(Agent *agent) {
+  if (!agent->observation || agent->observe_error.code)
+    return;
+  publish(agent);
+  if (!timer_is_set(&agent->use_timer) && !agent->used_known)
+    timer_set(agent->host, &agent->use_timer, 0);
+}
+
+void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *options) {
+  agent->barrier_timer = (HostTimer){.fire = on_barrier_timer, .userdata = agent};
+  agent->use_timer = (HostTimer){.fire = on_use_timer, .userdata = agent};
+  agent->plugins = kubelet_plugins_new(agent->host, port,
+                                       &(KubeletPluginsOptions){.folder = options->device_plugin_folder,
+                                                                .on_allocate = on_allocate,
+                                                                .on_preferred = on_preferred,
+                                                                .on_registered = on_registered,
+                                                                .on_trouble = on_plugin_trouble,
+                                                                .userdata = agent});
+  agent->pod_resources = kubelet_pod_resources_new(agent->host, port, options->pod_resources_socket);
+}
+
+void agent_slices_deinit(Agent *agent) {
+  timer_cancel(agent->host, &agent->barrier_timer);
+  timer_cancel(agent->host, &agent->use_timer);
+  kubelet_plugins_free(agent->plugins);
+  kubelet_pod_resources_free(agent->pod_resources);
+  map_deinit(&agent->announced);
+  map_deinit(&agent->used);
+  arena_deinit(&agent->slices_arena);
+}

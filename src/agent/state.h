@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's state, shared by its own files: agent.c (life and the step), gpus.c (observe and create),
+ * slices.c (publish, barrier, use). Nobody else includes this. */
+#pragma once
+
+#include "agent/agent.h"
+#include "agent/publish.h"
+#include "agent/report.h"
+#include "agent/wanted.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#define AGENT_COMPONENT "agent"
+
+struct Agent {
+  char *node_name;
+  Host *host;
+  GpuDriver *driver;
+  KubeClient *client;
+  KubeInformer *nodes; /* of one: our own */
+  KubeletPlugins *plugins;
+  KubeletPodResources *pod_resources;
+  HostTimer step_timer;
+
+  /* gpus.c */
+  GpuObservation *observation; /* NULL until the GPUs were read once */
+  Error observe_error;         /* code 0: the last look succeeded */
+  bool driver_busy;
+  bool observe_due;
+  HostTimer observe_timer;
+  char plan[MIG_PLAN_ID_SIZE]; /* the plan that `failed` and `tries` speak of */
+  ARRAY(AgentFailed) failed;
+  AgentWanted current; /* the job in the driver */
+  int tries;
+  char create_error[ERROR_TEXT_SIZE];
+  bool plan_done; /* everything of `plan` exists, was skipped or failed */
+
+  /* slices.c */
+  Arena slices_arena; /* of `resources` */
+  AgentResources resources;
+  bool *known;   /* the kubelet shows exactly this resource's slices */
+  Map announced; /* resource name -> non-NULL */
+  HostTimer barrier_timer;
+  uint64_t barrier_began_ms;
+  uint32_t barrier_poll_ms;
+  Map used; /* ids that pods hold */
+  bool used_known;
+  HostTimer use_timer;
+  char last_trouble[ERROR_TEXT_SIZE]; /* logged once per change */
+
+  /* agent.c */
+  bool report_in_flight;
+  uint64_t report_again_ms; /* not before, unless the watch shows the last one */
+  bool managed_logged;
+};
+
+/* Runs the step in this turn of the loop. */
+void agent_kick(Agent *agent);
+/* Our node as the API server has it; NULL while unknown. */
+const Node *agent_node(const Agent *agent);
+
+/* gpus.c: looks at the GPUs when due, and creates the next wanted slice. Starts at most one job. */
+void agent_gpus_init(Agent *agent);
+void agent_gpus_step(Agent *agent, const Node *node);
+void agent_gpus_deinit(Agent *agent);
+/* Sentence for facet.gpu/error, or NULL. The buffer is the caller's. */
+const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size);
+
+/* slices.c: tells the kubelet, waits until it knows, and asks who holds what. */
+void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *options);
+void agent_slices_step(Agent *agent);
+void agent_slices_deinit(Agent *agent);
+/* Is the kubelet about to show a new slice? Then a report can wait for it. */
+bool agent_slices_are_settling(const Agent *agent);

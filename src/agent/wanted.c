@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/wanted.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool agent_wanted_is_managed(const Node *node) {
+  return string_equal(key_values_find(&node->meta.labels, MIG_LABEL_PARTITIONING), "mig");
+}
+
+bool agent_wanted_is_paused(const Node *node) {
+  return string_equal(key_values_find(&node->meta.annotations, MIG_ANNOTATION_PAUSED), "true");
+}
+
+static int find_profile_by_id(const MigModel *model, int nvml_id) {
+  for (int i = 0; i < model->profile_count; i++)
+    if (model->profiles[i].nvml_id == nvml_id)
+      return i;
+  return -1;
+}
+
+int agent_layout_of(const GpuObserved *gpu, MigLayout *ret_layout) {
+  int unknown = 0;
+  mig_layout_init(ret_layout, &gpu->model);
+  for (int i = 0; i < gpu->instance_count; i++) {
+    int profile = find_profile_by_id(&gpu->model, gpu->instances[i].nvml_id);
+    if (profile >= 0 && mig_layout_can_place(ret_layout, profile, gpu->instances[i].start))
+      mig_layout_place(ret_layout, profile, gpu->instances[i].start);
+    else
+      unknown++;
+  }
+  return unknown;
+}
+
+static void add_problem(AgentWanted *wanted, const char *text) {
+  size_t used = strlen(wanted->problem);
+  snprintf(wanted->problem + used, sizeof wanted->problem - used, "%s%s", used ? "; " : "", text);
+}
+
+static bool has_failed(const AgentFailed *failed, size_t count, int gpu, const MigListItem *item) {
+  for (size_t i = 0; i < count; i++)
+    if (failed[i].gpu == gpu && failed[i].start == item->start &&
+        strcmp(failed[i].profile, item->profile) == 0)
+      return true;
+  return false;
+}
+
+/* Does an instance of that very profile and place exist, complete with its compute instance? */
+static bool exists(const GpuObserved *gpu, int nvml_id, int start) {
+  for (int i = 0; i < gpu->instance_count; i++)
+    if (gpu->instances[i].nvml_id == nvml_id && gpu->instances[i].start == start)
+      return gpu->instances[i].uuid[0] != '\0';
+  return false;
+}
+
+/* An instance that an earlier worker left without its compute instance: creating it again completes it. */
+static bool is_incomplete(const GpuObserved *gpu, int nvml_id, int start) {
+  for (int i = 0; i < gpu->instance_count; i++)
+    if (gpu->instances[i].nvml_id == nvml_id && gpu->instances[i].start == start)
+      return gpu->instances[i].uuid[0] == '\0';
+  return false;
+}
+
+static void set_job(AgentWanted *wanted, const GpuObserved *gpu, int profile, int start) {
+  const MigProfile *row = &gpu->model.profiles[profile];
+  wanted->step = AGENT_STEP_CREATE;
+  wanted->gpu = gpu->index;
+  snprintf(wanted->profile, sizeof wanted->profile, "%s", row->name);
+  wanted->job =
+      (GpuJob){.kind = GPU_JOB_CREATE, .nvml_id = row->nvml_id, .start = (uint8_t)start, .size = row->size};
+  snprintf(wanted->job.uuid, sizeof wanted->job.uuid, "%s", gpu->uuid);
+}
+
+/* Looks for the first item of the list that is to be created. */
+static void compare_list(const GpuObserved *gpu, const MigList *list, const AgentFailed *failed,
+                         size_t failed_count, AgentWanted *wanted) {
+  MigLayout layout;
+  agent_layout_of(gpu, &layout);
+  for (int i = 0; i < list->count && wanted->step == AGENT_STEP_DONE; i++) {
+    const MigListItem *item = &list->items[i];
+    int profile = mig_model_find_profile(&gpu->model, item->profile);
+    if (profile < 0) {
+      char text[160];
+      snprintf(text, sizeof text, "GPU %d (%s) has no profile %s", gpu->index, gpu->model.name,
+               item->profile);
+      add_problem(wanted, text);
+      continue;
+    }
+    int nvml_id = gpu->model.profiles[profile].nvml_id;
+    if (exists(gpu, nvml_id, item->start) || has_failed(failed, failed_count, gpu->index, item))
+      continue;
+    if (mig_layout_can_place(&layout, profile, item->start) || is_incomplete(gpu, nvml_id, item->start))
+      set_job(wanted, gpu, profile, item->start);
+    else
+      wanted->skipped++;
+  }
+}
+
+static void compare_exact(const GpuObserved *gpu, const char *text, const AgentFailed *failed,
+                          size_t failed_count, AgentWanted *wanted) {
+  MigSpec spec;
+  Error err;
+  char message[ERROR_TEXT_SIZE + 64];
+  if (mig_spec_parse(text, &spec, &err) < 0) {
+    snprintf(message, sizeof message, "annotation " MIG_ANNOTATION_SPEC_GPU_PREFIX "%d: %s", gpu->index,
+             err.text);
+    add_problem(wanted, message);
+    return;
+  }
+  if (strcmp(spec.uuid, gpu->uuid) != 0) {
+    snprintf(message, sizeof message, "GPU %d is %s, but the plan was made for %s: nothing was changed on it",
+             gpu->index, gpu->uuid, spec.uuid);
+    add_problem(wanted, message);
+    return;
+  }
+  compare_list(gpu, &spec.list, failed, failed_count, wanted);
+}
+
+static int read_counts(const Node *node, const GpuObserved *gpu, int counts[MIG_PROFILES_MAX]) {
+  int found = 0;
+  for (size_t i = 0; i < node->meta.annotations.count; i++) {
+    const KeyValue *annotation = &node->meta.annotations.items[i];
+    int index;
+    char name[MIG_PROFILE_NAME_SIZE];
+    MigUse use;
+    if (!mig_key_parse_count(annotation->key, MIG_ANNOTATION_SPEC_COUNT_PREFIX, &index, name, &use) ||
+        index != gpu->index)
+      continue;
+    int profile = mig_model_find_profile(&gpu->model, name);
+    char *end;
+    long count = strtol(string_or_empty(annotation->value), &end, 10);
+    if (profile < 0 || *end || count < 0 || count > MIG_INSTANCES_MAX)
+      continue;
+    counts[profile] = (int)count;
+    found++;
+  }
+  return found;
+}
+
+/* nos' counts name no places: what is missing goes where the driver itself would put it, larger profiles
+ * first. */
+static void compare_counts(const Node *node, const GpuObserved *gpu, const AgentFailed *failed,
+                           size_t failed_count, AgentWanted *wanted) {
+  int counts[MIG_PROFILES_MAX] = {0};
+  if (!read_counts(node, gpu, counts))
+    return;
+  MigLayout layout;
+  agent_layout_of(gpu, &layout);
+  MigList missing = {0};
+  for (int profile = gpu->model.profile_count - 1; profile >= 0; profile--)
+    for (int n = mig_layout_count(&layout, profile); n < counts[profile]; n++) {
+      int start = mig_layout_auto_start(&layout, profile);
+      if (start < 0) {
+        wanted->skipped++;
+        break;
+      }
+      mig_layout_place(&layout, profile, start);
+      MigListItem *item = &missing.items[missing.count++];
+      snprintf(item->profile, sizeof item->profile, "%s", gpu->model.profiles[profile].name);
+      item->start = start;
+    }
+  compare_list(gpu, &missing, failed, failed_count, wanted);
+}
+
+static bool is_excluded(const Node *node, const GpuObserved *gpu) {
+  const char *text = key_values_find(&node->meta.annotations, MIG_ANNOTATION_EXCLUDE);
+  uint64_t indexes;
+  Error err;
+  /* Garbage here must not let facet touch a GPU that somebody tried to protect. */
+  if (text && mig_exclude_parse(text, &indexes, &err) < 0)
+    return true;
+  return text && indexes >> gpu->index & 1;
+}
+
+void agent_wanted_compute(const Node *node, const GpuObservation *observation, const AgentFailed *failed,
+                          size_t failed_count, AgentWanted *ret_wanted) {
+  *ret_wanted = (AgentWanted){.step = AGENT_STEP_DONE};
+  for (int i = 0; i < observation->gpu_count && ret_wanted->step == AGENT_STEP_DONE; i++) {
+    const GpuObserved *gpu = &observation->gpus[i];
+    if (gpu->mode != MIG_MODE_ON || !gpu->model.profile_count || is_excluded(node, gpu))
+      continue;
+    char key[MIG_KEY_SIZE];
+    snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
+    const char *exact = key_values_find(&node->meta.annotations, key);
+    if (exact)
+      compare_exact(gpu, exact, failed, failed_count, ret_wanted);
+    else
+      compare_counts(node, gpu, failed, failed_count, ret_wanted);
+  }
+}
