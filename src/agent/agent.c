@@ -15,14 +15,12 @@ static void on_reported(void *userdata, const KubeAnswer *answer) {
   Agent *agent = userdata;
   agent->report_in_flight = false;
   Error err;
-  if (kube_answer_is_ok(answer, &err)) {
+  if (kube_answer_is_ok(answer, &err))
     log_info(AGENT_COMPONENT, "reported", "node=%s", agent->node_name);
-    agent->report_again_ms = agent->host->now_ms + AGENT_SEEN_MS;
-  } else {
+  else
     log_warn(AGENT_COMPONENT, "report not written", "node=%s err=\"%s\"", agent->node_name, err.text);
-    agent->report_again_ms = agent->host->now_ms + AGENT_SEEN_MS;
-  }
-  timer_set(agent->host, &agent->step_timer, AGENT_SEEN_MS);
+  agent->report_again_ms = agent->host->now_ms + AGENT_SEEN_MS;
+  timer_set(agent->host, &agent->report_timer, AGENT_SEEN_MS);
 }
 
 static void send_report(Agent *agent, const Text *body) {
@@ -42,7 +40,7 @@ static void report(Agent *agent, const Node *node) {
   if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms)
     return;
   if (agent_slices_are_settling(agent)) {
-    timer_set(agent->host, &agent->step_timer, AGENT_BARRIER_MS);
+    timer_set(agent->host, &agent->report_timer, AGENT_BARRIER_MS);
     return;
   }
   char error[ERROR_TEXT_SIZE * 2];
@@ -105,6 +103,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
   agent->host = seams->host;
   agent->driver = seams->driver;
   agent->step_timer = (HostTimer){.fire = step, .userdata = agent};
+  agent->report_timer = (HostTimer){.fire = step, .userdata = agent};
   agent->client = kube_client_new(seams->host, seams->transport);
   CLEANUP(cleanup_free) char *selector = mem_format("fieldSelector=metadata.name%%3D%s", options->node_name);
   agent->nodes = kube_informer_new(seams->host, seams->transport,
@@ -127,6 +126,7 @@ void agent_free(Agent *agent) {
   if (!agent)
     return;
   timer_cancel(agent->host, &agent->step_timer);
+  timer_cancel(agent->host, &agent->report_timer);
   agent_slices_deinit(agent);
   agent_gpus_deinit(agent);
   kube_informer_free(agent->nodes);

@@ -7,6 +7,7 @@
 #include "agent/publish.h"
 #include "agent/report.h"
 #include "agent/wanted.h"
+#include "base/array.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -49,6 +50,7 @@ struct Agent {
   char last_trouble[ERROR_TEXT_SIZE]; /* logged once per change */
 
   /* agent.c */
+  HostTimer report_timer; /* looks again whether there is something to report */
   bool report_in_flight;
   uint64_t report_again_ms; /* not before, unless the watch shows the last one */
   bool managed_logged;
