@@ -81,6 +81,8 @@ void mig_identity_format(const MigIdentity *identity, char *ret_text, size_t siz
  * <model label>/<slots>, then <profile>:<instances max>x<size>@<starts>. Enough to plan for an unknown model.
  */
 enum { MIG_NODE_MODELS_MAX = 8, MIG_PROFILES_TEXT_MAX = 16384 };
+/* Models without known placements are left out, and so is one that would not fit into the buffer as a whole.
+ */
 void mig_profiles_format(const MigModel *const *models, int count, char *ret_text, size_t size);
 /* Fills up to MIG_NODE_MODELS_MAX models; known product names get the table's media numbers. */
 int mig_profiles_parse(const char *text, MigModel *ret_models, int *ret_count, Error *err) MUST_CHECK;

@@ -15,6 +15,7 @@
 #include "mig/model.h"
 
 #include "base/text.h"
+#include "mig/scan.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -173,40 +174,16 @@ int mig_model_check(const MigModel *model, Error *err) {
   return 0;
 }
 
-/* A number as the driver prints it: digits, no sign, no leading zero. */
-static bool parse_number(const char **text, uint32_t max, uint32_t *ret_number) {
-  const char *p = *text;
-  if (!isdigit((unsigned char)*p) || (*p == '0' && isdigit((unsigned char)p[1])))
-    return false;
-  uint32_t number = 0;
-  for (; isdigit((unsigned char)*p); p++) {
-    number = number * 10 + (uint32_t)(*p - '0');
-    if (number > max)
-      return false;
-  }
-  *text = p;
-  *ret_number = number;
-  return true;
-}
-
 /* "<slices>g.<memory>gb"; *text then stands on the suffix. */
 static bool parse_numbers(const char **text, uint32_t *ret_slices, uint32_t *ret_memory_gb) {
-  if (!parse_number(text, MIG_SLOTS_MAX, ret_slices) || *ret_slices < 1 || !string_has_prefix(*text, "g."))
-    return false;
-  *text += strlen("g.");
-  if (!parse_number(text, MEMORY_GB_MAX, ret_memory_gb) || !string_has_prefix(*text, "gb"))
-    return false;
-  *text += strlen("gb");
-  return true;
+  return mig_scan_number(text, MIG_SLOTS_MAX, ret_slices) && *ret_slices > 0 && mig_scan_word(text, "g.") &&
+         mig_scan_number(text, MEMORY_GB_MAX, ret_memory_gb) && mig_scan_word(text, "gb");
 }
 
 static int refuse_name(const char *name, const char *forms, Error *err) {
-  char shown[MIG_PROFILE_NAME_SIZE + 8];
-  size_t used = 0;
-  for (const char *p = name; *p && used + 4 < sizeof shown; p++)
-    shown[used++] = isprint((unsigned char)*p) && *p != '"' ? *p : '?';
-  memcpy(shown + used, name[used] ? "..." : "", name[used] ? 4 : 1);
-  return error_set(err, ERROR_INVALID, "\"%s\" is not a MIG profile: one looks like %s", shown, forms);
+  char excerpt[MIG_EXCERPT_SIZE];
+  mig_scan_excerpt(mig_scan_whole(name), excerpt);
+  return error_set(err, ERROR_INVALID, "\"%s\" is not a MIG profile: one looks like %s", excerpt, forms);
 }
 
 int mig_profile_parse_name(const char *name, MigProfile *ret_profile, uint32_t *ret_memory_gb, Error *err) {
@@ -258,8 +235,11 @@ bool mig_profile_is_resource(const char *resource) {
 }
 
 int mig_profile_parse_resource(const char *resource, char *ret_name, Error *err) {
-  if (!mig_profile_is_resource(resource))
-    return error_set(err, ERROR_INVALID, "\"%.60s\" is not a MIG resource: it does not begin with %s",
-                     resource, MIG_RESOURCE_PREFIX);
+  if (!mig_profile_is_resource(resource)) {
+    char excerpt[MIG_EXCERPT_SIZE];
+    mig_scan_excerpt(mig_scan_whole(resource), excerpt);
+    return error_set(err, ERROR_INVALID, "\"%s\" is not a MIG resource: it does not begin with %s", excerpt,
+                     MIG_RESOURCE_PREFIX);
+  }
   return mig_profile_parse_key(resource + strlen(MIG_RESOURCE_PREFIX), ret_name, err);
 }
