@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One look at every GPU. What cannot be read of one GPU becomes its `trouble` and never hides the others. */
+#include "gpu/nvml_private.h"
+
+#include <string.h>
+
+/* MIG instances exist while the mode is active now, whatever it will be after a reset. */
+static int observe_mode(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, bool *ret_active, Error *err) {
+  unsigned current = NVML_MIG_DISABLE, pending = NVML_MIG_DISABLE;
+  NvmlReturn code = nvml->calls.mig_mode(device, &current, &pending);
+  if (code != NVML_SUCCESS && code != NVML_NOT_SUPPORTED)
+    return gpu_nvml_fail(err, code, "asking for the MIG mode");
+  gpu->mig_capable = code == NVML_SUCCESS;
+  if (current != pending)
+    gpu->mode = MIG_MODE_PENDING;
+  else
+    gpu->mode = current == NVML_MIG_ENABLE ? MIG_MODE_ON : MIG_MODE_OFF;
+  *ret_active = current == NVML_MIG_ENABLE;
+  return 0;
+}
+
+int gpu_nvml_observe_identity(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, bool *ret_active,
+                              Error *err) {
+  NvmlPciInfo pci = {0};
+  NvmlReturn code = nvml->calls.uuid(device, gpu->uuid, sizeof gpu->uuid);
+  if (code != NVML_SUCCESS)
+    return gpu_nvml_fail(err, code, "asking for the UUID");
+  code = nvml->calls.name(device, gpu->product, sizeof gpu->product);
+  if (code != NVML_SUCCESS)
+    return gpu_nvml_fail(err, code, "asking for the product's name");
+  code = nvml->calls.pci_info(device, &pci);
+  if (code != NVML_SUCCESS)
+    return gpu_nvml_fail(err, code, "asking for the PCI id");
+  gpu->pci_device_id = pci.pci_device_id;
+  return observe_mode(nvml, device, gpu, ret_active, err);
+}
+
+/* uuid stays "" where the compute instance over the whole of it is missing. */
+static int observe_instance(GpuNvml *nvml, NvmlGpuInstance instance, const MigProfile *profile,
+                            const GpuMigDevices *devices, GpuObserved *gpu, Error *err) {
+  NvmlGpuInstanceInfo info;
+  NvmlReturn code = nvml->calls.instance_info(instance, &info);
+  if (code != NVML_SUCCESS)
+    return gpu_nvml_fail(err, code, "reading an instance of %s", profile->name);
+  if (gpu->instance_count == MIG_INSTANCES_MAX || info.placement.start >= MIG_SLOTS_MAX ||
+      info.placement.size > MIG_SLOTS_MAX)
+    return error_set(err, ERROR_GPU, "NVML reports an instance of %s with %u slots at slot %u, the %dth",
+                     profile->name, info.placement.size, info.placement.start, gpu->instance_count + 1);
+  bool complete;
+  unsigned compute_id;
+  int r = gpu_nvml_find_full_compute(nvml, instance, profile->slice_count, &complete, &compute_id, err);
+  if (r < 0)
+    return r;
+  const char *uuid = complete ? gpu_nvml_find_uuid(devices, info.id, compute_id) : NULL;
+  GpuInstance *seen = &gpu->instances[gpu->instance_count++];
+  *seen = (GpuInstance){.gpu_instance_id = info.id,
+                        .nvml_id = (int)info.profile_id,
+                        .start = (uint8_t)info.placement.start,
+                        .size = (uint8_t)info.placement.size};
+  snprintf(seen->uuid, sizeof seen->uuid, "%s", uuid ? uuid : "");
+  return 0;
+}
+
+static int compare_instances(const void *left, const void *right) {
+  const GpuInstance *a = left, *b = right;
+  return a->start - b->start;
+}
+
+static int observe_instances(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, Error *err) {
+  GpuMigDevices devices;
+  int r = gpu_nvml_list_mig_devices(nvml, device, &devices, err);
+  for (int i = 0; r == 0 && i < gpu->model.profile_count; i++) {
+    const MigProfile *profile = &gpu->model.profiles[i];
+    NvmlGpuInstance instances[MIG_INSTANCES_MAX];
+    unsigned count = 0;
+    r = gpu_nvml_list_instances(nvml, device, profile, instances, &count, err);
+    for (unsigned k = 0; r == 0 && k < count; k++)
+      r = observe_instance(nvml, instances[k], profile, &devices, gpu, err);
+  }
+  qsort(gpu->instances, (size_t)gpu->instance_count, sizeof gpu->instances[0], compare_instances);
+  return r;
+}
+
+static int observe_gpu(GpuNvml *nvml, GpuObserved *gpu, Error *err) {
+  NvmlDevice device;
+  bool active;
+  NvmlReturn code = nvml->calls.by_index((unsigned)gpu->index, &device);
+  if (code != NVML_SUCCESS)
+    return gpu_nvml_fail(err, code, "opening it");
+  int r = gpu_nvml_observe_identity(nvml, device, gpu, &active, err);
+  if (r < 0 || !gpu->mig_capable)
+    return r;
+  r = gpu_nvml_observe_model(nvml, device, gpu, err);
+  if (r < 0 || !active)
+    return r;
+  return observe_instances(nvml, device, gpu, err);
+}
+
+int gpu_nvml_observe(GpuNvml *nvml, GpuObservation *ret_observation, Error *err) {
+  unsigned count = 0;
+  NvmlReturn code = nvml->calls.count(&count);
+  if (code != NVML_SUCCESS)
+    return gpu_nvml_fail(err, code, "asking NVML for the number of GPUs");
+  if (count > GPU_COUNT_MAX)
+    return error_set(err, ERROR_LIMIT, "this node has %u GPUs; facet handles up to %d", count, GPU_COUNT_MAX);
+  snprintf(ret_observation->driver_version, sizeof ret_observation->driver_version, "%s",
+           nvml->driver_version);
+  for (unsigned i = 0; i < count; i++) {
+    GpuObserved *gpu = &ret_observation->gpus[i];
+    Error trouble;
+    gpu->index = (int)i;
+    if (observe_gpu(nvml, gpu, &trouble) < 0)
+      snprintf(gpu->trouble, sizeof gpu->trouble, "%.*s", (int)sizeof gpu->trouble - 1, trouble.text);
+  }
+  ret_observation->gpu_count = (int)count;
+  return 0;
+}

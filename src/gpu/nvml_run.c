@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One job: the change, then a fresh look at everything, because only the look is the truth. */
+#include "gpu/nvml_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+static int change(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *err) {
+  switch (job->kind) {
+  case GPU_JOB_OBSERVE:
+    return 0;
+  case GPU_JOB_CREATE:
+    return gpu_nvml_create(nvml, job, result->created_uuid, err);
+  case GPU_JOB_DESTROY:
+    return gpu_nvml_destroy(nvml, job, err);
+  }
+  assert(!"a GpuJobKind");
+  return 0;
+}
+
+void gpu_nvml_run(GpuNvml *nvml, const GpuJob *job, GpuResult *ret_result) {
+  const GpuNvmlClock *clock = &nvml->clock;
+  uint64_t start_ms = clock->now_ms(clock->userdata);
+  memset(ret_result, 0, sizeof *ret_result);
+  int changed = change(nvml, job, ret_result, &ret_result->err);
+  Error err;
+  ret_result->observed = gpu_nvml_observe(nvml, &ret_result->observation, &err) == 0;
+  if (!ret_result->observed && changed == 0)
+    ret_result->err = err;
+  ret_result->took_ms = (uint32_t)(clock->now_ms(clock->userdata) - start_ms);
+}
