@@ -9,6 +9,7 @@
 enum { KUBE_ANSWER_SIZE_MAX = 4 << 20, KUBE_CALL_TIMEOUT_MS = 10000, KUBE_CALLS_MAX = 256 };
 
 typedef struct KubeAnswer {
+  const char *method, *path; /* of the call */
   /* NULL: status and body are those of the server. Otherwise nothing is known of what the server did. */
   const Error *err;
   int status; /* HTTP status */

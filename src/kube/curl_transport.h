@@ -11,7 +11,7 @@ typedef struct KubeCurl KubeCurl;
 
 /* Reads certificates and tokens once to fail early with a sentence (missing or expired certificate,
  * unreadable file); the config is copied. Does not connect. */
-int kube_curl_new(uv_loop_t *loop, const KubeConfig *config, KubeCurl **ret_transport, Error *err) MUST_CHECK;
+int kube_curl_new(uv_loop_t *loop, const KubeConfig *config, KubeCurl **ret_curl, Error *err) MUST_CHECK;
 /* Cancels everything; closes its loop handles (they finish with the loop's next turns). */
-void kube_curl_free(KubeCurl *transport);
-KubeTransport *kube_curl_seam(KubeCurl *transport);
+void kube_curl_free(KubeCurl *curl);
+KubeTransport *kube_curl_seam(KubeCurl *curl);

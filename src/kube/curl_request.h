@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A libcurl handle for one request to the API server: address, TLS, identity, headers. Private to kube/. */
+#pragma once
+
+#include "kube/config.h"
+#include "kube/transport.h"
+
+#include <curl/curl.h>
+
+enum {
+  KUBE_CURL_TOKEN_MS = 60000,        /* a token file is read again after this */
+  KUBE_CURL_USER_TIMEOUT_MS = 30000, /* sent bytes without an acknowledgement: the connection is dead */
+  KUBE_CURL_KEEPALIVE_S = 30,        /* idle time before the first probe */
+  KUBE_CURL_PROBE_S = 10,
+  KUBE_CURL_PROBES = 3,
+  KUBE_CURL_BUFFER_SIZE = 128 << 10,
+};
+
+/* Where requests go and as whom. */
+typedef struct KubeCurlTarget {
+  KubeConfig config;
+  char *base_url;                /* the server, or its stand-in that carries the tls-server-name */
+  char *host_header;             /* "Host: ..." where base_url is a stand-in, else NULL */
+  struct curl_slist *connect_to; /* from the stand-in's name to the real address */
+  bool is_local;                 /* loopback: never through a proxy of the environment */
+  char *token;
+  uint64_t token_read_ms;
+  bool token_refused; /* the server answered 401: read the file again before the next request */
+} KubeCurlTarget;
+
+int kube_curl_target_init(KubeCurlTarget *target, const KubeConfig *config, uint64_t now_ms,
+                          Error *err) MUST_CHECK;
+void kube_curl_target_deinit(KubeCurlTarget *target);
+
+/* The handle borrows from the target and from the header list, which the caller releases after it. */
+CURL *kube_curl_request_new(KubeCurlTarget *target, const KubeRequest *request, uint64_t now_ms,
+                            struct curl_slist **ret_headers);
