@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/draw.h"
+
+#include <string.h>
+
+static const char *const words[] = {[DRAW_FREE] = "free", [DRAW_USED] = "used", [DRAW_NEW] = "new"};
+static const char *const marks[] = {[DRAW_FREE] = "", [DRAW_USED] = "*", [DRAW_NEW] = "+"};
+static const char *const colour_codes[] = {
+    [DRAW_FREE] = "", [DRAW_USED] = "\033[32m", [DRAW_NEW] = "\033[33m"};
+
+/* Wide cells name the state in a word, one-slot cells by a mark: "1g.10gb*". */
+static void draw_instance(const MigProfile *profile, DrawState state, bool colours, Text *out) {
+  char label[64];
+  int width = profile->size * DRAW_SLOT_WIDTH - 1;
+  if (width >= (int)strlen(profile->name) + 6)
+    snprintf(label, sizeof label, "%s %s", profile->name, words[state]);
+  else
+    snprintf(label, sizeof label, "%s%s", profile->name, marks[state]);
+  bool coloured = colours && colour_codes[state][0];
+  text_format(out, "|%s%-*.*s%s", coloured ? colour_codes[state] : "", width, width, label,
+              coloured ? "\033[0m" : "");
+}
+
+void cli_draw_layout(const MigLayout *layout, const DrawState *states, bool colours, Text *out) {
+  for (int slot = 0; slot < layout->model->slot_count;) {
+    const MigInstance *instance = mig_layout_find(layout, slot);
+    if (!instance) {
+      text_format(out, "|%*s", -(DRAW_SLOT_WIDTH - 1), "   .");
+      slot++;
+      continue;
+    }
+    const MigProfile *profile = &layout->model->profiles[instance->profile];
+    draw_instance(profile, states[instance - layout->instances], colours, out);
+    slot += profile->size;
+  }
+  text_append(out, "|");
+}

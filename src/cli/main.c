@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* facet: one executable, the role is the first word. */
+#include "cli/verb.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static const CliVerb *const verbs[] = {
+    &cli_verb_controller, &cli_verb_agent,   &cli_verb_plan,
+    &cli_verb_demo,       &cli_verb_version, &cli_verb_nvml_worker,
+};
+
+static void print_help(FILE *out) {
+  fprintf(out, "facet cuts GPUs to fit the pods that wait.\n\nUsage: facet VERB [OPTIONS]\n\nVerbs:\n");
+  for (size_t i = 0; i < COUNT_OF(verbs); i++)
+    if (!verbs[i]->hidden)
+      fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->help);
+  fprintf(out, "\n`facet VERB --help` says more. Try `facet demo` first: it needs no GPU and no cluster.\n");
+}
+
+static int refuse(const char *word) {
+  const char *names[COUNT_OF(verbs)];
+  for (size_t i = 0; i < COUNT_OF(verbs); i++)
+    names[i] = verbs[i]->name;
+  const char *nearest = cli_nearest(word, names, COUNT_OF(names));
+  if (nearest)
+    fprintf(stderr, "facet: there is no verb \"%s\"; did you mean \"%s\"?\n", word, nearest);
+  else
+    fprintf(stderr, "facet: there is no verb \"%s\"; `facet --help` lists them\n", word);
+  return CLI_EXIT_USAGE;
+}
+
+static int run_version(const CliVerb *verb, int argc, char **argv) {
+  printf("facet %s\n", FACET_VERSION);
+  return CLI_EXIT_OK;
+}
+
+const CliVerb cli_verb_version = {.name = "version", .help = "print the version", .run = run_version};
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_help(stderr);
+    return CLI_EXIT_USAGE;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    print_help(stdout);
+    return CLI_EXIT_OK;
+  }
+  if (strcmp(argv[1], "--version") == 0)
+    return run_version(&cli_verb_version, 0, NULL);
+  for (size_t i = 0; i < COUNT_OF(verbs); i++)
+    if (strcmp(argv[1], verbs[i]->name) == 0)
+      return verbs[i]->run(verbs[i], argc - 2, argv + 2);
+  return refuse(argv[1]);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/verb.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { WORD_MAX = 40, NEAR_MAX = 3 };
+
+/* ---- nearest word ---- */
+
+static size_t smallest(size_t a, size_t b, size_t c) {
+  size_t least = a < b ? a : b;
+  return least < c ? least : c;
+}
+
+static size_t edit_distance(const char *a, const char *b) {
+  size_t n = strlen(a), m = strlen(b);
+  size_t row[WORD_MAX + 1];
+  if (n > WORD_MAX || m > WORD_MAX)
+    return SIZE_MAX;
+  for (size_t j = 0; j <= m; j++)
+    row[j] = j;
+  for (size_t i = 1; i <= n; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= m; j++) {
+      size_t above = row[j];
+      row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+      diagonal = above;
+    }
+  }
+  return row[m];
+}
+
+const char *cli_nearest(const char *word, const char *const *candidates, size_t count) {
+  const char *nearest = NULL;
+  size_t least = NEAR_MAX + 1;
+  for (size_t i = 0; i < count; i++) {
+    size_t distance = edit_distance(word, candidates[i]);
+    if (distance < least) {
+      least = distance;
+      nearest = candidates[i];
+    }
+  }
+  return nearest;
+}
+
+/* ---- options ---- */
+
+static size_t long_size(const CliOption *option) {
+  return strcspn(option->name, ",");
+}
+
+/* Is it "--name", "--name=value" or the short form? *ret_value is the part behind '=', or NULL. */
+static bool matches(const CliOption *option, const char *argument, const char **ret_value) {
+  size_t size = long_size(option);
+  const char *short_form = option->name[size] ? option->name + size + 1 : NULL;
+  *ret_value = NULL;
+  if (short_form && strcmp(argument, short_form) == 0)
+    return true;
+  if (strncmp(argument, option->name, size) != 0)
+    return false;
+  if (argument[size] == '=')
+    *ret_value = argument + size + 1;
+  return argument[size] == '=' || argument[size] == '\0';
+}
+
+static int parse_number(const CliOption *option, const char *text, int64_t *ret_value, Error *err) {
+  char *end;
+  errno = 0;
+  long long value = strtoll(text, &end, 10);
+  if (end == text || *end || errno || value < 0)
+    return error_set(err, ERROR_INVALID, "%.*s wants a number, not \"%s\"", (int)long_size(option),
+                     option->name, text);
+  *ret_value = value;
+  return 0;
+}
+
+static int parse_duration(const CliOption *option, const char *text, int64_t *ret_value, Error *err) {
+  static const struct {
+    const char *unit;
+    int64_t ms;
+  } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"", 1000}};
+  char *end;
+  errno = 0;
+  long long value = strtoll(text, &end, 10);
+  bool is_number = end != text && !errno && value >= 0 && value <= INT32_MAX;
+  for (size_t i = 0; is_number && i < COUNT_OF(units); i++)
+    if (strcmp(end, units[i].unit) == 0) {
+      *ret_value = value * units[i].ms;
+      return 0;
+    }
+  return error_set(err, ERROR_INVALID, "%.*s wants a duration such as 200ms or 2s, not \"%s\"",
+                   (int)long_size(option), option->name, text);
+}
+
+static int store(const CliOption *option, const char *value, void *values, Error *err) {
+  void *place = (char *)values + option->offset;
+  switch (option->kind) {
+  case CLI_FLAG:
+    *(bool *)place = true;
+    return 0;
+  case CLI_STRING:
+    *(const char **)place = value;
+    return 0;
+  case CLI_STRINGS: {
+    CliStrings *strings = place;
+    if (strings->count == CLI_ARGUMENTS_MAX)
+      return error_set(err, ERROR_LIMIT, "%.*s was given more than %d times", (int)long_size(option),
+                       option->name, CLI_ARGUMENTS_MAX);
+    strings->items[strings->count++] = value;
+    return 0;
+  }
+  case CLI_NUMBER:
+    return parse_number(option, value, place, err);
+  case CLI_DURATION_MS:
+    return parse_duration(option, value, place, err);
+  }
+  return error_set(err, ERROR_INVALID, "option %s has no kind", option->name);
+}
+
+static int refuse_unknown(const CliVerb *verb, const char *argument, Error *err) {
+  const char *names[32];
+  char copies[32][WORD_MAX + 1];
+  size_t count = verb->option_count < COUNT_OF(names) ? verb->option_count : COUNT_OF(names);
+  for (size_t i = 0; i < count; i++) {
+    snprintf(copies[i], sizeof copies[i], "%.*s", (int)long_size(&verb->options[i]), verb->options[i].name);
+    names[i] = copies[i];
+  }
+  char word[WORD_MAX + 1];
+  snprintf(word, sizeof word, "%.*s", (int)strcspn(argument, "="), argument);
+  const char *nearest = cli_nearest(word, names, count);
+  if (nearest)
+    return error_set(err, ERROR_INVALID, "unknown option %s; did you mean %s?", argument, nearest);
+  return error_set(err, ERROR_INVALID, "unknown option %s; see `facet %s --help`", argument, verb->name);
+}
+
+static const CliOption *find_option(const CliVerb *verb, const char *argument, const char **ret_value) {
+  for (size_t i = 0; i < verb->option_count; i++)
+    if (matches(&verb->options[i], argument, ret_value))
+      return &verb->options[i];
+  return NULL;
+}
+
+int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_values, Error *err) {
+  for (int i = 0; i < argc; i++) {
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+      cli_verb_print_help(verb);
+      return CLI_HELP_SHOWN;
+    }
+    const char *value;
+    const CliOption *option = find_option(verb, argv[i], &value);
+    if (!option)
+      return refuse_unknown(verb, argv[i], err);
+    if (option->kind == CLI_FLAG && value)
+      return error_set(err, ERROR_INVALID, "%.*s takes no value", (int)long_size(option), option->name);
+    if (option->kind != CLI_FLAG && !value) {
+      if (++i == argc)
+        return error_set(err, ERROR_INVALID, "%s needs a value (%s)", argv[i - 1], option->argument);
+      value = argv[i];
+    }
+    int r = store(option, value, ret_values, err);
+    if (r < 0)
+      return r;
+  }
+  return 0;
+}
+
+void cli_verb_print_help(const CliVerb *verb) {
+  printf("facet %s: %s\n", verb->name, verb->help);
+  if (verb->more)
+    printf("\n%s\n", verb->more);
+  if (verb->option_count)
+    printf("\nOptions:\n");
+  for (size_t i = 0; i < verb->option_count; i++) {
+    const CliOption *option = &verb->options[i];
+    CLEANUP(text_deinit) Text left = {0};
+    const char *short_form = option->name[long_size(option)] ? option->name + long_size(option) + 1 : NULL;
+    text_format(&left, "%s%s%.*s%s%s", string_or_empty(short_form), short_form ? ", " : "",
+                (int)long_size(option), option->name, option->argument ? " " : "",
+                string_or_empty(option->argument));
+    printf("  %-30s %s\n", text_string(&left), option->help);
+  }
+}
+
+bool cli_begin(const CliVerb *verb, int argc, char **argv, void *ret_values, int *ret_exit) {
+  Error err;
+  int r = cli_options_parse(verb, argc, argv, ret_values, &err);
+  if (r == 0)
+    return true;
+  *ret_exit = CLI_EXIT_OK;
+  if (r < 0) {
+    fprintf(stderr, "facet %s: %s\n", verb->name, err.text);
+    *ret_exit = CLI_EXIT_USAGE;
+  }
+  return false;
+}

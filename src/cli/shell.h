@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The libuv shell around a program: one thread, one loop, the Host's time read once per turn, signals. */
+#pragma once
+
+#include "base/error.h"
+#include "base/host.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+typedef struct CliShell {
+  uv_loop_t loop;
+  Host host;
+  uv_signal_t signals[2];
+  bool stop;
+} CliShell;
+
+int cli_shell_init(CliShell *shell, Error *err) MUST_CHECK;
+/* Runs until SIGTERM or SIGINT. */
+void cli_shell_run(CliShell *shell);
+/* Lets the loop finish what was closed. Free all seams before. */
+void cli_shell_deinit(CliShell *shell);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent.h"
+#include "cli/connect.h"
+#include "gpu/worker.h"
+#include "kubelet/uv_port.h"
+
+#include "base/log.h"
+
+#include <unistd.h>
+
+typedef struct Options {
+  CliConnectOptions connect;
+  const char *node_name;
+  const char *nvml_library;
+  const char *device_plugin_folder;
+  const char *pod_resources_socket;
+} Options;
+
+static const CliOption options_table[] = {
+    CLI_CONNECT_OPTIONS(Options, connect),
+    {"--node-name", CLI_STRING, offsetof(Options, node_name), "NAME",
+     "Name of this node in Kubernetes (default: $NODE_NAME, else the host name)."},
+    {"--nvml-library", CLI_STRING, offsetof(Options, nvml_library), "FILE",
+     "NVIDIA's libnvidia-ml.so.1 (default: looked for in the usual places)."},
+    {"--device-plugin-path", CLI_STRING, offsetof(Options, device_plugin_folder), "FOLDER",
+     "The kubelet's device plugin folder (default: /var/lib/kubelet/device-plugins)."},
+    {"--pod-resources-socket", CLI_STRING, offsetof(Options, pod_resources_socket), "FILE",
+     "The kubelet's pod-resources socket (default: /var/lib/kubelet/pod-resources/kubelet.sock)."},
+};
+
+DEFINE_CLEANUP(GpuWorker, gpu_worker_free)
+
+static int serve(const Options *options, Error *err) {
+  CLEANUP(cli_shell_deinit) CliShell shell;
+  int r = cli_shell_init(&shell, err);
+  if (r < 0)
+    return r;
+  CLEANUP(kube_curl_freep) KubeCurl *transport = NULL;
+  r = cli_connect(&shell, &options->connect, &transport, err);
+  if (r < 0)
+    return r;
+  CLEANUP(gpu_worker_freep) GpuWorker *worker = NULL;
+  r = gpu_worker_new(&shell.loop, &shell.host, &(GpuWorkerOptions){.nvml_library = options->nvml_library},
+                     &worker, err);
+  if (r < 0)
+    return r;
+  CLEANUP(kubelet_uv_port_freep) KubeletUvPort *port = kubelet_uv_port_new(&shell.loop);
+  AgentSeams seams = {.host = &shell.host,
+                      .transport = kube_curl_seam(transport),
+                      .port = kubelet_uv_port_seam(port),
+                      .driver = gpu_worker_seam(worker)};
+  AgentOptions agent_options = {.node_name = options->node_name,
+                                .device_plugin_folder = options->device_plugin_folder,
+                                .pod_resources_socket = options->pod_resources_socket};
+  CLEANUP(agent_freep) Agent *agent = agent_new(&agent_options, &seams);
+  agent_start(agent);
+  cli_shell_run(&shell);
+  return 0;
+}
+
+static int run(const CliVerb *verb, int argc, char **argv) {
+  char host_name[256] = "";
+  gethostname(host_name, sizeof host_name - 1);
+  const char *node_name = getenv("NODE_NAME");
+  Options options = {.node_name = node_name && *node_name ? node_name : host_name,
+                     .device_plugin_folder = "/var/lib/kubelet/device-plugins",
+                     .pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock"};
+  int exit_code;
+  if (!cli_begin(verb, argc, argv, &options, &exit_code))
+    return exit_code;
+  Error err;
+  if (serve(&options, &err) < 0) {
+    log_error("agent", "cannot start", "err=\"%s\"", err.text);
+    return CLI_EXIT_FAILED;
+  }
+  return CLI_EXIT_OK;
+}
+
+const CliVerb cli_verb_agent = {
+    .name = "agent",
+    .help = "own the GPUs of this node: create slices, give them to the kubelet, report",
+    .more = "Runs on every GPU node, as root (NVML's MIG calls need it).",
+    .options = options_table,
+    .option_count = COUNT_OF(options_table),
+    .run = run,
+};

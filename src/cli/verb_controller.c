@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/connect.h"
+#include "controller/controller.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+#include <unistd.h>
+
+typedef struct Options {
+  CliConnectOptions connect;
+  int64_t batch_idle_ms, batch_timeout_ms;
+  const char *leftover;
+} Options;
+
+static const CliOption options_table[] = {
+    CLI_CONNECT_OPTIONS(Options, connect),
+    {"--batch-window-idle", CLI_DURATION_MS, offsetof(Options, batch_idle_ms), "TIME",
+     "Plan when no new pod came for so long (default: 200ms)."},
+    {"--batch-window-timeout", CLI_DURATION_MS, offsetof(Options, batch_timeout_ms), "TIME",
+     "... but wait no longer than this (default: 2s)."},
+    {"--leftover", CLI_STRING, offsetof(Options, leftover), "fill|none",
+     "What to do with the room left on a GPU that gets slices (default: fill)."},
+};
+
+static int serve(const Options *options, Error *err) {
+  PlanLeftover leftover = PLAN_LEFTOVER_FILL;
+  if (string_equal(options->leftover, "none"))
+    leftover = PLAN_LEFTOVER_NONE;
+  else if (!string_equal(options->leftover, "fill"))
+    return error_set(err, ERROR_INVALID, "--leftover wants fill or none, not \"%s\"", options->leftover);
+  CLEANUP(cli_shell_deinit) CliShell shell;
+  int r = cli_shell_init(&shell, err);
+  if (r < 0)
+    return r;
+  CLEANUP(kube_curl_freep) KubeCurl *transport = NULL;
+  r = cli_connect(&shell, &options->connect, &transport, err);
+  if (r < 0)
+    return r;
+  char host_name[64] = "facet";
+  gethostname(host_name, sizeof host_name - 1);
+  ControllerOptions controller_options = {.batch_idle_ms = (uint32_t)options->batch_idle_ms,
+                                          .batch_timeout_ms = (uint32_t)options->batch_timeout_ms,
+                                          .leftover = leftover,
+                                          .instance = host_name};
+  CLEANUP(controller_freep)
+  Controller *controller = controller_new(&controller_options, &shell.host, kube_curl_seam(transport));
+  controller_start(controller);
+  cli_shell_run(&shell);
+  return 0;
+}
+
+static int run(const CliVerb *verb, int argc, char **argv) {
+  Options options = {.batch_idle_ms = CONTROLLER_BATCH_IDLE_MS,
+                     .batch_timeout_ms = CONTROLLER_BATCH_TIMEOUT_MS,
+                     .leftover = "fill"};
+  int exit_code;
+  if (!cli_begin(verb, argc, argv, &options, &exit_code))
+    return exit_code;
+  Error err;
+  if (serve(&options, &err) < 0) {
+    log_error("controller", "cannot start", "err=\"%s\"", err.text);
+    return CLI_EXIT_FAILED;
+  }
+  return CLI_EXIT_OK;
+}
+
+const CliVerb cli_verb_controller = {
+    .name = "controller",
+    .help = "watch pods that wait for GPU slices, plan, and tell the nodes",
+    .more = "Runs once per cluster. Nodes take part when labelled nos.nebuly.com/gpu-partitioning=mig\n"
+            "and running `facet agent`.",
+    .options = options_table,
+    .option_count = COUNT_OF(options_table),
+    .run = run,
+};
