@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NVML: what one GPU says of itself, and its MIG mode. Where nvml.h lets a function take a MIG device, the
+ * answer is about that slice. */
+#include "sim/nvml/call.h"
+#include "sim/nvml/instance.h"
+
+/* What the driver keeps of a whole GPU for itself. */
+enum { RESERVED_MIB = 512 };
+
+NvmlReturn nvmlDeviceGetName(NvmlDevice device, char *name, unsigned length) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  const SimPlace *place = &view.place;
+  if (place->kind == SIM_HANDLE_GPU)
+    return sim_call_copy_text(place->gpu->product, name, length);
+  char text[NVML_NAME_V2_SIZE];
+  sim_name_mig(place->gpu->product, sim_gi_profile(place->gpu, place->gi), place->ci->slices, text);
+  return sim_call_copy_text(text, name, length);
+}
+
+NvmlReturn nvmlDeviceGetUUID(NvmlDevice device, char *uuid, unsigned length) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  const SimPlace *place = &view.place;
+  char text[NVML_UUID_SIZE];
+  if (place->kind == SIM_HANDLE_GPU)
+    sim_uuid_gpu(&view.state, place->gpu_index, text);
+  else
+    sim_uuid_mig(&view.state, place->gpu_index, place->gi, place->ci, text);
+  return sim_call_copy_text(text, uuid, length);
+}
+
+NvmlReturn nvmlDeviceGetIndex(NvmlDevice device, unsigned *index) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!index)
+    return NVML_INVALID_ARGUMENT;
+  *index = view.place.kind == SIM_HANDLE_GPU ? (unsigned)view.place.gpu_index : view.place.ci->mig_index;
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlDeviceGetMinorNumber(NvmlDevice device, unsigned *minor) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (view.place.kind != SIM_HANDLE_GPU)
+    return NVML_NOT_SUPPORTED;
+  if (!minor)
+    return NVML_INVALID_ARGUMENT;
+  *minor = (unsigned)view.place.gpu_index;
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlDeviceGetPciInfo_v3(NvmlDevice device, NvmlPciInfo *info) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!info)
+    return NVML_INVALID_ARGUMENT;
+  unsigned bus = sim_gpu_pci_bus(view.place.gpu_index);
+  *info = (NvmlPciInfo){.bus = bus, .pci_device_id = sim_gpu_pci_device_id(view.place.gpu)};
+  snprintf(info->bus_id_legacy, sizeof info->bus_id_legacy, "0000:%02X:00.0", bus);
+  snprintf(info->bus_id, sizeof info->bus_id, "00000000:%02X:00.0", bus);
+  return NVML_SUCCESS;
+}
+
+/* Of the GPU or of the slice, whose memory is all there for its user. */
+static NvmlMemoryV2 memory_of(const SimPlace *place) {
+  const unsigned long long mib = 1024 * 1024;
+  if (place->kind == SIM_HANDLE_MIG) {
+    unsigned long long total = sim_gi_profile(place->gpu, place->gi)->memory_mib * mib;
+    return (NvmlMemoryV2){.total = total, .free = total};
+  }
+  unsigned long long total = sim_gpu_model(place->gpu)->memory_mib * mib;
+  return (NvmlMemoryV2){.total = total, .reserved = RESERVED_MIB * mib, .free = total - RESERVED_MIB * mib};
+}
+
+NvmlReturn nvmlDeviceGetMemoryInfo(NvmlDevice device, NvmlMemory *memory) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!memory)
+    return NVML_INVALID_ARGUMENT;
+  NvmlMemoryV2 found = memory_of(&view.place);
+  /* Version 1 knows no reserved memory and counts it as used. */
+  *memory = (NvmlMemory){.total = found.total, .free = found.free, .used = found.used + found.reserved};
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlDeviceGetMemoryInfo_v2(NvmlDevice device, NvmlMemoryV2 *memory) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!memory)
+    return NVML_INVALID_ARGUMENT;
+  unsigned version = NVML_STRUCT_VERSION(NvmlMemoryV2, 2);
+  if (memory->version != version)
+    return NVML_ARGUMENT_VERSION_MISMATCH;
+  *memory = memory_of(&view.place);
+  memory->version = version;
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlDeviceGetMigMode(NvmlDevice device, unsigned *current, unsigned *pending) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!current || !pending)
+    return NVML_INVALID_ARGUMENT;
+  *current = view.place.gpu->mig_on ? NVML_MIG_ENABLE : NVML_MIG_DISABLE;
+  *pending = view.place.gpu->mig_on_pending ? NVML_MIG_ENABLE : NVML_MIG_DISABLE;
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlDeviceSetMigMode(NvmlDevice device, unsigned mode, NvmlReturn *activation_status) {
+  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  NvmlReturn result = sim_edit_handle(&edit, device, SIM_GPUS);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!activation_status || mode > NVML_MIG_ENABLE)
+    return NVML_INVALID_ARGUMENT;
+  SimGpu *gpu = edit.place.gpu;
+  if (mode == NVML_MIG_DISABLE && gpu->gi_count > 0) {
+    *activation_status = NVML_IN_USE;
+    return NVML_IN_USE;
+  }
+  gpu->mig_on_pending = mode == NVML_MIG_ENABLE;
+  if (!sim_gpu_model(gpu)->mode_needs_reset)
+    gpu->mig_on = gpu->mig_on_pending;
+  NvmlReturn status = gpu->mig_on == gpu->mig_on_pending ? NVML_SUCCESS : NVML_RESET_REQUIRED;
+  result = sim_edit_commit(&edit);
+  if (result == NVML_SUCCESS)
+    *activation_status = status;
+  return result;
+}
+
+/* Nothing runs on simulated GPUs. */
+NvmlReturn nvmlDeviceGetComputeRunningProcesses_v3(NvmlDevice device, unsigned *count,
+                                                   NvmlProcessInfo *infos) {
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!count)
+    return NVML_INVALID_ARGUMENT;
+  *count = 0;
+  return NVML_SUCCESS;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NVML: the library itself, the driver, and the ways to a GPU's handle. */
+#include "sim/nvml/call.h"
+#include "sim/nvml/instance.h"
+
+#include <string.h>
+
+static const struct {
+  NvmlReturn code;
+  const char *text;
+} return_texts[] = {
+    {NVML_SUCCESS, "Success"},
+    {NVML_UNINITIALIZED, "Uninitialized"},
+    {NVML_INVALID_ARGUMENT, "Invalid Argument"},
+    {NVML_NOT_SUPPORTED, "Not Supported"},
+    {NVML_NO_PERMISSION, "Insufficient Permissions"},
+    {NVML_ALREADY_INITIALIZED, "Already Initialized"},
+    {NVML_NOT_FOUND, "Not Found"},
+    {NVML_INSUFFICIENT_SIZE, "Insufficient Size"},
+    {NVML_INSUFFICIENT_POWER, "Insufficient External Power"},
+    {NVML_DRIVER_NOT_LOADED, "Driver Not Loaded"},
+    {NVML_TIMEOUT, "Timeout"},
+    {NVML_IRQ_ISSUE, "Interrupt Request Issue"},
+    {NVML_LIBRARY_NOT_FOUND, "NVML Shared Library Not Found"},
+    {NVML_FUNCTION_NOT_FOUND, "Function Not Found"},
+    {NVML_CORRUPTED_INFOROM, "Corrupted infoROM"},
+    {NVML_GPU_IS_LOST, "GPU is lost"},
+    {NVML_RESET_REQUIRED, "GPU requires reset"},
+    {NVML_OPERATING_SYSTEM, "GPU access blocked by the operating system"},
+    {NVML_LIB_RM_VERSION_MISMATCH, "Driver/library version mismatch"},
+    {NVML_IN_USE, "In use by another client"},
+    {NVML_MEMORY, "Insufficient Memory"},
+    {NVML_NO_DATA, "No data"},
+    {NVML_VGPU_ECC_NOT_SUPPORTED, "Operation is not available on target vGPU, since ECC is enabled"},
+    {NVML_INSUFFICIENT_RESOURCES, "Insufficient Resources"},
+    {NVML_FREQ_NOT_SUPPORTED, "Requested frequency not supported"},
+    {NVML_ARGUMENT_VERSION_MISMATCH, "Argument version mismatch"},
+    {NVML_DEPRECATED, "Deprecated"},
+    {NVML_NOT_READY, "Not Ready"},
+    {NVML_GPU_NOT_FOUND, "GPU Not Found"},
+    {NVML_INVALID_STATE, "Invalid State"},
+    {NVML_RESET_TYPE_NOT_SUPPORTED, "Reset Type Not Supported"},
+};
+
+const char *nvmlErrorString(NvmlReturn result) {
+  for (size_t i = 0; i < COUNT_OF(return_texts); i++)
+    if (return_texts[i].code == result)
+      return return_texts[i].text;
+  return "Unknown Error";
+}
+
+NvmlReturn nvmlInit(void) {
+  return sim_call_init();
+}
+
+NvmlReturn nvmlInit_v2(void) {
+  return sim_call_init();
+}
+
+NvmlReturn nvmlInitWithFlags(unsigned flags) {
+  return sim_call_init();
+}
+
+NvmlReturn nvmlShutdown(void) {
+  return sim_call_shutdown();
+}
+
+/* The CUDA version that a driver branch brings (NVIDIA's CUDA compatibility table). */
+static int cuda_version_of(const char *driver) {
+  static const struct {
+    long branch;
+    int cuda;
+  } rows[] = {{580, 13000}, {570, 12080}, {560, 12060}, {550, 12040}, {535, 12020}, {525, 12000},
+              {515, 11070}, {510, 11060}, {470, 11040}, {460, 11020}, {450, 11000}};
+  long branch = strtol(driver, NULL, 10);
+  for (size_t i = 0; i < COUNT_OF(rows); i++)
+    if (branch >= rows[i].branch)
+      return rows[i].cuda;
+  return rows[COUNT_OF(rows) - 1].cuda;
+}
+
+NvmlReturn nvmlSystemGetDriverVersion(char *version, unsigned length) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view);
+  return result == NVML_SUCCESS ? sim_call_copy_text(view.state.driver, version, length) : result;
+}
+
+NvmlReturn nvmlSystemGetNVMLVersion(char *version, unsigned length) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view);
+  if (result != NVML_SUCCESS)
+    return result;
+  char text[SIM_DRIVER_SIZE + 16];
+  snprintf(text, sizeof text, "%d.%s", cuda_version_of(view.state.driver) / 1000, view.state.driver);
+  return sim_call_copy_text(text, version, length);
+}
+
+NvmlReturn nvmlSystemGetCudaDriverVersion_v2(int *version) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!version)
+    return NVML_INVALID_ARGUMENT;
+  *version = cuda_version_of(view.state.driver);
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlSystemGetCudaDriverVersion(int *version) {
+  return nvmlSystemGetCudaDriverVersion_v2(version);
+}
+
+NvmlReturn nvmlDeviceGetCount_v2(unsigned *count) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!count)
+    return NVML_INVALID_ARGUMENT;
+  *count = view.state.gpu_count;
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlDeviceGetCount(unsigned *count) {
+  return nvmlDeviceGetCount_v2(count);
+}
+
+NvmlReturn nvmlDeviceGetHandleByIndex_v2(unsigned index, NvmlDevice *device) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!device || index >= view.state.gpu_count)
+    return NVML_INVALID_ARGUMENT;
+  *device = sim_handle_gpu((int)index);
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlDeviceGetHandleByIndex(unsigned index, NvmlDevice *device) {
+  return nvmlDeviceGetHandleByIndex_v2(index, device);
+}
+
+/* The MIG device with this UUID on one GPU, or NULL. */
+static NvmlDevice find_mig_device(const SimState *state, int gpu_index, const char *uuid) {
+  const SimGpu *gpu = &state->gpus[gpu_index];
+  for (int i = 0; i < gpu->gi_count; i++) {
+    const SimGi *gi = &gpu->gis[i];
+    for (int k = 0; k < gi->ci_count; k++) {
+      char mig_uuid[NVML_UUID_SIZE];
+      sim_uuid_mig(state, gpu_index, gi, &gi->cis[k], mig_uuid);
+      if (strcmp(mig_uuid, uuid) == 0)
+        return sim_handle_mig(gpu_index, gpu, gi, &gi->cis[k]);
+    }
+  }
+  return NULL;
+}
+
+NvmlReturn nvmlDeviceGetHandleByUUID(const char *uuid, NvmlDevice *device) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!uuid || !device)
+    return NVML_INVALID_ARGUMENT;
+  for (int i = 0; i < view.state.gpu_count; i++) {
+    char gpu_uuid[NVML_UUID_SIZE];
+    sim_uuid_gpu(&view.state, i, gpu_uuid);
+    NvmlDevice found =
+        strcmp(gpu_uuid, uuid) == 0 ? sim_handle_gpu(i) : find_mig_device(&view.state, i, uuid);
+    if (found) {
+      *device = found;
+      return NVML_SUCCESS;
+    }
+  }
+  return NVML_NOT_FOUND;
+}
+
+/* "00000000:07:00.0", "0000:07:00.0" or "07:00.0", as the tools write it. */
+static bool parse_bus_id(const char *text, unsigned *ret_bus) {
+  unsigned domain = 0, device, function = 0;
+  int used = 0;
+  if (sscanf(text, "%8x:%2x:%2x.%1x%n", &domain, ret_bus, &device, &function, &used) != 4 || text[used]) {
+    domain = 0;
+    if (sscanf(text, "%2x:%2x.%1x%n", ret_bus, &device, &function, &used) != 3 || text[used])
+      return false;
+  }
+  return domain == 0 && device == 0 && function == 0;
+}
+
+NvmlReturn nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, NvmlDevice *device) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!bus_id || !device)
+    return NVML_INVALID_ARGUMENT;
+  unsigned bus;
+  if (!parse_bus_id(bus_id, &bus))
+    return NVML_NOT_FOUND;
+  for (int i = 0; i < view.state.gpu_count; i++)
+    if (sim_gpu_pci_bus(i) == bus) {
+      *device = sim_handle_gpu(i);
+      return NVML_SUCCESS;
+    }
+  return NVML_NOT_FOUND;
+}
+
+NvmlReturn nvmlDeviceGetHandleByPciBusId(const char *bus_id, NvmlDevice *device) {
+  return nvmlDeviceGetHandleByPciBusId_v2(bus_id, device);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every NVML function does first: find the simulator in use, look at its state, resolve the handle.
+ * Asking works on a view, a copy of the committed state; changing works on an edit, which holds the machine
+ * from begin to end. Neither needs an end on failure; an edit is declared with CLEANUP(sim_edit_end). */
+#pragma once
+
+#include "sim/nvml/handle.h"
+#include "sim/nvml/sim_nvml.h"
+#include "sim/nvml/store.h"
+
+/* Sets of handle kinds. */
+enum {
+  SIM_GPUS = 1 << SIM_HANDLE_GPU,
+  SIM_GIS = 1 << SIM_HANDLE_GI,
+  SIM_CIS = 1 << SIM_HANDLE_CI,
+  SIM_MIGS = 1 << SIM_HANDLE_MIG,
+  SIM_DEVICES = SIM_GPUS | SIM_MIGS,
+};
+
+typedef struct SimView {
+  SimNvml *nvml;
+  SimState state;
+  SimPlace place; /* of the handle */
+} SimView;
+
+typedef struct SimEdit {
+  SimNvml *nvml;
+  SimChange change;
+  SimPlace place;
+} SimEdit;
+
+/* The whole machine; `place` is not set. UNINITIALIZED before nvmlInit, UNKNOWN where the state cannot be
+ * read (with a line on stderr). */
+NvmlReturn sim_view_open(SimView *view);
+/* Also INVALID_ARGUMENT for a handle that is not one of these kinds or is stale. */
+NvmlReturn sim_view_handle(SimView *view, const void *handle, unsigned kinds);
+NvmlReturn sim_edit_handle(SimEdit *edit, const void *handle, unsigned kinds);
+/* Spends the time that the driver would need; the machine stays held, others see the old state. */
+void sim_edit_spend(SimEdit *edit, uint32_t milliseconds);
+uint32_t sim_edit_next_serial(SimEdit *edit);
+NvmlReturn sim_edit_commit(SimEdit *edit);
+void sim_edit_end(SimEdit *edit); /* a cleanup function as it is */
+
+/* For nvmlInit, nvmlShutdown and event sets, which change the process, not the machine. */
+NvmlReturn sim_call_init(void);
+NvmlReturn sim_call_shutdown(void);
+NvmlReturn sim_event_set_take(int *ret_slot);
+bool sim_event_set_is_taken(int slot);
+void sim_event_set_release(int slot);
+void sim_call_sleep(SimNvml *nvml, uint32_t milliseconds);
+
+/* Copies a name or UUID into a caller's buffer: INSUFFICIENT_SIZE, INVALID_ARGUMENT for no buffer. */
+NvmlReturn sim_call_copy_text(const char *text, char *ret_text, unsigned length);

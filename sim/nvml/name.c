@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names and UUIDs. NVIDIA's kernel modules derive a MIG device's UUID from the chip and the place, so it
+ * looks like a version 5 UUID and comes back with the place; so it is here, without the SHA-1. */
+#include "sim/nvml/instance.h"
+
+#include "base/random.h"
+
+#include <inttypes.h>
+
+/* `key` tells the things of one machine apart; the generator's mixing makes unlike keys look unlike. */
+static void format_uuid(const char *prefix, uint64_t seed, uint64_t key, char *ret_uuid) {
+  Random random = {.state = seed ^ (key + 1) * 0xd1342543de82ef95u};
+  uint64_t high = random_next(&random), low = random_next(&random);
+  snprintf(ret_uuid, NVML_UUID_SIZE,
+           "%s-%08" PRIx64 "-%04" PRIx64 "-5%03" PRIx64 "-%04" PRIx64 "-%012" PRIx64, prefix, high >> 32,
+           high >> 16 & 0xffff, high & 0xfff, (low >> 48 & 0x3fff) | 0x8000, low & 0xffffffffffff);
+}
+
+void sim_uuid_gpu(const SimState *state, int gpu_index, char *ret_uuid) {
+  format_uuid("GPU", state->seed, (uint64_t)gpu_index, ret_uuid);
+}
+
+void sim_uuid_mig(const SimState *state, int gpu_index, const SimGi *gi, const SimCi *ci, char *ret_uuid) {
+  const SimGpu *gpu = &state->gpus[gpu_index];
+  uint64_t gi_id = sim_gi_id(sim_gpu_model(gpu), gi->profile, gi->start);
+  uint64_t place = 1u << 24 | gi_id << 16 | (uint64_t)ci->start << 8 | ci->slices;
+  format_uuid("MIG", state->seed, place << 8 | (uint64_t)gpu_index, ret_uuid);
+}
+
+void sim_name_mig(const char *product, const MigProfile *profile, int ci_slices, char *ret_name) {
+  char part[8] = "";
+  if (ci_slices != profile->slice_count)
+    snprintf(part, sizeof part, "%dc.", ci_slices);
+  snprintf(ret_name, NVML_NAME_V2_SIZE, "%s%sMIG %s%s", product ? product : "", product ? " " : "", part,
+           profile->name);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A simulated driver is a store and a way to pass time; everything else is computed from the store's state
+ * at each call, as a library in front of a real driver would have to ask the kernel at each call. */
+#include "sim/nvml/sim_nvml.h"
+
+#include "base/memory.h"
+#include "sim/nvml/object.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static void sleep_really(void *userdata, uint32_t milliseconds) {
+  struct timespec rest = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
+  while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
+    ;
+}
+
+/* Machines in different folders have different GPUs, the same folder always the same ones. FNV-1a. */
+static uint64_t seed_of_folder(const char *folder) {
+  char path[PATH_MAX];
+  const char *text = folder && realpath(folder, path) ? path : string_or_empty(folder);
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (; *text; text++)
+    hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+  return hash;
+}
+
+static int make_machine(const SimNvmlOptions *options, SimState *ret_state, Error *err) {
+  int result = sim_state_parse_machine(options->machine, ret_state, err);
+  if (result < 0)
+    return result;
+  const char *driver = options->driver_version ? options->driver_version : SIM_NVML_DRIVER_VERSION;
+  if (!*driver || strlen(driver) >= SIM_DRIVER_SIZE || strspn(driver, "0123456789.") != strlen(driver))
+    return error_set(err, ERROR_INVALID, "simulated machine: \"%.90s\" is no driver version", driver);
+  snprintf(ret_state->driver, sizeof ret_state->driver, "%s", driver);
+  ret_state->seed = options->seed ? options->seed : seed_of_folder(options->folder);
+  return 0;
+}
+
+int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) {
+  assert(options->folder || options->machine);
+  /* The folder must exist before its path can be made canonical for the seed. */
+  if (options->folder && options->machine && mkdir(options->folder, 0777) < 0 && errno != EEXIST)
+    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot make the folder %s",
+                           options->folder);
+  SimState machine;
+  if (options->machine && make_machine(options, &machine, err) < 0)
+    return -err->code;
+  CLEANUP(cleanup_free) SimNvml *nvml = mem_alloc(sizeof *nvml);
+  int result =
+      sim_store_init(&nvml->store, options->folder, options->machine ? &machine : NULL, options->renew, err);
+  if (result < 0)
+    return result;
+  nvml->sleep = sleep_really;
+  nvml->latency = options->latency;
+  *ret_nvml = TAKE(nvml);
+  return 0;
+}
+
+void sim_nvml_free(SimNvml *nvml) {
+  if (!nvml)
+    return;
+  sim_store_deinit(&nvml->store);
+  free(nvml);
+}
+
+void sim_nvml_set_sleep(SimNvml *nvml, SimSleep *sleep, void *userdata) {
+  nvml->sleep = sleep;
+  nvml->sleep_userdata = userdata;
+}
+
+int sim_nvml_load(SimNvml *nvml, SimState *ret_state, Error *err) {
+  return sim_store_load(&nvml->store, ret_state, err);
+}
+
+int sim_nvml_reset(SimNvml *nvml, bool reboot, Error *err) {
+  CLEANUP(sim_change_end) SimChange change = {0};
+  int result = sim_change_begin(&change, &nvml->store, err);
+  if (result < 0)
+    return result;
+  sim_state_reset(&change.state, reboot);
+  return sim_change_commit(&change, err);
+}
+
+static const char *non_empty(const char *name) {
+  const char *value = getenv(name);
+  return value && *value ? value : NULL;
+}
+
+static int read_latency(double *ret_latency, Error *err) {
+  const char *text = non_empty("FACET_SIM_NVML_LATENCY");
+  if (!text) {
+    *ret_latency = 1;
+    return 0;
+  }
+  char *end = NULL;
+  double latency = strtod(text, &end);
+  if (*end || !isfinite(latency) || latency < 0 || latency > 1000)
+    return error_set(err, ERROR_INVALID, "FACET_SIM_NVML_LATENCY is \"%.40s\": not a factor from 0 to 1000",
+                     text);
+  *ret_latency = latency;
+  return 0;
+}
+
+int sim_nvml_read_environment(SimNvmlEnvironment *ret_environment, Error *err) {
+  SimNvmlEnvironment *environment = ret_environment;
+  *environment = (SimNvmlEnvironment){.options = {.machine = non_empty("FACET_SIM_NVML_MACHINE"),
+                                                  .driver_version = non_empty("FACET_SIM_NVML_DRIVER")}};
+  const char *folder = non_empty("FACET_SIM_NVML_STATE"), *runtime = non_empty("XDG_RUNTIME_DIR");
+  size_t size = sizeof environment->folder;
+  int needed;
+  if (folder)
+    needed = snprintf(environment->folder, size, "%s", folder);
+  else if (runtime)
+    needed = snprintf(environment->folder, size, "%s/facet-sim-nvml", runtime);
+  else
+    needed = snprintf(environment->folder, size, "/tmp/facet-sim-nvml-%u", (unsigned)getuid());
+  if ((size_t)needed >= size)
+    return error_set(err, ERROR_INVALID, "simulated GPUs: the folder's name is too long");
+  environment->options.folder = environment->folder;
+  return read_latency(&environment->options.latency, err);
+}

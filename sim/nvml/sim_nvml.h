@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A simulated NVIDIA driver. libnvidia-ml.so.1 built from it is what programs load in the place of NVIDIA's;
+ * this header is for using the same code within a process: the demo, unit tests, the facet-sim-nvml command.
+ *
+ *     sim_nvml_new(&(SimNvmlOptions){.machine = "A100-SXM4-80GB"}, &nvml, &err);
+ *     sim_nvml_use(nvml);
+ *     __typeof__(nvmlInit_v2) *init = sim_nvml_symbol("nvmlInit_v2"); */
+#pragma once
+
+#include "sim/nvml/state.h"
+
+#define SIM_NVML_DRIVER_VERSION "550.163.01" /* where none is asked for */
+
+typedef struct SimNvml SimNvml;
+typedef void SimSleep(void *userdata, uint32_t milliseconds);
+
+typedef struct SimNvmlOptions {
+  const char *machine; /* "2xA100-SXM4-80GB,A30:mig=off", see sim_state_parse_machine; NULL: the folder's */
+  const char *folder;  /* of the state shared with other processes; NULL: in memory, machine must be given */
+  bool renew;          /* start afresh with `machine` where the folder has a state already */
+  const char *driver_version; /* of a new state; NULL: SIM_NVML_DRIVER_VERSION */
+  uint64_t seed;              /* of a new state's UUIDs; 0: from the folder's path */
+  double latency;             /* factor on the times that a real driver takes; 0: changes take no time */
+} SimNvmlOptions;
+
+/* ERROR_NOT_FOUND: neither machine nor state; ERROR_UNSUPPORTED: unknown model; ERROR_PROTOCOL: broken state
+ * file. */
+int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) MUST_CHECK;
+void sim_nvml_free(SimNvml *nvml); /* NULL is fine; must not be in use */
+DEFINE_CLEANUP(SimNvml, sim_nvml_free)
+
+/* How changes pass their time; the default sleeps. Also called, with the whole timeout, by event waits. */
+void sim_nvml_set_sleep(SimNvml *nvml, SimSleep *sleep, void *userdata);
+/* The nvml* functions of this process work on it from now on; NULL: on what the environment describes. The
+ * caller keeps it alive. Reference counts of nvmlInit are its own. */
+void sim_nvml_use(SimNvml *nvml);
+/* The function of NVML with this name, or NULL: dlsym for the simulator inside this executable. */
+void *sim_nvml_symbol(const char *name);
+/* The names it knows, sorted; NULL behind the last. */
+const char *sim_nvml_symbol_name(int index);
+
+int sim_nvml_load(SimNvml *nvml, SimState *ret_state, Error *err) MUST_CHECK;
+/* A GPU reset, or a reboot, of the whole machine (sim_state_reset). */
+int sim_nvml_reset(SimNvml *nvml, bool reboot, Error *err) MUST_CHECK;
+
+/* What libnvidia-ml.so.1 reads at nvmlInit:
+ *     FACET_SIM_NVML_STATE    the folder; default $XDG_RUNTIME_DIR/facet-sim-nvml or
+ * /tmp/facet-sim-nvml-<uid> FACET_SIM_NVML_MACHINE  the machine, for a folder without state
+ *     FACET_SIM_NVML_DRIVER   the driver's version, likewise
+ *     FACET_SIM_NVML_LATENCY  0, 1 (default) or a factor */
+typedef struct SimNvmlEnvironment {
+  char folder[4096];
+  SimNvmlOptions options; /* points into `folder` and the environment */
+} SimNvmlEnvironment;
+int sim_nvml_read_environment(SimNvmlEnvironment *ret_environment, Error *err) MUST_CHECK;

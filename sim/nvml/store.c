@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A folder with three files:
+ *
+ *     state       the last committed state, only ever replaced as a whole by rename
+ *     state.new   the next one while it is written; a left-over is overwritten
+ *     lock        held by flock during a change; the kernel lets go of it when its holder dies
+ *
+ * A process that is killed at any instant leaves either the old state or the new one. Data is not synced to
+ * the disk: as with a real GPU, instances need not survive the machine. */
+#include "sim/nvml/store.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static void path_of(const SimStore *store, const char *file, char ret_path[PATH_MAX]) {
+  snprintf(ret_path, PATH_MAX, "%s/%s", store->folder, file);
+}
+
+/* ERROR_NOT_FOUND where there is no state yet. */
+static int read_state_text(const SimStore *store, Text *ret_text, Error *err) {
+  char path[PATH_MAX];
+  path_of(store, "state", path);
+  CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT)
+    return error_set(err, ERROR_NOT_FOUND,
+                     "no simulated machine in %s: set FACET_SIM_NVML_MACHINE or run facet-sim-nvml init",
+                     store->folder);
+  if (fd < 0)
+    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot open %s", path);
+  char part[4096];
+  ssize_t got;
+  while ((got = read(fd, part, sizeof part)) > 0) {
+    text_append_bytes(ret_text, part, (size_t)got);
+    if (ret_text->size > SIM_STATE_TEXT_MAX)
+      return error_set(err, ERROR_PROTOCOL, "simulated GPUs: %s is larger than any state", path);
+  }
+  if (got < 0)
+    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot read %s", path);
+  return 0;
+}
+
+static int write_all(int fd, const Text *text) {
+  for (size_t done = 0; done < text->size;) {
+    ssize_t written = write(fd, text->bytes + done, text->size - done);
+    if (written < 0)
+      return -1;
+    done += (size_t)written;
+  }
+  return 0;
+}
+
+static int write_state(const SimStore *store, const SimState *state, Error *err) {
+  char path[PATH_MAX], new_path[PATH_MAX];
+  path_of(store, "state", path);
+  path_of(store, "state.new", new_path);
+  CLEANUP(text_deinit) Text text = {0};
+  sim_state_format(state, &text);
+  CLEANUP(cleanup_close) int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0 || write_all(fd, &text) < 0)
+    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot write %s", new_path);
+  if (rename(new_path, path) < 0)
+    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot rename %s to %s", new_path, path);
+  return 0;
+}
+
+/* Parsing is remembered: most calls find the file as it was. */
+static int refresh(SimStore *store, const Text *text, Error *err) {
+  if (store->text.size == text->size && store->text.size > 0 &&
+      memcmp(store->text.bytes, text->bytes, text->size) == 0)
+    return 0;
+  if (memchr(text_string(text), '\0', text->size))
+    return error_set(err, ERROR_PROTOCOL, "simulated GPUs: %s/state holds a zero byte", store->folder);
+  SimState state;
+  if (sim_state_parse(text_string(text), &state, err) < 0)
+    return error_prefix(err, "simulated GPUs: %s/state", store->folder);
+  store->state = state;
+  text_clear(&store->text);
+  text_append_bytes(&store->text, text->bytes, text->size);
+  return 0;
+}
+
+int sim_store_load(SimStore *store, SimState *ret_state, Error *err) {
+  CLEANUP(text_deinit) Text text = {0};
+  int result = store->folder ? read_state_text(store, &text, err) : 0;
+  if (result < 0)
+    return result;
+  pthread_mutex_lock(&store->mutex);
+  if (store->folder)
+    result = refresh(store, &text, err);
+  if (result == 0)
+    *ret_state = store->state;
+  pthread_mutex_unlock(&store->mutex);
+  return result;
+}
+
+static int lock_folder(const SimStore *store, int *ret_fd, Error *err) {
+  char path[PATH_MAX];
+  path_of(store, "lock", path);
+  CLEANUP(cleanup_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0)
+    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot open %s", path);
+  int locked;
+  do
+    locked = flock(fd, LOCK_EX);
+  while (locked < 0 && errno == EINTR);
+  if (locked < 0)
+    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot lock %s", path);
+  *ret_fd = fd;
+  fd = -1;
+  return 0;
+}
+
+/* The part of a begin that comes before reading: nobody else changes anything from here to the end. */
+static int seize(SimChange *change, SimStore *store, Error *err) {
+  int fd = -1;
+  pthread_mutex_lock(&store->changing);
+  if (store->folder && lock_folder(store, &fd, err) < 0) {
+    pthread_mutex_unlock(&store->changing);
+    return -err->code;
+  }
+  change->store = store;
+  change->lock_fd = fd;
+  return 0;
+}
+
+int sim_change_begin(SimChange *change, SimStore *store, Error *err) {
+  *change = (SimChange){.lock_fd = -1};
+  int result = seize(change, store, err);
+  if (result < 0)
+    return result;
+  result = sim_store_load(store, &change->state, err);
+  if (result < 0)
+    sim_change_end(change);
+  return result;
+}
+
+int sim_change_commit(SimChange *change, Error *err) {
+  assert(change->store);
+  int result = sim_state_check(&change->state, err);
+  assert(result == 0); /* only the simulator's own calls alter it */
+  if (change->store->folder)
+    return write_state(change->store, &change->state, err);
+  pthread_mutex_lock(&change->store->mutex);
+  change->store->state = change->state;
+  pthread_mutex_unlock(&change->store->mutex);
+  return 0;
+}
+
+void sim_change_end(SimChange *change) {
+  if (!change->store)
+    return;
+  if (change->lock_fd >= 0)
+    close(change->lock_fd);
+  pthread_mutex_unlock(&change->store->changing);
+  change->store = NULL;
+}
+
+/* Two processes may come to a new folder at once: the second one finds what the first one wrote. */
+static int create_state(SimStore *store, const SimState *machine, bool renew, Error *err) {
+  if (mkdir(store->folder, 0777) < 0 && errno != EEXIST)
+    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot make the folder %s", store->folder);
+  CLEANUP(sim_change_end) SimChange change = {0};
+  int result = seize(&change, store, err);
+  if (result < 0)
+    return result;
+  CLEANUP(text_deinit) Text text = {0};
+  result = read_state_text(store, &text, err);
+  if (result == 0 && !renew)
+    return 0;
+  if (result < 0 && err->code != ERROR_NOT_FOUND && !renew)
+    return result;
+  return write_state(store, machine, err);
+}
+
+int sim_store_init(SimStore *store, const char *folder, const SimState *machine, bool renew, Error *err) {
+  assert(folder || machine);
+  *store = (SimStore){.folder = mem_strdup(folder)};
+  pthread_mutex_init(&store->changing, NULL);
+  pthread_mutex_init(&store->mutex, NULL);
+  int result = 0;
+  if (!folder)
+    store->state = *machine;
+  else if (strlen(folder) > PATH_MAX - 32)
+    result = error_set(err, ERROR_INVALID, "simulated GPUs: the folder's name is too long");
+  else if (machine)
+    result = create_state(store, machine, renew, err);
+  SimState state;
+  if (result == 0)
+    result = sim_store_load(store, &state, err);
+  if (result < 0)
+    sim_store_deinit(store);
+  return result;
+}
+
+void sim_store_deinit(SimStore *store) {
+  free(store->folder);
+  text_deinit(&store->text);
+  pthread_mutex_destroy(&store->changing);
+  pthread_mutex_destroy(&store->mutex);
+  *store = (SimStore){0};
+}
