@@ -3,11 +3,12 @@
  * that it has never heard of.
  *
  *     NVIDIA-A30/4 1g.6gb:4x1@0,1,2,3 2g.12gb:2x2@0,2 4g.24gb:1x4@0;NVIDIA-...
- *     model   |       |   | |  |                                    the next model
- *             slots   |   | |  slots where it may start
- *                     |   | slots it takes
- *                     |   instances at most
- *                     profile
+ *     |          | |      | | |                                    the next model
+ *     model      | |      | | slots where it may start
+ *                | |      | slots that it takes
+ *                | |      instances at most
+ *                | profile
+ *                slots of the GPU
  *
  * The text carries what placement needs. The rest - engines, memory, the driver's own order of preference -
  * is taken from the table where it knows the model. */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every layout of every model, counted and held against an oracle that knows no masks.
  *
- * How things are counted here, and how others count them:
+ * How things are counted here, with A100's numbers (no double-memory 1g, no +me):
  *
- *   layouts       sets of placed instances, the empty one included (298 on A100 without the double-memory 1g
- * and +me; a count without the empty layout says 297) masks         different sets of occupied slots among
- * them, the empty one included vectors       different multisets of profiles, the empty one included (38;
- * without it 37) maximal       layouts to which no instance can be added: the 19 configurations of NVIDIA's
- * guide packed        different multisets among the maximal layouts (14): 2g.10gb + 3g.20gb and 2 x 2g.10gb +
- * 3g.20gb both count, as the first one can be placed so that it blocks itself uncontained   those of them
- * that no other feasible multiset contains (12) */
+ *   layouts       298  sets of placed instances, the empty one included; 297 where others leave it out
+ *   masks         144  different sets of occupied slots among them, the empty one included
+ *   vectors        38  different multisets of profiles, the empty one included; others say 37
+ *   maximal        19  layouts to which no instance can be added: the configurations of NVIDIA's guide
+ *   packed         14  different multisets among the maximal layouts: 3 x 1g + 3g counts, although
+ *                      4 x 1g + 3g exists, as with the 3g at slot 0 there is no room for a fourth 1g
+ *   uncontained    12  those of them that are no part of a larger feasible multiset */
 #include "mig/layout.h"
 
 #include "base/test.h"
@@ -267,6 +267,8 @@ static void enumeration_and_oracle_agree_on_every_model(void **state) {
   int count;
   const MigModelRow *rows = mig_model_rows(&count);
   for (int i = 0; i < count; i++) {
+    if (!rows[i].placements_known)
+      continue;
     Oracle oracle = {.model = &rows[i].model};
     oracle_count(&oracle, 0, 0);
     int layouts = 0;

@@ -8,7 +8,7 @@
  *     label                "NVIDIA-A100-SXM4-80GB"
  *     label, sliced GPU    "NVIDIA-A100-SXM4-80GB-MIG-3g.40gb"
  *     label, shared GPU    "NVIDIA-A100-SXM4-80GB-SHARED"
- *     drivers before R460  "A100-SXM4-80GB"
+ *     R450 drivers         "A100-SXM4-80GB"
  *
  * A profile goes by its NVML name ("1g.10gb+me"), and where '+' is not allowed, in annotation keys and
  * resource names, by its key ("1g.10gb.me"). */
