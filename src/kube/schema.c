@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One row per field that we keep. Numbers come from generated.proto of k8s.io/api v0.36.2 (core/v1) and
+ * k8s.io/apimachinery v0.36.2 (meta/v1); protobuf field names there are the JSON names, so one row serves
+ * both formats. Messages whose fields go into the struct around them (spec, status, affinity) have offset 0:
+ * their rows are offsets into that outer struct. */
+#include "kube/schema.h"
+
+#include "base/cleanup.h"
+#include "cluster/object.h"
+
+#define ROW(struct_, number, name, kind, member)                                                             \
+  { name, number, kind, offsetof(struct_, member), NULL, 0, -1 }
+#define STRING(struct_, number, name, member) ROW(struct_, number, name, KUBE_STRING, member)
+#define LIST_OF(struct_, number, name, member, message)                                                      \
+  { name, number, KUBE_LIST, offsetof(struct_, member), &(message), sizeof *((struct_ *)0)->member.items, -1 }
+/* A message whose rows are offsets into the struct around it. */
+#define INLINE(number, name, message)                                                                        \
+  { name, number, KUBE_MESSAGE, 0, &(message), 0, -1 }
+#define INLINE_PRESENT(struct_, number, name, message, member)                                               \
+  { name, number, KUBE_MESSAGE, 0, &(message), 0, offsetof(struct_, member) }
+#define MESSAGE(name, fields) static const KubeMessage name = {fields, COUNT_OF(fields)}
+
+/* meta/v1 */
+
+static const KubeField owner_fields[] = {
+    STRING(OwnerReference, 1, "kind", kind),
+    STRING(OwnerReference, 3, "name", name),
+    ROW(OwnerReference, 6, "controller", KUBE_BOOL, controller),
+};
+MESSAGE(owner, owner_fields);
+
+static const KubeField meta_fields[] = {
+    STRING(ObjectMeta, 1, "name", name),
+    STRING(ObjectMeta, 3, "namespace", namespace_),
+    STRING(ObjectMeta, 5, "uid", uid),
+    STRING(ObjectMeta, 6, "resourceVersion", resource_version),
+    ROW(ObjectMeta, 8, "creationTimestamp", KUBE_TIME, creation_time),
+    ROW(ObjectMeta, 9, "deletionTimestamp", KUBE_TIME, deletion_time),
+    ROW(ObjectMeta, 11, "labels", KUBE_MAP, labels),
+    ROW(ObjectMeta, 12, "annotations", KUBE_MAP, annotations),
+    LIST_OF(ObjectMeta, 13, "ownerReferences", owners, owner),
+};
+MESSAGE(meta, meta_fields);
+
+/* core/v1: parts of a pod */
+
+static const KubeField requirement_fields[] = {
+    STRING(Requirement, 1, "key", key),
+    STRING(Requirement, 2, "operator", operator_),
+    ROW(Requirement, 3, "values", KUBE_STRINGS, values),
+};
+MESSAGE(requirement, requirement_fields);
+
+static const KubeField term_fields[] = {
+    LIST_OF(NodeSelectorTerm, 1, "matchExpressions", match_expressions, requirement),
+    LIST_OF(NodeSelectorTerm, 2, "matchFields", match_fields, requirement),
+};
+MESSAGE(term, term_fields);
+
+static const KubeField node_selector_fields[] = {
+    LIST_OF(Pod, 1, "nodeSelectorTerms", required_terms, term),
+};
+MESSAGE(node_selector, node_selector_fields);
+
+static const KubeField node_affinity_fields[] = {
+    INLINE_PRESENT(Pod, 1, "requiredDuringSchedulingIgnoredDuringExecution", node_selector,
+                   has_required_node_affinity),
+};
+MESSAGE(node_affinity, node_affinity_fields);
+
+static const KubeField affinity_fields[] = {
+    INLINE(1, "nodeAffinity", node_affinity),
+};
+MESSAGE(affinity, affinity_fields);
+
+static const KubeField toleration_fields[] = {
+    STRING(Toleration, 1, "key", key),
+    STRING(Toleration, 2, "operator", operator_),
+    STRING(Toleration, 3, "value", value),
+    STRING(Toleration, 4, "effect", effect),
+};
+MESSAGE(toleration, toleration_fields);
+
+static const KubeField container_resources_fields[] = {
+    ROW(Container, 1, "limits", KUBE_QUANTITIES, limits),
+    ROW(Container, 2, "requests", KUBE_QUANTITIES, requests),
+};
+MESSAGE(container_resources, container_resources_fields);
+
+static const KubeField container_fields[] = {
+    STRING(Container, 1, "name", name),
+    INLINE(8, "resources", container_resources),
+    STRING(Container, 24, "restartPolicy", restart_policy),
+};
+MESSAGE(container, container_fields);
+
+static const KubeField pod_resources_fields[] = {
+    ROW(Pod, 2, "requests", KUBE_QUANTITIES, pod_requests),
+};
+MESSAGE(pod_resources, pod_resources_fields);
+
+static const KubeField scheduling_gate_fields[] = {
+    STRING(SchedulingGate, 1, "name", name),
+};
+MESSAGE(scheduling_gate, scheduling_gate_fields);
+
+static const KubeField pod_condition_fields[] = {
+    STRING(Condition, 1, "type", type),
+    STRING(Condition, 2, "status", status),
+    STRING(Condition, 5, "reason", reason),
+    STRING(Condition, 6, "message", message),
+};
+MESSAGE(pod_condition, pod_condition_fields);
+
+/* core/v1: Pod */
+
+static const KubeField pod_spec_fields[] = {
+    LIST_OF(Pod, 2, "containers", containers, container),
+    ROW(Pod, 7, "nodeSelector", KUBE_MAP, node_selector),
+    STRING(Pod, 10, "nodeName", node_name),
+    INLINE(18, "affinity", affinity),
+    STRING(Pod, 19, "schedulerName", scheduler_name),
+    LIST_OF(Pod, 20, "initContainers", init_containers, container),
+    LIST_OF(Pod, 22, "tolerations", tolerations, toleration),
+    STRING(Pod, 24, "priorityClassName", priority_class_name),
+    ROW(Pod, 25, "priority", KUBE_INT32, priority),
+    ROW(Pod, 32, "overhead", KUBE_QUANTITIES, overhead),
+    LIST_OF(Pod, 38, "schedulingGates", scheduling_gates, scheduling_gate),
+    INLINE_PRESENT(Pod, 40, "resources", pod_resources, has_pod_resources),
+};
+MESSAGE(pod_spec, pod_spec_fields);
+
+static const KubeField pod_status_fields[] = {
+    STRING(Pod, 1, "phase", phase),
+    LIST_OF(Pod, 2, "conditions", conditions, pod_condition),
+    STRING(Pod, 3, "message", message),
+    STRING(Pod, 4, "reason", reason),
+    STRING(Pod, 11, "nominatedNodeName", nominated_node_name),
+};
+MESSAGE(pod_status, pod_status_fields);
+
+static const KubeField pod_fields[] = {
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Pod, meta), &meta, 0, -1},
+    INLINE(2, "spec", pod_spec),
+    INLINE(3, "status", pod_status),
+};
+MESSAGE(pod, pod_fields);
+
+/* core/v1: Node */
+
+static const KubeField taint_fields[] = {
+    STRING(Taint, 1, "key", key),
+    STRING(Taint, 2, "value", value),
+    STRING(Taint, 3, "effect", effect),
+};
+MESSAGE(taint, taint_fields);
+
+/* The same four numbers as in a PodCondition, but another message of the API. */
+static const KubeField node_condition_fields[] = {
+    STRING(Condition, 1, "type", type),
+    STRING(Condition, 2, "status", status),
+    STRING(Condition, 5, "reason", reason),
+    STRING(Condition, 6, "message", message),
+};
+MESSAGE(node_condition, node_condition_fields);
+
+static const KubeField node_spec_fields[] = {
+    ROW(Node, 4, "unschedulable", KUBE_BOOL, unschedulable),
+    LIST_OF(Node, 5, "taints", taints, taint),
+};
+MESSAGE(node_spec, node_spec_fields);
+
+static const KubeField node_status_fields[] = {
+    ROW(Node, 1, "capacity", KUBE_QUANTITIES, capacity),
+    ROW(Node, 2, "allocatable", KUBE_QUANTITIES, allocatable),
+    LIST_OF(Node, 4, "conditions", conditions, node_condition),
+};
+MESSAGE(node_status, node_status_fields);
+
+static const KubeField node_fields[] = {
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Node, meta), &meta, 0, -1},
+    INLINE(2, "spec", node_spec),
+    INLINE(3, "status", node_status),
+};
+MESSAGE(node, node_fields);
+
+const KubeType kube_pod_type = {"Pod", "/api/v1/pods", &pod, sizeof(Pod)};
+const KubeType kube_node_type = {"Node", "/api/v1/nodes", &node, sizeof(Node)};
