@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a registration:
+ *
+ *               timer: listen, dial, Register            OK
+ *     WAITING ------------------------------> REGISTERING --> REGISTERED
+ *        ^  ^------ failed, with back-off --------'              |
+ *        '------ ListAndWatch ended or never came ---------------'
+ *
+ * and from every state: the kubelet's socket is another one -> WAITING, due now.
+ *
+ * Before it answers Register the kubelet connects to our socket and asks for the options, so serving works in
+ * every state. Connections of a kubelet that went are not closed by us: they end by themselves, and a socket
+ * that merely changed its owner or mode must not cost the running kubelet its ListAndWatch, because pods that
+ * arrive meanwhile would be rejected for good. */
+#include "kubelet/plugin.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+  RETRY_MIN_MS = 100,
+  RETRY_MAX_MS = 10000,
+  REGISTER_TIMEOUT_MS = 15000, /* the kubelet itself takes up to 10 s to reach our socket */
+  WATCH_TIMEOUT_MS = 10000,    /* from the answer to Register to ListAndWatch */
+  STEADY_MS = 10000,           /* a ListAndWatch that lived this long says that all was well */
+};
+
+static const char NVIDIA_DOMAIN[] = "nvidia.com/";
+
+void kubelet_plugin_report(KubeletPlugin *plugin, const Error *err) {
+  if (plugin->options->on_trouble && !string_equal(plugin->reported.text, err->text))
+    plugin->options->on_trouble(plugin->options->userdata, plugin->resource, err);
+  plugin->reported = *err;
+}
+
+static void retry(KubeletPlugin *plugin) {
+  plugin->state = KUBELET_PLUGIN_WAITING;
+  timer_set(plugin->host, &plugin->timer, plugin->retry_ms);
+  plugin->retry_ms = plugin->retry_ms * 2 < RETRY_MAX_MS ? plugin->retry_ms * 2 : RETRY_MAX_MS;
+}
+
+static void unlisten(KubeletPlugin *plugin) {
+  if (plugin->listener)
+    plugin->port->unlisten(plugin->port, TAKE(plugin->listener));
+}
+
+static int ensure_listening(KubeletPlugin *plugin, Error *err) {
+  KubeletPort *port = plugin->port;
+  if (plugin->listener && port->identity(port, plugin->path) == plugin->socket_identity)
+    return 0;
+  unlisten(plugin);
+  int result = port->listen(port, plugin->path, kubelet_plugin_accept, plugin, &plugin->listener, err);
+  if (result < 0)
+    return result;
+  plugin->socket_identity = port->identity(port, plugin->path);
+  return 0;
+}
+
+static void on_registrar_lost(void *userdata, const Error *err) {
+  KubeletPlugin *plugin = userdata;
+  plugin->registrar = NULL;
+}
+
+static void hang_up_registrar(KubeletPlugin *plugin) {
+  if (plugin->registrar)
+    kubelet_connection_close(TAKE(plugin->registrar));
+}
+
+static void on_register_end(void *userdata, GrpcStatus status, const char *text) {
+  KubeletPlugin *plugin = userdata;
+  Error err = {0};
+  if (plugin->state != KUBELET_PLUGIN_REGISTERING)
+    return; /* a new kubelet came in between: this was the old one's answer */
+  plugin->state = KUBELET_PLUGIN_REGISTERED;
+  hang_up_registrar(plugin);
+  if (status != GRPC_OK) {
+    (void)error_set(&err, ERROR_UNAVAILABLE, "cannot register %s with the kubelet at %s: %s (gRPC status %d)",
+                    plugin->resource, plugin->kubelet, text, (int)status);
+    kubelet_plugin_report(plugin, &err);
+    retry(plugin);
+    return;
+  }
+  plugin->reported = (Error){0};
+  if (!kubelet_plugin_is_current(plugin))
+    timer_set(plugin->host, &plugin->timer, WATCH_TIMEOUT_MS);
+  if (plugin->options->on_registered)
+    plugin->options->on_registered(plugin->options->userdata, plugin->resource);
+}
+
+static void start_register(KubeletPlugin *plugin) {
+  CLEANUP(text_deinit) Text message = {0};
+  const KubeletRegister request = {.version = "v1beta1",
+                                   .endpoint = plugin->endpoint,
+                                   .resource_name = plugin->resource,
+                                   .preferred_allocation = true};
+  const GrpcReply reply = {.on_end = on_register_end, .userdata = plugin};
+  assert(!plugin->registrar);
+  kubelet_register_encode(&request, &message);
+  plugin->state = KUBELET_PLUGIN_REGISTERING;
+  plugin->kubelet_identity = plugin->port->identity(plugin->port, plugin->kubelet);
+  plugin->registrar =
+      kubelet_connection_dial(plugin->host, plugin->port, plugin->kubelet, on_registrar_lost, plugin);
+  grpc_session_call(kubelet_connection_session(plugin->registrar), KUBELET_METHOD_REGISTER, message.bytes,
+                    message.size, REGISTER_TIMEOUT_MS, &reply);
+}
+
+static void on_timer(void *userdata) {
+  KubeletPlugin *plugin = userdata;
+  Error err = {0};
+  if (plugin->state == KUBELET_PLUGIN_REGISTERED) {
+    (void)error_set(&err, ERROR_TIMEOUT, "the kubelet at %s registered %s but does not ask for its list",
+                    plugin->kubelet, plugin->resource);
+    kubelet_plugin_report(plugin, &err);
+  }
+  if (ensure_listening(plugin, &err) < 0) {
+    kubelet_plugin_report(plugin, &err);
+    retry(plugin);
+    return;
+  }
+  start_register(plugin);
+}
+
+void kubelet_plugin_watch_opened(KubeletPlugin *plugin) {
+  if (plugin->state == KUBELET_PLUGIN_REGISTERED)
+    timer_cancel(plugin->host, &plugin->timer);
+}
+
+void kubelet_plugin_watch_ended(KubeletPlugin *plugin, uint64_t lived_ms) {
+  if (plugin->state != KUBELET_PLUGIN_REGISTERED || kubelet_plugin_is_current(plugin))
+    return;
+  if (lived_ms >= STEADY_MS)
+    plugin->retry_ms = RETRY_MIN_MS;
+  retry(plugin);
+}
+
+void kubelet_plugin_check(KubeletPlugin *plugin) {
+  KubeletPort *port = plugin->port;
+  Error err = {0};
+  bool was_listening = plugin->socket_identity != 0;
+  if (was_listening && ensure_listening(plugin, &err) < 0)
+    kubelet_plugin_report(plugin, &err);
+  uint64_t identity = port->identity(port, plugin->kubelet);
+  if (!identity || identity == plugin->kubelet_identity)
+    return;
+  plugin->state = KUBELET_PLUGIN_WAITING;
+  plugin->retry_ms = RETRY_MIN_MS;
+  hang_up_registrar(plugin);
+  timer_set(plugin->host, &plugin->timer, 0);
+}
+
+void kubelet_plugin_set(KubeletPlugin *plugin, const KubeletPartitions *partitions) {
+  CLEANUP(text_deinit) Text list = {0};
+  kubelet_partitions_encode(partitions, &list);
+  if (list.size == plugin->list.size &&
+      (!list.size || memcmp(list.bytes, plugin->list.bytes, list.size) == 0))
+    return;
+  text_deinit(&plugin->list);
+  plugin->list = list;
+  list = (Text){0};
+  for (size_t i = 0; i < plugin->watchers.count; i++)
+    grpc_call_send(plugin->watchers.items[i]->call, plugin->list.bytes, plugin->list.size);
+}
+
+bool kubelet_plugin_is_current(const KubeletPlugin *plugin) {
+  for (size_t i = 0; i < plugin->watchers.count; i++) {
+    if (plugin->watchers.items[i]->kubelet_identity == plugin->kubelet_identity)
+      return true;
+  }
+  return false;
+}
+
+static char *endpoint_new(const char *resource) {
+  bool is_nvidia = string_has_prefix(resource, NVIDIA_DOMAIN);
+  char *endpoint = mem_format("facet-%s.sock", resource + (is_nvidia ? strlen(NVIDIA_DOMAIN) : 0));
+  for (char *slash = endpoint; (slash = strchr(slash, '/'));)
+    *slash = '_';
+  return endpoint;
+}
+
+KubeletPlugin *kubelet_plugin_new(Host *host, KubeletPort *port, const KubeletPluginsOptions *options,
+                                  const char *resource) {
+  KubeletPlugin *plugin = mem_alloc(sizeof *plugin);
+  plugin->host = host;
+  plugin->port = port;
+  plugin->options = options;
+  plugin->resource = mem_strdup(resource);
+  plugin->endpoint = endpoint_new(resource);
+  plugin->path = mem_format("%s/%s", options->folder, plugin->endpoint);
+  plugin->kubelet = mem_format("%s/kubelet.sock", options->folder);
+  plugin->retry_ms = RETRY_MIN_MS;
+  plugin->timer = (HostTimer){.fire = on_timer, .userdata = plugin};
+  timer_set(host, &plugin->timer, 0);
+  return plugin;
+}
+
+void kubelet_plugin_free(KubeletPlugin *plugin) {
+  plugin->state = KUBELET_PLUGIN_WAITING;
+  hang_up_registrar(plugin);
+  kubelet_plugin_hang_up(plugin);
+  unlisten(plugin);
+  timer_cancel(plugin->host, &plugin->timer);
+  array_deinit(&plugin->peers);
+  array_deinit(&plugin->watchers);
+  text_deinit(&plugin->list);
+  free(plugin->resource);
+  free(plugin->endpoint);
+  free(plugin->path);
+  free(plugin->kubelet);
+  free(plugin);
+}
