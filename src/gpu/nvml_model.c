@@ -206,14 +206,15 @@ static const MigModelRow *find_row(const GpuObserved *gpu) {
   return row ? row : mig_model_find_pci(gpu->pci_device_id);
 }
 
-static int use_table(const MigModelRow *row, GpuObserved *gpu, Error *err) {
+/* The table's profiles under this GPU's own name. */
+static int use_table(const MigModelRow *row, const char *product, MigModel *model, Error *err) {
   if (!row || !row->placements_known)
     return error_set(err, ERROR_NOT_FOUND,
                      "MIG is off, the driver tells no profiles before it is on, and facet's table does not "
                      "know %s",
-                     gpu->product);
-  gpu->model = row->model;
-  gpu->model_from_table = true;
+                     product);
+  *model = row->model;
+  mig_model_format_label(product, model->name, sizeof model->name);
   return 0;
 }
 
@@ -221,13 +222,17 @@ int gpu_nvml_observe_model(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, E
   assert(gpu->mig_capable);
   const MigModelRow *row = find_row(gpu);
   MigModel model = {.mode_needs_reset = row ? row->model.mode_needs_reset : 0};
+  mig_model_format_label(gpu->product, model.name, sizeof model.name);
+  gpu->model = model; /* what is left after a failure: a name without profiles */
   int r = ask_model(nvml, device, row, &model, err);
-  if (gpu->mode != MIG_MODE_ON && (r < 0 || !model.profile_count))
-    r = use_table(row, gpu, err);
-  else if (r == 0)
-    gpu->model = model;
-  mig_model_format_label(gpu->product, gpu->model.name, sizeof gpu->model.name);
-  if (r == 0 && !gpu->model.profile_count)
-    return error_set(err, ERROR_GPU, "MIG is on, but NVML reports no profile");
-  return r;
+  bool silent = r < 0 || model.profile_count == 0;
+  if (silent && gpu->mode != MIG_MODE_ON)
+    r = use_table(row, gpu->product, &model, err);
+  else if (silent && r == 0)
+    r = error_set(err, ERROR_GPU, "MIG is on, but NVML reports no profile");
+  if (r < 0)
+    return r;
+  gpu->model = model;
+  gpu->model_from_table = silent;
+  return 0;
 }
