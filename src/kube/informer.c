@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call at a time, one timer, and a place to go on from:
+ *
+ *     resource_version  set: watch from there; NULL: list first
+ *     continue_token    the page of the list to ask for next, with the pages so far in `listed`
+ *
+ * A failure waits for the back-off and then goes on from its place. It first forgets the place where the
+ * server or the stream says that the place is no good: 410 Gone, garbage, a request that makes no sense. The
+ * cache is touched only by a complete list and by watch events, so readers never see half a list. */
+#include "kube/informer.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "kube/cache.h"
+#include "kube/refusal.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+  PAGE_TIMEOUT_MS = 60000,
+  RETRY_AFTER_MAX_S = 300,     /* a server may ask for patience, not for a day */
+  SHORT_WATCH_MS = 1000,       /* a watch that ends sooner without a word counts as a failure */
+  REFUSAL_SIZE_MAX = 64 << 10, /* bytes of an error's body that we look at */
+};
+
+typedef enum State { STATE_IDLE, STATE_LISTING, STATE_WATCHING, STATE_WAITING } State;
+
+struct KubeInformer {
+  Host *host;
+  KubeTransport *transport;
+  KubeInformerOptions options;
+  char *selector;
+  State state;
+  HostTimer timer;   /* WAITING: until the next try; LISTING, WATCHING: until the silence is too long */
+  uint32_t failures; /* in a row */
+
+  KubeCache cache;
+  bool is_synced;
+  char *resource_version;
+  char *continue_token;
+  Map listed;
+
+  /* The call under way. */
+  KubeCall *call;
+  char *path;
+  uint64_t started_ms;
+  int status;
+  int retry_after_s;
+  KubeFormat format;
+  Text refusal; /* body of an answer that is no success */
+  KubeListReader *list_reader;
+  KubeWatchReader *watch_reader;
+  bool had_event;
+  Error trouble; /* found while feeding a reader, which must not be freed from inside */
+};
+
+static void go_on(KubeInformer *informer);
+
+static const char *resource_of(const KubeInformer *informer) {
+  const char *path = informer->options.type->path, *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+static void set_text(char **place, const char *text) {
+  char *old = *place;
+  *place = mem_strdup(text && *text ? text : NULL);
+  free(old);
+}
+
+/* The next try begins with a fresh list. */
+static void forget_place(KubeInformer *informer) {
+  set_text(&informer->resource_version, NULL);
+  set_text(&informer->continue_token, NULL);
+  kube_cache_drop(&informer->listed);
+}
+
+static bool is_success(int status) {
+  return status >= 200 && status < 300;
+}
+
+/* Statuses that speak of the server or of us, not of the place we asked for. */
+static bool keeps_place(int status) {
+  static const int statuses[] = {401, 403, 408, 429, 500, 502, 503};
+  for (size_t i = 0; i < COUNT_OF(statuses); i++)
+    if (status == statuses[i])
+      return true;
+  return false;
+}
+
+static void end_call(KubeInformer *informer) {
+  timer_cancel(informer->host, &informer->timer);
+  kube_list_reader_free(TAKE(informer->list_reader));
+  kube_watch_reader_free(TAKE(informer->watch_reader));
+  text_deinit(&informer->refusal);
+  set_text(&informer->path, NULL);
+  informer->call = NULL;
+}
+
+static uint64_t compute_delay_ms(KubeInformer *informer) {
+  uint32_t doublings = informer->failures < 16 ? informer->failures : 16;
+  uint64_t full = (uint64_t)KUBE_INFORMER_BACKOFF_FIRST_MS << doublings;
+  if (full > KUBE_INFORMER_BACKOFF_MAX_MS)
+    full = KUBE_INFORMER_BACKOFF_MAX_MS;
+  uint64_t delay_ms = full / 2 + random_below(&informer->host->random, full / 2 + 1);
+  int asked_s = informer->retry_after_s < RETRY_AFTER_MAX_S ? informer->retry_after_s : RETRY_AFTER_MAX_S;
+  return asked_s > 0 && (uint64_t)asked_s * 1000 > delay_ms ? (uint64_t)asked_s * 1000 : delay_ms;
+}
+
+/* The call is over or cancelled: report, wait, go on. */
+static void wait_after(KubeInformer *informer, const Error *reason) {
+  Error err = *reason;
+  error_prefix(&err, "%s %s", informer->state == STATE_LISTING ? "listing" : "watching",
+               resource_of(informer));
+  end_call(informer);
+  uint64_t delay_ms = compute_delay_ms(informer);
+  informer->failures++;
+  informer->state = STATE_WAITING;
+  timer_set(informer->host, &informer->timer, delay_ms);
+  informer->options.on_trouble(informer->options.userdata, &err, delay_ms);
+}
+
+static void on_timer(void *userdata) {
+  KubeInformer *informer = userdata;
+  if (informer->state == STATE_WAITING) {
+    go_on(informer);
+    return;
+  }
+  Error err = {0};
+  error_set(&err, ERROR_TIMEOUT, "nothing came from the API server for %d s",
+            KUBE_INFORMER_SILENCE_MS / 1000);
+  kube_transport_cancel(informer->transport, informer->call);
+  wait_after(informer, &err);
+}
+
+static void on_list_object(void *userdata, KubeObject *object) {
+  KubeInformer *informer = userdata;
+  if (kube_object_meta(object)->name) {
+    kube_cache_collect(&informer->listed, object);
+    return;
+  }
+  kube_object_free(object);
+  error_set(&informer->trouble, ERROR_PROTOCOL, "the API server sent an object without a name");
+}
+
+/* An ERROR event carries what would have been an HTTP status before the stream began. */
+static void note_error_event(KubeInformer *informer, const KubeStatus *failure) {
+  int status = failure->code >= 300 ? failure->code : 500;
+  informer->retry_after_s = failure->retry_after_s;
+  kube_refusal_set("GET", informer->path, status, failure, &informer->trouble);
+  if (!keeps_place(status))
+    forget_place(informer);
+}
+
+static void apply_event(KubeInformer *informer, KubeEventType type, KubeObject *object) {
+  CLEANUP(kube_object_freep) KubeObject *owned = object;
+  const ObjectMeta *meta = kube_object_meta(owned);
+  if (meta->resource_version && *meta->resource_version)
+    set_text(&informer->resource_version, meta->resource_version);
+  informer->had_event = true;
+  informer->failures = 0;
+  if (type == KUBE_EVENT_BOOKMARK)
+    return;
+  if (!meta->name) {
+    error_set(&informer->trouble, ERROR_PROTOCOL, "the API server sent an object without a name");
+    forget_place(informer);
+    return;
+  }
+  if (type == KUBE_EVENT_DELETED)
+    kube_cache_remove(&informer->cache, meta);
+  else
+    kube_cache_put(&informer->cache, TAKE(owned));
+}
+
+static void on_watch_event(void *userdata, KubeWatchEvent *event) {
+  KubeInformer *informer = userdata;
+  KubeObject *object = TAKE(event->object);
+  if (informer->trouble.code) /* nothing counts behind an error */
+    kube_object_free(object);
+  else if (event->type == KUBE_EVENT_ERROR)
+    note_error_event(informer, &event->status);
+  else
+    apply_event(informer, event->type, object);
+}
+
+static void on_head(void *userdata, int status, const char *content_type, int retry_after_s) {
+  KubeInformer *informer = userdata;
+  const KubeType *type = informer->options.type;
+  timer_set(informer->host, &informer->timer, KUBE_INFORMER_SILENCE_MS);
+  informer->status = status;
+  informer->retry_after_s = retry_after_s;
+  informer->format = kube_format_of(content_type);
+  if (!is_success(status))
+    return;
+  if (informer->state == STATE_LISTING)
+    informer->list_reader = kube_list_reader_new(type, informer->format, on_list_object, informer);
+  else
+    informer->watch_reader = kube_watch_reader_new(type, informer->format, on_watch_event, informer);
+}
+
+/* Bytes that do not decode leave no place to trust. */
+static void feed(KubeInformer *informer, const void *bytes, size_t size) {
+  Error err = {0};
+  int r = informer->list_reader ? kube_list_reader_feed(informer->list_reader, bytes, size, &err)
+                                : kube_watch_reader_feed(informer->watch_reader, bytes, size, &err);
+  if (r >= 0 && !informer->trouble.code)
+    return;
+  if (!informer->trouble.code)
+    informer->trouble = err;
+  if (r < 0 || informer->list_reader)
+    forget_place(informer);
+  kube_transport_cancel(informer->transport, informer->call);
+  wait_after(informer, &informer->trouble);
+}
+
+static void on_body(void *userdata, const void *bytes, size_t size) {
+  KubeInformer *informer = userdata;
+  timer_set(informer->host, &informer->timer, KUBE_INFORMER_SILENCE_MS);
+  if (is_success(informer->status))
+    feed(informer, bytes, size);
+  else if (informer->refusal.size + size <= REFUSAL_SIZE_MAX)
+    text_append_bytes(&informer->refusal, bytes, size);
+}
+
+static void refused(KubeInformer *informer) {
+  KubeStatus failure = {0};
+  Error err = {0};
+  kube_status_decode(informer->format, text_string(&informer->refusal), informer->refusal.size, &failure);
+  if (informer->retry_after_s < 0)
+    informer->retry_after_s = failure.retry_after_s;
+  kube_refusal_set("GET", informer->path, informer->status, &failure, &err);
+  if (!keeps_place(informer->status))
+    forget_place(informer);
+  wait_after(informer, &err);
+}
+
+static void finish_page(KubeInformer *informer) {
+  const char *resource_version = NULL, *continue_token = NULL;
+  Error err = {0};
+  if (kube_list_reader_finish(informer->list_reader, &resource_version, &continue_token, &err) < 0) {
+    forget_place(informer);
+    wait_after(informer, &err);
+    return;
+  }
+  set_text(&informer->continue_token, continue_token);
+  if (!informer->continue_token)
+    set_text(&informer->resource_version, resource_version);
+  end_call(informer);
+  if (!informer->continue_token) {
+    kube_cache_replace(&informer->cache, &informer->listed);
+    informer->is_synced = true;
+    informer->options.on_synced(informer->options.userdata);
+  }
+  go_on(informer);
+}
+
+/* Streams end by themselves after timeoutSeconds; one that ends at once would be asked for in a tight loop.
+ */
+static void finish_watch(KubeInformer *informer) {
+  bool is_short = informer->host->now_ms - informer->started_ms < SHORT_WATCH_MS && !informer->had_event;
+  if (is_short) {
+    Error err = {0};
+    error_set(&err, ERROR_UNAVAILABLE, "the API server ended the stream at once");
+    wait_after(informer, &err);
+    return;
+  }
+  informer->failures = 0;
+  end_call(informer);
+  go_on(informer);
+}
+
+static void on_done(void *userdata, const Error *err) {
+  KubeInformer *informer = userdata;
+  if (err)
+    wait_after(informer, err);
+  else if (!is_success(informer->status))
+    refused(informer);
+  else if (informer->state == STATE_LISTING)
+    finish_page(informer);
+  else
+    finish_watch(informer);
+}
+
+static void append_escaped(Text *query, const char *text) {
+  for (const char *p = text; *p; p++) {
+    bool is_plain = (*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') ||
+                    (*p && strchr("-_.~", *p));
+    text_format(query, is_plain ? "%c" : "%%%02X", (unsigned char)*p);
+  }
+}
+
+static char *make_path(KubeInformer *informer) {
+  CLEANUP(text_deinit) Text path = {0};
+  text_append(&path, informer->options.type->path);
+  if (informer->state == STATE_LISTING) {
+    text_format(&path, "?limit=%d", KUBE_INFORMER_PAGE);
+    if (informer->continue_token) {
+      text_append(&path, "&continue=");
+      append_escaped(&path, informer->continue_token);
+    }
+  } else {
+    uint64_t more = random_below(&informer->host->random, KUBE_INFORMER_WATCH_SECONDS + 1);
+    text_format(&path, "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%d&resourceVersion=",
+                KUBE_INFORMER_WATCH_SECONDS + (int)more);
+    append_escaped(&path, informer->resource_version);
+  }
+  if (informer->selector)
+    text_format(&path, "&%s", informer->selector);
+  return text_take(&path);
+}
+
+static void go_on(KubeInformer *informer) {
+  informer->state = informer->resource_version ? STATE_WATCHING : STATE_LISTING;
+  if (informer->state == STATE_LISTING && !informer->continue_token)
+    kube_cache_drop(&informer->listed); /* half a first page: the list begins anew, of a later moment */
+  informer->path = make_path(informer);
+  informer->started_ms = informer->host->now_ms;
+  informer->status = 0;
+  informer->retry_after_s = -1;
+  informer->had_event = false;
+  informer->trouble = (Error){0};
+  timer_set(informer->host, &informer->timer, KUBE_INFORMER_SILENCE_MS);
+  KubeRequest request = {
+      .method = "GET",
+      .path = informer->path,
+      .accept = "application/vnd.kubernetes.protobuf,application/json",
+      .timeout_ms = informer->state == STATE_LISTING ? PAGE_TIMEOUT_MS : 0,
+      .on_head = on_head,
+      .on_body = on_body,
+      .on_done = on_done,
+      .userdata = informer,
+  };
+  informer->call = kube_transport_start(informer->transport, &request);
+}
+
+KubeInformer *kube_informer_new(Host *host, KubeTransport *transport, const KubeInformerOptions *options) {
+  assert(host && transport && options->type);
+  assert(options->on_change && options->on_synced && options->on_trouble);
+  KubeInformer *informer = mem_alloc(sizeof *informer);
+  informer->host = host;
+  informer->transport = transport;
+  informer->options = *options;
+  informer->selector = mem_strdup(options->selector);
+  informer->timer = (HostTimer){.fire = on_timer, .userdata = informer};
+  informer->cache = (KubeCache){.on_change = options->on_change, .userdata = options->userdata};
+  return informer;
+}
+
+void kube_informer_start(KubeInformer *informer) {
+  assert(informer->state == STATE_IDLE);
+  go_on(informer);
+}
+
+void kube_informer_free(KubeInformer *informer) {
+  if (!informer)
+    return;
+  if (informer->call)
+    kube_transport_cancel(informer->transport, informer->call);
+  end_call(informer);
+  forget_place(informer);
+  kube_cache_deinit(&informer->cache);
+  free(informer->selector);
+  free(informer);
+}
+
+bool kube_informer_is_synced(const KubeInformer *informer) {
+  return informer->is_synced;
+}
+
+const void *kube_informer_find(const KubeInformer *informer, const char *key) {
+  KubeObject *object = map_find(&informer->cache.objects, key);
+  return object ? object->value : NULL;
+}
+
+size_t kube_informer_count(const KubeInformer *informer) {
+  return informer->cache.objects.count;
+}
+
+const void *kube_informer_at(const KubeInformer *informer, size_t i) {
+  assert(i < informer->cache.objects.count);
+  KubeObject *object = informer->cache.objects.entries[i].value;
+  return object->value;
+}
