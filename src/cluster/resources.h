@@ -12,7 +12,12 @@ typedef struct Resource {
   int64_t amount;
 } Resource;
 
-typedef LIST(Resource) Resources; /* by name, each once */
+/* By name, each once. */
+typedef struct Resources {
+  Resource *items;
+  size_t count;
+  size_t capacity;
+} Resources;
 
 enum { RESOURCES_MAX = 256 }; /* different resource names of one object */
 

@@ -32,7 +32,8 @@ typedef struct SnapshotGpu {
   MigLayout layout;         /* existing instances, and those placed in a fork */
   uint32_t existing_starts; /* instances that exist now (reported) */
   uint32_t used_starts;     /* of these, in use */
-  uint32_t keep_starts;     /* facet.gpu/keep-gpu-<i> */
+  uint32_t keep_starts;     /* of these, to be kept: facet.gpu/keep-gpu-<i> */
+  uint32_t allowed;         /* bit per profile of the model that may be created: facet.gpu/allowed-profiles */
   bool excluded;            /* facet.gpu/exclude-gpus */
   bool assumed;             /* layout reconstructed from nos' counts: placements are a guess */
   const char *blocked;      /* why nothing may be created here, a sentence for people; NULL: may be planned */
@@ -42,7 +43,8 @@ typedef struct SnapshotNode {
   const Node *object; /* borrowed from the caller */
   const char *name;
   Resources allocatable; /* MIG resources of managed nodes: counts of the layouts */
-  Resources requested;   /* by pods on the node */
+  Resources requested;   /* by pods on the node; of MIG slices at least those reported in use */
+  Resources bound;       /* by pods that were on the node when the snapshot was taken */
   int64_t pod_count, pod_max;
   SnapshotGpu *gpus;
   int gpu_count;
@@ -66,8 +68,8 @@ typedef struct Snapshot {
   Arena arena;
   ARRAY(SnapshotNode) nodes; /* in the order they were added; sort by name before for determinism */
   ARRAY(SnapshotPod) pods;   /* pods that wait for a node, in the order they were added */
-  ARRAY(MigModel *) models;  /* models parsed from facet.gpu/profiles, owned by the arena */
   Map node_index;            /* name -> index + 1 */
+  Map profiles;              /* text of facet.gpu/profiles -> its models, which equal nodes share */
   SnapshotUndo *undo;
   size_t undo_count, undo_capacity;
 } Snapshot;

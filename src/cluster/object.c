@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/object.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+const char *key_values_find(const KeyValues *list, const char *key) {
+  for (size_t i = 0; i < list->count; i++)
+    if (strcmp(list->items[i].key, key) == 0)
+      return list->items[i].value;
+  return NULL;
+}
+
+bool pod_is_terminal(const Pod *pod) {
+  return string_equal(pod->phase, "Succeeded") || string_equal(pod->phase, "Failed");
+}
+
+static const Condition *find_condition(const Condition *conditions, size_t count, const char *type) {
+  for (size_t i = 0; i < count; i++)
+    if (string_equal(conditions[i].type, type))
+      return &conditions[i];
+  return NULL;
+}
+
+const Condition *pod_find_condition(const Pod *pod, const char *type) {
+  return find_condition(pod->conditions.items, pod->conditions.count, type);
+}
+
+const Condition *node_find_condition(const Node *node, const char *type) {
+  return find_condition(node->conditions.items, node->conditions.count, type);
+}

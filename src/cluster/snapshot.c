@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking the snapshot: nodes first, so that every bound pod finds the node it is charged to. */
+#include "cluster/snapshot.h"
+
+#include "cluster/snapshot_parts.h"
+
+#include "base/text.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+void snapshot_init(Snapshot *snapshot) {
+  *snapshot = (Snapshot){0};
+}
+
+void snapshot_deinit(Snapshot *snapshot) {
+  array_deinit(&snapshot->nodes);
+  array_deinit(&snapshot->pods);
+  map_deinit(&snapshot->node_index);
+  map_deinit(&snapshot->profiles);
+  free(snapshot->undo);
+  arena_deinit(&snapshot->arena);
+  *snapshot = (Snapshot){0};
+}
+
+void snapshot_warn(Snapshot *snapshot, SnapshotWarnings *warnings, const char *object, const char *text) {
+  if (!warnings)
+    return;
+  SnapshotWarning *warning = array_push(warnings);
+  warning->object = arena_strdup(&snapshot->arena, object);
+  warning->text = arena_strdup(&snapshot->arena, text);
+}
+
+void snapshot_add_slices(Snapshot *snapshot, Resources *into, const char *profile, int count) {
+  char resource[MIG_RESOURCE_NAME_SIZE];
+  mig_profile_format_resource(profile, resource);
+  const char *name = resources_has(into, resource) ? resource : arena_strdup(&snapshot->arena, resource);
+  resources_set(into, name, resources_get(into, resource) + count, &snapshot->arena);
+}
+
+/* A quantity that cannot be read counts as absent; the others count. */
+static void read_allocatable(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *warnings) {
+  for (size_t i = 0; i < node->object->allocatable.count; i++) {
+    ResourceTexts one = {.items = &node->object->allocatable.items[i], .count = 1};
+    Resources parsed;
+    Error err;
+    if (resources_parse(&one, &snapshot->arena, &parsed, &err) < 0)
+      snapshot_warn(snapshot, warnings, arena_format(&snapshot->arena, "node %s", node->name),
+                    arena_format(&snapshot->arena, "allocatable: %s", err.text));
+    else
+      resources_add(&node->allocatable, &parsed, 1, &snapshot->arena);
+  }
+}
+
+/* A node that tells nothing of its readiness (a hand-written dump) is taken for ready. */
+static bool is_ready(const Node *node) {
+  const Condition *ready = node_find_condition(node, "Ready");
+  return !ready || string_equal(ready->status, "True");
+}
+
+static void judge_node(Snapshot *snapshot, SnapshotNode *node, const SnapshotOptions *options) {
+  const char *held = options && options->held ? map_find(options->held, node->name) : NULL;
+  if (!node->blocked && !is_ready(node->object))
+    node->blocked = arena_format(&snapshot->arena, "node %s is not ready", node->name);
+  if (!node->blocked && held)
+    node->blocked = arena_strdup(&snapshot->arena, held);
+  node->may_change = node->managed && !node->blocked;
+}
+
+void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptions *options,
+                       SnapshotWarnings *warnings) {
+  assert(node && snapshot->undo_count == 0);
+  const char *name = string_or_empty(node->meta.name);
+  if (!*name || snapshot_find_node(snapshot, name) >= 0) {
+    snapshot_warn(snapshot, warnings, arena_format(&snapshot->arena, "node %s", name),
+                  *name ? "the node is listed twice: the first one counts"
+                        : "the node has no name: it is ignored");
+    return;
+  }
+  SnapshotNode *item = array_push(&snapshot->nodes);
+  item->object = node;
+  item->name = name;
+  map_put(&snapshot->node_index, name, (void *)(uintptr_t)snapshot->nodes.count);
+  read_allocatable(snapshot, item, warnings);
+  item->pod_max = resources_get(&item->allocatable, "pods");
+  node_gpus_read(snapshot, item, warnings);
+  judge_node(snapshot, item, options);
+}
+
+/* Slices reported in use and slices asked for by bound pods are mostly the same ones: the larger number
+ * counts. */
+static void charge_node(Snapshot *snapshot, SnapshotNode *node, const Resources *requests) {
+  node->pod_count++;
+  resources_add(&node->bound, requests, 1, &snapshot->arena);
+  resources_max(&node->requested, &node->bound, &snapshot->arena);
+}
+
+void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warnings) {
+  assert(pod && snapshot->undo_count == 0);
+  if (pod_is_terminal(pod))
+    return;
+  bool is_bound = pod->node_name && *pod->node_name;
+  int node = is_bound ? snapshot_find_node(snapshot, pod->node_name) : -1;
+  if (is_bound && node < 0)
+    return;
+  Resources requests = {0};
+  const char *invalid = NULL;
+  Error err;
+  if (pod_requests_compute(pod, &snapshot->arena, &requests, &err) < 0) {
+    invalid = arena_strdup(&snapshot->arena, err.text);
+    snapshot_warn(snapshot, warnings,
+                  arena_format(&snapshot->arena, "pod %s/%s", string_or_empty(pod->meta.namespace_),
+                               string_or_empty(pod->meta.name)),
+                  invalid);
+  }
+  if (is_bound)
+    charge_node(snapshot, &snapshot->nodes.items[node], &requests);
+  else
+    *array_push(&snapshot->pods) =
+        (SnapshotPod){.object = pod, .requests = requests, .node = -1, .invalid = invalid};
+}
+
+int snapshot_find_node(const Snapshot *snapshot, const char *name) {
+  return (int)(uintptr_t)map_find(&snapshot->node_index, name) - 1;
+}
+
+int64_t snapshot_free_of(const SnapshotNode *node, const char *resource) {
+  int64_t free_count =
+      resources_get(&node->allocatable, resource) - resources_get(&node->requested, resource);
+  return free_count > 0 ? free_count : 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files that build a snapshot share; nobody else includes this. */
+#pragma once
+
+#include "cluster/snapshot.h"
+
+/* Texts live as long as the snapshot. */
+void snapshot_warn(Snapshot *snapshot, SnapshotWarnings *warnings, const char *object, const char *text);
+/* into["nvidia.com/mig-<profile>"] += count */
+void snapshot_add_slices(Snapshot *snapshot, Resources *into, const char *profile, int count);
+
+/* Reads the node's annotations into its GPUs: gpus, managed, blocked, plans, and the MIG part of allocatable
+ * and requested. name, object and allocatable are filled before. */
+void node_gpus_read(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *warnings);
