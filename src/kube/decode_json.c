@@ -66,7 +66,7 @@ static int decode_int32(const KubeField *field, KubeJson *json, int32_t *place, 
   int64_t value;
   int result = kube_json_read_int(json, &value, err);
   if (result < 0)
-    return result;
+    return error_prefix(err, "\"%s\"", field->name);
   if (value < INT32_MIN || value > INT32_MAX)
     return error_set(err, ERROR_INVALID, "\"%s\" at byte %" PRIu64 " does not fit into 32 bits", field->name,
                      offset);

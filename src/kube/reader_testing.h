@@ -13,6 +13,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* Equal, or the test fails naming the case. */
+static inline void testing_assert_text(const char *name, const char *found, const char *wanted) {
+  if (strcmp(found, wanted) != 0)
+    fail_msg("%s: found\n%s\ninstead of\n%s", name, found, wanted);
+}
+
 /* The bytes of a file in testdata/. */
 static inline Text testing_read(const char *name) {
   CLEANUP(text_deinit) Text path = {0};

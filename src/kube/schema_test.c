@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables hold together. That their numbers are right is shown by the fixtures of the readers' tests,
+ * which have a value in every field. */
+#include "base/test.h"
+
+#include "cluster/object.h"
+#include "kube/schema.h"
+
+#include <stdbool.h>
+
+static size_t size_of(const KubeField *field) {
+  switch (field->kind) {
+  case KUBE_STRING:
+    return sizeof(const char *);
+  case KUBE_INT32:
+    return sizeof(int32_t);
+  case KUBE_BOOL:
+    return sizeof(bool);
+  case KUBE_TIME:
+    return sizeof(int64_t);
+  case KUBE_MESSAGE:
+    return 0;
+  default:
+    return sizeof(Strings);
+  }
+}
+
+/* Marks the bytes that the field fills in its struct; no two fields may share one. */
+static void claim(unsigned char *claimed, size_t struct_size, size_t offset, size_t size) {
+  assert_true(offset + size <= struct_size);
+  assert_true(size == 0 || offset % size == 0 || (size == sizeof(Strings) && offset % sizeof(void *) == 0));
+  for (size_t i = 0; i < size; i++)
+    assert_int_equal(claimed[offset + i]++, 0);
+}
+
+static void check_message(const KubeMessage *message, unsigned char *claimed, size_t struct_size,
+                          size_t base);
+
+static void check_field(const KubeField *field, unsigned char *claimed, size_t struct_size, size_t base) {
+  bool nested = field->kind == KUBE_MESSAGE || field->kind == KUBE_LIST;
+  assert_true(field->number > 0 && *field->name);
+  assert_int_equal(field->message != NULL, nested);
+  assert_int_equal(field->item_size != 0, field->kind == KUBE_LIST);
+  claim(claimed, struct_size, base + field->offset, size_of(field));
+  if (field->present_offset >= 0) {
+    assert_int_equal(field->kind, KUBE_MESSAGE);
+    claim(claimed, struct_size, base + (size_t)field->present_offset, sizeof(bool));
+  }
+  if (field->kind == KUBE_MESSAGE)
+    check_message(field->message, claimed, struct_size, base + field->offset);
+  if (field->kind == KUBE_LIST) {
+    unsigned char item[1024] = {0};
+    assert_true(field->item_size <= sizeof item);
+    check_message(field->message, item, field->item_size, 0);
+  }
+}
+
+static void check_message(const KubeMessage *message, unsigned char *claimed, size_t struct_size,
+                          size_t base) {
+  assert_true(message->field_count > 0);
+  for (size_t i = 0; i < message->field_count; i++) {
+    const KubeField *field = &message->fields[i];
+    check_field(field, claimed, struct_size, base);
+    for (size_t j = 0; j < i; j++) {
+      assert_true(message->fields[j].number < field->number);
+      assert_string_not_equal(message->fields[j].name, field->name);
+    }
+  }
+}
+
+static void check_type(const KubeType *type) {
+  unsigned char claimed[1024] = {0};
+  assert_true(type->size <= sizeof claimed);
+  check_message(type->message, claimed, type->size, 0);
+}
+
+static void fields_are_ordered_unique_and_do_not_overlap(void **state) {
+  check_type(&kube_pod_type);
+  check_type(&kube_node_type);
+}
+
+/* Every byte of the structs is some field's, but for the padding: nothing of cluster/object.h was forgotten.
+ */
+static void every_field_of_the_structs_is_read(void **state) {
+  unsigned char pod[sizeof(Pod)] = {0}, node[sizeof(Node)] = {0};
+  check_message(kube_pod_type.message, pod, sizeof pod, 0);
+  check_message(kube_node_type.message, node, sizeof node, 0);
+  for (size_t i = 0; i < sizeof pod; i += sizeof(void *))
+    assert_true(pod[i]);
+  for (size_t i = 0; i < sizeof node; i += sizeof(void *))
+    assert_true(node[i]);
+}
+
+static void objects_begin_with_their_metadata(void **state) {
+  assert_int_equal(offsetof(Pod, meta), 0);
+  assert_int_equal(offsetof(Node, meta), 0);
+  assert_string_equal(kube_pod_type.path, "/api/v1/pods");
+  assert_string_equal(kube_node_type.path, "/api/v1/nodes");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(fields_are_ordered_unique_and_do_not_overlap),
+      cmocka_unit_test(every_field_of_the_structs_is_read),
+      cmocka_unit_test(objects_begin_with_their_metadata),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
