@@ -19,8 +19,8 @@ typedef struct Pair {
   Host host;
   GrpcSession *client, *server;
   Story story;
-  size_t chunk_size;           /* bytes are fed in pieces of this size */
-  GrpcCall *open[8];           /* server calls kept for later */
+  size_t chunk_size; /* bytes are fed in pieces of this size */
+  GrpcCall *open[8]; /* server calls kept for later */
   size_t open_count;
   const char *finish_on_message;
   int want_writes;
@@ -128,7 +128,8 @@ static bool move_bytes(Pair *pair, GrpcSession **from, GrpcSession **to) {
     assert_ok(grpc_session_output(*from, &bytes, &err));
   for (size_t i = 0; i < bytes.size && *to; i += pair->chunk_size) {
     size_t left = bytes.size - i;
-    assert_ok(grpc_session_feed(*to, bytes.bytes + i, left < pair->chunk_size ? left : pair->chunk_size, &err));
+    assert_ok(
+        grpc_session_feed(*to, bytes.bytes + i, left < pair->chunk_size ? left : pair->chunk_size, &err));
   }
   return bytes.size > 0;
 }
@@ -141,8 +142,7 @@ static void run(Pair *pair) {
 
 static GrpcCall *start_call(Pair *pair, const char *method, const char *message, uint32_t timeout_ms) {
   const GrpcReply reply = {.on_message = on_message, .on_end = on_end, .userdata = pair};
-  pair->client_call =
-      grpc_session_call(pair->client, method, message, strlen(message), timeout_ms, &reply);
+  pair->client_call = grpc_session_call(pair->client, method, message, strlen(message), timeout_ms, &reply);
   return pair->client_call;
 }
 
@@ -434,7 +434,8 @@ static void calls_that_a_goaway_excludes_end_as_unavailable(void **state) {
   start_call(pair, "/echo", "not sent", 0);
   assert_ok(feed_frames(pair->client, goaway, sizeof goaway - 1, &err));
   assert_fails(grpc_session_output(pair->client, &out, &err), "the HTTP/2 session has ended");
-  assert_story(pair, "end 14 the stream was reset: REFUSED_STREAM;end 14 the stream was reset: REFUSED_STREAM;");
+  assert_story(pair,
+               "end 14 the stream was reset: REFUSED_STREAM;end 14 the stream was reset: REFUSED_STREAM;");
 }
 
 static void a_ping_is_answered(void **state) {
