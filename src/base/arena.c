@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -64,6 +65,7 @@ void *arena_copy(Arena *arena, const void *source, size_t size) {
 }
 
 char *arena_format(Arena *arena, const char *format, ...) {
+  assert(format);
   va_list arguments;
   va_start(arguments, format);
   va_list again;

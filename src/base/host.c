@@ -81,7 +81,8 @@ void timer_set(Host *host, HostTimer *timer, uint64_t delay_ms) {
     host->timer_capacity = host->timer_capacity ? host->timer_capacity * 2 : 16;
     host->heap = mem_grow(host->heap, host->timer_capacity, sizeof *host->heap);
   }
-  timer->at_ms = host->now_ms + delay_ms;
+  /* A delay of HOST_NEVER must not wrap around into the past. */
+  timer->at_ms = delay_ms < HOST_NEVER - host->now_ms ? host->now_ms + delay_ms : HOST_NEVER;
   timer->order = host->timers_set++;
   put(host, host->timer_count++, timer);
   sift_up(host, host->timer_count - 1);
