@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The same code on the simulated libnvidia-ml.so.1, loaded by its path as NVIDIA's would be: the one that
+ * lies in this build folder, or the one that FACET_TEST_NVML names. Without it the tests are skipped. */
+#include "base/test.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "gpu/nvml.h"
+
+#include <libgen.h>
+#include <limits.h>
+
+enum { STEPS = 400, SEED = 7 };
+
+static char library[PATH_MAX];
+
+/* A fresh machine in a folder of its own; the library reads these variables when it is started. */
+typedef struct Machine {
+  char folder[64];
+  GpuNvml *nvml;
+} Machine;
+
+static void find_library(void) {
+  char self[PATH_MAX] = "";
+  const char *named = getenv("FACET_TEST_NVML");
+  if (named) {
+    snprintf(library, sizeof library, "%s", named);
+    return;
+  }
+  if (readlink("/proc/self/exe", self, sizeof self - 1) > 0)
+    snprintf(library, sizeof library, "%.4000s/../sim/nvml/libnvidia-ml.so.1", dirname(self));
+}
+
+static void start(Machine *machine, const char *gpus, const char *driver_version) {
+  Error err = {0};
+  if (access(library, R_OK) < 0) {
+    print_message("# skipped: there is no %s; build it, or name one by FACET_TEST_NVML\n", library);
+    skip();
+  }
+  *machine = (Machine){.folder = "/tmp/facet-nvml-XXXXXX"};
+  assert_non_null(mkdtemp(machine->folder));
+  setenv("FACET_SIM_NVML_STATE", machine->folder, 1);
+  setenv("FACET_SIM_NVML_MACHINE", gpus, 1);
+  setenv("FACET_SIM_NVML_DRIVER", driver_version, 1);
+  setenv("FACET_SIM_NVML_LATENCY", "0", 1);
+  assert_ok(gpu_nvml_open(library, &machine->nvml, &err));
+}
+
+static void stop(Machine *machine) {
+  static const char *const files[] = {"state", "state.new", "lock"};
+  gpu_nvml_close(machine->nvml);
+  for (size_t i = 0; i < COUNT_OF(files); i++) {
+    char path[96];
+    snprintf(path, sizeof path, "%s/%s", machine->folder, files[i]);
+    unlink(path);
+  }
+  assert_int_equal(rmdir(machine->folder), 0);
+}
+
+static GpuResult *run(Machine *machine, const GpuJob *job) {
+  GpuResult *result = mem_alloc(sizeof *result);
+  gpu_nvml_run(machine->nvml, job, result);
+  assert_true(result->observed);
+  for (int i = 0; i < result->observation.gpu_count; i++)
+    assert_string_equal(result->observation.gpus[i].trouble, "");
+  return result;
+}
+
+static GpuResult *observe(Machine *machine) {
+  const GpuJob job = {.kind = GPU_JOB_OBSERVE};
+  return run(machine, &job);
+}
+
+static GpuJob make_job(GpuJobKind kind, const GpuObserved *gpu, int profile, int start_slot) {
+  GpuJob job = {.kind = kind,
+                .nvml_id = gpu->model.profiles[profile].nvml_id,
+                .start = (uint8_t)start_slot,
+                .size = gpu->model.profiles[profile].size};
+  snprintf(job.uuid, sizeof job.uuid, "%s", gpu->uuid);
+  return job;
+}
+
+static void each_driver_tells_the_same_profiles(void **state) {
+  static const char *const drivers[] = {"470.256.02", "535.261.03", "550.163.01"};
+  for (size_t i = 0; i < COUNT_OF(drivers); i++) {
+    Machine machine;
+    start(&machine, "A100-SXM4-80GB,A30", drivers[i]);
+    CLEANUP(cleanup_free) GpuResult *result = observe(&machine);
+    const GpuObservation *seen = &result->observation;
+    assert_string_equal(seen->driver_version, drivers[i]);
+    assert_int_equal(seen->gpu_count, 2);
+    assert_string_equal(seen->gpus[0].product, "NVIDIA A100-SXM4-80GB");
+    assert_string_equal(seen->gpus[1].product, "NVIDIA A30");
+    assert_int_equal(seen->gpus[0].model.slot_count, 8);
+    assert_int_equal(seen->gpus[1].model.slot_count, 4);
+    assert_true(mig_model_find_profile(&seen->gpus[0].model, "1g.10gb") == 0);
+    assert_true(mig_model_find_profile(&seen->gpus[1].model, "4g.24gb") >= 0);
+    stop(&machine);
+  }
+}
+
+static void a_model_is_the_tables_row(void **state) {
+  static const char *const keys[] = {"A100-40GB", "A100-80GB", "A30", "H100-SXM-80GB"};
+  static const char *const products[] = {"A100-SXM4-40GB", "A100-SXM4-80GB", "A30", "H100-80GB-HBM3"};
+  for (size_t i = 0; i < COUNT_OF(keys); i++) {
+    const MigModel *row = &mig_model_find(keys[i])->model;
+    Machine machine;
+    start(&machine, products[i], "550.163.01");
+    CLEANUP(cleanup_free) GpuResult *result = observe(&machine);
+    const MigModel *model = &result->observation.gpus[0].model;
+    assert_int_equal(model->profile_count, row->profile_count);
+    for (int k = 0; k < row->profile_count; k++) {
+      assert_string_equal(model->profiles[k].name, row->profiles[k].name);
+      assert_int_equal(model->profiles[k].starts, row->profiles[k].starts);
+      assert_int_equal(model->profiles[k].nvml_id, row->profiles[k].nvml_id);
+    }
+    stop(&machine);
+  }
+}
+
+static void mig_off_still_gives_a_model(void **state) {
+  Machine machine;
+  start(&machine, "A100-SXM4-80GB:mig=off,H100-80GB-HBM3:mig=off", "550.163.01");
+  CLEANUP(cleanup_free) GpuResult *result = observe(&machine);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(result->observation.gpus[i].mode, MIG_MODE_OFF);
+    assert_int_equal(result->observation.gpus[i].model.profile_count, 7);
+  }
+  stop(&machine);
+}
+
+/* The observed instances are those of the layout, complete, each with a UUID of its own. */
+static void assert_layout_observed(const GpuObserved *gpu, const MigLayout *layout) {
+  assert_int_equal(gpu->instance_count, layout->count);
+  for (int i = 0; i < layout->count; i++) {
+    const MigProfile *profile = &layout->model->profiles[layout->instances[i].profile];
+    assert_int_equal(gpu->instances[i].start, layout->instances[i].start);
+    assert_int_equal(gpu->instances[i].nvml_id, profile->nvml_id);
+    assert_int_equal(gpu->instances[i].size, profile->size);
+    assert_true(strncmp(gpu->instances[i].uuid, "MIG-", 4) == 0);
+    for (int k = 0; k < i; k++)
+      assert_string_not_equal(gpu->instances[i].uuid, gpu->instances[k].uuid);
+  }
+}
+
+/* One random create or destroy, predicted by the layout's own rules. */
+static void take_a_step(Machine *machine, Random *random, const GpuObserved *gpu, MigLayout *layout) {
+  bool shrink = layout->count > 0 && random_below(random, 3) == 0;
+  const MigInstance *victim = &layout->instances[shrink ? random_below(random, layout->count) : 0];
+  int profile = shrink ? victim->profile : (int)random_below(random, layout->model->profile_count);
+  const MigProfile *row = &layout->model->profiles[profile];
+  int start_slot = shrink ? victim->start : row->auto_starts[random_below(random, row->auto_start_count)];
+  const MigInstance *there = mig_layout_find(layout, start_slot);
+  bool exists = there && there->profile == profile;
+  bool possible = shrink || exists || mig_layout_can_place(layout, profile, start_slot);
+  GpuJob job = make_job(shrink ? GPU_JOB_DESTROY : GPU_JOB_CREATE, gpu, profile, start_slot);
+  CLEANUP(cleanup_free) GpuResult *result = run(machine, &job);
+  if (possible != (result->err.code == 0))
+    fail_msg("%s at slot %d: %s", row->name, start_slot, result->err.text);
+  if (shrink)
+    mig_layout_remove(layout, start_slot);
+  else if (possible && !exists)
+    mig_layout_place(layout, profile, start_slot);
+  assert_layout_observed(&result->observation.gpus[0], layout);
+  assert_int_equal(result->observation.gpus[1].instance_count, 0);
+}
+
+static void changes_happen_exactly_as_the_layout_predicts(void **state) {
+  static const char *const machines[] = {"2xA100-SXM4-80GB", "2xA30", "2xH100-80GB-HBM3"};
+  print_message("# seed %d\n", SEED);
+  for (size_t i = 0; i < COUNT_OF(machines); i++) {
+    Random random = {.state = SEED};
+    Machine machine;
+    start(&machine, machines[i], "550.163.01");
+    CLEANUP(cleanup_free) GpuResult *first = observe(&machine);
+    const GpuObserved *gpu = &first->observation.gpus[0];
+    MigLayout layout;
+    mig_layout_init(&layout, &gpu->model);
+    for (int step = 0; step < STEPS; step++)
+      take_a_step(&machine, &random, gpu, &layout);
+    stop(&machine);
+  }
+}
+
+static void a_slice_survives_the_process_that_made_it(void **state) {
+  Error err = {0};
+  Machine machine;
+  start(&machine, "A100-SXM4-80GB", "550.163.01");
+  CLEANUP(cleanup_free) GpuResult *first = observe(&machine);
+  GpuJob job = make_job(GPU_JOB_CREATE, &first->observation.gpus[0], 0, 6);
+  CLEANUP(cleanup_free) GpuResult *created = run(&machine, &job);
+  assert_int_equal(created->err.code, 0);
+  gpu_nvml_close(machine.nvml);
+  assert_ok(gpu_nvml_open(library, &machine.nvml, &err));
+  CLEANUP(cleanup_free) GpuResult *again = run(&machine, &job);
+  assert_int_equal(again->err.code, 0);
+  assert_string_equal(again->created_uuid, created->created_uuid);
+  stop(&machine);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_driver_tells_the_same_profiles),
+      cmocka_unit_test(a_model_is_the_tables_row),
+      cmocka_unit_test(mig_off_still_gives_a_model),
+      cmocka_unit_test(changes_happen_exactly_as_the_layout_predicts),
+      cmocka_unit_test(a_slice_survives_the_process_that_made_it),
+  };
+  find_library();
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
