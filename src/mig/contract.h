@@ -81,10 +81,10 @@ void mig_identity_format(const MigIdentity *identity, char *ret_text, size_t siz
  * <model label>/<slots>, then <profile>:<instances max>x<size>@<starts>. Enough to plan for an unknown model.
  */
 enum { MIG_NODE_MODELS_MAX = 8, MIG_PROFILES_TEXT_MAX = 16384 };
-/* Models without known placements are left out, and so is one that would not fit into the buffer as a whole.
- */
+/* Left out are models without known placements, and one that would not fit into the buffer as a whole. */
 void mig_profiles_format(const MigModel *const *models, int count, char *ret_text, size_t size);
-/* Fills up to MIG_NODE_MODELS_MAX models; known product names get the table's media numbers. */
+/* Fills up to MIG_NODE_MODELS_MAX models, some of them even where it fails. Where the table knows model and
+ * profile it gives engines, memory, NVML's numbers and the order of preference, else starts are ascending. */
 int mig_profiles_parse(const char *text, MigModel *ret_models, int *ret_count, Error *err) MUST_CHECK;
 
 /* Keys. The index of "facet.gpu/spec-gpu-3" for its prefix, -1 where the key is not of that form. */
@@ -102,6 +102,6 @@ int mig_counts_bind(const MigModel *model, const int counts[MIG_PROFILES_MAX], M
 
 /* facet.gpu/exclude-gpus: "2,3" -> bits. */
 int mig_exclude_parse(const char *text, uint64_t *ret_indexes, Error *err) MUST_CHECK;
-/* facet.gpu/allowed-profiles: "1g.10gb,2g.20gb"; calls for each name. */
+/* facet.gpu/allowed-profiles: "1g.10gb,2g.20gb"; each name once, some of them written even where it fails. */
 int mig_allowed_parse(const char *text, char ret_names[MIG_PROFILES_MAX][MIG_PROFILE_NAME_SIZE],
                       int *ret_count, Error *err) MUST_CHECK;

@@ -4,7 +4,7 @@
  */
 #include "mig/contract.h"
 
-#include "base/test.h"
+#include "mig/test.h"
 
 #include "base/random.h"
 #include "base/text.h"
@@ -199,7 +199,7 @@ static void overlong_texts_are_read_or_refused(void **state) {
 }
 
 int main(void) {
-  model = &mig_model_find("A100-80GB")->model;
+  model = test_model("A100-80GB");
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_text_cut_at_any_byte_is_read_or_refused),
       cmocka_unit_test(a_text_with_any_byte_replaced_is_read_or_refused),

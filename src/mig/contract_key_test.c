@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mig/contract.h"
 
-#include "base/test.h"
-
-static const MigModel *model_of(const char *key) {
-  const MigModelRow *row = mig_model_find(key);
-  assert_non_null(row);
-  return &row->model;
-}
+#include "mig/test.h"
 
 static void an_index_key_ends_with_a_number_and_nothing_else(void **state) {
   static const struct {
@@ -103,14 +97,14 @@ static void counts_are_placed_as_the_driver_would_largest_first(void **state) {
   MigLayout layout;
   Error err;
   char text[MIG_STATUS_TEXT_SIZE];
-  assert_ok(mig_counts_bind(model_of("A100-80GB"), counts, &layout, &err));
+  assert_ok(mig_counts_bind(test_model("A100-80GB"), counts, &layout, &err));
   mig_status_format(&layout, 0, text, sizeof text);
   assert_string_equal(text, "2g.20gb@0:free,1g.10gb@2:free,1g.10gb@3:free,3g.40gb@4:free");
 }
 
 /* Profiles come in the order in which NVML lists them, which is not by size. */
 static void the_order_of_a_models_profiles_does_not_matter(void **state) {
-  const MigModel *a30 = model_of("A30");
+  const MigModel *a30 = test_model("A30");
   MigModel reversed = *a30;
   for (int i = 0; i < a30->profile_count; i++)
     reversed.profiles[i] = a30->profiles[a30->profile_count - 1 - i];
@@ -138,7 +132,7 @@ static void counts_that_cannot_be_are_refused(void **state) {
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     MigLayout layout;
     Error err;
-    assert_fails(mig_counts_bind(model_of("A100-80GB"), cases[i].counts, &layout, &err), cases[i].expected);
+    assert_fails(mig_counts_bind(test_model("A100-80GB"), cases[i].counts, &layout, &err), cases[i].expected);
   }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mig/contract.h"
 
-#include "base/test.h"
+#include "mig/test.h"
 
 #define NO_PROFILE(shown)                                                                                    \
   "\"" shown "\" is not a MIG profile: one looks like 1g.10gb, 1g.10gb+me, 1g.24gb+gfx, 1g.24gb+me.all or "  \
@@ -11,12 +11,6 @@
   "\"" shown "\" is not a slice: one looks like 1g.10gb@6:used or 1g.10gb@6:free"
 #define NO_UUID(shown)                                                                                       \
   "\"" shown "\" is not the UUID of a GPU: one looks like GPU-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b3"
-
-static const MigModel *model_of(const char *key) {
-  const MigModelRow *row = mig_model_find(key);
-  assert_non_null(row);
-  return &row->model;
-}
 
 static void a_list_names_slices_in_their_order(void **state) {
   MigList list;
@@ -138,9 +132,9 @@ static void binding_holds_a_list_against_a_model(void **state) {
     Error err;
     assert_ok(mig_list_parse(cases[i].list, false, &list, &err));
     if (!cases[i].expected)
-      assert_ok(mig_list_bind(&list, model_of(cases[i].model), &layout, &err));
+      assert_ok(mig_list_bind(&list, test_model(cases[i].model), &layout, &err));
     else
-      assert_fails(mig_list_bind(&list, model_of(cases[i].model), &layout, &err), cases[i].expected);
+      assert_fails(mig_list_bind(&list, test_model(cases[i].model), &layout, &err), cases[i].expected);
   }
 }
 
@@ -210,12 +204,12 @@ static void a_status_reports_instances_by_start_with_their_use(void **state) {
   uint32_t used_starts;
   Error err;
   char text[MIG_STATUS_TEXT_SIZE];
-  assert_ok(mig_status_parse("2g.20gb@4:free,1g.10gb@6:used,1g.10gb+me@0:used", model_of("A100-80GB"),
+  assert_ok(mig_status_parse("2g.20gb@4:free,1g.10gb@6:used,1g.10gb+me@0:used", test_model("A100-80GB"),
                              &layout, &used_starts, &err));
   assert_int_equal(used_starts, 0x41);
   mig_status_format(&layout, used_starts, text, sizeof text);
   assert_string_equal(text, "1g.10gb+me@0:used,2g.20gb@4:free,1g.10gb@6:used");
-  assert_ok(mig_status_parse("", model_of("A100-80GB"), &again, &used_starts, &err));
+  assert_ok(mig_status_parse("", test_model("A100-80GB"), &again, &used_starts, &err));
   assert_int_equal(again.count, 0);
   assert_int_equal(used_starts, 0);
   mig_status_format(&again, ~0u, text, sizeof text);
@@ -226,9 +220,9 @@ static void a_status_that_this_model_cannot_have_is_refused(void **state) {
   MigLayout layout;
   uint32_t used_starts;
   Error err;
-  assert_fails(mig_status_parse("1g.10gb@6:used", model_of("A30"), &layout, &used_starts, &err),
+  assert_fails(mig_status_parse("1g.10gb@6:used", test_model("A30"), &layout, &used_starts, &err),
                "NVIDIA-A30 has no profile 1g.10gb");
-  assert_fails(mig_status_parse("1g.6gb@0", model_of("A30"), &layout, &used_starts, &err),
+  assert_fails(mig_status_parse("1g.6gb@0", test_model("A30"), &layout, &used_starts, &err),
                NO_SLICE_WITH_USE("1g.6gb@0"));
 }
 

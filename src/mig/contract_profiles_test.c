@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mig/contract.h"
 
-#include "base/test.h"
-
-static const MigModel *model_of(const char *key) {
-  const MigModelRow *row = mig_model_find(key);
-  assert_non_null(row);
-  return &row->model;
-}
+#include "mig/test.h"
 
 static void a_node_reports_its_models_in_one_line(void **state) {
-  const MigModel *models[] = {model_of("A30"), model_of("RTX-PRO-6000")};
+  const MigModel *models[] = {test_model("A30"), test_model("RTX-PRO-6000")};
   char text[MIG_PROFILES_TEXT_MAX];
   mig_profiles_format(models, 2, text, sizeof text);
   assert_string_equal(
@@ -138,7 +132,7 @@ static void a_model_known_without_placements_gets_them_from_the_driver(void **st
 }
 
 static void models_without_placements_are_not_reported(void **state) {
-  const MigModel *models[] = {model_of("NVIDIA Thor"), model_of("A30"), model_of("RTX-PRO-4500-32GB")};
+  const MigModel *models[] = {test_model("NVIDIA Thor"), test_model("A30"), test_model("RTX-PRO-4500-32GB")};
   char text[MIG_PROFILES_TEXT_MAX];
   mig_profiles_format(models, 3, text, sizeof text);
   assert_non_null(strstr(text, "NVIDIA-A30/4"));
@@ -148,7 +142,7 @@ static void models_without_placements_are_not_reported(void **state) {
 }
 
 static void profiles_without_placements_are_not_reported(void **state) {
-  MigModel model = *model_of("A30");
+  MigModel model = *test_model("A30");
   model.profiles[0].starts = 0;
   model.profile_count = 3;
   const MigModel *models[] = {&model};
@@ -158,7 +152,7 @@ static void profiles_without_placements_are_not_reported(void **state) {
 }
 
 static void a_model_that_does_not_fit_is_left_out_whole(void **state) {
-  const MigModel *models[] = {model_of("A30"), model_of("A100-80GB"), model_of("A30")};
+  const MigModel *models[] = {test_model("A30"), test_model("A100-80GB"), test_model("A30")};
   char text[300], exact[103];
   mig_profiles_format(models, 1, exact, sizeof exact);
   assert_int_equal(strlen(exact), sizeof exact - 1);

@@ -192,9 +192,10 @@ int mig_layout_check(const MigLayout *layout, Error *err) {
     const MigInstance *instance = &layout->instances[i];
     if (instance->profile >= layout->model->profile_count)
       return error_set(err, ERROR_INVALID, "%s has no profile %d", layout->model->name, instance->profile);
-    if (i > 0 && instance[-1].start >= instance->start)
-      return error_set(err, ERROR_INVALID, "the instances at slots %d and %d are not in order",
-                       instance[-1].start, instance->start);
+    int last_start = i > 0 ? layout->instances[i - 1].start : -1;
+    if (instance->start <= last_start)
+      return error_set(err, ERROR_INVALID, "the instances at slots %d and %d are not in order", last_start,
+                       instance->start);
     int r = mig_layout_why_not(&again, instance->profile, instance->start, err);
     if (r < 0)
       return r;

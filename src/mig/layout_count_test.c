@@ -12,7 +12,7 @@
  *   uncontained    12  those of them that are no part of a larger feasible multiset */
 #include "mig/layout.h"
 
-#include "base/test.h"
+#include "mig/test.h"
 
 #include "base/map.h"
 #include "base/random.h"
@@ -20,13 +20,12 @@
 
 /* The model with only those profiles that `keep` names. */
 static MigModel restrict_to(const char *key, bool (*keep)(const MigProfile *profile)) {
-  const MigModelRow *row = mig_model_find(key);
-  assert_non_null(row);
-  MigModel model = row->model;
+  const MigModel *whole = test_model(key);
+  MigModel model = *whole;
   model.profile_count = 0;
-  for (int i = 0; i < row->model.profile_count; i++)
-    if (keep(&row->model.profiles[i]))
-      model.profiles[model.profile_count++] = row->model.profiles[i];
+  for (int i = 0; i < whole->profile_count; i++)
+    if (keep(&whole->profiles[i]))
+      model.profiles[model.profile_count++] = whole->profiles[i];
   return model;
 }
 
@@ -307,7 +306,7 @@ static void assert_first_is_empty(const MigLayout *layout, void *userdata) {
 
 static void the_empty_layout_comes_first(void **state) {
   int visited = 0;
-  mig_layout_enumerate(&mig_model_find("A30")->model, assert_first_is_empty, &visited);
+  mig_layout_enumerate(test_model("A30"), assert_first_is_empty, &visited);
   assert_int_equal(visited, 76);
 }
 

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mig/layout.h"
 
-#include "base/test.h"
+#include "mig/test.h"
 
 #include "base/random.h"
-
-static const MigModel *model_of(const char *key) {
-  const MigModelRow *row = mig_model_find(key);
-  assert_non_null(row);
-  return &row->model;
-}
 
 static int profile_of(const MigModel *model, const char *name) {
   int profile = mig_model_find_profile(model, name);
@@ -22,7 +16,7 @@ static void place(MigLayout *layout, const char *name, int start) {
 }
 
 static void an_instance_takes_the_slots_of_its_placement(void **state) {
-  const MigModel *a100 = model_of("A100-80GB"), *pro = model_of("RTX-PRO-6000");
+  const MigModel *a100 = test_model("A100-80GB"), *pro = test_model("RTX-PRO-6000");
   assert_int_equal(mig_placement_mask(a100, profile_of(a100, "1g.10gb"), 6), 0x40);
   assert_int_equal(mig_placement_mask(a100, profile_of(a100, "3g.40gb"), 4), 0xf0);
   assert_int_equal(mig_placement_mask(a100, profile_of(a100, "7g.80gb"), 0), 0xff);
@@ -38,7 +32,7 @@ static void a_placement_may_fill_the_longest_axis(void **state) {
 
 static void instances_are_kept_by_start_in_whatever_order_they_come(void **state) {
   MigLayout layout;
-  mig_layout_init(&layout, model_of("A100-80GB"));
+  mig_layout_init(&layout, test_model("A100-80GB"));
   place(&layout, "1g.10gb", 6);
   place(&layout, "3g.40gb", 0);
   place(&layout, "2g.20gb", 4);
@@ -55,7 +49,7 @@ static void instances_are_kept_by_start_in_whatever_order_they_come(void **state
 
 static void what_was_removed_leaves_its_slots(void **state) {
   MigLayout layout, before;
-  mig_layout_init(&layout, model_of("A100-80GB"));
+  mig_layout_init(&layout, test_model("A100-80GB"));
   place(&layout, "1g.10gb", 6);
   before = layout;
   place(&layout, "3g.40gb", 0);
@@ -69,8 +63,8 @@ static void what_was_removed_leaves_its_slots(void **state) {
 
 static void the_same_slots_under_another_profile_are_another_layout(void **state) {
   MigLayout plain, with_media;
-  mig_layout_init(&plain, model_of("A100-80GB"));
-  mig_layout_init(&with_media, model_of("A100-80GB"));
+  mig_layout_init(&plain, test_model("A100-80GB"));
+  mig_layout_init(&with_media, test_model("A100-80GB"));
   place(&plain, "1g.10gb", 3);
   place(&with_media, "1g.10gb+me", 3);
   assert_false(mig_layout_equal(&plain, &with_media));
@@ -127,7 +121,7 @@ static void each_rule_refuses_in_its_own_words(void **state) {
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     MigLayout layout;
-    mig_layout_init(&layout, model_of(cases[i].model));
+    mig_layout_init(&layout, test_model(cases[i].model));
     for (const Placed *there = cases[i].there; there->profile; there++)
       place(&layout, there->profile, there->start);
     int profile = profile_of(layout.model, cases[i].wanted.profile);
@@ -141,7 +135,7 @@ static void each_rule_refuses_in_its_own_words(void **state) {
 }
 
 static void a_limit_that_the_driver_reports_higher_holds(void **state) {
-  MigModel model = *model_of("A100-80GB");
+  MigModel model = *test_model("A100-80GB");
   model.profiles[profile_of(&model, "1g.10gb+me")].instance_count_max = 2;
   MigLayout layout;
   mig_layout_init(&layout, &model);
@@ -152,7 +146,7 @@ static void a_limit_that_the_driver_reports_higher_holds(void **state) {
 
 static void free_starts_are_those_where_it_can_be_placed(void **state) {
   MigLayout layout;
-  mig_layout_init(&layout, model_of("A100-80GB"));
+  mig_layout_init(&layout, test_model("A100-80GB"));
   place(&layout, "2g.20gb", 2);
   assert_int_equal(mig_layout_free_starts(&layout, profile_of(layout.model, "1g.10gb")), 0x73);
   assert_int_equal(mig_layout_free_starts(&layout, profile_of(layout.model, "1g.20gb")), 0x51);
@@ -162,7 +156,7 @@ static void free_starts_are_those_where_it_can_be_placed(void **state) {
 
 static void a_model_without_known_placements_has_room_for_nothing(void **state) {
   MigLayout layout;
-  mig_layout_init(&layout, model_of("NVIDIA Thor"));
+  mig_layout_init(&layout, test_model("NVIDIA Thor"));
   for (int profile = 0; profile < layout.model->profile_count; profile++)
     assert_int_equal(mig_layout_auto_start(&layout, profile), -1);
   assert_true(mig_layout_is_maximal(&layout));
@@ -193,7 +187,7 @@ static void the_driver_is_followed_in_its_documented_examples(void **state) {
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     MigLayout layout;
-    mig_layout_init(&layout, model_of(cases[i].model));
+    mig_layout_init(&layout, test_model(cases[i].model));
     for (const Placed *step = cases[i].steps; step->profile; step++) {
       int profile = profile_of(layout.model, step->profile);
       assert_int_equal(mig_layout_auto_start(&layout, profile), step->start);
@@ -205,7 +199,7 @@ static void the_driver_is_followed_in_its_documented_examples(void **state) {
 
 static MigLayout sound_layout(void) {
   MigLayout layout;
-  mig_layout_init(&layout, model_of("A30"));
+  mig_layout_init(&layout, test_model("A30"));
   place(&layout, "1g.6gb", 0);
   place(&layout, "2g.12gb", 2);
   return layout;

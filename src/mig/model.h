@@ -51,7 +51,7 @@ typedef struct MigProfile {
 
 typedef struct MigModel {
   char name[MIG_MODEL_NAME_SIZE]; /* product label form: "NVIDIA-A100-SXM4-80GB" */
-  uint8_t slot_count;
+  uint8_t slot_count;             /* 0: placements are not known, nothing can be placed */
   uint8_t profile_count;
   uint32_t memory_mib;                   /* whole GPU; 0 where unknown */
   uint8_t mode_needs_reset;              /* Ampere: MIG mode becomes active with a GPU reset */
