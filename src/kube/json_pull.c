@@ -145,7 +145,7 @@ int kube_json_read_bool(KubeJson *json, bool *ret_value, Error *err) {
 int kube_json_skip(KubeJson *json, KubeBytes *ret_value, Error *err) {
   skip_space(json);
   KubeBytes value = json->rest;
-  KubeJsonScan scan = {0};
+  KubeJsonScan scan = {.outer = json->depth};
   int result = kube_json_scan(&scan, &json->rest, err);
   if (result < 0)
     return result;

@@ -44,7 +44,7 @@ static int end_value(KubeJsonScan *scan) {
 }
 
 static int open_bracket(KubeJsonScan *scan, bool object) {
-  if (scan->depth == KUBE_JSON_DEPTH_MAX)
+  if (scan->outer + scan->depth == KUBE_JSON_DEPTH_MAX)
     return TOO_DEEP;
   uint64_t bit = UINT64_C(1) << scan->depth++;
   scan->objects = object ? scan->objects | bit : scan->objects & ~bit;

@@ -36,6 +36,7 @@ typedef enum KubeJsonState {
 /* A scan of zeroes is at the start of a value. */
 typedef struct KubeJsonScan {
   KubeJsonState state;
+  int outer; /* brackets around the value, which count for the limit too */
   int depth;
   uint64_t objects;    /* bit d: the bracket at depth d is that of an object, else of an array */
   bool in_name;        /* the string is the name of a member */
