@@ -29,11 +29,11 @@ struct KubeCall {
   KubeCurl *curl;
   CURL *easy;
   struct curl_slist *headers;
-  KubeRequest request; /* its texts are our copies; body is not kept */
-  uint64_t started_ms;
-  bool is_added; /* libcurl has it */
-  bool has_head; /* on_head was called */
-  bool is_over;  /* answered or cancelled: no callback any more */
+  KubeRequest request;      /* its texts are our copies; body is not kept */
+  uint64_t arrivals_before; /* of the transport, when the call started */
+  bool is_added;            /* libcurl has it */
+  bool has_head;            /* on_head was called */
+  bool is_over;             /* answered or cancelled: no callback any more */
   char detail[CURL_ERROR_SIZE];
 };
 
@@ -44,7 +44,7 @@ struct KubeCurl {
   CURLM *multi;
   KubeCurlTarget target;
   ARRAY(KubeCall *) calls;
-  uint64_t last_byte_ms; /* when anything came from the server */
+  uint64_t arrivals; /* pieces that came from the server, of any call */
   bool in_turn;
   bool is_silent; /* the connection swallows requests: start afresh after this turn */
   bool is_freed;
@@ -142,7 +142,7 @@ static void report_head(KubeCall *call) {
 
 static size_t on_curl_header(char *line, size_t size, size_t count, void *userdata) {
   KubeCall *call = userdata;
-  call->curl->last_byte_ms = uv_now(call->curl->loop);
+  call->curl->arrivals++;
   bool is_end = count > 0 && (line[0] == '\r' || line[0] == '\n');
   if (is_end && !call->has_head && !call->is_over)
     report_head(call);
@@ -151,7 +151,7 @@ static size_t on_curl_header(char *line, size_t size, size_t count, void *userda
 
 static size_t on_curl_body(char *bytes, size_t size, size_t count, void *userdata) {
   KubeCall *call = userdata;
-  call->curl->last_byte_ms = uv_now(call->curl->loop);
+  call->curl->arrivals++;
   if (!call->is_over)
     call->request.on_body(call->request.userdata, bytes, size * count);
   return call->is_over ? 0 : size * count; /* fewer bytes taken than given: libcurl ends the transfer */
@@ -195,13 +195,17 @@ static void answer(KubeCall *call, CURLcode code) {
 /* A request that timed out while nothing at all came from the server condemns the connection: TCP may be well
  * while what is behind it is gone, and all calls share it. They fail together and the next begin afresh. */
 static bool is_connection_silent(const KubeCall *call, CURLcode code) {
-  return code == CURLE_OPERATION_TIMEDOUT && was_sent(call) && call->curl->last_byte_ms < call->started_ms;
+  return code == CURLE_OPERATION_TIMEDOUT && was_sent(call) && call->curl->arrivals == call->arrivals_before;
 }
 
-static void answer_all(KubeCurl *curl, CURLcode code) {
-  for (size_t i = 0; i < curl->calls.count; i++)
-    if (curl->calls.items[i]->is_added) /* what a callback starts meanwhile is not concerned */
-      answer(curl->calls.items[i], code);
+static void answer_silent(KubeCurl *curl) {
+  for (size_t i = 0; i < curl->calls.count; i++) {
+    KubeCall *call = curl->calls.items[i];
+    if (!call->is_added) /* a callback started it just now */
+      continue;
+    snprintf(call->detail, sizeof call->detail, "the server went silent");
+    answer(call, CURLE_GOT_NOTHING);
+  }
 }
 
 static void answer_finished(KubeCurl *curl) {
@@ -215,7 +219,7 @@ static void answer_finished(KubeCurl *curl) {
     answer(call, message->data.result);
   }
   if (curl->is_silent)
-    answer_all(curl, CURLE_GOT_NOTHING);
+    answer_silent(curl);
 }
 
 static void call_free(KubeCall *call) {
@@ -296,8 +300,8 @@ static KubeCall *start(KubeTransport *transport, const KubeRequest *request) {
   call->request.method = mem_strdup(request->method);
   call->request.path = mem_strdup(request->path);
   call->request.body = NULL;
-  call->started_ms = uv_now(curl->loop);
-  call->easy = kube_curl_request_new(&curl->target, request, call->started_ms, &call->headers);
+  call->arrivals_before = curl->arrivals;
+  call->easy = kube_curl_request_new(&curl->target, request, uv_now(curl->loop), &call->headers);
   curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
   curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->detail);
   curl_easy_setopt(call->easy, CURLOPT_HEADERFUNCTION, on_curl_header);
@@ -334,7 +338,6 @@ int kube_curl_new(uv_loop_t *loop, const KubeConfig *config, KubeCurl **ret_curl
   curl->seam = (KubeTransport){.start = start, .cancel = cancel};
   curl->loop = loop;
   curl->target = target;
-  curl->last_byte_ms = uv_now(loop);
   uv_timer_init(loop, &curl->timer);
   curl->timer.data = curl;
   curl->multi = make_multi(curl);
