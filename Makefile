@@ -1,0 +1,40 @@
+# A thin front for Meson. `make` builds; `make demo` and `make test` also install what is missing (Debian 12).
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: all demo test unit bench lint install clean help
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) $(NINJAFLAGS)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) --prefix $(PREFIX) -Dtests=$$(pkg-config --exists cmocka && echo true || echo false) > $(BUILD).log 2>&1 \
+	  || { cat $(BUILD).log; rm -f $(BUILD).log; echo "Are all libraries there? tools/install-dependencies finds out."; exit 1; }; rm -f $(BUILD).log
+
+demo:
+	@echo "make demo: builds facet (about a minute the first time), then runs it on simulated GPUs (seconds)."
+	@tools/install-dependencies build
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/facet demo
+
+test:
+	@tools/install-dependencies test
+	@test/run
+
+unit: all
+	@meson test -C $(BUILD) --print-errorlogs
+
+bench: all
+	@bench/run
+
+lint:
+	@tools/lint
+
+install: all
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
+
+clean:
+	@rm -rf $(BUILD) build-*
+
+help:
+	@echo "make | make demo | make test | make unit | make bench | make lint | make install PREFIX= DESTDIR="
