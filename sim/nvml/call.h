@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every NVML function does first: find the simulator in use, look at its state, resolve the handle.
  * Asking works on a view, a copy of the committed state; changing works on an edit, which holds the machine
- * from begin to end. Neither needs an end on failure; an edit is declared with CLEANUP(sim_edit_end). */
+ * from begin to end and is therefore declared with CLEANUP(sim_edit_end). */
 #pragma once
 
 #include "sim/nvml/handle.h"

@@ -14,7 +14,7 @@ enum { KIND_BASE = 0x50 };
 static void *encode(SimHandleKind kind, unsigned gpu, unsigned gi, unsigned ci, uint32_t serial) {
   uint64_t bits = (uint64_t)(KIND_BASE + kind) << 56 | (uint64_t)gpu << 48 | (uint64_t)gi << 40 |
                   (uint64_t)ci << 32 | serial;
-  return (void *)(uintptr_t)bits; // NOLINT(performance-no-int-to-ptr): never followed
+  return (void *)(uintptr_t)bits;
 }
 
 static unsigned byte_of(const void *handle, int shift) {

@@ -44,7 +44,7 @@ static int make_machine(const SimNvmlOptions *options, SimState *ret_state, Erro
 
 int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) {
   assert(options->folder || options->machine);
-  /* The folder must exist before its path can be made canonical for the seed. */
+  /* Before anything else, because the seed comes from the canonical path. */
   if (options->folder && options->machine && mkdir(options->folder, 0777) < 0 && errno != EEXIST)
     return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot make the folder %s",
                            options->folder);

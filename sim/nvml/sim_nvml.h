@@ -16,7 +16,7 @@ typedef void SimSleep(void *userdata, uint32_t milliseconds);
 
 typedef struct SimNvmlOptions {
   const char *machine; /* "2xA100-SXM4-80GB,A30:mig=off", see sim_state_parse_machine; NULL: the folder's */
-  const char *folder;  /* of the state shared with other processes; NULL: in memory, machine must be given */
+  const char *folder;  /* of the shared state, made where it is missing; NULL: in memory, with `machine` */
   bool renew;          /* start afresh with `machine` where the folder has a state already */
   const char *driver_version; /* of a new state; NULL: SIM_NVML_DRIVER_VERSION */
   uint64_t seed;              /* of a new state's UUIDs; 0: from the folder's path */

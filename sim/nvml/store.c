@@ -17,7 +17,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 static void path_of(const SimStore *store, const char *file, char ret_path[PATH_MAX]) {
   snprintf(ret_path, PATH_MAX, "%s/%s", store->folder, file);
@@ -164,8 +163,6 @@ void sim_change_end(SimChange *change) {
 
 /* Two processes may come to a new folder at once: the second one finds what the first one wrote. */
 static int create_state(SimStore *store, const SimState *machine, bool renew, Error *err) {
-  if (mkdir(store->folder, 0777) < 0 && errno != EEXIST)
-    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot make the folder %s", store->folder);
   CLEANUP(sim_change_end) SimChange change = {0};
   int result = seize(&change, store, err);
   if (result < 0)

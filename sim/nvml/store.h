@@ -23,7 +23,7 @@ typedef struct SimChange {
 } SimChange;
 
 /* folder NULL: in memory. `machine` is the state of a new folder, or NULL: then ERROR_NOT_FOUND where there
- * is none yet. `renew` replaces the state of an old folder by it. The folder is made, its parents are not. */
+ * is none yet. `renew` replaces the state of an old folder by it. The folder must exist. */
 int sim_store_init(SimStore *store, const char *folder, const SimState *machine, bool renew,
                    Error *err) MUST_CHECK;
 void sim_store_deinit(SimStore *store);
