@@ -38,10 +38,10 @@ static void be_patient(Change *change, uint32_t patience_ms) {
   change->pause_ms = PAUSE_MIN_MS;
 }
 
-/* True where the call that returned `code` is worth another try; the pause is over then. */
-static bool try_again(Change *change, NvmlReturn code) {
+/* True where a call that failed for a passing reason is worth another try; the pause is over then. */
+static bool try_again(Change *change, bool passing) {
   const GpuNvmlClock *clock = &change->nvml->clock;
-  if (code != NVML_IN_USE || clock->now_ms(clock->userdata) + change->pause_ms > change->give_up_ms)
+  if (!passing || clock->now_ms(clock->userdata) + change->pause_ms > change->give_up_ms)
     return false;
   clock->sleep_ms(clock->userdata, change->pause_ms);
   change->pause_ms = change->pause_ms < PAUSE_MAX_MS / 2 ? change->pause_ms * 2 : PAUSE_MAX_MS;
@@ -116,7 +116,7 @@ static int create_instance(Change *change, NvmlGpuInstance *ret_instance, Error 
   do
     code = change->nvml->calls.create_instance(change->device, (unsigned)change->job->nvml_id, &placement,
                                                ret_instance);
-  while (try_again(change, code));
+  while (try_again(change, code == NVML_IN_USE));
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "creating the GPU instance");
   return 0;
@@ -130,12 +130,13 @@ static int create_compute(Change *change, NvmlGpuInstance instance, Error *err) 
     unsigned index = 0;
     code =
         gpu_nvml_next_compute_profile(change->nvml, instance, change->profile->slice_count, &index, &profile);
-  } while (try_again(change, code));
+    /* Directly after its creation an instance may not know its compute profiles yet. */
+  } while (try_again(change, code == NVML_IN_USE || code == NVML_NOT_FOUND));
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "finding the compute profile of %d slices", change->profile->slice_count);
   do
     code = change->nvml->calls.create_compute(instance, profile.id, &compute);
-  while (try_again(change, code));
+  while (try_again(change, code == NVML_IN_USE));
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "creating the compute instance");
   return 0;
@@ -170,7 +171,7 @@ static int destroy_instance(Change *change, NvmlGpuInstance instance, Error *err
   NvmlReturn code;
   do
     code = change->nvml->calls.destroy_instance(instance);
-  while (try_again(change, code));
+  while (try_again(change, code == NVML_IN_USE));
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "destroying the GPU instance");
   return 0;
@@ -224,7 +225,7 @@ static int destroy_computes(Change *change, NvmlGpuInstance instance,
   for (unsigned i = 0; i < count; i++) {
     do
       code = change->nvml->calls.destroy_compute(computes[i]);
-    while (try_again(change, code));
+    while (try_again(change, code == NVML_IN_USE));
     if (code != NVML_SUCCESS)
       return gpu_nvml_fail(err, code, "destroying a compute instance");
   }

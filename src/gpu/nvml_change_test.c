@@ -160,6 +160,14 @@ static void a_gpu_busy_for_a_moment_is_waited_for(void **state) {
   }
 }
 
+static void an_instance_that_does_not_know_its_compute_profiles_yet_is_waited_for(void **state) {
+  fake_reset("A100-80GB", 1);
+  fake_fail("nvmlGpuInstanceGetComputeInstanceProfileInfo", NVML_INVALID_ARGUMENT, 0, 10);
+  CLEANUP(cleanup_free) GpuResult *result = run(&create_job);
+  assert_one_slice(result);
+  assert_int_equal(fake.sleeps, 1); /* ten answers are one search */
+}
+
 static void a_gpu_that_stays_busy_is_given_up_after_ten_seconds(void **state) {
   fake_reset("A100-80GB", 1);
   fake_fail("nvmlDeviceCreateGpuInstanceWithPlacement", NVML_IN_USE, 0, 1000);
@@ -360,6 +368,7 @@ int main(void) {
       cmocka_unit_test(taking_back_is_patient),
       cmocka_unit_test(a_failure_to_take_back_is_told_too),
       cmocka_unit_test(a_gpu_busy_for_a_moment_is_waited_for),
+      cmocka_unit_test(an_instance_that_does_not_know_its_compute_profiles_yet_is_waited_for),
       cmocka_unit_test(a_gpu_that_stays_busy_is_given_up_after_ten_seconds),
       cmocka_unit_test(patience_is_shared_by_all_calls_of_a_job),
       cmocka_unit_test(jobs_that_cannot_be_are_refused_before_anything_changes),

@@ -42,10 +42,11 @@ static int observe_instance(GpuNvml *nvml, NvmlGpuInstance instance, const MigPr
   NvmlReturn code = nvml->calls.instance_info(instance, &info);
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "reading an instance of %s", profile->name);
-  if (gpu->instance_count == MIG_INSTANCES_MAX || info.placement.start >= MIG_SLOTS_MAX ||
-      info.placement.size > MIG_SLOTS_MAX)
-    return error_set(err, ERROR_GPU, "NVML reports an instance of %s with %u slots at slot %u, the %dth",
-                     profile->name, info.placement.size, info.placement.start, gpu->instance_count + 1);
+  if (info.placement.start >= MIG_SLOTS_MAX || info.placement.size > MIG_SLOTS_MAX)
+    return error_set(err, ERROR_GPU, "NVML reports an instance of %s with %u slots at slot %u", profile->name,
+                     info.placement.size, info.placement.start);
+  if (gpu->instance_count == MIG_INSTANCES_MAX)
+    return error_set(err, ERROR_LIMIT, "NVML reports more than %d instances", MIG_INSTANCES_MAX);
   bool complete;
   unsigned compute_id;
   int r = gpu_nvml_find_full_compute(nvml, instance, profile->slice_count, &complete, &compute_id, err);

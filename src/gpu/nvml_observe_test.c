@@ -277,6 +277,12 @@ static void a_node_with_too_many_gpus_is_refused_as_a_whole(void **state) {
   assert_string_equal(result->err.text, "this node has 33 GPUs; facet handles up to 32");
 }
 
+static void instances_at_impossible_places_are_trouble(void **state) {
+  fake_reset("A100-80GB", 1);
+  fake_add_instance(0, "1g.10gb", 40, 1);
+  assert_string_equal(observe_first().trouble, "NVML reports an instance of 1g.10gb with 1 slots at slot 40");
+}
+
 static void a_failing_count_is_the_jobs_failure(void **state) {
   fake_reset("A100-80GB", 1);
   fake_fail("nvmlDeviceGetCount_v2", NVML_UNINITIALIZED, 0, 1);
@@ -312,6 +318,7 @@ int main(void) {
       cmocka_unit_test(each_failing_call_is_named_in_the_gpus_trouble),
       cmocka_unit_test(numbers_out_of_range_are_trouble_of_that_gpu),
       cmocka_unit_test(a_node_with_too_many_gpus_is_refused_as_a_whole),
+      cmocka_unit_test(instances_at_impossible_places_are_trouble),
       cmocka_unit_test(a_failing_count_is_the_jobs_failure),
       cmocka_unit_test(a_node_without_gpus_is_observed_as_such),
   };

@@ -180,7 +180,7 @@ static void wait_for_the_end_of(Agent *agent, uint32_t pid) {
 
 /* ---- cases ---- */
 
-static void the_real_worker_answers_that_it_has_no_library(void **state) {
+static void the_real_worker_answers_that_it_has_no_library_and_ends_when_idle(void **state) {
   Agent agent;
   setup(&agent, NULL, "/nonexistent/libnvidia-ml.so.1");
   for (int i = 0; i < 2; i++) {
@@ -190,6 +190,8 @@ static void the_real_worker_answers_that_it_has_no_library(void **state) {
                         "shared object file: No such file or directory");
     assert_int_equal(agent.err.code, ERROR_NOT_FOUND);
   }
+  advance(&agent, GPU_WORKER_IDLE_MS);
+  uv_run(&agent.loop, UV_RUN_DEFAULT); /* returns when the last handle is closed: the worker is gone */
   teardown(&agent);
 }
 
@@ -416,7 +418,7 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "nvml-worker") == 0)
     return worker_main(argc > 3 ? argv[3] : "");
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_real_worker_answers_that_it_has_no_library),
+      cmocka_unit_test(the_real_worker_answers_that_it_has_no_library_and_ends_when_idle),
       cmocka_unit_test(one_process_serves_many_jobs),
       cmocka_unit_test(an_idle_worker_ends_and_the_next_job_gets_a_new_one),
       cmocka_unit_test(a_worker_that_does_not_end_when_idle_is_killed),
