@@ -216,7 +216,8 @@ static inline bool memory_port_step(KubeletStream *stream) {
   stream->is_closed = true;
   if (stream->other)
     stream->other->other = NULL;
-  stream->events.on_closed(stream->userdata, &stream->why);
+  if (stream->events.on_closed) /* nobody accepted it yet otherwise */
+    stream->events.on_closed(stream->userdata, &stream->why);
   return true;
 }
 
