@@ -37,6 +37,7 @@ typedef struct Stage {
   char url[64];
   KubeConfig config;
   KubeCurl *curl;
+  int silent_fd; /* a port on which nobody answers; -1: none */
 } Stage;
 
 /* What the server saw last; written by its thread, read when the call is over. */
@@ -145,6 +146,7 @@ static int set_up(void **state) {
   Stage *stage = mem_alloc(sizeof *stage);
   Error err = {0};
   uv_loop_init(&stage->loop);
+  stage->silent_fd = -1;
   struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   stage->server = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request, NULL,
                                    MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&loopback, MHD_OPTION_END);
@@ -163,6 +165,7 @@ static int tear_down(void **state) {
   uv_run(&stage->loop, UV_RUN_DEFAULT);
   int r = uv_loop_close(&stage->loop); /* a handle left open makes it fail */
   MHD_stop_daemon(stage->server);
+  cleanup_close(&stage->silent_fd);
   free(stage);
   return r;
 }
@@ -455,7 +458,7 @@ static void a_closed_connection_is_a_failure(void **state) {
 }
 
 /* A TCP port of this machine on which nobody answers: `backlog` 0 refuses, else connects and stays silent. */
-static int open_silent_port(Stage *stage, int backlog) {
+static void open_silent_port(Stage *stage, int backlog) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -466,12 +469,12 @@ static int open_silent_port(Stage *stage, int backlog) {
     assert_int_equal(listen(fd, backlog), 0);
   snprintf(stage->url, sizeof stage->url, "http://127.0.0.1:%u", ntohs(address.sin_port));
   use_config(stage);
-  return fd;
+  stage->silent_fd = fd;
 }
 
 static void a_refused_connection_names_the_address(void **state) {
   Stage *stage = *state;
-  CLEANUP(cleanup_close) int fd = open_silent_port(stage, 0);
+  open_silent_port(stage, 0);
   CLEANUP(cleanup_heard) Heard heard = {0};
   start_get(stage, &heard, "/x", 0);
   run(stage);
@@ -486,7 +489,7 @@ static void a_refused_connection_names_the_address(void **state) {
 
 static void a_server_that_does_not_answer_in_time_is_named(void **state) {
   Stage *stage = *state;
-  CLEANUP(cleanup_close) int fd = open_silent_port(stage, 4);
+  open_silent_port(stage, 4);
   CLEANUP(cleanup_heard) Heard heard = {0};
   start_get(stage, &heard, "/api/v1/nodes/n1?q=1", 50);
   run(stage);
@@ -499,7 +502,7 @@ static void a_server_that_does_not_answer_in_time_is_named(void **state) {
 
 static void a_silent_connection_takes_all_its_calls_with_it(void **state) {
   Stage *stage = *state;
-  CLEANUP(cleanup_close) int fd = open_silent_port(stage, 4);
+  open_silent_port(stage, 4);
   CLEANUP(cleanup_heard) Heard watch = {0}, heard = {0};
   start_get(stage, &watch, "/watch", 0);
   start_get(stage, &heard, "/x", 50);
