@@ -67,14 +67,12 @@ static bool is_chain(const PlanGeometry *geometry) {
   return true;
 }
 
-/* How many slices of each rank have a place inside, six bits each, the largest profile the most significant.
- */
-static uint64_t region_worth(const PlanGeometry *geometry, uint32_t mask) {
+uint64_t plan_geometry_worth(const PlanGeometry *geometry, uint32_t free_slots) {
   uint64_t worth = 0;
   for (int r = 0; r < geometry->rank_count; r++) {
     const PlanRank *rank = &geometry->ranks[r];
     for (uint32_t starts = rank->starts; starts; starts &= starts - 1)
-      if (!(rank_mask(rank, __builtin_ctz(starts)) & ~mask))
+      if (!(rank_mask(rank, __builtin_ctz(starts)) & ~free_slots))
         worth += UINT64_C(1) << 6 * r;
   }
   return worth;
@@ -88,7 +86,7 @@ static bool add_region(Builder *builder, uint32_t mask) {
       return true;
   if (geometry->region_count == PLAN_REGIONS_MAX)
     return false;
-  uint64_t worth = region_worth(geometry, mask);
+  uint64_t worth = plan_geometry_worth(geometry, mask);
   int place = geometry->region_count++;
   for (; place > 0 && worth < builder->worths[place - 1]; place--) {
     geometry->regions[place] = geometry->regions[place - 1];

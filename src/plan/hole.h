@@ -61,6 +61,10 @@ int plan_geometry_find_rank(const PlanGeometry *geometry, const char *name);
  * a profile without a rank (+me, +gfx) takes at least. */
 int plan_geometry_floor_rank(const PlanGeometry *geometry, const MigModel *model, int profile);
 
+/* What free slots are worth: how many slices of each rank have a place in them, six bits each, the largest
+ * profile the most significant. The best place for a slice is where the least worth is lost. */
+uint64_t plan_geometry_worth(const PlanGeometry *geometry, uint32_t free_slots);
+
 /* The free holes of one GPU, as large as possible. The layout's model has the geometry. */
 void plan_holes_of(const PlanGeometry *geometry, const MigLayout *layout, PlanHoles *ret_holes);
 /* into += sign * what */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two relaxations of the problem; the smaller result counts.
+ *
+ *   slots    pods, smallest first, as long as the free slots of the whole cluster last;
+ *   holes    each pod asks just one slice, its largest, of hosts that admit its class and have all the cpu
+ * and memory of the world. Hosts that admit the same classes share their free slices; each pool serves what
+ * the counters allow (hole.h). A pod that could go to several such groups is counted in each, and once in the
+ * end, so the result is exact where every class has one home. */
+#include "plan/bound.h"
+
+typedef struct Group { /* hosts that admit the same classes */
+  const PlanProblem *problem;
+  int host;    /* the first of them */
+  int *wanted; /* by kind: pods that want a slice here and found no free one */
+  int served;
+  int pods; /* that could come here */
+} Group;
+
+static bool is_in_group(const Group *group, int host) {
+  const PlanHost *hosts = group->problem->hosts.items;
+  return hosts[host].signature == hosts[group->host].signature;
+}
+
+static void count_wanted(Group *group, const int *pods_of_class) {
+  const PlanProblem *problem = group->problem;
+  for (size_t i = 0; i < problem->classes.count; i++) {
+    const PlanClass *class_ = &problem->classes.items[i];
+    if (!plan_class_admits(class_, group->host))
+      continue;
+    group->wanted[class_->needs[0].kind] += pods_of_class[i];
+    group->pods += pods_of_class[i];
+  }
+}
+
+static void serve_from_free(Group *group) {
+  const PlanProblem *problem = group->problem;
+  for (int host = group->host; host < (int)problem->hosts.count; host++)
+    for (int kind = 0; is_in_group(group, host) && kind < (int)problem->kinds.count; kind++) {
+      int count = plan_problem_free(problem, host, kind);
+      if (count > group->wanted[kind])
+        count = group->wanted[kind];
+      group->wanted[kind] -= count;
+      group->served += count;
+    }
+}
+
+/* The least that a slice of the kind takes on GPUs of the shape: a rank, -1 where that is unknown, -2 where
+ * no such GPU has the kind. */
+static int least_rank(const PlanProblem *problem, int shape, int kind) {
+  int least = -2;
+  for (size_t i = 0; i < problem->models.count; i++) {
+    const PlanModel *model = &problem->models.items[i];
+    if (model->shape != shape || model->profile_of_kind[kind] < 0)
+      continue;
+    int rank = plan_geometry_floor_rank(&problem->shapes.items[shape].geometry, model->model,
+                                        model->profile_of_kind[kind]);
+    least = least == -2 || rank < least ? rank : least;
+  }
+  return least;
+}
+
+static void serve_from_pool(Group *group, int pool, const PlanHoles *holes) {
+  const PlanProblem *problem = group->problem;
+  int shape = problem->pools.items[pool].shape;
+  PlanAmounts amounts = {0};
+  for (int kind = 0; kind < (int)problem->kinds.count; kind++) {
+    int rank = group->wanted[kind] ? least_rank(problem, shape, kind) : -2;
+    if (rank >= 0)
+      amounts.count[rank] += group->wanted[kind];
+    else if (rank == -1)
+      group->served += group->wanted[kind];
+  }
+  group->served += plan_holes_most(&problem->shapes.items[shape].geometry, holes, &amounts);
+}
+
+/* GPUs that cannot be counted: as many pods as free slots. */
+static void serve_from_uncounted(Group *group) {
+  const PlanProblem *problem = group->problem;
+  for (size_t i = 0; i < problem->gpus.count; i++) {
+    const MigLayout *layout = &plan_problem_gpu(problem, (int)i)->layout;
+    if (problem->gpus.items[i].pool < 0 && is_in_group(group, problem->gpus.items[i].host))
+      group->served += layout->model->slot_count - __builtin_popcount(layout->mask);
+  }
+}
+
+static bool is_first_of_group(const PlanProblem *problem, int host) {
+  for (int before = 0; before < host; before++)
+    if (problem->hosts.items[before].signature == problem->hosts.items[host].signature)
+      return false;
+  return true;
+}
+
+static int serve_group(const PlanProblem *problem, int host, const int *pods_of_class,
+                       const PlanHoles *holes) {
+  CLEANUP(cleanup_free) int *wanted = mem_alloc(problem->kinds.count * sizeof *wanted);
+  Group group = {.problem = problem, .host = host, .wanted = wanted};
+  count_wanted(&group, pods_of_class);
+  serve_from_free(&group);
+  for (size_t pool = 0; pool < problem->pools.count; pool++)
+    if (is_in_group(&group, problem->pools.items[pool].host))
+      serve_from_pool(&group, (int)pool, &holes[pool]);
+  serve_from_uncounted(&group);
+  return group.served < group.pods ? group.served : group.pods;
+}
+
+static int bound_by_holes(const PlanProblem *problem) {
+  CLEANUP(cleanup_free) int *pods_of_class = mem_alloc(problem->classes.count * sizeof *pods_of_class);
+  CLEANUP(cleanup_free) PlanHoles *holes = mem_alloc(problem->pools.count * sizeof *holes);
+  int64_t served = 0;
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    pods_of_class[problem->waiting.items[i].class_]++;
+  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
+    PlanHoles of_gpu;
+    if (problem->gpus.items[gpu].pool < 0)
+      continue;
+    plan_problem_holes(problem, gpu, &of_gpu);
+    plan_holes_add(plan_problem_geometry(problem, gpu), &holes[problem->gpus.items[gpu].pool], &of_gpu, 1);
+  }
+  for (int host = 0; host < (int)problem->hosts.count; host++)
+    if (is_first_of_group(problem, host))
+      served += serve_group(problem, host, pods_of_class, holes);
+  return served < (int64_t)problem->waiting.count ? (int)served : (int)problem->waiting.count;
+}
+
+static int compare_counts(const void *a, const void *b) {
+  return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
+}
+
+static int bound_by_slots(const PlanProblem *problem) {
+  size_t count = problem->waiting.count;
+  CLEANUP(cleanup_free) int *sizes = mem_alloc((count + 1) * sizeof *sizes);
+  for (size_t i = 0; i < count; i++)
+    sizes[i] = plan_problem_class(problem, (int)i)->slot_count;
+  qsort(sizes, count, sizeof *sizes, compare_counts);
+  int64_t slots = plan_problem_slots(problem);
+  size_t served = 0;
+  while (served < count && slots >= sizes[served])
+    slots -= sizes[served++];
+  return (int)served;
+}
+
+int plan_bound_compute(const PlanProblem *problem) {
+  int by_holes = bound_by_holes(problem), by_slots = bound_by_slots(problem);
+  return by_holes < by_slots ? by_holes : by_slots;
+}

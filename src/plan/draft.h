@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Try, then keep or drop. A draft is a fork of the snapshot in which waiting pods are served one by one; what
+ * it did can be taken out as an offer, a value that is compared with others and applied to another draft. */
+#pragma once
+
+#include "plan/pack.h"
+
+typedef struct PlanOffer {
+  int *hosts; /* by waiting pod: the host that serves it, or -1 */
+  ARRAY(PlanSlice) slices;
+  int *served; /* by tier */
+  int tier_count;
+} PlanOffer;
+
+typedef enum PlanAnswer {
+  PLAN_SERVED,
+  PLAN_SCHEDULER_REFUSED, /* the slices would be there, but the scheduler would not put the pod on the node */
+  PLAN_OTHERS_NEED_IT,    /* what is reserved would not fit any more */
+} PlanAnswer;
+
+typedef struct PlanDraft {
+  const PlanProblem *problem;
+  size_t mark;             /* of the fork */
+  int *hosts;              /* by waiting pod, -1: not served */
+  ARRAY(PlanSlice) slices; /* placed in the fork */
+  int *free;               /* free slices by host, by kind */
+  bool *touched_gpus, *touched_hosts;
+  uint32_t *versions;     /* by host: how often it was changed */
+  PlanHoles *holes;       /* by pool */
+  PlanAmounts *reserved;  /* by pool: slices that must stay possible */
+  bool scheduler_refused; /* at least once */
+} PlanDraft;
+
+void plan_draft_init(PlanDraft *draft, const PlanProblem *problem); /* forks the snapshot */
+void plan_draft_deinit(PlanDraft *draft);                           /* rolls back */
+
+/* Free slices of a kind on a host. */
+int *plan_draft_free(const PlanDraft *draft, int host, int kind);
+/* Creates the slices and binds the pod, if that is what the scheduler would do and what is reserved in the
+ * pools still fits; else nothing changes. */
+PlanAnswer plan_draft_serve(PlanDraft *draft, int waiting, int host, const PlanSlice *slices, int count);
+/* Creates a slice that nobody asked for. */
+void plan_draft_fill(PlanDraft *draft, int gpu, int profile, int start);
+
+void plan_draft_get_offer(const PlanDraft *draft, PlanOffer *ret_offer);
+/* Serves what the offer serves; what turns out to be impossible is left out. */
+void plan_draft_apply(PlanDraft *draft, const PlanOffer *offer);
+
+void plan_offer_init(PlanOffer *offer, const PlanProblem *problem); /* serves nobody */
+void plan_offer_deinit(PlanOffer *offer);
+void plan_offer_sort(PlanOffer *offer); /* puts the slices in the order of their pods, as apply wants them */
+/* Serves more pods in the first tier in which the two differ. */
+bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than);

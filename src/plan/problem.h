@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every strategy of the planner reads: the waiting pods, grouped by what they ask and in the order of
+ * service, and the nodes that could serve them. Built once per plan (queue.c, fleet.c), in an order that does
+ * not depend on that of the snapshot's objects. Indexes refer to the arrays here unless they say otherwise.
+ *
+ *     kind     a MIG resource that some pod asks
+ *     class    pods with equal requests and equal constraints on nodes: one answer holds for all of them
+ *     host     a node with slices, or with GPUs that may get some
+ *     pool     GPUs of one exact geometry on hosts that admit the same classes: their holes are
+ * interchangeable
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "cluster/snapshot.h"
+#include "plan/hole.h"
+
+enum { PLAN_SLICES_MAX = 512 }; /* of one node; a pod that asks more fits nowhere */
+
+typedef struct PlanKind {
+  const char *resource;             /* "nvidia.com/mig-1g.10gb.me" */
+  char name[MIG_PROFILE_NAME_SIZE]; /* "1g.10gb+me" */
+  int size;                         /* slots that a slice takes at least, whatever the GPU */
+} PlanKind;
+
+typedef struct PlanNeed {
+  int kind;
+  int count; /* at most PLAN_SLICES_MAX + 1 */
+} PlanNeed;
+
+typedef struct PlanClass {
+  const SnapshotPod *example;
+  PlanNeed *needs; /* largest first */
+  int need_count;
+  int slot_count;   /* that a pod takes at least */
+  uint64_t *admits; /* bit per host: only MIG slices can stand in the way of a first pod */
+} PlanClass;
+
+typedef struct PlanWaiting {
+  int pod; /* index in the snapshot */
+  int class_;
+  int tier; /* 0 is the highest priority */
+} PlanWaiting;
+
+typedef struct PlanShape { /* a geometry, shared by all models that have it */
+  PlanGeometry geometry;
+  bool exact;
+  int8_t *rank_of_kind; /* -1 where the kind has no rank */
+} PlanShape;
+
+typedef struct PlanModel { /* a GPU model with what may be created on it */
+  const MigModel *model;
+  uint32_t allowed; /* bit per profile: what facet.gpu/allowed-profiles does not exclude */
+  int shape;
+  int8_t *profile_of_kind; /* -1 where the model has no such profile or it is not allowed */
+} PlanModel;
+
+typedef struct PlanHost {
+  int node;                 /* index in the snapshot */
+  int first_gpu, gpu_count; /* those that may be changed */
+  uint64_t signature;       /* equal for hosts that admit the same classes */
+  int contention;           /* how many classes it admits */
+} PlanHost;
+
+typedef struct PlanHostGpu {
+  int host;
+  int gpu; /* index in the snapshot's node */
+  int model;
+  int pool; /* -1 where the geometry is not exact */
+} PlanHostGpu;
+
+typedef struct PlanPool {
+  int shape;
+  int host; /* one of them */
+} PlanPool;
+
+typedef struct PlanProblem {
+  Arena arena;
+  Snapshot *snapshot;
+  ARRAY(PlanKind) kinds;
+  ARRAY(PlanClass) classes;
+  ARRAY(PlanWaiting) waiting; /* by tier, then smallest first, oldest first, name */
+  int tier_count;
+  ARRAY(PlanShape) shapes;
+  ARRAY(PlanModel) models;
+  ARRAY(PlanHost) hosts; /* by name */
+  ARRAY(PlanHostGpu) gpus;
+  ARRAY(PlanPool) pools;
+} PlanProblem;
+
+/* The snapshot is borrowed and not changed. */
+void plan_problem_init(PlanProblem *problem, Snapshot *snapshot);
+void plan_problem_deinit(PlanProblem *problem);
+
+const SnapshotPod *plan_problem_pod(const PlanProblem *problem, int waiting);
+const PlanClass *plan_problem_class(const PlanProblem *problem, int waiting);
+SnapshotNode *plan_problem_node(const PlanProblem *problem, int host);
+/* The GPU in the snapshot, with whatever the current fork placed on it. */
+SnapshotGpu *plan_problem_gpu(const PlanProblem *problem, int gpu);
+const PlanModel *plan_problem_model(const PlanProblem *problem, int gpu);
+const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu);
+bool plan_class_admits(const PlanClass *class_, int host);
+/* How many free slices of a kind the host has in the snapshot now, PLAN_SLICES_MAX at most. */
+int plan_problem_free(const PlanProblem *problem, int host, int kind);
+/* Free slots of the cluster and those of free slices, in the measure of PlanClass.slot_count: the pods that
+ * are served have no more together. */
+int64_t plan_problem_slots(const PlanProblem *problem);
+/* The kind of which the class asks one slice, and nothing else of MIG; -1 where it asks more. */
+int plan_class_single_kind(const PlanClass *class_);
+/* The holes of a GPU that is in a pool, as the snapshot has it now. */
+void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_holes);
+
+/* The two halves of plan_problem_init(), in this order. */
+void plan_queue_init(PlanProblem *problem); /* kinds, classes, waiting */
+void plan_fleet_init(PlanProblem *problem); /* the rest, and what the classes know of it */
+/* Sorts the waiting pods into the order of service, once the kinds know their sizes. */
+void plan_queue_sort(PlanProblem *problem);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each pod in turn is put on each host, or left out; after each choice the host's whole set of slices is
+ * packed afresh, so that no order of placement is preferred. Three things keep the tree small:
+ *
+ *   bound    a branch that cannot serve more than the best offer, tier by tier, is left. Of a tier's
+ * remaining pods no more can be served than the smallest of them fill the free slots; equals   equal pods go
+ * to hosts in ascending order, and where one is left out, so are those behind it; twins    of hosts that are
+ * alike and unused, only the first is tried. */
+#include "plan/search.h"
+
+#include "sched/filter.h"
+
+typedef struct Search {
+  const PlanProblem *problem;
+  int64_t steps; /* left */
+  int count;
+  int order[PLAN_SEARCH_WAITING_MAX]; /* waiting pods: by tier, size, class */
+  int hosts[PLAN_SEARCH_WAITING_MAX]; /* by position in `order`, -1: left out */
+  int *free, *asked;                  /* by host, by kind */
+  int pods_on[PLAN_SEARCH_HOSTS_MAX];
+  int twins[PLAN_SEARCH_HOSTS_MAX]; /* the first host that is like this one */
+  int64_t slots_left;               /* free slots of the cluster and those of free slices */
+  int *served, *tier_sizes;
+  PlanOffer *best;
+  bool improved;
+} Search;
+
+static void search_deinit(Search *search) {
+  free(search->free);
+  free(search->asked);
+  free(search->served);
+  free(search->tier_sizes);
+}
+
+static int *at(const Search *search, int *table, int host, int kind) {
+  return &table[(size_t)host * search->problem->kinds.count + (size_t)kind];
+}
+
+static const PlanWaiting *waiting_at(const Search *search, int position) {
+  return &search->problem->waiting.items[search->order[position]];
+}
+
+static const PlanClass *class_at(const Search *search, int position) {
+  return &search->problem->classes.items[waiting_at(search, position)->class_];
+}
+
+static bool are_equal(const Search *search, int a, int b) {
+  return waiting_at(search, a)->class_ == waiting_at(search, b)->class_ &&
+         waiting_at(search, a)->tier == waiting_at(search, b)->tier;
+}
+
+static bool resources_equal(const Resources *a, const Resources *b) {
+  if (a->count != b->count)
+    return false;
+  for (size_t i = 0; i < a->count; i++)
+    if (strcmp(a->items[i].name, b->items[i].name) != 0 || a->items[i].amount != b->items[i].amount)
+      return false;
+  return true;
+}
+
+static bool are_twins(const PlanProblem *problem, int a, int b) {
+  const PlanHost *host_a = &problem->hosts.items[a], *host_b = &problem->hosts.items[b];
+  const SnapshotNode *node_a = plan_problem_node(problem, a), *node_b = plan_problem_node(problem, b);
+  if (host_a->signature != host_b->signature || host_a->gpu_count != host_b->gpu_count ||
+      node_a->pod_count != node_b->pod_count || node_a->pod_max != node_b->pod_max ||
+      !resources_equal(&node_a->allocatable, &node_b->allocatable) ||
+      !resources_equal(&node_a->requested, &node_b->requested))
+    return false;
+  for (int i = 0; i < host_a->gpu_count; i++) {
+    int gpu_a = host_a->first_gpu + i, gpu_b = host_b->first_gpu + i;
+    if (problem->gpus.items[gpu_a].model != problem->gpus.items[gpu_b].model ||
+        !mig_layout_equal(&plan_problem_gpu(problem, gpu_a)->layout,
+                          &plan_problem_gpu(problem, gpu_b)->layout))
+      return false;
+  }
+  return true;
+}
+
+static void find_twins(Search *search) {
+  for (int host = 0; host < (int)search->problem->hosts.count; host++) {
+    search->twins[host] = 0;
+    while (!are_twins(search->problem, search->twins[host], host))
+      search->twins[host]++;
+  }
+}
+
+static int compare_positions(const void *a, const void *b, void *userdata) {
+  const PlanProblem *problem = userdata;
+  int left = *(const int *)a, right = *(const int *)b;
+  const PlanWaiting *first = &problem->waiting.items[left], *second = &problem->waiting.items[right];
+  int sizes =
+      problem->classes.items[first->class_].slot_count - problem->classes.items[second->class_].slot_count;
+  if (first->tier != second->tier)
+    return first->tier - second->tier;
+  if (sizes)
+    return sizes;
+  return first->class_ != second->class_ ? first->class_ - second->class_ : left - right;
+}
+
+static void search_init(Search *search, const PlanProblem *problem, PlanOffer *best) {
+  size_t cells = problem->hosts.count * problem->kinds.count;
+  *search = (Search){.problem = problem,
+                     .steps = PLAN_SEARCH_STEPS_MAX,
+                     .count = (int)problem->waiting.count,
+                     .best = best,
+                     .free = mem_alloc(cells * sizeof *search->free),
+                     .asked = mem_alloc(cells * sizeof *search->asked),
+                     .served = mem_alloc((size_t)problem->tier_count * sizeof *search->served),
+                     .tier_sizes = mem_alloc((size_t)problem->tier_count * sizeof *search->tier_sizes)};
+  for (int i = 0; i < search->count; i++) {
+    search->order[i] = i;
+    search->tier_sizes[problem->waiting.items[i].tier]++;
+  }
+  qsort_r(search->order, (size_t)search->count, sizeof search->order[0], compare_positions, (void *)problem);
+  for (int host = 0; host < (int)problem->hosts.count; host++)
+    for (int kind = 0; kind < (int)problem->kinds.count; kind++)
+      *at(search, search->free, host, kind) = plan_problem_free(problem, host, kind);
+  find_twins(search);
+  search->slots_left = plan_problem_slots(problem);
+}
+
+/* How many pods of the tier at this position and behind it can be served at most. */
+static int most_of_tier(const Search *search, int position) {
+  int tier = waiting_at(search, position)->tier, most = 0;
+  int64_t slots = search->slots_left;
+  for (int i = position; i < search->count && waiting_at(search, i)->tier == tier; i++) {
+    slots -= class_at(search, i)->slot_count;
+    if (slots < 0)
+      break;
+    most++;
+  }
+  return most;
+}
+
+static bool may_improve(const Search *search, int position) {
+  int tier_here = position < search->count ? waiting_at(search, position)->tier : search->problem->tier_count;
+  for (int tier = 0; tier < search->problem->tier_count; tier++) {
+    int most = search->served[tier];
+    if (tier == tier_here)
+      most += most_of_tier(search, position);
+    else if (tier > tier_here)
+      most = search->tier_sizes[tier];
+    if (most != search->best->served[tier])
+      return most > search->best->served[tier];
+  }
+  return false;
+}
+
+static void keep_best(Search *search) {
+  for (int tier = 0; tier < search->problem->tier_count; tier++)
+    search->best->served[tier] = search->served[tier];
+  for (int i = 0; i < search->count; i++)
+    search->best->hosts[search->order[i]] = search->hosts[i];
+  search->improved = true;
+}
+
+/* What has to be created on the host for all pods that are on it now. */
+static bool pack_host(Search *search, int host, PlanPacking *ret_packing) {
+  size_t kinds = search->problem->kinds.count;
+  CLEANUP(cleanup_free) int *missing = mem_alloc(kinds * sizeof *missing);
+  int total = 0;
+  for (size_t kind = 0; kind < kinds; kind++) {
+    int lacking = *at(search, search->asked, host, (int)kind) - *at(search, search->free, host, (int)kind);
+    missing[kind] = lacking > 0 ? lacking : 0;
+    total += missing[kind];
+  }
+  ret_packing->count = 0;
+  if (!total)
+    return true;
+  PlanPackQuestion question = {
+      .problem = search->problem, .host = host, .missing = missing, .steps = &search->steps};
+  return plan_pack(&question, ret_packing);
+}
+
+static void ask(Search *search, int position, int host, int sign) {
+  const PlanClass *class_ = class_at(search, position);
+  for (int n = 0; n < class_->need_count; n++)
+    *at(search, search->asked, host, class_->needs[n].kind) += sign * class_->needs[n].count;
+  search->slots_left -= sign * class_->slot_count;
+  search->pods_on[host] += sign;
+  search->served[waiting_at(search, position)->tier] += sign;
+}
+
+/* Only MIG slices are left to the packing; all else is counted in the snapshot's fork. */
+static bool bind(Search *search, int position, int host) {
+  char reason[sizeof((SchedVerdict *)NULL)->reason];
+  const PlanProblem *problem = search->problem;
+  const SnapshotPod *pod = plan_problem_pod(problem, search->order[position]);
+  if (!sched_resources_fit(pod, plan_problem_node(problem, host), true, reason, sizeof reason))
+    return false;
+  snapshot_bind(problem->snapshot, waiting_at(search, position)->pod, problem->hosts.items[host].node);
+  return true;
+}
+
+static bool is_worth_trying(const Search *search, int position, int host) {
+  if (!plan_class_admits(class_at(search, position), host))
+    return false;
+  for (int twin = search->twins[host]; twin < host; twin++)
+    if (search->twins[twin] == search->twins[host] && !search->pods_on[twin] && !search->pods_on[host])
+      return false;
+  return true;
+}
+
+static void search_from(Search *search, int position);
+
+static void search_with(Search *search, int position, int host) {
+  PlanPacking packing;
+  Snapshot *snapshot = search->problem->snapshot;
+  size_t mark = snapshot_fork(snapshot);
+  search->hosts[position] = host;
+  ask(search, position, host, 1);
+  if (bind(search, position, host) && pack_host(search, host, &packing))
+    search_from(search, position + 1);
+  ask(search, position, host, -1);
+  snapshot_rollback(snapshot, mark);
+}
+
+static void search_from(Search *search, int position) {
+  if (search->steps-- <= 0 || !may_improve(search, position))
+    return;
+  if (position == search->count) {
+    keep_best(search);
+    return;
+  }
+  bool follows_equal = position > 0 && are_equal(search, position - 1, position);
+  int first_host = follows_equal ? search->hosts[position - 1] : 0;
+  for (int host = first_host; first_host >= 0 && host < (int)search->problem->hosts.count; host++)
+    if (is_worth_trying(search, position, host))
+      search_with(search, position, host);
+  search->hosts[position] = -1;
+  search_from(search, position + 1);
+}
+
+/* The pod takes free slices of the host first, then packed ones that nobody has taken. */
+static void hand_out(Search *search, int waiting, int host, PlanPacking *packing) {
+  const PlanClass *class_ = plan_problem_class(search->problem, waiting);
+  for (int n = 0; n < class_->need_count; n++) {
+    int lacking = class_->needs[n].count, *left = at(search, search->free, host, class_->needs[n].kind);
+    for (; lacking > 0 && *left > 0; lacking--)
+      --*left;
+    for (int i = 0; i < packing->count && lacking > 0; i++) {
+      PlanSlice *slice = &packing->slices[i];
+      const PlanModel *model = plan_problem_model(search->problem, slice->gpu);
+      if (slice->waiting >= 0 || slice->profile != model->profile_of_kind[class_->needs[n].kind])
+        continue;
+      slice->waiting = waiting;
+      lacking--;
+    }
+    assert(lacking == 0);
+  }
+}
+
+static void hand_out_host(Search *search, int host) {
+  PlanPacking packing;
+  const PlanProblem *problem = search->problem;
+  for (size_t waiting = 0; waiting < problem->waiting.count; waiting++)
+    for (int n = 0;
+         search->best->hosts[waiting] == host && n < plan_problem_class(problem, (int)waiting)->need_count;
+         n++) {
+      const PlanNeed *need = &plan_problem_class(problem, (int)waiting)->needs[n];
+      *at(search, search->asked, host, need->kind) += need->count;
+    }
+  search->steps = PLAN_SEARCH_STEPS_MAX; /* it was packed within them before */
+  bool packed = pack_host(search, host, &packing);
+  assert(packed);
+  for (size_t waiting = 0; waiting < problem->waiting.count; waiting++)
+    if (search->best->hosts[waiting] == host)
+      hand_out(search, (int)waiting, host, &packing);
+  for (int i = 0; i < packing.count; i++)
+    *array_push(&search->best->slices) = packing.slices[i];
+}
+
+bool plan_search_improve(const PlanProblem *problem, PlanOffer *offer) {
+  if (problem->waiting.count > PLAN_SEARCH_WAITING_MAX || problem->hosts.count > PLAN_SEARCH_HOSTS_MAX)
+    return false;
+  CLEANUP(search_deinit) Search search;
+  search_init(&search, problem, offer);
+  search_from(&search, 0);
+  bool exhausted = search.steps > 0;
+  if (search.improved) {
+    array_clear(&offer->slices);
+    for (int host = 0; host < (int)problem->hosts.count; host++)
+      hand_out_host(&search, host);
+    plan_offer_sort(offer);
+  }
+  return exhausted;
+}

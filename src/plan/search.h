@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small clusters deserve the optimum, whatever their constraints: a bounded branch and bound over the pods.
+ */
+#pragma once
+
+#include "plan/draft.h"
+
+enum {
+  PLAN_SEARCH_WAITING_MAX = 128, /* pods; more are not searched */
+  PLAN_SEARCH_HOSTS_MAX = 64,
+  PLAN_SEARCH_STEPS_MAX = 500000, /* places tried: the limit is a count, so the answer depends on no clock */
+};
+
+/* Replaces the offer where the search finds a better one. Returns true where the space was exhausted: then
+ * the offer is optimal. */
+bool plan_search_improve(const PlanProblem *problem, PlanOffer *offer);
