@@ -38,8 +38,7 @@ static void an_a100_3g_offers_what_the_guide_prints(void **test_state) {
   fixture_stop(nvml);
 }
 
-/* On H100, half of a 2g has the 16 multiprocessors of a 1g, not half of 2g's 32 by accident (go-nvml #146).
- */
+/* An H100's 7g has 132, more than seven times a 1g; a part of it still counts in 1g's 16 (go-nvml #146). */
 static void a_part_has_the_multiprocessors_of_the_smallest_instances(void **test_state) {
   SimNvml *nvml = fixture_start("H100-80GB-HBM3", NULL);
   NvmlGpuInstance instance = fixture_create(fixture_gpu(0), "7g.80gb");
