@@ -64,6 +64,7 @@ static int peek(const Text *bytes, GpuFrameKind kind, size_t size_min, size_t si
   return 0;
 }
 
+/* Texts are printed with %s later: without their NUL they would run into the next member. */
 static bool text_ends(const char *text, size_t size) {
   return memchr(text, '\0', size) != NULL;
 }
@@ -73,6 +74,7 @@ static bool bool_is_sound(const bool *value) {
   return *(const unsigned char *)value <= 1;
 }
 
+/* Only what indexes an array or a shift is checked; other numbers can be wrong but not harmful. */
 static bool model_is_sound(const MigModel *model) {
   if (!text_ends(model->name, sizeof model->name) || model->profile_count > MIG_PROFILES_MAX ||
       model->slot_count > MIG_SLOTS_MAX)
@@ -128,6 +130,7 @@ int gpu_frame_decode_result(Text *bytes, GpuResult **ret_result, Error *err) {
   int r = peek(bytes, GPU_FRAME_RESULT, result_size(0), result_size(GPU_COUNT_MAX), &header, err);
   if (r != 0)
     return r;
+  /* Whole, because callers copy it; the pages behind the last GPU are never touched. */
   CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
   memcpy(result, bytes->bytes + sizeof header, header.size);
   int gpu_count = result->observation.gpu_count;

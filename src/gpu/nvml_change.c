@@ -122,6 +122,7 @@ static int create_instance(Change *change, NvmlGpuInstance *ret_instance, Error 
   return 0;
 }
 
+/* Without a placement: the one over all slices has only one. */
 static int create_compute(Change *change, NvmlGpuInstance instance, Error *err) {
   NvmlComputeInstanceProfileInfo profile;
   NvmlComputeInstance compute;
@@ -232,6 +233,7 @@ static int destroy_computes(Change *change, NvmlGpuInstance instance,
   return 0;
 }
 
+/* Compute instances of every size have to go first, also those that somebody else made. */
 static int destroy(Change *change, Error *err) {
   bool exists;
   NvmlGpuInstance instance;

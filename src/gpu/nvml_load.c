@@ -118,6 +118,7 @@ static int too_old(GpuNvml *nvml, const char *name, const char *since, Error *er
       release > 0 ? "driver " : "NVIDIA's library", nvml->driver_version, DRIVER_RELEASE_MIN, name, since);
 }
 
+/* All are looked up before any is missed: telling the version needs some of them. */
 static int bind_functions(GpuNvml *nvml, GpuNvmlResolve *resolve, void *userdata, Error *err) {
   for (size_t i = 0; i < COUNT_OF(functions); i++) {
     void *address = resolve(userdata, functions[i].name);

@@ -74,6 +74,7 @@ static NvmlReturn ask_profile(GpuNvml *nvml, NvmlDevice device, unsigned index,
   return NVML_SUCCESS;
 }
 
+/* The count first: the second call writes as many as there are and takes no size. */
 static int set_placements(GpuNvml *nvml, NvmlDevice device, MigProfile *profile, Error *err) {
   NvmlPlacement places[GPU_PLACEMENTS_MAX];
   unsigned count = 0;
@@ -188,6 +189,7 @@ static int ask_profiles(GpuNvml *nvml, NvmlDevice device, uint64_t total_bytes, 
   return 0;
 }
 
+/* What the driver says passes the same check as the built-in table before anybody plans with it. */
 static int ask_model(GpuNvml *nvml, NvmlDevice device, const MigModelRow *row, MigModel *model, Error *err) {
   NvmlMemory memory = {0};
   NvmlReturn code = nvml->calls.memory(device, &memory);

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One look at every GPU. What cannot be read of one GPU becomes its `trouble` and never hides the others. */
+/* One look at every GPU, in three steps of growing need: who it is, what it can be cut into, what it is cut
+ * into.
+ *
+ *     identity     uuid, product, PCI id, MIG mode      every GPU answers
+ *     model        profiles, placements                 only where MIG exists (nvml_model.c)
+ *     instances    start, size, id, UUID                only where MIG is active
+ *
+ * What cannot be read of one GPU becomes its `trouble`, with as much of it as was read before, and never
+ * hides the other GPUs. Everything is asked anew each time: other programs cut GPUs too. */
 #include "gpu/nvml_private.h"
 
 #include <string.h>
@@ -35,7 +43,8 @@ int gpu_nvml_observe_identity(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu
   return observe_mode(nvml, device, gpu, ret_active, err);
 }
 
-/* uuid stays "" where the compute instance over the whole of it is missing. */
+/* The numbers go into bytes and array places later: what does not fit is refused here. The UUID stays ""
+ * where the compute instance over the whole of it is missing. */
 static int observe_instance(GpuNvml *nvml, NvmlGpuInstance instance, const MigProfile *profile,
                             const GpuMigDevices *devices, GpuObserved *gpu, Error *err) {
   NvmlGpuInstanceInfo info;

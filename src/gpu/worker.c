@@ -93,6 +93,7 @@ static void discard_process(GpuWorker *worker) {
   gpu_process_kill(process);
 }
 
+/* For a process that cannot be trusted any more: it hangs or does not make sense. */
 static void discard_and_fail(GpuWorker *worker, Error *err) {
   discard_process(worker);
   slow_down(worker);
@@ -133,6 +134,7 @@ static void on_exit_seen(void *userdata, GpuProcess *process, const char *how) {
   worker->process = NULL;
   worker->ending = false;
   timer_cancel(worker->host, &worker->deadline);
+  /* Without a job, or with one that was not handed over yet, the death concerns nobody. */
   if (!worker->on_result || timer_is_set(&worker->begin))
     return;
   slow_down(worker);
@@ -141,6 +143,7 @@ static void on_exit_seen(void *userdata, GpuProcess *process, const char *how) {
   fail(worker, &err);
 }
 
+/* What time being up means depends on what the process was doing. */
 static void on_deadline(void *userdata) {
   GpuWorker *worker = userdata;
   if (!worker->on_result && !worker->ending) {
@@ -159,6 +162,7 @@ static void on_deadline(void *userdata) {
   discard_and_fail(worker, &err);
 }
 
+/* One that is ending is not waited for: it only shuts NVML down, and a kill does that as well. */
 static int ensure_process(GpuWorker *worker, Error *err) {
   if (worker->ending)
     discard_process(worker);
@@ -182,6 +186,7 @@ static void begin_job(void *userdata) {
   }
   CLEANUP(text_deinit) Text bytes = {0};
   gpu_frame_encode_job(&bytes, &worker->job);
+  /* The time to start the process and to load NVML is part of the job's. */
   start_deadline(worker, GPU_JOB_TIMEOUT_MS);
   if (gpu_process_send(worker->process, &bytes, &err) < 0)
     discard_and_fail(worker, &err);

@@ -14,13 +14,16 @@ enum { GPU_JOB_TIMEOUT_MS = 30000, GPU_WORKER_IDLE_MS = 10000 };
 typedef struct GpuWorker GpuWorker;
 
 typedef struct GpuWorkerOptions {
-  const char *executable;   /* NULL: /proc/self/exe */
+  const char *executable;   /* NULL: /proc/self/exe; any program that calls gpu_worker_main(3, ...) will do */
   const char *nvml_library; /* NULL: the default */
 } GpuWorkerOptions;
 
+/* Starts no process before the first job. Its timers are the host's; a result may submit the next job. */
 int gpu_worker_new(uv_loop_t *loop, Host *host, const GpuWorkerOptions *options, GpuWorker **ret_worker,
                    Error *err) MUST_CHECK;
-void gpu_worker_free(GpuWorker *worker); /* kills the process */
+/* Kills the process. Its libuv handles are released in later turns of the loop; no result comes any more. */
+void gpu_worker_free(GpuWorker *worker);
+DEFINE_CLEANUP(GpuWorker, gpu_worker_free)
 GpuDriver *gpu_worker_seam(GpuWorker *worker);
 
 /* The worker's own main: serves jobs on the socket until it closes. Returns the exit code. */

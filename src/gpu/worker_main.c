@@ -15,11 +15,14 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-/* What the agent left open is none of the worker's business, and what NVIDIA's library starts
+/* The worker ends with its socket and not by signals meant for the agent's whole group, so that they do not
+ * cut a change in two. What the agent left open is none of its business, and what NVIDIA's library starts
  * (nvidia-modprobe) shall not hold the socket. */
-static void shed_inheritance(int socket_fd) {
+static void become_worker(int socket_fd) {
   prctl(PR_SET_NAME, "facet-nvml");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGINT, SIG_IGN);
+  signal(SIGTERM, SIG_IGN);
   fcntl(socket_fd, F_SETFD, FD_CLOEXEC);
   close_range((unsigned)socket_fd + 1, ~0u, 0);
 }
@@ -69,7 +72,7 @@ int gpu_worker_main(int socket_fd, const char *nvml_library) {
   CLEANUP(text_deinit) Text bytes = {0};
   Error err = {0};
   int r = 0;
-  shed_inheritance(socket_fd);
+  become_worker(socket_fd);
   while (r == 0)
     r = serve(socket_fd, nvml_library, &bytes, &nvml, &err);
   if (r < 0)

@@ -45,6 +45,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer
   *ret_buffer = uv_buf_init(mem_alloc(READ_SIZE), READ_SIZE);
 }
 
+/* After gpu_process_abandon() nobody reads any more, and nothing is kept. */
 static void receive(GpuProcess *process, const char *bytes, size_t size) {
   if (!process->events.on_received)
     return;
@@ -146,6 +147,7 @@ int gpu_process_spawn(uv_loop_t *loop, const GpuWorkerOptions *options, const Gp
                       GpuProcess **ret_process, Error *err) {
   assert(events->on_received && events->on_exit);
   GpuProcess *process = process_new(loop, events);
+  /* Its stderr comes here and not to the agent's: it is quoted when the worker dies, and silent otherwise. */
   const uv_stdio_flags both_ways = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE;
   uv_stdio_container_t stdio[] = {
       {.flags = UV_IGNORE},
@@ -174,6 +176,7 @@ int gpu_process_spawn(uv_loop_t *loop, const GpuWorkerOptions *options, const Gp
   return 0;
 }
 
+/* Past libuv's queue of writes: nothing to keep alive until it is written, and no SIGPIPE. */
 int gpu_process_send(GpuProcess *process, const Text *bytes, Error *err) {
   uv_os_fd_t fd;
   int r = uv_fileno((uv_handle_t *)&process->socket, &fd);
@@ -202,6 +205,7 @@ void gpu_process_kill(GpuProcess *process) {
   uv_process_kill(&process->process, SIGKILL); /* fails only where it has exited already */
 }
 
+/* The process handle stays open until the exit was seen, or the kernel would keep a zombie. */
 void gpu_process_abandon(GpuProcess *process) {
   process->events = (GpuProcessEvents){0};
   close_handle((uv_handle_t *)&process->socket);
