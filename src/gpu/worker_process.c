@@ -193,10 +193,6 @@ Text *gpu_process_received(GpuProcess *process) {
   return &process->received;
 }
 
-int gpu_process_id(const GpuProcess *process) {
-  return uv_process_get_pid(&process->process);
-}
-
 void gpu_process_close_socket(GpuProcess *process) {
   close_handle((uv_handle_t *)&process->socket);
 }

@@ -23,7 +23,6 @@ int gpu_process_spawn(uv_loop_t *loop, const GpuWorkerOptions *options, const Gp
 /* All bytes at once or an error: one job fits into the socket's buffer, and only one is under way. */
 int gpu_process_send(GpuProcess *process, const Text *bytes, Error *err) MUST_CHECK;
 Text *gpu_process_received(GpuProcess *process); /* the owner decodes and drops from its front */
-int gpu_process_id(const GpuProcess *process);
 void gpu_process_close_socket(GpuProcess *process); /* the worker reads the end and exits by itself */
 void gpu_process_kill(GpuProcess *process);         /* SIGKILL; on_exit still comes */
 void gpu_process_abandon(GpuProcess *process);      /* SIGKILL; nothing is called any more */
