@@ -102,21 +102,17 @@ static int end_kind(KubeListParts *parts, KubeBytes value, Error *err) {
 }
 
 /* "items": null is how Go writes a list that was never made; it is as good as []. */
-static int end_items(KubeBytes value, Error *err) {
+static int end_member(KubeJsonList *list, KubeListParts *parts, KubeBytes value, Error *err) {
   KubeJson json = {.rest = value};
   if (kube_json_kind(&json) == KUBE_JSON_KIND_NULL)
     return 0;
-  return kube_json_fail(&value, "the array of items", err);
-}
-
-static int end_member(KubeJsonList *list, KubeListParts *parts, KubeBytes value, Error *err) {
   switch (list->member) {
   case KUBE_JSON_LIST_KIND:
     return end_kind(parts, value, err);
   case KUBE_JSON_LIST_META:
     return kube_list_take_meta(parts, value, err);
   case KUBE_JSON_LIST_ITEMS:
-    return end_items(value, err);
+    return kube_json_fail(&value, "the array of items", err);
   case KUBE_JSON_LIST_OTHER:
     break;
   }

@@ -7,7 +7,9 @@
 #include "cluster/object.h"
 #include "kube/schema.h"
 
-enum { KUBE_ITEMS_MAX = 1 << 16 }; /* entries of one list or map inside an object */
+/* Entries of one list or map inside an object: more than fit into the 1.5 MB that etcd takes, so that nobody
+ * can create an object that is refused for it. */
+enum { KUBE_ITEMS_MAX = 1 << 20 };
 
 /* A copy as a C string. What UTF-8 or a C string cannot hold (NUL) becomes U+FFFD: anybody who may create a
  * pod can put such bytes into an annotation, and one odd object must not stop the others. */

@@ -137,6 +137,8 @@ static int begin_frame(KubeWatchReader *reader, KubeBytes length, Error *err) {
   if (size > KUBE_OBJECT_SIZE_MAX + FRAME_OVERHEAD_MAX)
     return error_set(err, ERROR_LIMIT, "the event at byte %" PRIu64 " has %zu bytes; at most %d are read",
                      length.offset, size, KUBE_OBJECT_SIZE_MAX);
+  if (size == 0)
+    return error_set(err, ERROR_PROTOCOL, "the event at byte %" PRIu64 " is empty", length.offset);
   reader->in_event = true;
   kube_gather_begin(&reader->frame, length.offset + FRAME_LENGTH_SIZE, size);
   return 0;
