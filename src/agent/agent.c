@@ -18,7 +18,7 @@ static void on_reported(void *userdata, const KubeAnswer *answer) {
   if (kube_answer_is_ok(answer, &err))
     log_info(AGENT_COMPONENT, "reported", "node=%s", agent->node_name);
   else
-    log_warn(AGENT_COMPONENT, "report not written", "node=%s err=\"%s\"", agent->node_name, err.text);
+    log_warn(AGENT_COMPONENT, "report not written", "node=%s err=" LOG_QUOTED, agent->node_name, err.text);
   agent->report_again_ms = agent->host->now_ms + AGENT_SEEN_MS;
   timer_set(agent->host, &agent->report_timer, AGENT_SEEN_MS);
 }
@@ -93,7 +93,7 @@ static void on_synced(void *userdata) {
 }
 
 static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
-  log_warn(AGENT_COMPONENT, "watching the node failed", "retry_ms=%llu err=\"%s\"",
+  log_warn(AGENT_COMPONENT, "watching the node failed", "retry_ms=%llu err=" LOG_QUOTED,
            (unsigned long long)retry_ms, err->text);
 }
 

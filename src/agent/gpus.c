@@ -15,8 +15,9 @@ static void log_first_look(const Agent *agent) {
   const GpuObservation *observation = agent->observation;
   for (int i = 0; i < observation->gpu_count; i++) {
     const GpuObserved *gpu = &observation->gpus[i];
-    log_info(AGENT_COMPONENT, "GPU found", "gpu=%d uuid=%s product=\"%s\" mig=%s slices=%d trouble=\"%s\"",
-             gpu->index, gpu->uuid, gpu->product,
+    log_info(AGENT_COMPONENT, "GPU found",
+             "gpu=%d uuid=%s product=" LOG_QUOTED " mig=%s slices=%d trouble=" LOG_QUOTED, gpu->index,
+             gpu->uuid, gpu->product,
              !gpu->mig_capable           ? "no"
              : gpu->mode == MIG_MODE_ON  ? "on"
              : gpu->mode == MIG_MODE_OFF ? "off"
@@ -33,7 +34,7 @@ static void on_observed(void *userdata, const GpuResult *result) {
   take_observation(agent, result);
   agent->observe_error = result->err;
   if (news)
-    log_error(AGENT_COMPONENT, "the GPUs cannot be read", "err=\"%s\"", result->err.text);
+    log_error(AGENT_COMPONENT, "the GPUs cannot be read", "err=" LOG_QUOTED, result->err.text);
   if (first && agent->observation)
     log_first_look(agent);
   timer_set(agent->host, &agent->observe_timer, result->err.code ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS);
@@ -53,7 +54,7 @@ static void give_up_on_slice(Agent *agent, const Error *err) {
   snprintf(failed->profile, sizeof failed->profile, "%s", current->profile);
   snprintf(agent->create_error, sizeof agent->create_error, "creating %s at slot %d of GPU %d failed: %.400s",
            current->profile, current->job.start, current->gpu, err->text);
-  log_error(AGENT_COMPONENT, "slice not created", "plan=%s gpu=%d profile=%s start=%d err=\"%s\"",
+  log_error(AGENT_COMPONENT, "slice not created", "plan=%s gpu=%d profile=%s start=%d err=" LOG_QUOTED,
             agent->plan, current->gpu, current->profile, current->job.start, err->text);
 }
 
@@ -68,8 +69,8 @@ static void on_created(void *userdata, const GpuResult *result) {
              agent->plan, agent->current.gpu, agent->current.profile, agent->current.job.start,
              result->created_uuid, result->took_ms);
   } else if (worker_failed && ++agent->tries < AGENT_TRIES_MAX) {
-    log_warn(AGENT_COMPONENT, "trying the slice again", "gpu=%d profile=%s err=\"%s\"", agent->current.gpu,
-             agent->current.profile, result->err.text);
+    log_warn(AGENT_COMPONENT, "trying the slice again", "gpu=%d profile=%s err=" LOG_QUOTED,
+             agent->current.gpu, agent->current.profile, result->err.text);
   } else {
     agent->tries = 0;
     give_up_on_slice(agent, &result->err);
@@ -99,7 +100,7 @@ static void follow_plan(Agent *agent, const Node *node) {
 
 static void finish_plan(Agent *agent, const AgentWanted *wanted) {
   if (!agent->plan_done && agent->plan[0])
-    log_info(AGENT_COMPONENT, "plan done", "plan=%s failed=%zu skipped=%d problem=\"%s\"", agent->plan,
+    log_info(AGENT_COMPONENT, "plan done", "plan=%s failed=%zu skipped=%d problem=" LOG_QUOTED, agent->plan,
              agent->failed.count, wanted->skipped, wanted->problem);
   agent->plan_done = true;
 }

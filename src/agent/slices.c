@@ -15,7 +15,7 @@ static void log_trouble(Agent *agent, const char *what, const Error *err) {
   if (strcmp(agent->last_trouble, err->text) == 0)
     return;
   snprintf(agent->last_trouble, sizeof agent->last_trouble, "%s", err->text);
-  log_warn(AGENT_COMPONENT, what, "err=\"%s\"", err->text);
+  log_warn(AGENT_COMPONENT, what, "err=" LOG_QUOTED, err->text);
 }
 
 static bool same_partitions(const KubeletPartitions *a, const KubeletPartitions *b) {

@@ -29,6 +29,25 @@ int log_level_parse(const char *word, LogLevel *ret_level) {
   return -1;
 }
 
+/* Turns the marks of LOG_QUOTED into quotes and escapes what stands between them. */
+static void quote_fields(const char *fields, Text *out) {
+  bool quoted = false;
+  for (const char *p = fields; *p; p++) {
+    if (*p == '\001' || *p == '\002') {
+      quoted = *p == '\001';
+      text_append(out, "\"");
+    } else if (quoted && (*p == '"' || *p == '\\')) {
+      text_format(out, "\\%c", *p);
+    } else if ((unsigned char)*p < 0x20) {
+      text_format(out, "\\x%02x", (unsigned)*p);
+    } else {
+      text_append_bytes(out, p, 1);
+    }
+  }
+  if (quoted) /* the fields were cut inside a quoted text */
+    text_append(out, "\"");
+}
+
 static void write_line(LogLevel level, const char *component, const char *message, const char *fields) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
@@ -54,8 +73,10 @@ void log_write(LogLevel level, const char *component, const char *message, const
   va_start(arguments, fields_format);
   vsnprintf(fields, sizeof fields, fields_format, arguments);
   va_end(arguments);
+  CLEANUP(text_deinit) Text quoted = {0};
+  quote_fields(fields, &quoted);
   if (current.sink)
-    current.sink(current.userdata, level, component, message, fields);
+    current.sink(current.userdata, level, component, message, text_string(&quoted));
   else
-    write_line(level, component, message, fields);
+    write_line(level, component, message, text_string(&quoted));
 }

@@ -21,6 +21,9 @@ typedef struct LogConfig {
 void log_configure(LogConfig config);
 /* Negative where the word is none of error, warn, info, debug. */
 int log_level_parse(const char *word, LogLevel *ret_level);
+/* In a fields format: the text in quotes, with quotes and control characters inside escaped. */
+#define LOG_QUOTED "\001%s\002"
+
 /* `fields_format` gives the fields after the message, "" for none; write key="%s" where a value may hold
  * spaces. */
 void log_write(LogLevel level, const char *component, const char *message, const char *fields_format, ...)

@@ -18,6 +18,6 @@ int cli_connect(CliShell *shell, const CliConnectOptions *options, KubeCurl **re
   r = kube_curl_new(&shell->loop, &config, ret_transport, err);
   if (r < 0)
     return r;
-  log_info("shell", "API server", "server=%s source=\"%s\"", config.server, config.source);
+  log_info("shell", "API server", "server=%s source=" LOG_QUOTED, config.server, config.source);
   return 0;
 }

@@ -70,7 +70,7 @@ static int run(const CliVerb *verb, int argc, char **argv) {
     return exit_code;
   Error err;
   if (serve(&options, &err) < 0) {
-    log_error("agent", "cannot start", "err=\"%s\"", err.text);
+    log_error("agent", "cannot start", "err=" LOG_QUOTED, err.text);
     return CLI_EXIT_FAILED;
   }
   return CLI_EXIT_OK;

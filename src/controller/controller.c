@@ -122,8 +122,8 @@ static void on_synced(void *userdata) {
 }
 
 static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
-  log_warn(COMPONENT, "watching the cluster failed", "retry_ms=%llu err=\"%s\"", (unsigned long long)retry_ms,
-           err->text);
+  log_warn(COMPONENT, "watching the cluster failed", "retry_ms=%llu err=" LOG_QUOTED,
+           (unsigned long long)retry_ms, err->text);
 }
 
 /* ---- carrying out ---- */
@@ -135,7 +135,7 @@ static void on_node_written(void *userdata, const KubeAnswer *answer) {
   if (kube_answer_is_ok(answer, &err)) {
     write->answered = true;
     write->give_up_ms = controller->host->now_ms + CONTROLLER_SEEN_MS;
-    log_info(COMPONENT, "node written", "node=%s plan=%s slices=\"%s\"", write->node, write->plan_id,
+    log_info(COMPONENT, "node written", "node=%s plan=%s slices=" LOG_QUOTED, write->node, write->plan_id,
              write->summary);
     const Node *node = kube_informer_find(controller->nodes, write->node);
     if (node &&
@@ -148,7 +148,7 @@ static void on_node_written(void *userdata, const KubeAnswer *answer) {
   /* 422 is the guard: the node's plan is not the one that this pass saw. The next pass reads the truth. */
   bool outdated = answer->status == 422 || answer->status == 409 || answer->status == 404;
   log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
-            "node=%s plan=%s err=\"%s\"", write->node, write->plan_id, err.text);
+            "node=%s plan=%s err=" LOG_QUOTED, write->node, write->plan_id, err.text);
   forget_write(controller, write->node);
   controller->dirty = true;
   schedule(controller, outdated ? controller->options.batch_idle_ms : CONTROLLER_SEEN_MS);
@@ -178,12 +178,12 @@ static void on_event_written(void *userdata, const KubeAnswer *answer) {
   controller->events_in_flight--;
   Error err;
   if (!kube_answer_is_ok(answer, &err))
-    log_warn(COMPONENT, "Event not written", "err=\"%s\"", err.text);
+    log_warn(COMPONENT, "Event not written", "err=" LOG_QUOTED, err.text);
 }
 
 static void send_word(Controller *controller, const ControllerWord *word) {
   log_info(COMPONENT, word->triggered ? "pod is being helped" : "pod cannot be helped",
-           "pod=%s/%s note=\"%s\"", word->pod->meta.namespace_, word->pod->meta.name, word->note);
+           "pod=%s/%s note=" LOG_QUOTED, word->pod->meta.namespace_, word->pod->meta.name, word->note);
   if (controller->events_in_flight >= CONTROLLER_EVENTS_IN_FLIGHT_MAX) {
     log_warn(COMPONENT, "Event dropped: too many are on their way", "pod=%s/%s", word->pod->meta.namespace_,
              word->pod->meta.name);
@@ -219,7 +219,8 @@ static void log_outcome(Controller *controller, const ControllerPass *pass) {
     const SnapshotWarning *warning = &pass->warnings.items[i];
     CLEANUP(cleanup_free) char *line = mem_format("%s: %s", warning->object, warning->text);
     if (!map_put(&controller->warned, line, controller))
-      log_warn(COMPONENT, "bad input", "object=\"%s\" err=\"%s\"", warning->object, warning->text);
+      log_warn(COMPONENT, "bad input", "object=" LOG_QUOTED " err=" LOG_QUOTED, warning->object,
+               warning->text);
   }
 }
 
