@@ -27,12 +27,21 @@ static int read_container(const Container *container, Arena *arena, Resources *r
   return 0;
 }
 
+/* Checked after every container, so that the work stays bounded too. */
+static int check_count(const Resources *requests, Error *err) {
+  if (requests->count <= RESOURCES_MAX)
+    return 0;
+  return error_set(err, ERROR_LIMIT, "the pod asks for more than %d different resources", RESOURCES_MAX);
+}
+
 static int add_containers(const Pod *pod, Arena *arena, Resources *running, Error *err) {
   for (size_t i = 0; i < pod->containers.count; i++) {
     Resources requests;
     if (read_container(&pod->containers.items[i], arena, &requests, err) < 0)
       return -err->code;
     resources_add(running, &requests, 1, arena);
+    if (check_count(running, err) < 0)
+      return -err->code;
   }
   return 0;
 }
@@ -53,6 +62,8 @@ static int add_init_containers(const Pod *pod, Arena *arena, Resources *running,
       resources_add(&requests, &sidecars, 1, arena);
       resources_max(starting, &requests, arena);
     }
+    if (check_count(starting, err) < 0)
+      return -err->code;
   }
   return 0;
 }
@@ -85,9 +96,8 @@ int pod_requests_compute(const Pod *pod, Arena *arena, Resources *ret_requests, 
   if (resources_parse(&pod->overhead, arena, &overhead, err) < 0)
     return error_prefix(err, "overhead of the pod");
   resources_add(&requests, &overhead, 1, arena);
-  if (requests.count > RESOURCES_MAX)
-    return error_set(err, ERROR_LIMIT, "the pod asks for %zu different resources, more than the limit of %d",
-                     requests.count, RESOURCES_MAX);
+  if (check_count(&requests, err) < 0)
+    return -err->code;
   *ret_requests = requests;
   return 0;
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/test.h"
+
+#include "cluster/object.h"
+#include "cluster/test_objects.h"
+
+static void a_value_is_found_by_its_key(void **state) {
+  KeyValues labels = LIST_OF(KeyValue, {"a", "1"}, {"b", ""});
+  assert_string_equal(key_values_find(&labels, "a"), "1");
+  assert_string_equal(key_values_find(&labels, "b"), "");
+  assert_null(key_values_find(&labels, "c"));
+  assert_null(key_values_find(&(KeyValues){0}, "a"));
+}
+
+static void only_succeeded_and_failed_pods_are_terminal(void **state) {
+  static const struct {
+    const char *phase;
+    bool terminal;
+  } cases[] = {{"Succeeded", true}, {"Failed", true},  {"Pending", false}, {"Running", false},
+               {"Unknown", false},  {"failed", false}, {"", false},        {NULL, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    assert_int_equal(pod_is_terminal(&(Pod){.phase = cases[i].phase}), cases[i].terminal);
+}
+
+static void a_condition_is_found_by_its_type(void **state) {
+  Pod pod = {.conditions = LIST_OF(Condition, {.type = "Ready", .status = "False"},
+                                   {.type = "PodScheduled", .status = "True"})};
+  assert_string_equal(pod_find_condition(&pod, "PodScheduled")->status, "True");
+  assert_null(pod_find_condition(&pod, "Initialized"));
+  Node node = {.conditions = LIST_OF(Condition, {.type = NULL}, {.type = "Ready", .status = "Unknown"})};
+  assert_string_equal(node_find_condition(&node, "Ready")->status, "Unknown");
+  assert_null(node_find_condition(&(Node){0}, "Ready"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_value_is_found_by_its_key),
+      cmocka_unit_test(only_succeeded_and_failed_pods_are_terminal),
+      cmocka_unit_test(a_condition_is_found_by_its_type),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
