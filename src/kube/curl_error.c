@@ -36,10 +36,10 @@ static int set_timeout(const KubeCurlFailure *failure, Error *err) {
                    failure->server, failure->method, path_size, failure->path, failure->timeout_ms / 1000.0);
 }
 
-/* Either the chain is not trusted, which OpenSSL's result tells, or the name does not fit, which only
- * libcurl's text tells. */
+/* Either the chain is not trusted, which OpenSSL's result tells, or the name does not fit: that is checked
+ * before libcurl fetches OpenSSL's result, and only its text tells. */
 static int set_untrusted(const KubeCurlFailure *failure, Error *err) {
-  if (failure->verify_result == X509_V_OK)
+  if (failure->verify_result <= X509_V_ERR_UNSPECIFIED)
     return error_set(err, ERROR_DENIED,
                      "the certificate of the API server %s is for another name: %s; correct the server's "
                      "address or set tls-server-name (%s)",

@@ -22,7 +22,7 @@
 #include <time.h>
 
 enum {
-  CONNECTIONS_MAX = 8, /* one where the server speaks HTTP/2 */
+  CONNECTIONS_MAX = 4, /* HTTP/2 needs one for each hundred calls at a time; HTTP/1.1 one for each */
 };
 
 struct KubeCall {
@@ -66,7 +66,8 @@ static void on_watch_closed(uv_handle_t *handle) {
 static void on_socket_ready(uv_poll_t *poll, int status, int events) {
   Watch *watch = poll->data;
   int ready = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
-  turn(watch->curl, watch->fd, status < 0 ? CURL_CSELECT_ERR : ready);
+  /* Of a broken socket libcurl learns more by using it than by being told. */
+  turn(watch->curl, watch->fd, status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : ready);
 }
 
 static Watch *add_watch(KubeCurl *curl, curl_socket_t fd) {

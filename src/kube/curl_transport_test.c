@@ -646,6 +646,12 @@ static const Failure failures[] = {
      "subject name matches target host name 'h'; correct the server's address or set tls-server-name "
      "(context "
      "\"c\" of F)"},
+    {{BASE, .code = CURLE_PEER_FAILED_VERIFICATION, .detail = "no match",
+      .verify_result = X509_V_ERR_UNSPECIFIED},
+     ERROR_DENIED,
+     "the certificate of the API server https://h:6443 is for another name: no match; correct the server's "
+     "address "
+     "or set tls-server-name (context \"c\" of F)"},
     {{BASE, .code = CURLE_SSL_CONNECT_ERROR, .detail = "wrong version number"},
      ERROR_UNAVAILABLE,
      "no TLS with the API server https://h:6443: wrong version number; does it speak https?"},

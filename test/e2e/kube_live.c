@@ -28,7 +28,9 @@ enum {
   PODS_MANY = 520, /* more than a page */
 };
 
-#define NAMESPACE "facet-live"
+#define NAMESPACE "default"
+#define ACCOUNT   "default"
+#define LABEL     "facet-live"
 #define NODE      "facet-live-node"
 #define PODS      "/api/v1/namespaces/" NAMESPACE "/pods"
 #define JSON      "application/json"
@@ -201,7 +203,8 @@ static bool is_plan_known(Live *live, const void *plan) {
 
 static char *pod_json(const char *name) {
   return mem_format(
-      "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\",\"labels\":{\"a\":\"b\"}},"
+      "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\",\"labels\":{\"" LABEL
+      "\":\"yes\"}},"
       "\"spec\":{\"schedulerName\":\"nobody\",\"automountServiceAccountToken\":false,"
       "\"terminationGracePeriodSeconds\":0,\"containers\":[{\"name\":\"c\",\"image\":\"x\","
       "\"resources\":{\"limits\":{\"nvidia.com/mig-1g.10gb\":\"1\"}}}]}}",
@@ -216,8 +219,7 @@ static void create_pod(Live *live, const char *name) {
 /* A controller manager may have made some of this already. */
 static void make_place(Live *live) {
   static const char *const bodies[][2] = {
-      {"/api/v1/namespaces", "{\"metadata\":{\"name\":\"" NAMESPACE "\"}}"},
-      {"/api/v1/namespaces/" NAMESPACE "/serviceaccounts", "{\"metadata\":{\"name\":\"default\"}}"},
+      {"/api/v1/namespaces/" NAMESPACE "/serviceaccounts", "{\"metadata\":{\"name\":\"" ACCOUNT "\"}}"},
       {"/api/v1/nodes", "{\"metadata\":{\"name\":\"" NODE "\"}}"},
   };
   for (size_t i = 0; i < COUNT_OF(bodies); i++) {
@@ -229,8 +231,8 @@ static void make_place(Live *live) {
 }
 
 static void remove_place(Live *live) {
-  static const char *const paths[] = {PODS "?gracePeriodSeconds=0", "/api/v1/nodes/" NODE,
-                                      "/api/v1/namespaces/" NAMESPACE};
+  static const char *const paths[] = {PODS "?gracePeriodSeconds=0&labelSelector=" LABEL "%3Dyes",
+                                      "/api/v1/nodes/" NODE};
   for (size_t i = 0; i < COUNT_OF(paths); i++) {
     CLEANUP(reply_deinit) Reply reply = call(live, "DELETE", paths[i], NULL, NULL);
   }
@@ -248,7 +250,7 @@ static void lists_and_watches(Live *live) {
                  string_equal(pod->containers.items[0].limits.items[0].key, "nvidia.com/mig-1g.10gb") &&
                  string_equal(pod->containers.items[0].limits.items[0].value, "1");
   check(is_read, "its limits are read");
-  check(pod && string_equal(key_values_find(&pod->meta.labels, "a"), "b"), "its labels are read");
+  check(pod && string_equal(key_values_find(&pod->meta.labels, LABEL), "yes"), "its labels are read");
   call_and_check(live, "DELETE", PODS "/first", NULL, NULL);
   check(run_until(live, is_pod_unknown, NAMESPACE "/first"), "a deleted pod leaves the cache");
   check(tcp_relay_accepted(live->relay) == 1, "one connection carried all of this");
@@ -439,7 +441,7 @@ static void certificates(Live *live) {
 /* A token of a service account that may do nothing. */
 static char *make_powerless_token(Live *live) {
   CLEANUP(reply_deinit)
-  Reply reply = call(live, "POST", "/api/v1/namespaces/" NAMESPACE "/serviceaccounts/default/token", JSON,
+  Reply reply = call(live, "POST", "/api/v1/namespaces/" NAMESPACE "/serviceaccounts/" ACCOUNT "/token", JSON,
                      "{\"spec\":{\"expirationSeconds\":600}}");
   json_t *root = json_loadb(text_string(&reply.body), reply.body.size, 0, NULL);
   const char *token = json_string_value(json_object_get(json_object_get(root, "status"), "token"));
@@ -470,7 +472,8 @@ static void identities(Live *live) {
   check_text(
       "also when it patches", reply.err.text,
       "the API server refused PATCH /api/v1/nodes/" NODE "/status: nodes \"" NODE "\" is forbidden: User "
-      "\"system:serviceaccount:" NAMESPACE ":default\" cannot patch resource \"nodes/status\" in API group "
+      "\"system:serviceaccount:" NAMESPACE ":" ACCOUNT
+      "\" cannot patch resource \"nodes/status\" in API group "
       "\"\" at the cluster scope (403 Forbidden); give this account the verb \"patch\" on nodes/status");
   kube_client_free(client);
   kube_curl_free(curl);
