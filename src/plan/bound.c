@@ -113,7 +113,8 @@ static int bound_by_holes(const PlanProblem *problem) {
     PlanHoles of_gpu;
     if (problem->gpus.items[gpu].pool < 0)
       continue;
-    plan_problem_holes(problem, gpu, &of_gpu);
+    plan_holes_of_slots(plan_problem_geometry(problem, gpu), plan_problem_gpu(problem, gpu)->layout.mask,
+                        &of_gpu);
     plan_holes_add(plan_problem_geometry(problem, gpu), &holes[problem->gpus.items[gpu].pool], &of_gpu, 1);
   }
   for (int host = 0; host < (int)problem->hosts.count; host++)

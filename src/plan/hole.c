@@ -249,16 +249,26 @@ static bool may_be_filled(const PlanGeometry *geometry, const MigLayout *layout,
   return false;
 }
 
-void plan_holes_of(const PlanGeometry *geometry, const MigLayout *layout, PlanHoles *ret_holes) {
-  uint32_t covered = layout->mask;
+/* The regions are outermost first: a free one covers those inside it. */
+static void find_holes(const PlanGeometry *geometry, uint32_t occupied, const MigLayout *layout,
+                       PlanHoles *ret_holes) {
+  uint32_t covered = occupied;
   *ret_holes = (PlanHoles){0};
   for (int i = 0; i < geometry->region_count; i++) {
     const PlanRegion *region = &geometry->regions[i];
-    if (region->mask & covered || !may_be_filled(geometry, layout, region))
+    if (region->mask & covered || (layout && !may_be_filled(geometry, layout, region)))
       continue;
     ret_holes->count[region->type]++;
     covered |= region->mask;
   }
+}
+
+void plan_holes_of(const PlanGeometry *geometry, const MigLayout *layout, PlanHoles *ret_holes) {
+  find_holes(geometry, layout->mask, layout, ret_holes);
+}
+
+void plan_holes_of_slots(const PlanGeometry *geometry, uint32_t occupied, PlanHoles *ret_holes) {
+  find_holes(geometry, occupied, NULL, ret_holes);
 }
 
 void plan_holes_add(const PlanGeometry *geometry, PlanHoles *into, const PlanHoles *what, int sign) {

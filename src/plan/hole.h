@@ -65,8 +65,11 @@ int plan_geometry_floor_rank(const PlanGeometry *geometry, const MigModel *model
  * profile the most significant. The best place for a slice is where the least worth is lost. */
 uint64_t plan_geometry_worth(const PlanGeometry *geometry, uint32_t free_slots);
 
-/* The free holes of one GPU, as large as possible. The layout's model has the geometry. */
+/* The free holes of one GPU, as large as possible, for plain profiles: where other rules forbid them, there
+ * is no hole. The layout's model has the geometry. */
 void plan_holes_of(const PlanGeometry *geometry, const MigLayout *layout, PlanHoles *ret_holes);
+/* The same for slices of any kind, by the occupied slots alone. */
+void plan_holes_of_slots(const PlanGeometry *geometry, uint32_t occupied, PlanHoles *ret_holes);
 /* into += sign * what */
 void plan_holes_add(const PlanGeometry *geometry, PlanHoles *into, const PlanHoles *what, int sign);
 /* Can all these slices be placed in these holes? Exact, up to instance limits and media engines. */

@@ -186,7 +186,7 @@ static bool may_fit(const Pack *pack) {
   for (int gpu = 0; gpu < pack->host->gpu_count; gpu++) {
     if (!shape->exact || model_of(pack, gpu)->shape != model->shape)
       return true;
-    plan_holes_of(&shape->geometry, &pack->layouts.items[gpu], &more);
+    plan_holes_of_slots(&shape->geometry, pack->layouts.items[gpu].mask, &more);
     plan_holes_add(&shape->geometry, &holes, &more, 1);
   }
   for (int i = 0; i < pack->item_count; i++) {

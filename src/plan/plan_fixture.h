@@ -158,12 +158,27 @@ static inline const char *fixture_creates(Fixture *f) {
   return arena_strdup(&f->arena, text_string(&text));
 }
 
+static inline const char *fixture_pod_name(const Fixture *f, size_t planned) {
+  return f->snapshot.pods.items[f->plan.pods.items[planned].pod].object->meta.name;
+}
+
+/* The planned pod whose name comes next behind `name`; count where there is none. */
+static inline size_t fixture_next_pod(const Fixture *f, const char *name) {
+  size_t next = f->plan.pods.count;
+  for (size_t i = 0; i < f->plan.pods.count; i++)
+    if (strcmp(fixture_pod_name(f, i), name) > 0 &&
+        (next == f->plan.pods.count || strcmp(fixture_pod_name(f, i), fixture_pod_name(f, next)) < 0))
+      next = i;
+  return next;
+}
+
 /* "p0 admitted n1; p1 blocked: why; ..." in the order of the pods' names. */
 static inline const char *fixture_verdicts(Fixture *f) {
   CLEANUP(text_deinit) Text text = {0};
-  for (size_t i = 0; i < f->plan.pods.count; i++) {
+  for (size_t i = fixture_next_pod(f, ""); i < f->plan.pods.count;
+       i = fixture_next_pod(f, fixture_pod_name(f, i))) {
     const PlanPod *pod = &f->plan.pods.items[i];
-    text_format(&text, "%s%s %s", i ? "; " : "", f->snapshot.pods.items[pod->pod].object->meta.name,
+    text_format(&text, "%s%s %s", text.size ? "; " : "", fixture_pod_name(f, i),
                 plan_verdict_name(pod->verdict));
     if (pod->node >= 0)
       text_format(&text, " %s", f->snapshot.nodes.items[pod->node].name);
