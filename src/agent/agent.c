@@ -14,18 +14,21 @@ const Node *agent_node(const Agent *agent) {
 static void on_reported(void *userdata, const KubeAnswer *answer) {
   Agent *agent = userdata;
   agent->report_in_flight = false;
-  Error err;
+  Error err = {0};
   if (kube_answer_is_ok(answer, &err))
     log_info(AGENT_COMPONENT, "reported", "node=%s", agent->node_name);
   else
     log_warn(AGENT_COMPONENT, "report not written", "node=%s err=" LOG_QUOTED, agent->node_name, err.text);
-  agent->report_again_ms = agent->host->now_ms + AGENT_SEEN_MS;
-  timer_set(agent->host, &agent->report_timer, AGENT_SEEN_MS);
+  /* The watch may have shown the change before this answer came. */
+  bool seen = !err.code && agent->node_changes != agent->node_changes_sent;
+  agent->report_again_ms = seen ? 0 : agent->host->now_ms + AGENT_SEEN_MS;
+  timer_set(agent->host, &agent->report_timer, seen ? 0 : AGENT_SEEN_MS);
 }
 
 static void send_report(Agent *agent, const Text *body) {
   CLEANUP(cleanup_free) char *path = mem_format("/api/v1/nodes/%s/status", agent->node_name);
   agent->report_in_flight = true;
+  agent->node_changes_sent = agent->node_changes;
   kube_client_call(agent->client, &(KubeCallOptions){.method = "PATCH",
                                                      .path = path,
                                                      .content_type = KUBE_MERGE_PATCH,
@@ -81,6 +84,7 @@ static void step(void *userdata) {
 static void on_node_change(void *userdata, const void *old, const void *new_) {
   Agent *agent = userdata;
   agent->report_again_ms = 0;
+  agent->node_changes++;
   agent_kick(agent);
 }
 

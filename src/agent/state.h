@@ -52,7 +52,9 @@ struct Agent {
   /* agent.c */
   HostTimer report_timer; /* looks again whether there is something to report */
   bool report_in_flight;
-  uint64_t report_again_ms; /* not before, unless the watch shows the last one */
+  uint64_t report_again_ms;   /* not before, unless the watch shows the last one */
+  uint64_t node_changes;      /* seen in the watch */
+  uint64_t node_changes_sent; /* when the last report was sent */
   bool managed_logged;
 };
 

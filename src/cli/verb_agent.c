@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 
+#include <libgen.h>
+#include <limits.h>
 #include <unistd.h>
 
 typedef struct Options {
@@ -28,7 +30,24 @@ static const CliOption options_table[] = {
      "The kubelet's pod-resources socket (default: /var/lib/kubelet/pod-resources/kubelet.sock)."},
 };
 
-DEFINE_CLEANUP(GpuWorker, gpu_worker_free)
+/* The NVML worker as its own small executable, beside this one or in libexec: it brings neither libcurl nor
+ * OpenSSL, which keeps agent and worker together below 16 MB. Where it is not installed this executable does
+ * it itself. */
+static const char *find_worker(char *buffer, size_t size) {
+  static const char *const places[] = {"facet-nvml-worker", "../libexec/facet/facet-nvml-worker"};
+  char self[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (length < 0)
+    return NULL;
+  self[length] = '\0';
+  const char *folder = dirname(self);
+  for (size_t i = 0; i < COUNT_OF(places); i++) {
+    int wanted = snprintf(buffer, size, "%s/%s", folder, places[i]);
+    if (wanted > 0 && (size_t)wanted < size && access(buffer, X_OK) == 0)
+      return buffer;
+  }
+  return NULL;
+}
 
 static int serve(const Options *options, Error *err) {
   CLEANUP(cli_shell_deinit) CliShell shell;
@@ -40,8 +59,10 @@ static int serve(const Options *options, Error *err) {
   if (r < 0)
     return r;
   CLEANUP(gpu_worker_freep) GpuWorker *worker = NULL;
-  r = gpu_worker_new(&shell.loop, &shell.host, &(GpuWorkerOptions){.nvml_library = options->nvml_library},
-                     &worker, err);
+  char worker_path[PATH_MAX];
+  GpuWorkerOptions worker_options = {.executable = find_worker(worker_path, sizeof worker_path),
+                                     .nvml_library = options->nvml_library};
+  r = gpu_worker_new(&shell.loop, &shell.host, &worker_options, &worker, err);
   if (r < 0)
     return r;
   CLEANUP(kubelet_uv_port_freep) KubeletUvPort *port = kubelet_uv_port_new(&shell.loop);

@@ -119,7 +119,8 @@ bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *pla
   if (!text || mig_spec_parse(text, &spec, &err) < 0 || strcmp(spec.uuid, gpu->uuid) != 0)
     return false;
   for (int i = 0; i < planned->create_count; i++)
-    if (!spec_has(&spec, gpu->model->profiles[planned->creates[i].profile].name, planned->creates[i].start))
+    if (!planned->creates[i].leftover &&
+        !spec_has(&spec, gpu->model->profiles[planned->creates[i].profile].name, planned->creates[i].start))
       return false;
   return true;
 }

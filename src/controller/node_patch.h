@@ -9,6 +9,6 @@
 /* Appends the patch for all changed GPUs of one node (gpus[0..count) all of that node) to `ret_body`. */
 void controller_node_patch_format(const Snapshot *snapshot, const PlanGpu *gpus, size_t count,
                                   const char *plan_id, Text *ret_body);
-/* Does the node's current spec already ask for every create of this GPU? Then there is nothing new to write.
- */
+/* Does an unanswered spec of the node already ask for every demanded slice of this GPU? Then there is nothing
+ * new to write: what it says of left-over slices stands until somebody needs their place. */
 bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *gpu);
