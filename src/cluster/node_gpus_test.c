@@ -158,6 +158,14 @@ static void an_unknown_model_is_blocked_but_its_slices_count(void **state) {
   assert_int_equal(resources_get(&taken.node->requested, "nvidia.com/mig-1g.99gb"), 1);
 }
 
+static void an_unknown_model_with_a_bad_status_leaves_the_published_amounts(void **state) {
+  CLEANUP(taken_deinit) Taken taken;
+  TAKE_NODE(&taken, {GPU_0, "GPU-a NVIDIA-X999 mig=on"}, {"facet.gpu/status-gpu-0", "garbage"});
+  assert_int_equal(taken.warnings.count, 1);
+  assert_true(string_has_prefix(taken.warnings.items[0].text, "facet.gpu/status-gpu-0 cannot be read: "));
+  assert_int_equal(snapshot_free_of(taken.node, "nvidia.com/mig-1g.10gb"), 5);
+}
+
 static void a_model_is_taken_from_the_reported_profiles_first(void **state) {
   static const char profiles[] = A100 "/8 1g.10gb:7x1@0,1,2,3,4,5,6;NVIDIA-X999/2 1g.99gb:2x1@0,1";
   CLEANUP(taken_deinit) Taken taken;
@@ -410,6 +418,7 @@ int main(void) {
       cmocka_unit_test(allowed_profiles_become_bits_of_the_model),
       cmocka_unit_test(a_pause_stops_the_node),
       cmocka_unit_test(an_unknown_model_is_blocked_but_its_slices_count),
+      cmocka_unit_test(an_unknown_model_with_a_bad_status_leaves_the_published_amounts),
       cmocka_unit_test(a_model_is_taken_from_the_reported_profiles_first),
       cmocka_unit_test(counts_of_nos_become_an_assumed_layout),
       cmocka_unit_test(the_exact_form_wins_over_counts),

@@ -114,21 +114,25 @@ static void a_bad_request_is_reported_with_its_container(void **state) {
                "requests of the pod: cpu: \"x\" is not a quantity such as 500m, 4 or 2Gi");
 }
 
-/* Names that differ from container to container add up; one list alone would stay below the limit. */
+/* Names that differ from list to list add up; one list alone stays below the limit. */
 static void the_number_of_resources_of_a_pod_is_limited(void **state) {
   CLEANUP(arena_deinit) Arena arena = {0};
   ResourceText items[RESOURCES_MAX + 1];
   for (int i = 0; i <= RESOURCES_MAX; i++)
     items[i] = (ResourceText){arena_format(&arena, "example.com/%d", i), "1"};
-  Container containers[] = {{.requests = {.items = items, .count = RESOURCES_MAX}},
-                            {.requests = {.items = items + RESOURCES_MAX, .count = 0}}};
-  Pod pod = {.containers = {.items = containers, .count = 2}};
+  ResourceText *last = &items[RESOURCES_MAX];
+  Container containers[] = {{.requests = {items, RESOURCES_MAX}}, {.requests = {last, 1}}};
+  Pod fitting = {.containers = {containers, 1}}, summed = {.containers = {containers, 2}};
+  Pod starting = {.init_containers = {containers, 2}};
+  Pod overhead = {.containers = {containers, 1}, .overhead = {last, 1}};
+  const Pod *const too_large[] = {&summed, &starting, &overhead};
   Resources requests;
   Error err;
-  assert_ok(pod_requests_compute(&pod, &arena, &requests, &err));
-  containers[1].requests.count = 1;
-  assert_fails(pod_requests_compute(&pod, &arena, &requests, &err),
-               "the pod asks for more than 256 different resources");
+  assert_ok(pod_requests_compute(&fitting, &arena, &requests, &err));
+  assert_int_equal(requests.count, RESOURCES_MAX);
+  for (size_t i = 0; i < COUNT_OF(too_large); i++)
+    assert_fails(pod_requests_compute(too_large[i], &arena, &requests, &err),
+                 "the pod asks for more than 256 different resources");
 }
 
 int main(void) {

@@ -8,7 +8,8 @@
 
 typedef enum QuantityScale { QUANTITY_UNITS, QUANTITY_MILLI } QuantityScale;
 
-/* Values beyond int64 saturate at INT64_MAX / INT64_MIN like Go's Value()/MilliValue(). */
+/* Value() or MilliValue() of a resource.Quantity: rounded up (away from zero where negative). What int64
+ * cannot hold saturates at INT64_MAX or INT64_MIN; quantity.c says where Go does otherwise. */
 int quantity_parse(const char *text, QuantityScale scale, int64_t *ret_value, Error *err) MUST_CHECK;
 /* The scale that kube-scheduler uses for a resource: milli for "cpu", units for all others. */
 QuantityScale quantity_scale_of(const char *resource);

@@ -126,7 +126,9 @@ int snapshot_find_node(const Snapshot *snapshot, const char *name) {
 }
 
 int64_t snapshot_free_of(const SnapshotNode *node, const char *resource) {
-  int64_t free_count =
-      resources_get(&node->allocatable, resource) - resources_get(&node->requested, resource);
-  return free_count > 0 ? free_count : 0;
+  int64_t allocatable = resources_get(&node->allocatable, resource);
+  int64_t requested = resources_get(&node->requested, resource);
+  if (requested >= allocatable)
+    return 0;
+  return allocatable - (requested > 0 ? requested : 0); /* a negative request frees nothing */
 }

@@ -168,6 +168,12 @@ static void a_node_owes_nothing_below_zero(void **state) {
   assert_int_equal(snapshot_free_of(&snapshot.nodes.items[0], SLICE_1G), 0);
 }
 
+static void negative_requests_free_nothing(void **state) {
+  Resource allocatable = {SLICE_1G, INT64_MAX}, requested = {SLICE_1G, -5};
+  SnapshotNode node = {.allocatable = {&allocatable, 1, 0}, .requested = {&requested, 1, 0}};
+  assert_int_equal(snapshot_free_of(&node, SLICE_1G), INT64_MAX);
+}
+
 static void a_pod_with_a_bad_request_waits_with_the_reason(void **state) {
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   SnapshotWarnings warnings = {0};
@@ -239,6 +245,7 @@ int main(void) {
       cmocka_unit_test(bound_pods_are_charged_to_their_node),
       cmocka_unit_test(a_bound_pod_claims_a_slice_before_it_uses_one),
       cmocka_unit_test(a_node_owes_nothing_below_zero),
+      cmocka_unit_test(negative_requests_free_nothing),
       cmocka_unit_test(a_pod_with_a_bad_request_waits_with_the_reason),
       cmocka_unit_test(a_bound_pod_with_a_bad_request_counts_as_a_pod),
       cmocka_unit_test(a_node_changes_only_while_it_is_ready),
