@@ -61,7 +61,8 @@ static ErrorCode code_of(GrpcStatus status) {
 static int decode_answer(const Question *question, GrpcStatus status, const char *text, const Text *answer,
                          bool has_answer, Arena *arena, KubeletHelds *ret, Error *err) {
   const char *socket = question->client->socket;
-  if (status == GRPC_UNAVAILABLE || status == GRPC_DEADLINE_EXCEEDED)
+  /* A server that notices our deadline before we do cancels the call: that is no answer either. */
+  if (status == GRPC_UNAVAILABLE || status == GRPC_DEADLINE_EXCEEDED || status == GRPC_CANCELLED)
     return error_set(err, code_of(status), "the kubelet's pod-resources socket %s does not answer: %s",
                      socket, text);
   if (status != GRPC_OK)

@@ -262,8 +262,8 @@ static void refusals_and_nonsense_are_errors_in_words(void **state) {
        "list failed (protocol): the kubelet at " SOCKET
        " refuses /v1.PodResourcesLister/List: rejected by rate limit (gRPC status 2);"},
       {GRPC_CANCELLED, false, false,
-       "list failed (unavailable): the kubelet at " SOCKET
-       " refuses /v1.PodResourcesLister/List: rejected by rate limit (gRPC status 1);"},
+       "list failed (unavailable): the kubelet's pod-resources socket " SOCKET
+       " does not answer: rejected by rate limit;"},
       {GRPC_OK, true, false,
        "list failed (protocol): the answer of the kubelet at " SOCKET
        ": ListPodResourcesResponse: malformed protobuf at byte 1: an unknown field type;"},
