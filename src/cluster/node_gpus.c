@@ -78,6 +78,7 @@ static bool parse_number(const char *text, int limit, int *ret_number) {
   return true;
 }
 
+/* Thousands of equal nodes say the same: each text is understood once. */
 static const NodeProfiles *find_profiles(Snapshot *snapshot, const char *text) {
   NodeProfiles *profiles = map_find(&snapshot->profiles, text);
   if (profiles)
@@ -127,6 +128,7 @@ static void read_identity(Reader *reader, SnapshotGpu *gpu) {
   gpu->mode = identity.mode;
 }
 
+/* What the driver reports wins over the table: it may know a profile that the table does not. */
 static const MigModel *find_model(const Reader *reader, const char *label) {
   for (int i = 0; reader->profiles && i < reader->profiles->count; i++)
     if (strcmp(reader->profiles->models[i].name, label) == 0)
@@ -144,6 +146,7 @@ static void check_mode(Reader *reader, SnapshotGpu *gpu) {
                             gpu->index, reader->node->name));
 }
 
+/* A name in the table is not enough: some rows have no placements. */
 static void check_model(Reader *reader, SnapshotGpu *gpu) {
   if (gpu->model)
     return;
@@ -255,6 +258,7 @@ static void read_layout(Reader *reader, SnapshotGpu *gpu) {
   }
 }
 
+/* Only slices that exist can be kept; the others are a wish for later. */
 static void read_keep(Reader *reader, SnapshotGpu *gpu) {
   const char *text = reader->report.gpus[gpu->index].keep;
   MigList list;
@@ -273,6 +277,7 @@ static void read_keep(Reader *reader, SnapshotGpu *gpu) {
   }
 }
 
+/* Names of other models are no mistake: a node may have GPUs of several. */
 static uint32_t compute_allowed(const Reader *reader, const MigModel *model) {
   if (!reader->report.allowed)
     return UINT32_MAX;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Two tables say which annotations exist and where they go; the walk over the annotations knows none of them.
+ */
 #include "cluster/node_report.h"
 
 #include "base/text.h"
@@ -55,6 +57,7 @@ static bool take_gpu_key(NodeReport *report, const KeyValue *annotation) {
   return false;
 }
 
+/* Only whether there are any: few nodes have them, and whoever needs them walks over them again. */
 static void take_count_key(NodeReport *report, const KeyValue *annotation) {
   int index;
   char profile[MIG_PROFILE_NAME_SIZE];

@@ -40,6 +40,7 @@ bool resources_has(const Resources *resources, const char *name) {
   return find(resources, name) != NULL;
 }
 
+/* The old items stay in the arena: lists are short-lived, and a literal list may be grown this way too. */
 static void insert(Resources *resources, size_t place, Resource resource, Arena *arena) {
   if (resources->count >= resources->capacity) {
     size_t capacity = resources->count ? resources->count * 2 : 4;
@@ -88,6 +89,7 @@ static int64_t add_saturated(int64_t a, int64_t b) {
   return b > 0 ? INT64_MAX : INT64_MIN;
 }
 
+/* INT64_MIN has no counterpart. */
 static int64_t negate_saturated(int64_t a) {
   return a == INT64_MIN ? INT64_MAX : -a;
 }

@@ -59,6 +59,8 @@ static bool is_ready(const Node *node) {
   return !ready || string_equal(ready->status, "True");
 }
 
+/* After the node's own annotations had their say: what people asked for is told before what merely happens.
+ */
 static void judge_node(Snapshot *snapshot, SnapshotNode *node, const SnapshotOptions *options) {
   const char *held = options && options->held ? map_find(options->held, node->name) : NULL;
   if (!node->blocked && !is_ready(node->object))
@@ -103,7 +105,7 @@ void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warn
   bool is_bound = pod->node_name && *pod->node_name;
   int node = is_bound ? snapshot_find_node(snapshot, pod->node_name) : -1;
   if (is_bound && node < 0)
-    return;
+    return; /* on a node that is gone or was not listed: it takes nothing from the others */
   Resources requests = {0};
   const char *invalid = NULL;
   Error err;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The order is the one in which kube-scheduler runs its plugins, so that the first refusal is the one that
+ * its event tells. The plugins that are not here (ports, volumes, spreading, affinity between pods) are left
+ * to it. */
 #include "sched/filter.h"
 
 #include <assert.h>
