@@ -34,6 +34,7 @@ struct KubeInformer {
   State state;
   HostTimer timer;   /* WAITING: until the next try; LISTING, WATCHING: until the silence is too long */
   uint32_t failures; /* in a row */
+  bool lost_place;   /* since the watch last went well */
 
   KubeCache cache;
   bool is_synced;
@@ -68,11 +69,20 @@ static void set_text(char **place, const char *text) {
   free(old);
 }
 
-/* The next try begins with a fresh list. */
+/* The next try begins with a fresh list: soon, because a server that says so is there; but when it says so
+ * again before the watch brought anything, patience goes on growing. */
 static void forget_place(KubeInformer *informer) {
+  if (!informer->lost_place)
+    informer->failures = 0;
+  informer->lost_place = true;
   set_text(&informer->resource_version, NULL);
   set_text(&informer->continue_token, NULL);
   kube_cache_drop(&informer->listed);
+}
+
+static void went_well(KubeInformer *informer) {
+  informer->failures = 0;
+  informer->lost_place = false;
 }
 
 static bool is_success(int status) {
@@ -158,7 +168,7 @@ static void apply_event(KubeInformer *informer, KubeEventType type, KubeObject *
   if (meta->resource_version && *meta->resource_version)
     set_text(&informer->resource_version, meta->resource_version);
   informer->had_event = true;
-  informer->failures = 0;
+  went_well(informer);
   if (type == KUBE_EVENT_BOOKMARK)
     return;
   if (!meta->name) {
@@ -264,7 +274,7 @@ static void finish_watch(KubeInformer *informer) {
     wait_after(informer, &err);
     return;
   }
-  informer->failures = 0;
+  went_well(informer);
   end_call(informer);
   go_on(informer);
 }

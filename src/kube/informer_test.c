@@ -545,6 +545,20 @@ static void a_server_that_is_always_gone_is_not_asked_in_a_tight_loop(void **sta
   assert_in_range(stage->retry_ms, KUBE_INFORMER_BACKOFF_MAX_MS / 2, KUBE_INFORMER_BACKOFF_MAX_MS);
 }
 
+/* The usual end of an outage: the server is back and has forgotten old versions. */
+static void a_server_that_is_back_and_has_no_memory_is_listed_soon(void **state) {
+  Stage *stage = *state;
+  start_watching(stage);
+  for (int i = 0; i < 10; i++) {
+    fake_break(fake_open_call(&stage->fake));
+    advance(stage, stage->retry_ms);
+  }
+  fake_answer(fake_open_call(&stage->fake), 410, GONE);
+  assert_in_range(stage->retry_ms, KUBE_INFORMER_BACKOFF_FIRST_MS / 2, KUBE_INFORMER_BACKOFF_FIRST_MS);
+  advance(stage, stage->retry_ms);
+  path_is(stage, FIRST_PAGE_PATH);
+}
+
 static void silence_cancels_the_watch(void **state) {
   Stage *stage = *state;
   KubeCall *watch = start_watching(stage);
@@ -679,6 +693,7 @@ int main(void) {
       TEST(the_back_off_doubles_up_to_its_limit_with_jitter),
       TEST(an_event_resets_the_back_off_and_a_list_does_not),
       TEST(a_server_that_is_always_gone_is_not_asked_in_a_tight_loop),
+      TEST(a_server_that_is_back_and_has_no_memory_is_listed_soon),
       TEST(silence_cancels_the_watch),
       TEST(silence_cancels_a_list),
       TEST(a_list_in_progress_does_not_disturb_the_cache),
