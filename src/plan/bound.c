@@ -133,7 +133,7 @@ static int bound_by_slots(const PlanProblem *problem) {
   for (size_t i = 0; i < count; i++)
     sizes[i] = plan_problem_class(problem, (int)i)->slot_count;
   qsort(sizes, count, sizeof *sizes, compare_counts);
-  int64_t slots = plan_problem_slots(problem);
+  int64_t slots = plan_problem_slots(problem, false);
   size_t served = 0;
   while (served < count && slots >= sizes[served])
     slots -= sizes[served++];

@@ -64,9 +64,9 @@ int plan_class_single_kind(const PlanClass *class_) {
   return class_->need_count == 1 && class_->needs[0].count == 1 ? class_->needs[0].kind : -1;
 }
 
-int64_t plan_problem_slots(const PlanProblem *problem) {
+int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only) {
   int64_t slots = 0;
-  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
+  for (int gpu = 0; gpu < (int)problem->gpus.count && !existing_only; gpu++) {
     const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
     slots += layout->model->slot_count - __builtin_popcount(layout->mask);
   }
@@ -196,8 +196,11 @@ static void finish_classes(PlanProblem *problem) {
   for (size_t i = 0; i < problem->classes.count; i++) {
     PlanClass *class_ = &problem->classes.items[i];
     sort_needs(problem, class_);
-    for (int n = 0; n < class_->need_count; n++)
-      class_->slot_count += class_->needs[n].count * problem->kinds.items[class_->needs[n].kind].size;
+    for (int n = 0; n < class_->need_count; n++) {
+      const PlanKind *kind = &problem->kinds.items[class_->needs[n].kind];
+      class_->slot_count += class_->needs[n].count * kind->size;
+      class_->slice_count += class_->needs[n].count * kind->slice_count;
+    }
     ask_hosts(problem, class_);
   }
 }

@@ -5,6 +5,8 @@
  * then tries every assignment of pods to nodes. Give a number as argument to run with another seed. */
 #include "plan/plan_fixture.h"
 
+#include "plan/exact.h"
+
 enum { KINDS_MAX = 12, VECTORS_MAX = 4000, PODS_MAX = 7, NODES_MAX = 3, TIERS_MAX = 3 };
 
 static uint64_t seed = 20261122;
@@ -238,8 +240,29 @@ static bool has_one_tier(const Fixture *f) {
   return true;
 }
 
-static void compare(Random *random, const Mix *mix, int instances) {
+static bool has_pods(const Oracle *oracle, int tier) {
+  for (size_t i = 0; i < oracle->snapshot->pods.count; i++)
+    if (oracle->tiers[i] == tier)
+      return true;
+  return false;
+}
+
+/* Where the exact core says that its offer is proven, the search plays no part. */
+static bool is_proven_by_counting(Fixture *f, const Oracle *oracle) {
+  CLEANUP(plan_problem_deinit) PlanProblem problem;
+  CLEANUP(plan_offer_deinit) PlanOffer offer;
+  plan_problem_init(&problem, &f->snapshot);
+  bool proven = plan_exact_solve(&problem, &offer);
+  int tier = 0;
+  for (int t = 0; proven && t < TIERS_MAX; t++)
+    if (has_pods(oracle, t))
+      assert_int_equal(offer.served[tier++], oracle->best[t]);
+  return proven;
+}
+
+static void compare(Random *random, const Mix *mix, int instances, int proven_min) {
   static Oracle oracle;
+  int proven = 0;
   for (int i = 0; i < instances; i++) {
     uint64_t state = random->state;
     CLEANUP(fixture_deinit) Fixture f = {0};
@@ -256,30 +279,32 @@ static void compare(Random *random, const Mix *mix, int instances) {
                (unsigned long long)state, served[0], served[1], served[2], oracle.best[0], oracle.best[1],
                oracle.best[2], plan->bound, plan->already_fit, oracle.most, fixture_creates(&f),
                fixture_verdicts(&f));
+    proven += is_proven_by_counting(&f, &oracle);
   }
+  assert_true(proven >= proven_min);
 }
 
 static void single_slices_on_one_model_are_planned_optimally(void **state) {
   Random random = {.state = seed};
   print_message("# seed %llu\n", (unsigned long long)seed);
-  compare(&random, &(Mix){0}, 6000);
+  compare(&random, &(Mix){0}, 6000, 5900);
 }
 
 static void several_slices_per_pod_are_planned_optimally_on_small_clusters(void **state) {
   Random random = {.state = seed};
-  compare(&random, &(Mix){.several_slices = true}, 2000);
+  compare(&random, &(Mix){.several_slices = true}, 2000, 0);
 }
 
 static void scarce_cpu_and_selectors_are_planned_optimally_on_small_clusters(void **state) {
   Random random = {.state = seed};
-  compare(&random, &(Mix){.limits = true, .selectors = true}, 3000);
+  compare(&random, &(Mix){.limits = true, .selectors = true}, 3000, 0);
 }
 
 static void everything_together_is_planned_optimally_on_small_clusters(void **state) {
   Random random = {.state = seed};
   const Mix all = {
       .many_models = true, .several_slices = true, .other_profiles = true, .limits = true, .selectors = true};
-  compare(&random, &all, 2000);
+  compare(&random, &all, 2000, 0);
 }
 
 /* What the plan claims, recounted from the nodes' status after the agents did their part. */

@@ -57,10 +57,14 @@ static void try_one_by_one(const PlanProblem *problem, PlanOffer *best) {
 
 /* True where the offer is proven optimal. */
 static bool solve(const PlanProblem *problem, PlanOffer *ret_offer) {
-  if (plan_exact_solve(problem, ret_offer) || serves_all(problem, ret_offer))
+  if (plan_exact_solve(problem, ret_offer))
     return true;
-  try_one_by_one(problem, ret_offer);
-  return serves_all(problem, ret_offer) || plan_search_improve(problem, ret_offer);
+  if (!serves_all(problem, ret_offer))
+    try_one_by_one(problem, ret_offer);
+  bool proven = serves_all(problem, ret_offer) || plan_search_improve(problem, ret_offer);
+  if (ret_offer->slices.count)
+    plan_search_existing(problem, ret_offer);
+  return proven;
 }
 
 static PlanGpu *find_gpu(const PlanProblem *problem, Plan *plan, int gpu) {

@@ -22,6 +22,7 @@ typedef struct PlanKind {
   const char *resource;             /* "nvidia.com/mig-1g.10gb.me" */
   char name[MIG_PROFILE_NAME_SIZE]; /* "1g.10gb+me" */
   int size;                         /* slots that a slice takes at least, whatever the GPU */
+  int slice_count;                  /* compute slices: the number before the g */
 } PlanKind;
 
 typedef struct PlanNeed {
@@ -34,6 +35,8 @@ typedef struct PlanClass {
   PlanNeed *needs; /* largest first */
   int need_count;
   int slot_count;   /* that a pod takes at least */
+  int slice_count;  /* compute slices: tells 1g.20gb from 2g.20gb, which takes as many slots and is worth more
+                     */
   uint64_t *admits; /* bit per host: only MIG slices can stand in the way of a first pod */
 } PlanClass;
 
@@ -103,9 +106,9 @@ const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu);
 bool plan_class_admits(const PlanClass *class_, int host);
 /* How many free slices of a kind the host has in the snapshot now, PLAN_SLICES_MAX at most. */
 int plan_problem_free(const PlanProblem *problem, int host, int kind);
-/* Free slots of the cluster and those of free slices, in the measure of PlanClass.slot_count: the pods that
- * are served have no more together. */
-int64_t plan_problem_slots(const PlanProblem *problem);
+/* The slots of the cluster's free slices, and its free slots unless existing_only, in the measure of
+ * PlanClass.slot_count: the pods that are served have no more together. */
+int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only);
 /* The kind of which the class asks one slice, and nothing else of MIG; -1 where it asks more. */
 int plan_class_single_kind(const PlanClass *class_);
 /* The holes of a GPU that is in a pool, as the snapshot has it now. */

@@ -80,10 +80,13 @@ static int compare_waiting(const void *a, const void *b, void *problem) {
 static int compare_service(const void *a, const void *b, void *userdata) {
   const PlanProblem *problem = userdata;
   const PlanWaiting *left = a, *right = b;
+  const PlanClass *asks_left = &problem->classes.items[left->class_];
+  const PlanClass *asks_right = &problem->classes.items[right->class_];
   int order = compare_numbers(left->tier, right->tier);
   if (!order)
-    order = compare_numbers(problem->classes.items[left->class_].slot_count,
-                            problem->classes.items[right->class_].slot_count);
+    order = compare_numbers(asks_left->slot_count, asks_right->slot_count);
+  if (!order)
+    order = compare_numbers(asks_left->slice_count, asks_right->slice_count);
   return order ? order : compare_waiting(a, b, userdata);
 }
 
@@ -101,8 +104,12 @@ static int intern_kind(PlanProblem *problem, const char *resource) {
   kind->resource = resource;
   kind->size = MIG_SLOTS_MAX; /* until a model is found that has it */
   Error err;
+  MigProfile profile;
+  uint32_t memory_gb;
   if (mig_profile_parse_resource(resource, kind->name, &err) < 0)
     snprintf(kind->name, sizeof kind->name, "%s", resource + strlen(MIG_RESOURCE_PREFIX));
+  else if (mig_profile_parse_name(kind->name, &profile, &memory_gb, &err) == 0)
+    kind->slice_count = profile.slice_count;
   return (int)problem->kinds.count - 1;
 }
 

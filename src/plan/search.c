@@ -2,10 +2,12 @@
 /* Each pod in turn is put on each host, or left out; after each choice the host's whole set of slices is
  * packed afresh, so that no order of placement is preferred. Three things keep the tree small:
  *
- *   bound    a branch that cannot serve more than the best offer, tier by tier, is left. Of a tier's
- * remaining pods no more can be served than the smallest of them fill the free slots; equals   equal pods go
- * to hosts in ascending order, and where one is left out, so are those behind it; twins    of hosts that are
- * alike and unused, only the first is tried. */
+ *   bound    a branch that cannot serve more than the best offer, tier by tier, is left. Of a tier's pods
+ *            that remain no more can be served than the smallest of them fill the free slots;
+ *
+ *   equals   equal pods go to hosts in ascending order; where one is left out, so are those behind it;
+ *
+ *   twins    of hosts that are alike and unused, only the first is tried. */
 #include "plan/search.h"
 
 #include "sched/filter.h"
@@ -22,6 +24,7 @@ typedef struct Search {
   int64_t slots_left;               /* free slots of the cluster and those of free slices */
   int *served, *tier_sizes;
   PlanOffer *best;
+  bool existing_only; /* nothing may be created, and as many as the best offer serves are enough */
   bool improved;
 } Search;
 
@@ -97,12 +100,13 @@ static int compare_positions(const void *a, const void *b, void *userdata) {
   return first->class_ != second->class_ ? first->class_ - second->class_ : left - right;
 }
 
-static void search_init(Search *search, const PlanProblem *problem, PlanOffer *best) {
+static void search_init(Search *search, const PlanProblem *problem, PlanOffer *best, bool existing_only) {
   size_t cells = problem->hosts.count * problem->kinds.count;
   *search = (Search){.problem = problem,
                      .steps = PLAN_SEARCH_STEPS_MAX,
                      .count = (int)problem->waiting.count,
                      .best = best,
+                     .existing_only = existing_only,
                      .free = mem_alloc(cells * sizeof *search->free),
                      .asked = mem_alloc(cells * sizeof *search->asked),
                      .served = mem_alloc((size_t)problem->tier_count * sizeof *search->served),
@@ -116,7 +120,7 @@ static void search_init(Search *search, const PlanProblem *problem, PlanOffer *b
     for (int kind = 0; kind < (int)problem->kinds.count; kind++)
       *at(search, search->free, host, kind) = plan_problem_free(problem, host, kind);
   find_twins(search);
-  search->slots_left = plan_problem_slots(problem);
+  search->slots_left = plan_problem_slots(problem, existing_only);
 }
 
 /* How many pods of the tier at this position and behind it can be served at most. */
@@ -143,7 +147,12 @@ static bool may_improve(const Search *search, int position) {
     if (most != search->best->served[tier])
       return most > search->best->served[tier];
   }
-  return false;
+  return search->existing_only;
+}
+
+/* Nothing is left to do, or to do it with. */
+static bool is_over(Search *search) {
+  return search->steps-- <= 0 || (search->existing_only && search->improved);
 }
 
 static void keep_best(Search *search) {
@@ -165,8 +174,8 @@ static bool pack_host(Search *search, int host, PlanPacking *ret_packing) {
     total += missing[kind];
   }
   ret_packing->count = 0;
-  if (!total)
-    return true;
+  if (!total || search->existing_only)
+    return !total;
   PlanPackQuestion question = {
       .problem = search->problem, .host = host, .missing = missing, .steps = &search->steps};
   return plan_pack(&question, ret_packing);
@@ -216,7 +225,7 @@ static void search_with(Search *search, int position, int host) {
 }
 
 static void search_from(Search *search, int position) {
-  if (search->steps-- <= 0 || !may_improve(search, position))
+  if (is_over(search) || !may_improve(search, position))
     return;
   if (position == search->count) {
     keep_best(search);
@@ -270,11 +279,12 @@ static void hand_out_host(Search *search, int host) {
     *array_push(&search->best->slices) = packing.slices[i];
 }
 
-bool plan_search_improve(const PlanProblem *problem, PlanOffer *offer) {
+/* Returns true where the space was exhausted. */
+static bool search_for(const PlanProblem *problem, PlanOffer *offer, bool existing_only) {
   if (problem->waiting.count > PLAN_SEARCH_WAITING_MAX || problem->hosts.count > PLAN_SEARCH_HOSTS_MAX)
     return false;
   CLEANUP(search_deinit) Search search;
-  search_init(&search, problem, offer);
+  search_init(&search, problem, offer, existing_only);
   search_from(&search, 0);
   bool exhausted = search.steps > 0;
   if (search.improved) {
@@ -284,4 +294,12 @@ bool plan_search_improve(const PlanProblem *problem, PlanOffer *offer) {
     plan_offer_sort(offer);
   }
   return exhausted;
+}
+
+void plan_search_existing(const PlanProblem *problem, PlanOffer *offer) {
+  (void)search_for(problem, offer, true);
+}
+
+bool plan_search_improve(const PlanProblem *problem, PlanOffer *offer) {
+  return search_for(problem, offer, false);
 }

@@ -11,6 +11,9 @@ enum {
   PLAN_SEARCH_STEPS_MAX = 500000, /* places tried: the limit is a count, so the answer depends on no clock */
 };
 
+/* Looks for an offer that serves as many pods in each tier and creates nothing: so that what an earlier plan
+ * created for some pods is not taken by others at first sight, and created again. */
+void plan_search_existing(const PlanProblem *problem, PlanOffer *offer);
 /* Replaces the offer where the search finds a better one. Returns true where the space was exhausted: then
  * the offer is optimal. */
 bool plan_search_improve(const PlanProblem *problem, PlanOffer *offer);
