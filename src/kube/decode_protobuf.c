@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The protobuf side of the tables. Lists get exactly the room they need: at the first item, the headers of
- * the rest of the message are counted, which costs a hop per field. A sub-message that occurs twice would
+/* The protobuf side of the tables. Lists get exactly the room they need: at a message's first list item, the
+ * items of all its lists are counted, which costs a hop per field. A sub-message that occurs twice would
  * have to be merged; no Kubernetes serializer writes that, so it is refused. */
 #include "kube/decode.h"
 #include "kube/store.h"
@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
-/* Where each field of the message stands in `seen` is its place in the table. */
+/* Of one message: each has a bit in `seen`, by its place in the table. */
 enum { FIELDS_MAX = 64 };
 
 static const KubeField *find_field(const KubeMessage *message, uint32_t number) {
@@ -23,22 +23,33 @@ static KubeWireType wire_type_of(const KubeField *known) {
   return known->kind == KUBE_INT32 || known->kind == KUBE_BOOL ? KUBE_WIRE_VARINT : KUBE_WIRE_BYTES;
 }
 
-static int check_type(const KubeField *known, const KubeWireField *field, Error *err) {
-  if (field->type == wire_type_of(known))
-    return 0;
-  return error_set(err, ERROR_PROTOCOL, "\"%s\" before byte %" PRIu64 " has wire type %d instead of %d",
-                   known->name, field->bytes.offset, (int)field->type, (int)wire_type_of(known));
+static int check_field(const KubeField *known, const KubeWireField *field, bool again, Error *err) {
+  if (field->type != wire_type_of(known))
+    return error_set(err, ERROR_PROTOCOL, "\"%s\" before byte %" PRIu64 " has wire type %d instead of %d",
+                     known->name, field->bytes.offset, (int)field->type, (int)wire_type_of(known));
+  if (again && known->kind == KUBE_MESSAGE)
+    return error_set(err, ERROR_PROTOCOL, "\"%s\" at byte %" PRIu64 " occurs a second time", known->name,
+                     field->bytes.offset);
+  return 0;
 }
 
-/* How often the field occurs from here on. What is malformed ends the count and is reported when its turn
- * comes. */
-static size_t count_fields(KubeBytes rest, uint32_t number) {
-  size_t count = 0;
+/* Gives every list of the message room for its items in the bytes from the first one on. What is malformed
+ * ends the count and is reported when its turn comes. */
+static int reserve_lists(const KubeMessage *message, KubeBytes bytes, Arena *arena, void *target,
+                         Error *err) {
+  size_t counts[FIELDS_MAX] = {0};
   Error ignored;
   KubeWireField field;
-  while (rest.size > 0 && kube_wire_next(&rest, &field, &ignored) == 0)
-    count += field.number == number;
-  return count;
+  while (bytes.size > 0 && kube_wire_next(&bytes, &field, &ignored) == 0) {
+    const KubeField *known = find_field(message, field.number);
+    if (known)
+      counts[known - message->fields]++;
+  }
+  int result = 0;
+  for (size_t i = 0; i < message->field_count && result == 0; i++)
+    if (counts[i] > 0 && kube_store_is_list(&message->fields[i]))
+      result = kube_store_reserve(arena, &message->fields[i], target, counts[i], err);
+  return result;
 }
 
 /* Finds the field `number` of a small message; the payload is empty where it is absent. */
@@ -64,22 +75,27 @@ static int decode_time(KubeBytes bytes, int64_t *ret_seconds, Error *err) {
 }
 
 /* A map entry is a message {1: key, 2: value}; the value of a quantity is again a message {1: text}. */
-static int decode_entry(const KubeField *known, KubeBytes bytes, Arena *arena, void *target, Error *err) {
-  KubeWireField key, value;
-  int result = find_bytes(bytes, 1, &key, err);
-  if (result < 0)
-    return result;
-  result = find_bytes(bytes, 2, &value, err);
-  if (result < 0)
-    return result;
-  if (known->kind == KUBE_QUANTITIES) {
-    result = find_bytes(value.bytes, 1, &value, err);
+static int decode_entry(const KubeField *known, KubeBytes entry, Arena *arena, void *target, Error *err) {
+  KubeBytes key = {entry.at, 0, entry.offset}, value = key;
+  KubeWireField field;
+  while (entry.size > 0) {
+    int result = kube_wire_next(&entry, &field, err);
     if (result < 0)
       return result;
+    if (field.number == 1)
+      key = field.bytes;
+    else if (field.number == 2)
+      value = field.bytes;
   }
-  KeyValue *entry = kube_store_push(known, target);
-  entry->key = kube_store_text(arena, key.bytes.at, key.bytes.size);
-  entry->value = kube_store_text(arena, value.bytes.at, value.bytes.size);
+  if (known->kind == KUBE_QUANTITIES) {
+    int result = find_bytes(value, 1, &field, err);
+    if (result < 0)
+      return result;
+    value = field.bytes;
+  }
+  KeyValue *stored = kube_store_push(known, target);
+  stored->key = kube_store_text(arena, key.at, key.size);
+  stored->value = kube_store_text(arena, value.at, value.size);
   return 0;
 }
 
@@ -115,17 +131,6 @@ static int decode_field(const KubeField *known, const KubeWireField *field, Aren
   return 0;
 }
 
-/* At a field's first sight its list gets room; at a sub-message's second sight the message is refused. */
-static int note_field(const KubeField *known, const KubeWireField *field, KubeBytes rest, bool first,
-                      Arena *arena, void *target, Error *err) {
-  if (first && kube_store_is_list(known))
-    return kube_store_reserve(arena, known, target, 1 + count_fields(rest, field->number), err);
-  if (!first && known->kind == KUBE_MESSAGE)
-    return error_set(err, ERROR_PROTOCOL, "\"%s\" at byte %" PRIu64 " occurs a second time", known->name,
-                     field->bytes.offset);
-  return 0;
-}
-
 static void sort_maps(const KubeMessage *message, void *target) {
   for (size_t i = 0; i < message->field_count; i++) {
     const KubeField *field = &message->fields[i];
@@ -138,7 +143,9 @@ int kube_decode_protobuf(const KubeMessage *message, KubeBytes bytes, Arena *are
                          Error *err) {
   assert(message->field_count <= FIELDS_MAX);
   uint64_t seen = 0;
+  bool reserved = false;
   while (bytes.size > 0) {
+    KubeBytes here = bytes;
     KubeWireField field;
     int result = kube_wire_next(&bytes, &field, err);
     if (result < 0)
@@ -147,9 +154,11 @@ int kube_decode_protobuf(const KubeMessage *message, KubeBytes bytes, Arena *are
     if (!known)
       continue;
     uint64_t bit = UINT64_C(1) << (known - message->fields);
-    result = check_type(known, &field, err);
-    if (result == 0)
-      result = note_field(known, &field, bytes, !(seen & bit), arena, target, err);
+    result = check_field(known, &field, seen & bit, err);
+    if (result == 0 && !reserved && kube_store_is_list(known)) {
+      result = reserve_lists(message, here, arena, target, err);
+      reserved = true;
+    }
     if (result == 0)
       result = decode_field(known, &field, arena, target, err);
     if (result < 0)

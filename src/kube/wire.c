@@ -18,7 +18,7 @@ static int fail_cut(const KubeBytes *rest, Error *err) {
 }
 
 /* The tenth byte of a varint holds the 64th bit alone. */
-static int read_varint(KubeBytes *rest, uint64_t *ret_value, Error *err) {
+static int read_long_varint(KubeBytes *rest, uint64_t *ret_value, Error *err) {
   uint64_t value = 0;
   for (size_t i = 0; i < VARINT_MAX; i++) {
     if (i == rest->size)
@@ -37,6 +37,15 @@ static int read_varint(KubeBytes *rest, uint64_t *ret_value, Error *err) {
                    rest->offset);
 }
 
+/* Nearly all tags and most lengths are one byte. */
+static inline int read_varint(KubeBytes *rest, uint64_t *ret_value, Error *err) {
+  if (rest->size == 0 || (uint8_t)*rest->at >= 0x80)
+    return read_long_varint(rest, ret_value, err);
+  *ret_value = (uint8_t)*rest->at;
+  kube_bytes_advance(rest, 1);
+  return 0;
+}
+
 static int split_tag(uint64_t tag, uint64_t offset, KubeWireField *field, Error *err) {
   uint64_t number = tag >> 3;
   if (number == 0 || number > FIELD_NUMBER_MAX)
@@ -52,6 +61,7 @@ static int split_tag(uint64_t tag, uint64_t offset, KubeWireField *field, Error 
 static int read_size(KubeBytes *rest, uint64_t tag_offset, KubeWireField *field, Error *err) {
   uint64_t size = 0;
   int result = 0;
+  field->value = 0;
   switch (field->type) {
   case KUBE_WIRE_VARINT:
     result = read_varint(rest, &field->value, err);
@@ -71,42 +81,36 @@ static int read_size(KubeBytes *rest, uint64_t tag_offset, KubeWireField *field,
                      " has wire type %d, which Kubernetes does not use",
                      field->number, tag_offset, (int)field->type);
   }
-  field->bytes = (KubeBytes){NULL, size, rest->offset};
+  field->bytes.at = NULL;
+  field->bytes.size = size;
+  field->bytes.offset = rest->offset;
   return result;
 }
 
+/* Works in place, in the caller's field and cursor: this is the innermost loop of every list, and copies of
+ * structs just written are what costs most in it. */
 int kube_wire_header(KubeBytes *rest, KubeWireField *ret_field, Error *err) {
-  KubeBytes cursor = *rest;
-  KubeWireField field = {0};
-  uint64_t tag;
-  int result = read_varint(&cursor, &tag, err);
+  uint64_t tag, offset = rest->offset;
+  int result = read_varint(rest, &tag, err);
   if (result != 0)
     return result;
-  result = split_tag(tag, rest->offset, &field, err);
-  if (result < 0)
-    return result;
-  result = read_size(&cursor, rest->offset, &field, err);
-  if (result != 0)
-    return result;
-  *rest = cursor;
-  *ret_field = field;
-  return 0;
+  result = split_tag(tag, offset, ret_field, err);
+  return result < 0 ? result : read_size(rest, offset, ret_field, err);
 }
 
 int kube_wire_next(KubeBytes *rest, KubeWireField *ret_field, Error *err) {
-  KubeWireField field;
-  int result = kube_wire_header(rest, &field, err);
+  int result = kube_wire_header(rest, ret_field, err);
   if (result == KUBE_WIRE_MORE)
     return fail_cut(rest, err);
   if (result < 0)
     return result;
-  if (field.bytes.size > rest->size)
+  size_t size = ret_field->bytes.size;
+  if (size > rest->size)
     return error_set(err, ERROR_PROTOCOL,
                      "the protobuf field %" PRIu32 " at byte %" PRIu64
                      " claims %zu bytes, but only %zu are left",
-                     field.number, rest->offset, field.bytes.size, rest->size);
-  field.bytes.at = rest->at;
-  kube_bytes_advance(rest, field.bytes.size);
-  *ret_field = field;
+                     ret_field->number, rest->offset, size, rest->size);
+  ret_field->bytes.at = rest->at;
+  kube_bytes_advance(rest, size);
   return 0;
 }

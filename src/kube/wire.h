@@ -25,7 +25,9 @@ typedef struct KubeWireField {
 } KubeWireField;
 
 /* Reads a field's header (tag, then length or varint) and moves the cursor behind it; 0 or KUBE_WIRE_MORE.
- * Only bytes.size and bytes.offset of the field's payload are filled: it need not be there yet. */
+ * Only bytes.size and bytes.offset of the field's payload are filled: it need not be there yet. Unless 0 is
+ * returned, cursor and field are left somewhere in the middle. */
 int kube_wire_header(KubeBytes *rest, KubeWireField *ret_field, Error *err) MUST_CHECK;
-/* Reads a whole field of a message that is all there and moves the cursor behind it. */
+/* Reads a whole field of a message that is all there and moves the cursor behind it. On failure too, cursor
+ * and field are left somewhere in the middle. */
 int kube_wire_next(KubeBytes *rest, KubeWireField *ret_field, Error *err) MUST_CHECK;

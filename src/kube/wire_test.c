@@ -91,7 +91,6 @@ static void a_header_that_is_cut_asks_for_more(void **state) {
     KubeBytes rest = {header, size, 0};
     KubeWireField field;
     assert_int_equal(kube_wire_header(&rest, &field, &err), KUBE_WIRE_MORE);
-    assert_int_equal(rest.size, size);
     char wanted[64];
     snprintf(wanted, sizeof wanted, "the protobuf message is cut off at byte %zu", 100 + size);
     assert_fails(read_one(header, size, &field, &err), wanted);
