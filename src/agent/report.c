@@ -144,6 +144,23 @@ static bool amount_is(const ResourceTexts *list, const char *name, size_t amount
   return text && quantity_parse(text, QUANTITY_UNITS, &value, &err) == 0 && value == (int64_t)amount;
 }
 
+static bool is_ours_to_offer(const AgentReport *report, const char *name) {
+  for (size_t i = 0; i < report->resources->count; i++)
+    if (strcmp(report->resources->items[i].name, name) == 0)
+      return true;
+  return false;
+}
+
+/* Slices that the node offers and no GPU has (after a reboot, or a change by hand): whoever came for one would be
+ * rejected for good. */
+static void withdraw_vanished(const ResourceTexts *current, const AgentReport *report, Text *changes) {
+  for (size_t i = 0; i < current->count; i++) {
+    const char *name = current->items[i].key;
+    if (mig_profile_is_resource(name) && !is_ours_to_offer(report, name) && !amount_is(current, name, 0))
+      append_member(changes, name, "0");
+  }
+}
+
 static void compare_amounts(const ResourceTexts *current, const AgentReport *report, Text *changes) {
   for (size_t i = 0; i < report->resources->count; i++) {
     const AgentResource *resource = &report->resources->items[i];
@@ -153,6 +170,7 @@ static void compare_amounts(const ResourceTexts *current, const AgentReport *rep
     snprintf(value, sizeof value, "%zu", resource->partitions.count);
     append_member(changes, resource->name, value);
   }
+  withdraw_vanished(current, report, changes);
 }
 
 static void append_status(Text *body, const Text *capacity, const Text *allocatable) {

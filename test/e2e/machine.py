@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real one-node Kubernetes, a simulated GPU and the two facet programs, as objects that a test can start, kill and ask."""
+import json
+import os
+import subprocess
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+
+
+class Failed(Exception):
+    """An expectation that did not hold; its text is a sentence."""
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+class Program:
+    """One facet process with its log; keeps its options for a restart."""
+
+    def __init__(self, name, command, environment, log_path):
+        self.name, self.command, self.environment, self.log_path = name, command, environment, log_path
+        self.process = None
+
+    def start(self):
+        log = open(self.log_path, "a", encoding="utf-8")
+        self.process = subprocess.Popen(self.command, env=self.environment, stdin=subprocess.DEVNULL,
+                                        stdout=log, stderr=log)
+        log.close()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise Failed(f"{self.name} did not stop within 5 s of SIGTERM") from None
+
+    def log(self):
+        try:
+            with open(self.log_path, encoding="utf-8", errors="replace") as log:
+                return log.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+
+class Watch(threading.Thread):
+    """Follows a watch of the API server and stamps each event with the time of its arrival."""
+
+    def __init__(self, machine, path):
+        super().__init__(daemon=True)
+        self.events, self.changed = [], threading.Condition()
+        self.process = subprocess.Popen(machine.kubectl_command("get", "--raw", path), stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL)
+        self.start()
+
+    def run(self):
+        for line in self.process.stdout:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            with self.changed:
+                self.events.append((now_ms(), event["type"], event["object"]))
+                self.changed.notify_all()
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Machine:
+    def __init__(self, binaries, build, folder, port_base):
+        self.folder, self.build = folder, build
+        os.makedirs(os.path.join(folder, "facet"), exist_ok=True)
+        self.kubernetes = os.path.join(folder, "k")
+        os.makedirs(self.kubernetes, exist_ok=True)
+        link = os.path.join(self.kubernetes, "bin")
+        if not os.path.islink(link):
+            os.symlink(os.path.join(binaries, "bin"), link)
+        self.port_base = port_base
+        self.environment = dict(os.environ, KUBECONFIG=os.path.join(self.kubernetes, "admin.kubeconfig"),
+                                FACET_SIM_NVML_STATE=os.path.join(folder, "nvml"),
+                                FACET_SIM_NVML_MACHINE="1xA100-SXM4-80GB")
+        facet = os.path.join(build, "facet")
+        self.agent = self.program("agent", [
+            facet, "agent", "--node-name", "node1",
+            "--nvml-library", os.path.join(build, "sim", "nvml", "libnvidia-ml.so.1"),
+            "--device-plugin-path", os.path.join(self.kubernetes, "device-plugins"),
+            "--pod-resources-socket", os.path.join(self.kubernetes, "kubelet", "pod-resources", "kubelet.sock")])
+        self.controller = self.program("controller", [facet, "controller"])
+
+    def program(self, name, command):
+        return Program(name, command, self.environment, os.path.join(self.folder, "facet", name + ".log"))
+
+    # ---- the cluster ----
+
+    def cluster(self, *arguments):
+        subprocess.run([os.path.join(HERE, "kubernetes", "cluster"), *arguments], check=True)
+
+    def up(self):
+        self.cluster("up", self.kubernetes, str(self.port_base))
+
+    def down(self):
+        for program in (self.agent, self.controller):
+            if program.process and program.process.poll() is None:
+                program.kill()
+        self.cluster("down", self.kubernetes)
+
+    def kill(self, name):
+        self.cluster("kill", name, self.kubernetes)
+
+    def restart_kubelet(self):
+        self.cluster("restart-kubelet", self.kubernetes)
+
+    # ---- kubectl ----
+
+    def kubectl_command(self, *arguments):
+        return [os.path.join(self.kubernetes, "bin", "kubectl"), "--kubeconfig", self.environment["KUBECONFIG"],
+                *arguments]
+
+    def kubectl(self, *arguments, given=None):
+        done = subprocess.run(self.kubectl_command(*arguments), input=given, capture_output=True, text=True,
+                              check=False, timeout=60)
+        if done.returncode:
+            raise Failed(f"kubectl {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def get(self, *arguments):
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def apply(self, thing):
+        self.kubectl("apply", "-f", "-", given=json.dumps(thing))
+
+    def node(self):
+        return self.get("node", "node1")
+
+    def pods(self):
+        return self.get("pods", "-n", "default")["items"]
+
+    def events_of(self, pod, reason):
+        items = self.get("events.v1.events.k8s.io", "-n", "default")["items"]
+        return [e["note"] for e in items if e["regarding"]["name"] == pod and e["reason"] == reason]
+
+    # ---- the simulated GPU ----
+
+    def nvml(self, *arguments):
+        done = subprocess.run([os.path.join(self.build, "sim", "nvml", "facet-sim-nvml"), *arguments],
+                              env=self.environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def uuids_of_containers(self):
+        """The MIG UUIDs that the running containers see in their environment."""
+        listing = subprocess.run([os.path.join(self.kubernetes, "bin", "ctr"), "-a",
+                                  os.path.join(self.kubernetes, "run", "containerd.sock"), "-n", "k8s.io", "task", "ls"],
+                                 capture_output=True, text=True, check=True).stdout
+        found = []
+        for line in listing.splitlines()[1:]:
+            pid = line.split()[1]
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as file:
+                    environment = file.read().split(b"\0")
+            except OSError:  # it ended between the listing and here
+                continue
+            found += [e.split(b"=", 1)[1].decode() for e in environment if e.startswith(b"NVIDIA_VISIBLE_DEVICES=")]
+        return found
+
+
+def wait_until(seconds, what, condition):
+    """Polls a condition of the real system; its last answer (or a Failed sentence) explains a timeout."""
+    deadline = time.monotonic() + seconds
+    last = None
+    while True:
+        try:
+            last = condition()
+            if last:
+                return last
+        except Failed as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise Failed(f"{what}: not within {seconds} s (last: {last})")
+        time.sleep(0.02)

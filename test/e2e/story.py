@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The story of the README on a real Kubernetes, step by step; each function is one test, in this order."""
+from machine import Failed, wait_until
+
+LABEL = "nos.nebuly.com/gpu-partitioning"
+SMALL, LEFTOVER = "nvidia.com/mig-1g.10gb", "nvidia.com/mig-2g.20gb"
+
+
+def container(resource):
+    return {"name": "main", "image": "busybox", "imagePullPolicy": "IfNotPresent", "command": ["sleep", "120"],
+            "resources": {"limits": {resource: 1}}}
+
+
+def deployment(name, replicas, resource):
+    labels = {"app": name}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "default"},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
+                     "template": {"metadata": {"labels": labels},
+                                  "spec": {"terminationGracePeriodSeconds": 0,
+                                           "containers": [container(resource)]}}}}
+
+
+def pod(name, resource):
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
+            "spec": {"terminationGracePeriodSeconds": 0, "containers": [container(resource)]}}
+
+
+def running(machine, app=None):
+    return [p for p in machine.pods() if p["status"].get("phase") == "Running"
+            and (app is None or p["metadata"].get("labels", {}).get("app") == app)]
+
+
+def expect_no_failed_pod(machine):
+    failed = [(p["metadata"]["name"], p["status"].get("message", p["status"].get("reason")))
+              for p in machine.pods() if p["status"].get("phase") == "Failed"]
+    if failed:
+        raise Failed(f"pods failed: {failed}")
+
+
+def offers(machine, resource):
+    status = machine.node()["status"]
+    return int(status["allocatable"].get(resource, 0)), int(status["capacity"].get(resource, 0))
+
+
+def wait_for_offer(machine, resource, count, seconds=20):
+    wait_until(seconds, f"the node offers {count} x {resource}",
+               lambda: offers(machine, resource) == (count, count) or None)
+
+
+def reports_its_gpu(machine):
+    """the agent reports the GPU of a labelled node, and no slices"""
+    machine.kubectl("label", "node", "node1", LABEL + "=mig", "--overwrite")
+    machine.agent.start()
+    machine.controller.start()
+
+    def reported():
+        annotations = machine.node()["metadata"]["annotations"]
+        return "A100-SXM4-80GB mig=on" in annotations.get("facet.gpu/gpu-0", "") and \
+            annotations.get("facet.gpu/status-gpu-0") == ""
+    wait_until(20, "the node carries the GPU's identity and an empty layout", reported)
+
+
+def five_pods_run(machine):
+    """a Deployment of 5 replicas goes from Pending to Running"""
+    machine.apply(deployment("story", 5, SMALL))
+    wait_until(60, "5 pods Running", lambda: len(running(machine, "story")) == 5)
+    expect_no_failed_pod(machine)
+
+
+def node_offers_five_and_one(machine):
+    """the node then offers five 1g.10gb, and one 2g.20gb from what was left over"""
+    wait_for_offer(machine, SMALL, 5)
+    wait_for_offer(machine, LEFTOVER, 1)
+
+
+def containers_see_their_own_slices(machine):
+    """every container sees its own MIG UUID, and NVML knows each"""
+    uuids = machine.uuids_of_containers()
+    if len(uuids) != 5 or len(set(uuids)) != 5:
+        raise Failed(f"expected 5 different UUIDs, got {uuids}")
+    known = machine.nvml("show")
+    unknown = [u for u in uuids if u not in known]
+    if unknown:
+        raise Failed(f"NVML does not know {unknown}")
+
+
+def leftover_is_taken(machine):
+    """a pod asking 2g.20gb takes the left-over slice"""
+    machine.apply(pod("two", LEFTOVER))
+    wait_until(30, "pod two Running", lambda: machine.get("pod", "two")["status"].get("phase") == "Running")
+    if len(set(machine.uuids_of_containers())) != 6:
+        raise Failed(f"expected 6 different UUIDs, got {machine.uuids_of_containers()}")
+
+
+def whole_gpu_stays_pending(machine):
+    """a pod asking 7g.80gb stays Pending, and an Event says what blocks it"""
+    machine.apply(pod("seven", "nvidia.com/mig-7g.80gb"))
+    notes = wait_until(20, "an Event NotTriggeredRepartition on pod seven",
+                       lambda: machine.events_of("seven", "NotTriggeredRepartition"))
+    if "node1" not in notes[0] or "GPU 0" not in notes[0]:
+        raise Failed(f"the Event does not name the node and the GPU: {notes[0]}")
+    if machine.get("pod", "seven")["status"]["phase"] != "Pending":
+        raise Failed("pod seven is not Pending")
+    print(f"#   Event: {notes[0]}")
+
+
+def unknown_profile_names_the_known(machine):
+    """a pod asking a profile that no GPU has hears which ones exist"""
+    machine.apply(pod("wrong", "nvidia.com/mig-3g.20gb"))
+    notes = wait_until(20, "an Event NotTriggeredRepartition on pod wrong",
+                       lambda: machine.events_of("wrong", "NotTriggeredRepartition"))
+    if "3g.40gb" not in notes[0]:
+        raise Failed(f"the Event does not name the profiles that exist: {notes[0]}")
+    print(f"#   Event: {notes[0]}")
+
+
+def triggered_events_exist(machine):
+    """the five pods heard TriggeredRepartition"""
+    for one in running(machine, "story"):
+        if not machine.events_of(one["metadata"]["name"], "TriggeredRepartition"):
+            raise Failed(f"no Event TriggeredRepartition on {one['metadata']['name']}")
+
+
+def start_over(machine):
+    """Empty GPU, empty node, nothing running: as on the first day."""
+    machine.kubectl("delete", "deployments,pods", "--all", "-n", "default", "--wait=true", "--grace-period=0", "--force")
+    wait_until(30, "all containers are gone", lambda: not machine.uuids_of_containers())
+    machine.agent.stop()
+    machine.controller.stop()
+    machine.nvml("reset")
+    annotations = [k + "-" for k in machine.node()["metadata"]["annotations"] if k.startswith(("facet.gpu/", "nos."))]
+    if annotations:
+        machine.kubectl("annotate", "node", "node1", *annotations)
+    machine.agent.start()
+    machine.controller.start()
+    wait_for_offer(machine, SMALL, 0)
+    wait_for_offer(machine, LEFTOVER, 0)
+
+
+def count_logged(machine, message):
+    return sum(f'msg="{message}"' in line for line in machine.agent.log())
+
+
+def story_survives(machine, strike):
+    """Strikes when some slices exist and were taken and the next one is being created. (A pod that the scheduler binds
+    in the instant in which a device plugin is dead is rejected by the kubelet for good: nobody can help that.)"""
+    start_over(machine)
+    created, allocated = (count_logged(machine, m) for m in ("slice created", "slice allocated"))
+    machine.apply(deployment("story", 5, SMALL))
+
+    def in_the_middle():
+        taken = count_logged(machine, "slice allocated") - allocated
+        return taken >= 1 and taken == count_logged(machine, "slice created") - created
+    wait_until(30, "the first slices are created and taken", in_the_middle)
+    strike()
+    wait_until(90, "5 pods Running", lambda: len(running(machine, "story")) == 5)
+    wait_for_offer(machine, SMALL, 5, 60)
+    wait_for_offer(machine, LEFTOVER, 1, 60)
+    expect_no_failed_pod(machine)
+
+
+def agent_may_die(machine):
+    """kill -9 of the agent in the middle: everything continues and no pod fails"""
+    def strike():
+        machine.agent.kill()
+        machine.agent.start()
+    story_survives(machine, strike)
+
+
+def controller_may_die(machine):
+    """kill -9 of the controller in the middle: everything continues and no pod fails"""
+    def strike():
+        machine.controller.kill()
+        machine.controller.start()
+    story_survives(machine, strike)
+
+
+def kubelet_may_die(machine):
+    """kill -9 of the kubelet in the middle: everything continues and no pod fails"""
+    def strike():
+        machine.kill("kubelet")
+        machine.restart_kubelet()
+    story_survives(machine, strike)
+
+
+def agent_adopts_what_it_finds(machine):
+    """kill -9 of the agent afterwards: it adopts the slices, running pods keep running, a new pod still comes"""
+    uuids = set(machine.uuids_of_containers())
+    machine.agent.kill()
+    machine.agent.start()
+    wait_for_offer(machine, LEFTOVER, 1, 60)
+    machine.apply(pod("two", LEFTOVER))
+    wait_until(60, "pod two Running", lambda: machine.get("pod", "two")["status"].get("phase") == "Running")
+    if not uuids <= set(machine.uuids_of_containers()):
+        raise Failed("a container lost its slice")
+    expect_no_failed_pod(machine)
+
+
+STORY = [reports_its_gpu, five_pods_run, node_offers_five_and_one, containers_see_their_own_slices,
+         leftover_is_taken, whole_gpu_stays_pending, unknown_profile_names_the_known, triggered_events_exist]
+DEATHS = [agent_may_die, controller_may_die, kubelet_may_die, agent_adopts_what_it_finds]
