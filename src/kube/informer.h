@@ -35,6 +35,7 @@ typedef struct KubeInformerOptions {
 
 KubeInformer *kube_informer_new(Host *host, KubeTransport *transport, const KubeInformerOptions *options);
 void kube_informer_start(KubeInformer *informer);
+/* Not from inside its own callbacks. */
 void kube_informer_free(KubeInformer *informer);
 DEFINE_CLEANUP(KubeInformer, kube_informer_free)
 bool kube_informer_is_synced(const KubeInformer *informer);
