@@ -30,4 +30,4 @@ int kube_envelope_check_magic(KubeBytes bytes, Error *err) MUST_CHECK;
 /* The kind inside a runtime.TypeMeta. */
 int kube_envelope_kind(KubeBytes type_meta, KubeBytes *ret_kind, Error *err) MUST_CHECK;
 /* Fails where the kind is there and is not wanted + suffix ("Pod" + "List"). */
-int kube_kind_check(KubeBytes kind, const char *wanted, const char *suffix, Error *err) MUST_CHECK;
+int kube_envelope_check_kind(KubeBytes kind, const char *wanted, const char *suffix, Error *err) MUST_CHECK;

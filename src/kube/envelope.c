@@ -50,3 +50,13 @@ int kube_envelope_open(KubeBytes bytes, KubeEnvelope *ret_envelope, Error *err) 
   *ret_envelope = envelope;
   return 0;
 }
+
+int kube_envelope_check_kind(KubeBytes kind, const char *wanted, const char *suffix, Error *err) {
+  size_t size = strlen(wanted);
+  bool same = kind.size == size + strlen(suffix) && memcmp(kind.at, wanted, size) == 0 &&
+              memcmp(kind.at + size, suffix, strlen(suffix)) == 0;
+  if (same || kind.size == 0)
+    return 0;
+  return error_set(err, ERROR_PROTOCOL, "the API server sent a %.*s instead of a %s%s",
+                   (int)(kind.size < 64 ? kind.size : 64), kind.at, wanted, suffix);
+}

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Names and values that are read here are held against the grammar token by token; what is passed over is
+ * left to the scan. One flag is enough to tell where a comma must stand: only right behind an opening bracket
+ * there is none, and whoever comes back from an inner bracket is not there. */
 #include "kube/json_pull.h"
 
 #include "kube/json_scan.h"
@@ -111,25 +114,30 @@ int kube_json_read_text(KubeJson *json, KubeJsonText *ret_text, Error *err) {
   return 0;
 }
 
-int kube_json_read_int(KubeJson *json, int64_t *ret_value, Error *err) {
-  KubeBytes number;
-  int result = kube_json_skip(json, &number, err);
-  if (result < 0)
-    return result;
+/* The digits are gathered as a negative number, whose range is the larger one by one. */
+static bool parse_int(KubeBytes number, int64_t *ret_value) {
   bool negative = *number.at == '-';
   int64_t value = 0;
   for (size_t i = negative; i < number.size; i++) {
     int digit = number.at[i] - '0';
     if (digit < 0 || digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
         __builtin_sub_overflow(value, digit, &value))
-      return error_set(err, ERROR_INVALID, "the number at byte %" PRIu64 " is not a 64-bit integer",
-                       number.offset);
+      return false;
   }
-  /* Gathered as a negative number, whose range is the larger one by one. */
   if (!negative && value == INT64_MIN)
+    return false;
+  *ret_value = negative ? value : -value;
+  return true;
+}
+
+int kube_json_read_int(KubeJson *json, int64_t *ret_value, Error *err) {
+  KubeBytes number = {0};
+  int result = kube_json_skip(json, &number, err);
+  if (result < 0)
+    return result;
+  if (!parse_int(number, ret_value))
     return error_set(err, ERROR_INVALID, "the number at byte %" PRIu64 " is not a 64-bit integer",
                      number.offset);
-  *ret_value = negative ? value : -value;
   return 0;
 }
 

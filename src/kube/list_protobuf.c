@@ -53,8 +53,7 @@ static int check_payload(const KubeProtobufList *list, KubeBytes payload, Error 
     return 0;
   return error_set(err, ERROR_PROTOCOL,
                    "the protobuf field %" PRIu32 " before byte %" PRIu64
-                   " claims %zu bytes, beyond the end of"
-                   " the list",
+                   " claims %zu bytes, beyond the end of the list",
                    list->number, payload.offset, payload.size);
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of a list's parts is the same for both formats; how they are found in the stream is not, and
+ * stands in list_protobuf.c and list_json.c. */
 #include "kube/list.h"
 
 #include "base/memory.h"
@@ -22,7 +24,7 @@ static const KubeField list_meta_fields[] = {
 static const KubeMessage list_meta = {list_meta_fields, COUNT_OF(list_meta_fields)};
 
 int kube_list_take_kind(KubeListParts *parts, KubeBytes kind, Error *err) {
-  return kube_kind_check(kind, parts->type->kind, "List", err);
+  return kube_envelope_check_kind(kind, parts->type->kind, "List", err);
 }
 
 int kube_list_take_meta(KubeListParts *parts, KubeBytes meta, Error *err) {

@@ -60,23 +60,13 @@ int kube_object_decode(const KubeType *type, KubeFormat format, const void *byte
   return kube_object_decode_bytes(type, format, (KubeBytes){bytes, size, 0}, ret_object, err);
 }
 
-int kube_kind_check(KubeBytes kind, const char *wanted, const char *suffix, Error *err) {
-  size_t size = strlen(wanted);
-  bool same = kind.size == size + strlen(suffix) && memcmp(kind.at, wanted, size) == 0 &&
-              memcmp(kind.at + size, suffix, strlen(suffix)) == 0;
-  if (same || kind.size == 0)
-    return 0;
-  return error_set(err, ERROR_PROTOCOL, "the API server sent a %.*s instead of a %s%s",
-                   (int)(kind.size < 64 ? kind.size : 64), kind.at, wanted, suffix);
-}
-
 int kube_object_decode_answer(const KubeType *type, KubeFormat format, const void *bytes, size_t size,
                               KubeObject **ret_object, Error *err) {
   KubeEnvelope answer = {.raw = {bytes, size, 0}};
   int result = format == KUBE_PROTOBUF ? kube_envelope_open(answer.raw, &answer, err)
                                        : kube_json_find_text(answer.raw, "kind", &answer.kind, err);
   if (result == 0)
-    result = kube_kind_check(answer.kind, type->kind, "", err);
+    result = kube_envelope_check_kind(answer.kind, type->kind, "", err);
   if (result < 0)
     return result;
   return kube_object_decode_bytes(type, format, answer.raw, ret_object, err);

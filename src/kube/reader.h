@@ -51,10 +51,12 @@ void kube_status_decode(KubeFormat format, const void *bytes, size_t size, KubeS
 /* The answer to a LIST, as a stream. */
 typedef struct KubeListReader KubeListReader;
 typedef void KubeOnObject(void *userdata, KubeObject *object); /* takes the object */
+/* on_object is called from inside feed; it must not free the reader. */
 KubeListReader *kube_list_reader_new(const KubeType *type, KubeFormat format, KubeOnObject *on_object,
                                      void *userdata);
 void kube_list_reader_free(KubeListReader *reader);
 DEFINE_CLEANUP(KubeListReader, kube_list_reader_free)
+/* Once it failed, the reader is only good to be freed. */
 int kube_list_reader_feed(KubeListReader *reader, const void *bytes, size_t size, Error *err) MUST_CHECK;
 /* At the end of the stream: an error where it ended in the middle. Strings live as long as the reader. */
 int kube_list_reader_finish(KubeListReader *reader, const char **ret_resource_version,
@@ -78,10 +80,12 @@ typedef struct KubeWatchEvent {
 
 typedef struct KubeWatchReader KubeWatchReader;
 typedef void KubeOnWatchEvent(void *userdata, KubeWatchEvent *event);
+/* on_event is called from inside feed; it must not free the reader. */
 KubeWatchReader *kube_watch_reader_new(const KubeType *type, KubeFormat format, KubeOnWatchEvent *on_event,
                                        void *userdata);
 void kube_watch_reader_free(KubeWatchReader *reader);
 DEFINE_CLEANUP(KubeWatchReader, kube_watch_reader_free)
+/* Once it failed, the reader is only good to be freed. The stream may end anywhere: connections break. */
 int kube_watch_reader_feed(KubeWatchReader *reader, const void *bytes, size_t size, Error *err) MUST_CHECK;
 
 /* A file from `kubectl get nodes,pods -A -o json`: a List of mixed kinds, a PodList, a NodeList or one

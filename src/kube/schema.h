@@ -9,15 +9,15 @@
 #include <stdint.h>
 
 typedef enum KubeFieldKind {
-  KUBE_STRING,     /* const char * */
+  KUBE_STRING,     /* const char *; NULL where empty, for protobuf cannot tell that from absent */
   KUBE_INT32,      /* int32_t */
   KUBE_BOOL,       /* bool */
   KUBE_TIME,       /* int64_t, Unix seconds; protobuf {1: seconds}, JSON RFC 3339 */
   KUBE_MESSAGE,    /* the sub-message's fields go into the same struct, at `offset` */
   KUBE_LIST,       /* LIST(T) of sub-messages, `item_size` bytes each */
   KUBE_STRINGS,    /* Strings */
-  KUBE_MAP,        /* KeyValues: map<string, string> */
-  KUBE_QUANTITIES, /* ResourceTexts: map<string, Quantity>; protobuf Quantity is {1: string} */
+  KUBE_MAP,        /* KeyValues: map<string, string>; sorted by key */
+  KUBE_QUANTITIES, /* ResourceTexts: map<string, Quantity>, sorted; protobuf Quantity is {1: string} */
 } KubeFieldKind;
 
 typedef struct KubeMessage KubeMessage;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Lists get their room once and are then filled; how many items there will be is known to who calls, for
+ * both decoders count before they read. */
 #include "kube/store.h"
 
 #include "base/memory.h"

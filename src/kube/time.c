@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Time of day and zone are taken piece by piece; the calendar is the C library's. */
 #include "kube/time.h"
 
 #include <string.h>

@@ -82,7 +82,7 @@ static int decode_object(const KubeWatchReader *reader, KubeBytes bytes, KubeObj
   if (reader->format == KUBE_PROTOBUF)
     result = kube_envelope_open(bytes, &answer, err);
   if (result == 0)
-    result = kube_kind_check(answer.kind, reader->type->kind, "", err);
+    result = kube_envelope_check_kind(answer.kind, reader->type->kind, "", err);
   if (result < 0)
     return result;
   return kube_object_decode_bytes(reader->type, reader->format, answer.raw, ret_object, err);
