@@ -24,8 +24,8 @@ void grpc_session_enter(GrpcSession *session) {
 
 static void destroy(GrpcSession *session) {
   nghttp2_session_del(session->http2);
-  while (session->calls)
-    grpc_call_free(session->calls);
+  while (!LIST_EMPTY(&session->calls))
+    grpc_call_free(LIST_FIRST(&session->calls));
   free(session);
 }
 
@@ -47,8 +47,10 @@ int grpc_session_checked(int result) {
 
 size_t grpc_session_unsent(const GrpcSession *session) {
   size_t size = 0;
-  for (const GrpcCall *call = session->calls; call; call = call->next)
+  const GrpcCall *call = NULL;
+  LIST_FOREACH(call, &session->calls, entry) {
     size += grpc_outbox_size(&call->outbox);
+  }
   return size;
 }
 
@@ -92,6 +94,9 @@ static int on_data(nghttp2_session *http2, uint8_t flags, int32_t stream_id, con
 
 static int on_frame(nghttp2_session *http2, const nghttp2_frame *frame, void *userdata) {
   GrpcSession *session = userdata;
+  if (frame->hd.type == NGHTTP2_GOAWAY)
+    snprintf(session->complaint, sizeof session->complaint, "the peer said goodbye with %s",
+             nghttp2_http2_strerror(frame->goaway.error_code));
   bool is_headers = frame->hd.type == NGHTTP2_HEADERS;
   GrpcCall *call =
       is_headers || frame->hd.type == NGHTTP2_DATA ? call_of(session, frame->hd.stream_id) : NULL;
@@ -100,6 +105,12 @@ static int on_frame(nghttp2_session *http2, const nghttp2_frame *frame, void *us
   if (call && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
     grpc_call_on_end_stream(call);
   return verdict(session);
+}
+
+static int on_error(nghttp2_session *http2, int code, const char *text, size_t size, void *userdata) {
+  GrpcSession *session = userdata;
+  snprintf(session->complaint, sizeof session->complaint, "%.*s", (int)size, text);
+  return 0;
 }
 
 /* Our answer is complete. Where the peer still sends its request, it is told that nobody reads it (RFC 9113,
@@ -131,6 +142,7 @@ static nghttp2_session_callbacks *callbacks_new(void) {
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+  nghttp2_session_callbacks_set_error_callback2(callbacks, on_error);
   return callbacks;
 }
 
@@ -182,7 +194,8 @@ GrpcSession *grpc_session_new_client(Host *host) {
 }
 
 static GrpcCall *first_open_call(const GrpcSession *session) {
-  for (GrpcCall *call = session->calls; call; call = call->next) {
+  GrpcCall *call = NULL;
+  LIST_FOREACH(call, &session->calls, entry) {
     if (!call->ended)
       return call;
   }
@@ -244,7 +257,8 @@ int grpc_session_output(GrpcSession *session, Text *out, Error *err) {
     result = error_set(err, ERROR_LIMIT, "%s", session->failure);
   if (!is_doomed && result == 0 && !nghttp2_session_want_read(session->http2) &&
       !nghttp2_session_want_write(session->http2))
-    result = error_set(err, ERROR_UNAVAILABLE, "the HTTP/2 session has ended");
+    result = error_set(err, ERROR_UNAVAILABLE, "the HTTP/2 session has ended%s%s",
+                       session->complaint[0] ? ": " : "", session->complaint);
   grpc_session_leave(session, false);
   return is_doomed ? 0 : result;
 }

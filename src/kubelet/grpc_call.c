@@ -23,22 +23,14 @@ enum { METHOD_SIZE_MAX = 256 };
 GrpcCall *grpc_call_new(GrpcSession *session) {
   GrpcCall *call = mem_alloc(sizeof *call);
   call->session = session;
-  call->next = session->calls;
-  if (call->next)
-    call->next->previous = call;
-  session->calls = call;
+  LIST_INSERT_HEAD(&session->calls, call, entry);
   session->call_count++;
   return call;
 }
 
 void grpc_call_free(GrpcCall *call) {
   GrpcSession *session = call->session;
-  if (call->previous)
-    call->previous->next = call->next;
-  else
-    session->calls = call->next;
-  if (call->next)
-    call->next->previous = call->previous;
+  LIST_REMOVE(call, entry);
   session->call_count--;
   timer_cancel(session->host, &call->timer);
   grpc_inbox_deinit(&call->inbox);
@@ -358,8 +350,10 @@ static void refuse(GrpcCall *call, const Error *err) {
 
 static size_t unread(const GrpcSession *session) {
   size_t size = 0;
-  for (const GrpcCall *call = session->calls; call; call = call->next)
+  const GrpcCall *call = NULL;
+  LIST_FOREACH(call, &session->calls, entry) {
     size += call->inbox.bytes.size;
+  }
   return size;
 }
 

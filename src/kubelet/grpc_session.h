@@ -12,9 +12,11 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <sys/queue.h>
+
 struct GrpcCall {
   GrpcSession *session;
-  GrpcCall *next, *previous;
+  LIST_ENTRY(GrpcCall) entry;
   int32_t stream_id; /* 0: HTTP/2 never knew this call */
   bool ended;
   GrpcInbox inbox;
@@ -49,12 +51,13 @@ struct GrpcSession {
   void *userdata;
   void (*on_want_write)(void *userdata);
   void *want_write_userdata;
-  GrpcCall *calls; /* newest first */
+  LIST_HEAD(, GrpcCall) calls; /* newest first */
   size_t call_count;
   int depth;           /* functions of this session on the stack, see grpc_session_enter() */
   bool is_closing;     /* every call was ended, none may start */
   bool is_doomed;      /* freed by its owner while on the stack */
   const char *failure; /* the session is beyond use; NULL while it is not */
+  char complaint[160]; /* what nghttp2 or the peer last found wrong; "" */
 };
 
 /* Every public function runs between these two: the session cannot go in between. Leaving the outermost frees

@@ -420,7 +420,8 @@ static void a_goaway_ends_an_idle_session(void **state) {
   CLEANUP(text_deinit) Text out = {0};
   static const char goaway[] = "\0\0\10\7\0\0\0\0\0\0\0\0\0\0\0\0\0";
   assert_ok(feed_frames(pair->client, goaway, sizeof goaway - 1, &err));
-  assert_fails(grpc_session_output(pair->client, &out, &err), "the HTTP/2 session has ended");
+  assert_fails(grpc_session_output(pair->client, &out, &err),
+               "the HTTP/2 session has ended: the peer said goodbye with NO_ERROR");
   assert_int_equal(err.code, ERROR_UNAVAILABLE);
 }
 
@@ -433,7 +434,8 @@ static void calls_that_a_goaway_excludes_end_as_unavailable(void **state) {
   assert_ok(grpc_session_output(pair->client, &out, &err));
   start_call(pair, "/echo", "not sent", 0);
   assert_ok(feed_frames(pair->client, goaway, sizeof goaway - 1, &err));
-  assert_fails(grpc_session_output(pair->client, &out, &err), "the HTTP/2 session has ended");
+  assert_fails(grpc_session_output(pair->client, &out, &err),
+               "the HTTP/2 session has ended: the peer said goodbye with NO_ERROR");
   assert_story(pair,
                "end 14 the stream was reset: REFUSED_STREAM;end 14 the stream was reset: REFUSED_STREAM;");
 }

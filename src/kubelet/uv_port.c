@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -31,7 +32,7 @@ struct KubeletStream {
   uv_pipe_t pipe;
   uv_connect_t connect;
   KubeletUvPort *port;
-  KubeletStream *next, *previous;
+  LIST_ENTRY(KubeletStream) entry;
   KubeletStreamEvents events;
   void *userdata;
   bool is_ending; /* uv_close was called */
@@ -43,7 +44,7 @@ struct KubeletStream {
 struct KubeletListener {
   uv_pipe_t pipe;
   KubeletUvPort *port;
-  KubeletListener *next, *previous;
+  LIST_ENTRY(KubeletListener) entry;
   void (*on_accept)(void *userdata, KubeletStream *stream);
   void *userdata;
   char *path;
@@ -60,8 +61,8 @@ typedef struct Watch {
 struct KubeletUvPort {
   KubeletPort seam; /* first: the seam's pointer is the port's */
   uv_loop_t *loop;
-  KubeletStream *streams;
-  KubeletListener *listeners;
+  LIST_HEAD(, KubeletStream) streams;
+  LIST_HEAD(, KubeletListener) listeners;
   Watch *watch;
   size_t handle_count; /* open or closing */
   bool is_freed;
@@ -98,12 +99,7 @@ static void on_stream_closed(uv_handle_t *handle) {
   KubeletUvPort *port = stream->port;
   if (!stream->is_silent)
     stream->events.on_closed(stream->userdata, &stream->reason);
-  if (stream->previous)
-    stream->previous->next = stream->next;
-  else
-    port->streams = stream->next;
-  if (stream->next)
-    stream->next->previous = stream->previous;
+  LIST_REMOVE(stream, entry);
   free(stream->path);
   free(stream);
   release_handle(port);
@@ -132,10 +128,7 @@ static KubeletStream *stream_new(KubeletUvPort *port, const char *path) {
   stream->connect.data = stream;
   stream->port = port;
   stream->path = mem_strdup(path);
-  stream->next = port->streams;
-  if (stream->next)
-    stream->next->previous = stream;
-  port->streams = stream;
+  LIST_INSERT_HEAD(&port->streams, stream, entry);
   port->handle_count++;
   return stream;
 }
@@ -295,51 +288,59 @@ static int bind_socket(const char *path, int *ret_fd, Error *err) {
   return 0;
 }
 
-static int uv_port_listen(KubeletPort *seam, const char *path,
-                          void (*on_accept)(void *userdata, KubeletStream *stream), void *userdata,
-                          KubeletListener **ret_listener, Error *err) {
-  KubeletUvPort *port = port_of(seam);
-  CLEANUP(cleanup_close) int fd = -1;
-  int result = check_path(path, err);
-  if (result < 0 || (result = remove_old_socket(path, err)) < 0 || (result = bind_socket(path, &fd, err)) < 0)
-    return result;
+static KubeletListener *listener_new(KubeletUvPort *port, const char *path,
+                                     void (*on_accept)(void *userdata, KubeletStream *stream),
+                                     void *userdata) {
   KubeletListener *listener = mem_alloc(sizeof *listener);
-  result = uv_pipe_init(port->loop, &listener->pipe, 0);
+  int result = uv_pipe_init(port->loop, &listener->pipe, 0);
   assert(result == 0);
   listener->pipe.data = listener;
   listener->port = port;
   listener->on_accept = on_accept;
   listener->userdata = userdata;
   listener->path = mem_strdup(path);
+  LIST_INSERT_HEAD(&port->listeners, listener, entry);
   port->handle_count++;
-  if ((result = uv_pipe_open(&listener->pipe, fd)) == 0) {
-    fd = -1;
-    result = uv_listen((uv_stream_t *)&listener->pipe, BACKLOG, on_connection);
-  }
+  return listener;
+}
+
+static void listener_close(KubeletListener *listener) {
+  LIST_REMOVE(listener, entry);
+  uv_close((uv_handle_t *)&listener->pipe, on_listener_closed);
+}
+
+/* Takes the descriptor as soon as libuv owns it. */
+static int listener_start(KubeletListener *listener, int *fd) {
+  int result = uv_pipe_open(&listener->pipe, *fd);
+  if (result < 0)
+    return result;
+  *fd = -1;
+  return uv_listen((uv_stream_t *)&listener->pipe, BACKLOG, on_connection);
+}
+
+static int uv_port_listen(KubeletPort *seam, const char *path,
+                          void (*on_accept)(void *userdata, KubeletStream *stream), void *userdata,
+                          KubeletListener **ret_listener, Error *err) {
+  CLEANUP(cleanup_close) int fd = -1;
+  int result = check_path(path, err);
+  if (result < 0 || (result = remove_old_socket(path, err)) < 0 || (result = bind_socket(path, &fd, err)) < 0)
+    return result;
+  KubeletListener *listener = listener_new(port_of(seam), path, on_accept, userdata);
+  listener->identity = uv_port_identity(seam, path);
+  result = listener_start(listener, &fd);
   if (result < 0) {
-    uv_close((uv_handle_t *)&listener->pipe, on_listener_closed);
+    unlink(path);
+    listener_close(listener);
     return error_set(err, ERROR_IO, "cannot listen on %s: %s", path, uv_strerror(result));
   }
-  listener->identity = uv_port_identity(seam, path);
-  listener->next = port->listeners;
-  if (listener->next)
-    listener->next->previous = listener;
-  port->listeners = listener;
   *ret_listener = listener;
   return 0;
 }
 
 static void uv_port_unlisten(KubeletPort *seam, KubeletListener *listener) {
-  KubeletUvPort *port = port_of(seam);
-  if (listener->previous)
-    listener->previous->next = listener->next;
-  else
-    port->listeners = listener->next;
-  if (listener->next)
-    listener->next->previous = listener->previous;
   if (uv_port_identity(seam, listener->path) == listener->identity)
     unlink(listener->path);
-  uv_close((uv_handle_t *)&listener->pipe, on_listener_closed);
+  listener_close(listener);
 }
 
 /* The folder */
@@ -407,10 +408,12 @@ KubeletUvPort *kubelet_uv_port_new(uv_loop_t *loop) {
 void kubelet_uv_port_free(KubeletUvPort *port) {
   if (!port)
     return;
-  for (KubeletStream *stream = port->streams; stream; stream = stream->next)
+  KubeletStream *stream = NULL;
+  LIST_FOREACH(stream, &port->streams, entry) {
     uv_port_close(&port->seam, stream);
-  while (port->listeners)
-    uv_port_unlisten(&port->seam, port->listeners);
+  }
+  while (!LIST_EMPTY(&port->listeners))
+    uv_port_unlisten(&port->seam, LIST_FIRST(&port->listeners));
   uv_port_unwatch(&port->seam);
   port->is_freed = true;
   if (port->handle_count == 0)
