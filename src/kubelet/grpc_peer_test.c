@@ -170,8 +170,10 @@ static bool session_to_raw(Raw *raw) {
 }
 
 static void run(Raw *raw) {
-  while (raw_to_session(raw) | session_to_raw(raw))
-    ;
+  for (bool something = true; something;) {
+    something = raw_to_session(raw);
+    something |= session_to_raw(raw);
+  }
 }
 
 /* Our client, scripted servers */

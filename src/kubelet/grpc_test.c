@@ -136,8 +136,10 @@ static bool move_bytes(Pair *pair, GrpcSession **from, GrpcSession **to) {
 
 /* Until both have nothing more to say. */
 static void run(Pair *pair) {
-  while (move_bytes(pair, &pair->client, &pair->server) | move_bytes(pair, &pair->server, &pair->client))
-    ;
+  for (bool something = true; something;) {
+    something = move_bytes(pair, &pair->client, &pair->server);
+    something |= move_bytes(pair, &pair->server, &pair->client);
+  }
 }
 
 static GrpcCall *start_call(Pair *pair, const char *method, const char *message, uint32_t timeout_ms) {
