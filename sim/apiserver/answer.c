@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/apiserver/answer.h"
+
+#include <stdarg.h>
+
+static void append_json(Text *out, const json_t *value) {
+  CLEANUP(cleanup_free) char *text = json_dumps(value, JSON_COMPACT);
+  text_append(out, text);
+}
+
+void sim_api_answer_object(SimApiAnswer *answer, int status, const json_t *object) {
+  answer->status = status;
+  text_clear(&answer->body);
+  append_json(&answer->body, object);
+}
+
+void sim_api_answer_format_status(int status, const char *reason, const char *message, Text *out) {
+  json_auto_t *value =
+      json_pack("{s:s,s:s,s:{},s:s,s:s,s:s,s:i}", "kind", "Status", "apiVersion", "v1", "metadata", "status",
+                "Failure", "message", message, "reason", reason, "code", status);
+  append_json(out, value);
+}
+
+void sim_api_answer_refuse(SimApiAnswer *answer, int status, const char *reason, const char *format, ...) {
+  char message[ERROR_TEXT_SIZE];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  answer->status = status;
+  text_clear(&answer->body);
+  sim_api_answer_format_status(status, reason, message, &answer->body);
+}

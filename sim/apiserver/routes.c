@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One function per verb. They work on copies and hand the result to the store, so that a request that is
+ * refused half-way has changed nothing. */
+#include "sim/apiserver/answer.h"
+#include "sim/apiserver/page.h"
+#include "sim/apiserver/patch.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+typedef struct Route {
+  SimApiStore *store;
+  const SimApiRequest *request;
+  const SimApiTarget *target;
+  char key[SIM_API_KEY_SIZE];
+  SimApiAnswer *answer;
+} Route;
+
+static const char *const kind_names[] = {
+    [SIM_API_NODES] = "nodes", [SIM_API_PODS] = "pods", [SIM_API_EVENTS] = "events.events.k8s.io"};
+
+static void refuse_unknown(Route *route) {
+  sim_api_answer_refuse(route->answer, 404, "NotFound", "%s \"%s\" not found",
+                        kind_names[route->target->kind], route->target->name);
+}
+
+static json_t *find(const Route *route) {
+  return sim_api_store_find(route->store, route->target->kind, route->key);
+}
+
+/* The body as a JSON value, or NULL after a refusal. */
+static json_t *read_body(Route *route) {
+  json_error_t problem;
+  json_t *body = json_loadb(string_or_empty(route->request->body), route->request->body_size,
+                            JSON_REJECT_DUPLICATES, &problem);
+  if (!body)
+    sim_api_answer_refuse(route->answer, 400, "BadRequest", "the body is not JSON: %s", problem.text);
+  return body;
+}
+
+/* ---- GET ---- */
+
+static void get(Route *route) {
+  const SimApiTarget *target = route->target;
+  const json_t *object = target->name[0] ? find(route) : NULL;
+  if (!target->name[0] && target->watch) {
+    route->answer->is_watch = true;
+    if (!target->has_version)
+      sim_api_answer_refuse(route->answer, 400, "BadRequest", "a watch needs a resourceVersion here");
+  } else if (!target->name[0]) {
+    sim_api_page_answer(route->store, target, route->answer);
+  } else if (object) {
+    sim_api_answer_object(route->answer, 200, object);
+  } else {
+    refuse_unknown(route);
+  }
+}
+
+/* ---- POST ---- */
+
+static void stamp(const Route *route, json_t *meta) {
+  char uid[40], date[32];
+  /* Unique and readable: derived from the version that the object is about to get. */
+  snprintf(uid, sizeof uid, "00000000-0000-4000-8000-%012" PRIx64, route->store->version + 1);
+  time_t seconds = (time_t)(route->request->wall_ms / 1000);
+  struct tm parts;
+  gmtime_r(&seconds, &parts);
+  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  json_object_set_new(meta, "uid", json_string(uid));
+  json_object_set_new(meta, "creationTimestamp", json_string(date));
+}
+
+/* The name comes from the body, the namespace from the path. */
+static json_t *take_names(Route *route, json_t *object) {
+  json_t *meta = json_object_get(object, "metadata");
+  const char *name = string_or_empty(json_string_value(json_object_get(meta, "name")));
+  if (!*name || strlen(name) > 253)
+    return NULL;
+  if (route->target->namespace_[0])
+    json_object_set_new(meta, "namespace", json_string(route->target->namespace_));
+  snprintf(route->key, sizeof route->key, "%s%s%s", route->target->namespace_,
+           route->target->namespace_[0] ? "/" : "", name);
+  return meta;
+}
+
+static void create(Route *route) {
+  json_auto_t *object = read_body(route);
+  if (!object)
+    return;
+  SimApiKind kind = route->target->kind;
+  json_t *meta = take_names(route, object);
+  if (!meta) {
+    sim_api_answer_refuse(route->answer, 422, "Invalid", "metadata.name: Required value: name is required");
+  } else if (find(route)) {
+    sim_api_answer_refuse(route->answer, 409, "AlreadyExists", "%s \"%s\" already exists", kind_names[kind],
+                          route->key);
+  } else if (route->store->objects[kind].count >= SIM_API_OBJECTS_MAX) {
+    sim_api_answer_refuse(route->answer, 429, "TooManyRequests", "there are %d %s already",
+                          SIM_API_OBJECTS_MAX, kind_names[kind]);
+  } else {
+    stamp(route, meta);
+    if (kind == SIM_API_PODS && !json_object_get(object, "status"))
+      json_object_set_new(object, "status", json_pack("{s:s}", "phase", "Pending"));
+    sim_api_store_put(route->store, kind, route->key, json_incref(object));
+    sim_api_answer_object(route->answer, 201, object);
+  }
+}
+
+/* What the scheduler posts: the pod goes to a node, once. */
+static void bind_pod(Route *route) {
+  json_auto_t *binding = read_body(route);
+  if (!binding)
+    return;
+  const json_t *old = find(route);
+  if (!old) {
+    refuse_unknown(route);
+    return;
+  }
+  const char *node = json_string_value(json_object_get(json_object_get(binding, "target"), "name"));
+  const char *bound = json_string_value(json_object_get(json_object_get(old, "spec"), "nodeName"));
+  if (!node || bound) {
+    sim_api_answer_refuse(route->answer, bound ? 409 : 422, bound ? "Conflict" : "Invalid",
+                          bound ? "pod %s is already assigned to node \"%s\""
+                                : "pod %s: target.name: Required value%s",
+                          route->target->name, string_or_empty(bound));
+    return;
+  }
+  json_t *pod = json_deep_copy(old);
+  json_object_set_new(json_object_get(pod, "spec"), "nodeName", json_string(node));
+  json_object_set_new(json_object_get(pod, "status"), "conditions",
+                      json_pack("[{s:s,s:s}]", "type", "PodScheduled", "status", "True"));
+  sim_api_store_put(route->store, SIM_API_PODS, route->key, pod);
+  sim_api_answer_object(route->answer, 201, binding);
+}
+
+static void post(Route *route) {
+  if (!route->target->name[0])
+    create(route);
+  else if (route->target->kind == SIM_API_PODS && strcmp(route->target->subresource, "binding") == 0)
+    bind_pod(route);
+  else
+    sim_api_answer_refuse(route->answer, 405, "MethodNotAllowed", "POST is not possible here");
+}
+
+/* ---- PATCH ---- */
+
+static void keep(json_t *object, const json_t *old, const char *name) {
+  json_t *value = json_object_get(old, name);
+  if (value)
+    json_object_set(object, name, value);
+  else
+    json_object_del(object, name);
+}
+
+/* nodes/n1 cannot change the status, nodes/n1/status nothing but status and metadata, and nobody who an
+ * object is. */
+static void restore(json_t *object, const json_t *old, bool is_status) {
+  static const char *const fixed[] = {"name", "namespace", "uid", "creationTimestamp", "resourceVersion"};
+  keep(object, old, is_status ? "spec" : "status");
+  json_t *meta = json_object_get(object, "metadata"), *old_meta = json_object_get(old, "metadata");
+  if (!json_is_object(meta))
+    json_object_set_new(object, "metadata", meta = json_deep_copy(old_meta));
+  for (size_t i = 0; i < COUNT_OF(fixed); i++)
+    keep(meta, old_meta, fixed[i]);
+}
+
+/* A resourceVersion in the patch is a condition: the object must be that one still. */
+static bool is_outdated(const json_t *object, const json_t *old) {
+  const json_t *wanted = json_object_get(json_object_get(object, "metadata"), "resourceVersion");
+  return !json_equal(wanted, json_object_get(json_object_get(old, "metadata"), "resourceVersion"));
+}
+
+static bool apply(Route *route, json_t *object, const json_t *body) {
+  const char *type = string_or_empty(route->request->content_type);
+  Error err;
+  if (strcmp(type, "application/merge-patch+json") == 0 && json_is_object(body)) {
+    sim_api_patch_merge(object, body);
+    return true;
+  }
+  if (strcmp(type, "application/json-patch+json") != 0 || !json_is_array(body)) {
+    sim_api_answer_refuse(route->answer, 415, "UnsupportedMediaType", "this patch is not understood: %s",
+                          type);
+    return false;
+  }
+  if (sim_api_patch_apply(object, body, &err) == 0)
+    return true;
+  /* The real server's words, which do not say which operation failed. */
+  sim_api_answer_refuse(route->answer, 422, "Invalid",
+                        "the server rejected our request due to an error in our request");
+  return false;
+}
+
+static void patch(Route *route) {
+  json_auto_t *body = read_body(route);
+  if (!body)
+    return;
+  const json_t *old = find(route);
+  bool is_status = strcmp(route->target->subresource, "status") == 0;
+  if (!old || (route->target->subresource[0] && !is_status)) {
+    refuse_unknown(route);
+    return;
+  }
+  json_auto_t *object = json_deep_copy(old);
+  if (!apply(route, object, body))
+    return;
+  if (is_outdated(object, old)) {
+    sim_api_answer_refuse(route->answer, 409, "Conflict",
+                          "Operation cannot be fulfilled on %s \"%s\": the object has been modified; please "
+                          "apply your changes to the latest version and try again",
+                          kind_names[route->target->kind], route->target->name);
+    return;
+  }
+  restore(object, old, is_status);
+  sim_api_store_put(route->store, route->target->kind, route->key, json_incref(object));
+  sim_api_answer_object(route->answer, 200, find(route));
+}
+
+/* ---- DELETE ---- */
+
+/* A pod on a node is only marked: its kubelet ends it and deletes it for good, with a grace period of 0. */
+static void delete_(Route *route) {
+  const json_t *old = find(route);
+  if (!old || route->target->subresource[0]) {
+    refuse_unknown(route);
+    return;
+  }
+  const json_t *phase = json_object_get(json_object_get(old, "status"), "phase");
+  const char *word = string_or_empty(json_string_value(phase));
+  bool is_over = strcmp(word, "Succeeded") == 0 || strcmp(word, "Failed") == 0;
+  bool is_on_node = json_object_get(json_object_get(old, "spec"), "nodeName") != NULL;
+  bool at_once = route->target->has_grace && route->target->grace_seconds == 0;
+  if (route->target->kind != SIM_API_PODS || at_once || is_over || !is_on_node) {
+    sim_api_answer_object(route->answer, 200, old);
+    sim_api_store_remove(route->store, route->target->kind, route->key);
+    return;
+  }
+  json_t *marked = json_deep_copy(old), *meta = json_object_get(marked, "metadata");
+  json_object_set(meta, "deletionTimestamp", json_object_get(meta, "creationTimestamp"));
+  sim_api_store_put(route->store, route->target->kind, route->key, marked);
+  sim_api_answer_object(route->answer, 200, find(route));
+}
+
+static const struct {
+  const char *method;
+  void (*run)(Route *route);
+  bool needs_name;
+} methods[] = {{"GET", get, false}, {"POST", post, false}, {"PATCH", patch, true}, {"DELETE", delete_, true}};
+
+void sim_api_route(SimApiStore *store, const SimApiRequest *request, SimApiAnswer *ret_answer) {
+  Error err;
+  *ret_answer = (SimApiAnswer){.status = 200};
+  int result = sim_api_target_parse(request->path, &ret_answer->target, &err);
+  if (result < 0) {
+    bool is_unknown = err.code == ERROR_NOT_FOUND;
+    sim_api_answer_refuse(ret_answer, is_unknown ? 404 : 400, is_unknown ? "NotFound" : "BadRequest", "%s",
+                          err.text);
+    return;
+  }
+  Route route = {.store = store, .request = request, .target = &ret_answer->target, .answer = ret_answer};
+  sim_api_target_key(route.target, route.key);
+  for (size_t i = 0; i < COUNT_OF(methods); i++)
+    if (strcmp(methods[i].method, request->method) == 0 &&
+        (route.target->name[0] || !methods[i].needs_name)) {
+      methods[i].run(&route);
+      return;
+    }
+  sim_api_answer_refuse(ret_answer, 405, "MethodNotAllowed", "the server does not allow this method here");
+}
