@@ -69,10 +69,13 @@ static bool is_ours(Agent *agent, const Node *node) {
   return managed;
 }
 
-/* (1) our node is known and handed to us (2) GPUs: look, create (3) the kubelet: publish, barrier (4) report
+/* (0) after a crash: publish again at once (1) our node is known and handed to us (2) GPUs: look, create (3)
+ * the kubelet: publish, barrier (4) report
  */
 static void step(void *userdata) {
   Agent *agent = userdata;
+  agent_gpus_look_once(agent);
+  agent_slices_adopt(agent);
   const Node *node = agent_node(agent);
   if (!is_ours(agent, node))
     return;
@@ -124,6 +127,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
 
 void agent_start(Agent *agent) {
   kube_informer_start(agent->nodes);
+  agent_kick(agent);
 }
 
 void agent_free(Agent *agent) {

@@ -105,6 +105,13 @@ static void finish_plan(Agent *agent, const AgentWanted *wanted) {
   agent->plan_done = true;
 }
 
+void agent_gpus_look_once(Agent *agent) {
+  if (agent->driver_busy || agent->observation || agent->observe_error.code)
+    return;
+  agent->observe_due = false;
+  submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
+}
+
 void agent_gpus_step(Agent *agent, const Node *node) {
   if (agent->driver_busy)
     return;

@@ -151,8 +151,8 @@ static bool is_ours_to_offer(const AgentReport *report, const char *name) {
   return false;
 }
 
-/* Slices that the node offers and no GPU has (after a reboot, or a change by hand): whoever came for one would be
- * rejected for good. */
+/* Slices that the node offers and no GPU has (after a reboot, or a change by hand): whoever came for one
+ * would be rejected for good. */
 static void withdraw_vanished(const ResourceTexts *current, const AgentReport *report, Text *changes) {
   for (size_t i = 0; i < current->count; i++) {
     const char *name = current->items[i].key;

@@ -239,6 +239,24 @@ static void on_preferred(void *userdata, const char *resource, const KubeletPref
 
 /* ---- life ---- */
 
+/* After a crash every moment counts: until the kubelet has its plugins back it rejects, for good, each pod
+ * that the scheduler sends for a slice. A socket that an earlier life left behind shows that these slices
+ * were ours to publish, so they are published again before the API server has said anything. */
+void agent_slices_adopt(Agent *agent) {
+  if (agent->adopted || !agent->observation)
+    return;
+  agent->adopted = true;
+  CLEANUP(arena_deinit) Arena arena = {0};
+  AgentResources found;
+  agent_publish_resources(agent->observation, &arena, &found);
+  for (size_t i = 0; i < found.count; i++)
+    if (kubelet_plugins_was_published(agent->plugins, found.items[i].name)) {
+      log_info(AGENT_COMPONENT, "publishing again after a crash", "resource=%s", found.items[i].name);
+      publish(agent);
+      return;
+    }
+}
+
 void agent_slices_step(Agent *agent) {
   if (!agent->observation || agent->observe_error.code)
     return;

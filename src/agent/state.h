@@ -39,6 +39,7 @@ struct Agent {
   /* slices.c */
   Arena slices_arena; /* of `resources` */
   AgentResources resources;
+  bool adopted;  /* agent_slices_adopt() has had its look */
   bool *known;   /* the kubelet shows exactly this resource's slices */
   Map announced; /* resource name -> non-NULL */
   HostTimer barrier_timer;
@@ -66,6 +67,7 @@ const Node *agent_node(const Agent *agent);
 /* gpus.c: looks at the GPUs when due, and creates the next wanted slice. Starts at most one job. */
 void agent_gpus_init(Agent *agent);
 void agent_gpus_step(Agent *agent, const Node *node);
+void agent_gpus_look_once(Agent *agent); /* reads the GPUs if nobody has yet; changes nothing */
 void agent_gpus_deinit(Agent *agent);
 /* Sentence for facet.gpu/error, or NULL. The buffer is the caller's. */
 const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size);
@@ -73,6 +75,8 @@ const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size);
 /* slices.c: tells the kubelet, waits until it knows, and asks who holds what. */
 void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *options);
 void agent_slices_step(Agent *agent);
+void agent_slices_adopt(
+    Agent *agent); /* what a crashed earlier life had published; before anything else is known */
 void agent_slices_deinit(Agent *agent);
 /* Is the kubelet about to show a new slice? Then a report can wait for it. */
 bool agent_slices_are_settling(const Agent *agent);

@@ -171,7 +171,7 @@ bool kubelet_plugin_is_current(const KubeletPlugin *plugin) {
   return false;
 }
 
-static char *endpoint_new(const char *resource) {
+char *kubelet_plugin_endpoint_new(const char *resource) {
   bool is_nvidia = string_has_prefix(resource, NVIDIA_DOMAIN);
   char *endpoint = mem_format("facet-%s.sock", resource + (is_nvidia ? strlen(NVIDIA_DOMAIN) : 0));
   for (char *slash = endpoint; (slash = strchr(slash, '/'));)
@@ -186,7 +186,7 @@ KubeletPlugin *kubelet_plugin_new(Host *host, KubeletPort *port, const KubeletPl
   plugin->port = port;
   plugin->options = options;
   plugin->resource = mem_strdup(resource);
-  plugin->endpoint = endpoint_new(resource);
+  plugin->endpoint = kubelet_plugin_endpoint_new(resource);
   plugin->path = mem_format("%s/%s", options->folder, plugin->endpoint);
   plugin->kubelet = mem_format("%s/kubelet.sock", options->folder);
   plugin->retry_ms = RETRY_MIN_MS;

@@ -51,6 +51,8 @@ struct KubeletPlugin {
   Error reported;                         /* the last trouble: the same one is not told twice in a row */
 };
 
+/* The file name of a resource's socket; the caller frees. */
+char *kubelet_plugin_endpoint_new(const char *resource);
 KubeletPlugin *kubelet_plugin_new(Host *host, KubeletPort *port, const KubeletPluginsOptions *options,
                                   const char *resource);
 void kubelet_plugin_free(KubeletPlugin *plugin);

@@ -142,3 +142,9 @@ bool kubelet_plugins_is_current(const KubeletPlugins *plugins, const char *resou
   const KubeletPlugin *plugin = find(plugins, resource);
   return plugin && kubelet_plugin_is_current(plugin);
 }
+
+bool kubelet_plugins_was_published(const KubeletPlugins *plugins, const char *resource) {
+  CLEANUP(cleanup_free) char *endpoint = kubelet_plugin_endpoint_new(resource);
+  CLEANUP(cleanup_free) char *path = mem_format("%s/%s", plugins->folder, endpoint);
+  return plugins->port->identity(plugins->port, path) != 0;
+}

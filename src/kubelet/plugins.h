@@ -36,3 +36,6 @@ int kubelet_plugins_set(KubeletPlugins *plugins, const char *resource, const Kub
                         Error *err) MUST_CHECK;
 /* Is the kubelet connected to this resource's ListAndWatch and was the latest list sent? */
 bool kubelet_plugins_is_current(const KubeletPlugins *plugins, const char *resource);
+/* Did an earlier life of this program leave the resource's socket behind? (One that ended in order removes
+ * it.) Only tells while the resource was not set in this life. */
+bool kubelet_plugins_was_published(const KubeletPlugins *plugins, const char *resource);
