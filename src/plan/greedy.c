@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding the best host for each of ten thousand pods must not ask a thousand hosts ten thousand times. A
- * host's answer to a class (a quote) stays right until the host changes, and a host that cannot serve a class
- * never will again in this draft, because a draft only takes. So quotes are remembered for a few classes, and
- * a pod costs one pass over numbers plus one new quote. */
+ * host's answer to a set of slices (a quote) stays right until the host changes, and a host without room for
+ * them never has room again in this draft, because a draft only takes. So quotes are remembered for a few
+ * sets, and a pod costs one pass over numbers plus one new quote. */
 #include "plan/greedy.h"
 
-enum { MEMORIES = 16, PACK_STEPS = 20000 };
+enum { MEMORIES = 32, PACK_STEPS = 20000 };
 
-struct PlanQuote {
+enum { EXHAUSTED_EXISTING = 1, EXHAUSTED_ALL = 2 };
+
+typedef struct Quote {
   uint32_t version; /* of the host when it was asked, plus one; 0: never asked */
   bool impossible;
   bool creates;
   int new_gpus;
   uint64_t loss;
-};
+} Quote;
 
-struct PlanQuotes { /* what the hosts said to one class */
-  int class_;       /* -1: unused */
+struct PlanQuotes { /* what the hosts said to one set of slices */
+  int asks;         /* as in PlanClass; -1: unused */
   uint64_t loss_min;
-  bool exhausted; /* no host can serve it any more */
-  PlanQuote *hosts;
+  Quote *hosts;
 };
 
 void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft) {
-  *greedy = (PlanGreedy){.draft = draft, .quotes = mem_alloc(MEMORIES * sizeof *greedy->quotes)};
+  const PlanProblem *problem = draft->problem;
+  *greedy = (PlanGreedy){.draft = draft, .refusal_words = (problem->hosts.count + 63) / 64};
+  greedy->quotes = mem_alloc(MEMORIES * sizeof *greedy->quotes);
   for (int i = 0; i < MEMORIES; i++)
-    greedy->quotes[i].hosts = mem_alloc(draft->problem->hosts.count * sizeof *greedy->quotes[i].hosts);
+    greedy->quotes[i].hosts = mem_alloc(problem->hosts.count * sizeof *greedy->quotes[i].hosts);
+  greedy->refusals = mem_alloc(problem->classes.count * greedy->refusal_words * sizeof *greedy->refusals);
+  greedy->exhausted = mem_alloc(problem->classes.count * sizeof *greedy->exhausted);
   plan_greedy_forget(greedy);
 }
 
@@ -33,22 +38,29 @@ void plan_greedy_deinit(PlanGreedy *greedy) {
   for (int i = 0; i < MEMORIES; i++)
     free(greedy->quotes[i].hosts);
   free(greedy->quotes);
+  free(greedy->refusals);
+  free(greedy->exhausted);
 }
 
 void plan_greedy_forget(PlanGreedy *greedy) {
   for (int i = 0; i < MEMORIES; i++)
-    greedy->quotes[i].class_ = -1;
+    greedy->quotes[i].asks = -1;
+  for (size_t i = 0; i < greedy->draft->problem->classes.count; i++)
+    greedy->exhausted[i] &= EXHAUSTED_EXISTING;
 }
 
-static PlanQuotes *quotes_for(PlanGreedy *greedy, int class_, uint64_t loss_min) {
+static uint64_t *refusals_of(const PlanGreedy *greedy, int class_, int host) {
+  return &greedy->refusals[(size_t)class_ * greedy->refusal_words + (size_t)host / 64];
+}
+
+static PlanQuotes *quotes_for(PlanGreedy *greedy, int asks, uint64_t loss_min) {
   uint64_t key =
-      ((uint64_t)class_ + 1) * UINT64_C(0x9e3779b97f4a7c15) ^ loss_min * UINT64_C(0xbf58476d1ce4e5b9);
+      ((uint64_t)asks + 1) * UINT64_C(0x9e3779b97f4a7c15) ^ loss_min * UINT64_C(0xbf58476d1ce4e5b9);
   PlanQuotes *quotes = &greedy->quotes[(key >> 40) % MEMORIES];
-  if (quotes->class_ == class_ && quotes->loss_min == loss_min)
+  if (quotes->asks == asks && quotes->loss_min == loss_min)
     return quotes;
-  quotes->class_ = class_;
+  quotes->asks = asks;
   quotes->loss_min = loss_min;
-  quotes->exhausted = false;
   memset(quotes->hosts, 0, greedy->draft->problem->hosts.count * sizeof *quotes->hosts);
   return quotes;
 }
@@ -97,29 +109,24 @@ bool plan_greedy_could_serve(const PlanProblem *problem, const PlanClass *class_
   return pack_for(problem, class_, host, left, NULL, 0, &packing);
 }
 
-static const PlanQuote *ask_host(PlanGreedy *greedy, PlanQuotes *quotes, int host) {
-  const PlanDraft *draft = greedy->draft;
-  PlanQuote *quote = &quotes->hosts[host];
-  uint32_t version = draft->versions[host] + 1;
+static const Quote *ask_host(const PlanGreedy *greedy, PlanQuotes *quotes, const PlanClass *class_,
+                             int host) {
+  Quote *quote = &quotes->hosts[host];
+  uint32_t version = greedy->draft->versions[host] + 1;
   if (quote->impossible || quote->version == version)
     return quote;
   PlanPacking packing;
-  const PlanClass *class_ = &draft->problem->classes.items[quotes->class_];
   quote->version = version;
-  quote->impossible =
-      !plan_class_admits(class_, host) || !pack_in_draft(draft, class_, host, quotes->loss_min, &packing);
-  if (!quote->impossible) {
-    quote->creates = packing.count > 0;
-    quote->loss = packing.loss;
-    quote->new_gpus = packing.new_gpus;
-  }
+  quote->impossible = !pack_in_draft(greedy->draft, class_, host, quotes->loss_min, &packing);
+  quote->creates = packing.count > 0;
+  quote->loss = packing.loss;
+  quote->new_gpus = packing.new_gpus;
   return quote;
 }
 
 /* Hosts that fewer classes can use come first among equals: the others may be needed for those that cannot.
  */
-static bool is_better(const PlanDraft *draft, const PlanQuote *a, int host_a, const PlanQuote *b,
-                      int host_b) {
+static bool is_better(const PlanDraft *draft, const Quote *a, int host_a, const Quote *b, int host_b) {
   if (a->creates != b->creates)
     return !a->creates;
   if (a->loss != b->loss)
@@ -131,40 +138,57 @@ static bool is_better(const PlanDraft *draft, const PlanQuote *a, int host_a, co
   return draft->problem->hosts.items[host_a].contention < draft->problem->hosts.items[host_b].contention;
 }
 
-static int find_best(PlanGreedy *greedy, PlanQuotes *quotes) {
+static int find_best(const PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
+  const PlanProblem *problem = greedy->draft->problem;
+  const PlanClass *asking = &problem->classes.items[class_];
   int best = -1;
-  for (size_t host = 0; host < greedy->draft->problem->hosts.count; host++) {
-    const PlanQuote *quote = ask_host(greedy, quotes, (int)host);
-    if (!quote->impossible &&
-        (best < 0 || is_better(greedy->draft, quote, (int)host, &quotes->hosts[best], best)))
-      best = (int)host;
+  for (int host = 0; host < (int)problem->hosts.count; host++) {
+    if (!plan_class_admits(asking, host) || *refusals_of(greedy, class_, host) >> host % 64 & 1)
+      continue;
+    const Quote *quote = ask_host(greedy, quotes, asking, host);
+    if (!quote->impossible && (best < 0 || is_better(greedy->draft, quote, host, &quotes->hosts[best], best)))
+      best = host;
   }
   return best;
 }
 
+static bool is_exhausted(const PlanGreedy *greedy, int class_, uint64_t loss_min) {
+  uint8_t exhausted = greedy->exhausted[class_];
+  return exhausted & EXHAUSTED_ALL || (exhausted && loss_min == PLAN_ONLY_EXISTING);
+}
+
+static void note_exhausted(PlanGreedy *greedy, int class_, uint64_t loss_min) {
+  if (loss_min == PLAN_ONLY_EXISTING)
+    greedy->exhausted[class_] |= EXHAUSTED_EXISTING;
+  else if (loss_min == 0)
+    greedy->exhausted[class_] |= EXHAUSTED_ALL;
+}
+
 bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
   PlanDraft *draft = greedy->draft;
-  int index = draft->problem->waiting.items[waiting].class_;
-  const PlanClass *class_ = &draft->problem->classes.items[index];
-  for (;;) {
-    PlanQuotes *quotes = quotes_for(greedy, index, loss_min);
-    int host = quotes->exhausted ? -1 : find_best(greedy, quotes);
+  int class_ = draft->problem->waiting.items[waiting].class_;
+  const PlanClass *asking = &draft->problem->classes.items[class_];
+  while (!is_exhausted(greedy, class_, loss_min)) {
+    PlanQuotes *quotes = quotes_for(greedy, asking->asks, loss_min);
+    int host = find_best(greedy, quotes, class_);
     if (host < 0) {
-      quotes->exhausted = true;
+      note_exhausted(greedy, class_, loss_min);
       return false;
     }
     PlanPacking packing;
-    bool packed = pack_in_draft(draft, class_, host, loss_min, &packing);
+    bool packed = pack_in_draft(draft, asking, host, loss_min, &packing);
     assert(packed);
     PlanAnswer answer = plan_draft_serve(draft, waiting, host, packing.slices, packing.count);
     if (answer == PLAN_SERVED)
       return true;
-    /* A hole of this worth is needed whole, on whatever host: look for a worthier one. */
-    if (answer == PLAN_OTHERS_NEED_IT && plan_class_single_kind(class_) >= 0)
-      loss_min = packing.loss + 1;
+    if (answer == PLAN_SCHEDULER_REFUSED)
+      *refusals_of(greedy, class_, host) |= UINT64_C(1) << host % 64;
+    else if (plan_class_single_kind(asking) >= 0)
+      loss_min = packing.loss + 1; /* no hole of this worth can be spared, on whatever host */
     else
       quotes->hosts[host].impossible = true;
   }
+  return false;
 }
 
 void plan_greedy_serve_rest(PlanGreedy *greedy) {

@@ -7,12 +7,14 @@
 
 #define PLAN_ONLY_EXISTING UINT64_MAX /* as loss_min: no slice may be created */
 
-typedef struct PlanQuote PlanQuote;
 typedef struct PlanQuotes PlanQuotes;
 
 typedef struct PlanGreedy {
   PlanDraft *draft;
-  PlanQuotes *quotes; /* remembered answers of the hosts, for a few classes at a time */
+  PlanQuotes *quotes;   /* remembered answers of the hosts, for a few sets of slices at a time */
+  uint64_t *refusals;   /* by class, bit per host: the scheduler refused, and will again */
+  uint8_t *exhausted;   /* by class: what no host can serve any more */
+  size_t refusal_words; /* of one class */
 } PlanGreedy;
 
 void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft);

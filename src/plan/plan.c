@@ -153,19 +153,21 @@ static void ignore_pods(const Snapshot *snapshot, Plan *plan) {
 
 /* Pods of one class share one text. */
 static void explain(const PlanProblem *problem, const int *hosts, Plan *plan) {
-  CLEANUP(cleanup_free) const char **reasons = mem_alloc((problem->classes.count + 1) * sizeof *reasons);
+  CLEANUP(plan_reasons_deinit) PlanReasons reasons;
+  CLEANUP(cleanup_free) const char **texts = mem_alloc(problem->classes.count * sizeof *texts);
+  plan_reasons_init(&reasons, problem, hosts);
   for (size_t i = 0; i < problem->waiting.count; i++) {
     int class_ = problem->waiting.items[i].class_;
     PlanPod *pod = &plan->pods.items[problem->waiting.items[i].pod];
     pod->reason = "";
     if (pod->verdict != PLAN_BLOCKED)
       continue;
-    if (!reasons[class_]) {
-      char reason[PLAN_REASON_SIZE];
-      plan_reason_format(problem, class_, hosts, reason);
-      reasons[class_] = arena_strdup(&plan->arena, reason);
+    if (!texts[class_]) {
+      char text[PLAN_REASON_SIZE];
+      plan_reasons_format(&reasons, class_, text);
+      texts[class_] = arena_strdup(&plan->arena, text);
     }
-    pod->reason = reasons[class_];
+    pod->reason = texts[class_];
   }
 }
 
@@ -183,7 +185,7 @@ void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan
   *ret_plan = (Plan){0};
   ignore_pods(snapshot, ret_plan);
   plan_problem_init(&problem, snapshot);
-  CLEANUP(cleanup_free) int *hosts = mem_alloc((problem.waiting.count + 1) * sizeof *hosts);
+  CLEANUP(cleanup_free) int *hosts = mem_alloc(problem.waiting.count * sizeof *hosts);
   bool proven = solve(&problem, &offer);
   carry_out(&problem, options, &offer, hosts, ret_plan);
   explain(&problem, hosts, ret_plan);

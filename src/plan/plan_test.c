@@ -114,7 +114,7 @@ static const Scenario scenarios[] = {
     {.what = "a double-memory 1g takes the pair that no 2g can have",
      .gpus = {{"n1", A100, "4g.40gb@0:used"}},
      .demands = {{1, "2g.20gb"}, {1, "1g.20gb"}},
-     .creates = "n1/0: 2g.20gb@4 1g.20gb@6",
+     .creates = "n1/0: 1g.20gb@6 2g.20gb@4",
      .admitted = 2,
      .bound = 2},
     {.what = "the lower half is given up for a 3g only where no 2g pays for it",
@@ -178,10 +178,189 @@ static void scenarios_are_planned_as_told(void **state) {
   assert_int_equal(failures, 0);
 }
 
+static void nothing_is_filled_where_leftovers_shall_stay_empty(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
+  fixture_pod(&f, "p", "3g.40gb");
+  fixture_plan(&f, &(PlanOptions){.leftover = PLAN_LEFTOVER_NONE});
+  assert_string_equal(fixture_creates(&f), "n1/0: 3g.40gb@4");
+}
+
+static void leftovers_are_cut_as_large_as_possible(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = fixture_node(&f, "n1");
+  fixture_gpu(&f, node, A100, "2g.20gb@0:used");
+  fixture_gpu(&f, node, A100, ""); /* not changed, so not filled */
+  fixture_pod(&f, "p", "1g.10gb");
+  fixture_plan(&f, &fill);
+  assert_string_equal(fixture_creates(&f), "n1/0: 1g.10gb@3 +3g.40gb@4 +1g.10gb@2");
+}
+
+typedef struct FillCase {
+  const char *what;
+  PlanDemand demand[3];
+  int demand_count;
+  const char *allowed; /* facet.gpu/allowed-profiles, or NULL */
+  const char *creates;
+} FillCase;
+
+static void leftovers_follow_recent_demand_and_what_is_allowed(void **state) {
+  const FillCase cases[] = {
+      {"what was asked for lately comes first",
+       {{"1g.10gb", 1}},
+       1,
+       NULL,
+       "n1/0: 4g.40gb@0 +1g.10gb@6 +1g.10gb@5 +1g.10gb@4"},
+      {"in proportion to its weight, then what fits",
+       {{"1g.10gb", 5}, {"2g.20gb", 4}},
+       2,
+       NULL,
+       "n1/0: 4g.40gb@0 +1g.10gb@6 +2g.20gb@4"},
+      {"the order of the list does not matter, the weight does",
+       {{"2g.20gb", 1}, {"1g.20gb", 3}},
+       2,
+       NULL,
+       "n1/0: 4g.40gb@0 +1g.20gb@6 +1g.20gb@4"},
+      {"profiles that are unknown here, not plain or without weight count for nothing",
+       {{"1g.5gb", 9}, {"1g.10gb+me", 9}, {"1g.10gb", 0}},
+       3,
+       NULL,
+       "n1/0: 4g.40gb@0 +3g.40gb@4"},
+      {"only allowed profiles are cut", {{"1g.10gb", 1}}, 1, "4g.40gb,2g.20gb", "n1/0: 4g.40gb@0 +2g.20gb@4"},
+  };
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    CLEANUP(fixture_deinit) Fixture f = {0};
+    Node *node = fixture_node(&f, "n1");
+    fixture_gpu(&f, node, A100, "");
+    if (cases[i].allowed)
+      fixture_set(&f, &node->meta.annotations, MIG_ANNOTATION_ALLOWED, cases[i].allowed);
+    fixture_pod(&f, "p", "4g.40gb");
+    fixture_plan(
+        &f, &(PlanOptions){.recent_demand = cases[i].demand, .recent_demand_count = cases[i].demand_count});
+    if (strcmp(fixture_creates(&f), cases[i].creates) != 0)
+      fail_msg("%s: %s", cases[i].what, fixture_creates(&f));
+  }
+}
+
+static void slices_of_one_pod_may_be_on_several_gpus_of_its_node(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
+  Node *node = fixture_node(&f, "n2");
+  fixture_gpu(&f, node, A100, "");
+  fixture_gpu(&f, node, A100, "2g.20gb@4:free");
+  Pod *pod = fixture_pod(&f, "p", NULL);
+  fixture_ask_slices(&f, pod, "4g.40gb", 2);
+  fixture_ask_slices(&f, pod, "2g.20gb", 2);
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_creates(&f), "n2/0: 2g.20gb@4 4g.40gb@0; n2/1: 4g.40gb@0");
+  assert_string_equal(fixture_verdicts(&f), "p admitted n2");
+}
+
+static void pods_are_spread_where_cpu_is_short(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  for (int i = 1; i <= 2; i++) {
+    Node *node = fixture_node(&f, arena_format(&f.arena, "n%d", i));
+    fixture_set(&f, (KeyValues *)&node->allocatable, "cpu", "3");
+    fixture_gpu(&f, node, A100, "");
+  }
+  for (int i = 0; i < 5; i++)
+    fixture_ask(&f, fixture_pod(&f, arena_format(&f.arena, "p%d", i), "1g.10gb"), "cpu", "1500m");
+  const Plan *plan = fixture_plan(&f, NULL);
+  assert_string_equal(fixture_creates(&f), "n1/0: 1g.10gb@6 1g.10gb@5; n2/0: 1g.10gb@6 1g.10gb@5");
+  assert_int_equal(plan->admitted, 4);
+  assert_int_equal(plan->bound, 4);
+}
+
+static void a_free_slice_goes_to_the_higher_tier(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "7g.80gb@0:free");
+  fixture_pod(&f, "old", "7g.80gb");
+  fixture_pod(&f, "urgent", "7g.80gb")->priority = 1000;
+  fixture_plan(&f, NULL);
+  assert_string_equal(
+      fixture_verdicts(&f),
+      "old blocked: all free slots for 7g.80gb are needed by 1 pod that comes first: of higher "
+      "priority, smaller, or older; urgent fits n1");
+}
+
+static void the_oldest_of_equal_pods_are_served_first(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "4g.40gb@0:used,2g.20gb@4:used");
+  fixture_pod(&f, "young", "1g.10gb")->meta.creation_time = 200;
+  fixture_pod(&f, "old", "1g.10gb")->meta.creation_time = 100;
+  fixture_plan(&f, NULL);
+  assert_int_equal(f.plan.pods.items[0].verdict, PLAN_BLOCKED);
+  assert_int_equal(f.plan.pods.items[1].verdict, PLAN_ADMITTED);
+}
+
+static void slices_on_a_node_that_is_not_managed_are_used_but_never_added(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = fixture_node(&f, "n1");
+  node->meta.labels.count = 0;
+  fixture_set(&f, (KeyValues *)&node->allocatable, "nvidia.com/mig-1g.10gb", "1");
+  fixture_pods(&f, 2, "p", "1g.10gb");
+  const Plan *plan = fixture_plan(&f, NULL);
+  assert_int_equal(plan->already_fit, 1);
+  assert_int_equal(plan->create, 0);
+}
+
+static void the_wanted_list_has_existing_slices_first(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "1g.10gb@6:used");
+  fixture_pods(&f, 2, "p", "1g.10gb");
+  fixture_plan(&f, &fill);
+  MigList list;
+  char spec[MIG_SPEC_TEXT_SIZE];
+  plan_gpu_list(&f.snapshot, &f.plan.gpus.items[0], &list);
+  mig_spec_format(f.snapshot.nodes.items[0].gpus[0].uuid, &list, spec, sizeof spec);
+  assert_string_equal(spec, "GPU-n1-0 1g.10gb@6,1g.10gb@5,1g.10gb@4,4g.40gb@0");
+}
+
+static void the_words_of_the_contract(void **state) {
+  assert_string_equal(plan_verdict_name(PLAN_IGNORED), "ignored");
+  assert_string_equal(plan_verdict_name(PLAN_FITS), "fits");
+  assert_string_equal(plan_verdict_name(PLAN_ADMITTED), "admitted");
+  assert_string_equal(plan_verdict_name(PLAN_BLOCKED), "blocked");
+  assert_string_equal(plan_state_name(PLAN_USED), "used");
+  assert_string_equal(plan_state_name(PLAN_KEEP), "keep");
+  assert_string_equal(plan_state_name(PLAN_CREATE), "create");
+  assert_string_equal(plan_state_name(PLAN_DESTROY), "destroy");
+}
+
+/* More pods and nodes than the search takes: counting alone must be exact, and quick. */
+static void a_large_cluster_is_planned_exactly(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  for (int i = 0; i < 100; i++) {
+    Node *node = fixture_node(&f, arena_format(&f.arena, "n%03d", i));
+    for (int gpu = 0; gpu < 8; gpu++)
+      fixture_gpu(&f, node, A100, gpu % 2 ? "3g.40gb@4:used" : "");
+  }
+  fixture_pods(&f, 1000, "a", "1g.10gb");
+  fixture_pods(&f, 300, "b", "4g.40gb");
+  fixture_pods(&f, 300, "c", "3g.40gb");
+  fixture_pods(&f, 300, "d", "7g.80gb");
+  const Plan *plan = fixture_plan(&f, NULL);
+  /* 800 lower and 400 upper halves are free. With x empty GPUs for 7g, 300 lower halves for 4g and the upper
+   * ones for 3g, 3g also needs x - 100 lower halves; of these 600 - 2x are left, four 1g each: x is 175. */
+  assert_int_equal(plan->admitted, plan->bound);
+  assert_int_equal(plan->admitted, 1000 + 300 + 300 + 175);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(five_small_pods_leave_room_for_one_2g_on_an_empty_a100),
       cmocka_unit_test(scenarios_are_planned_as_told),
+      cmocka_unit_test(nothing_is_filled_where_leftovers_shall_stay_empty),
+      cmocka_unit_test(leftovers_are_cut_as_large_as_possible),
+      cmocka_unit_test(leftovers_follow_recent_demand_and_what_is_allowed),
+      cmocka_unit_test(slices_of_one_pod_may_be_on_several_gpus_of_its_node),
+      cmocka_unit_test(pods_are_spread_where_cpu_is_short),
+      cmocka_unit_test(a_free_slice_goes_to_the_higher_tier),
+      cmocka_unit_test(the_oldest_of_equal_pods_are_served_first),
+      cmocka_unit_test(slices_on_a_node_that_is_not_managed_are_used_but_never_added),
+      cmocka_unit_test(the_wanted_list_has_existing_slices_first),
+      cmocka_unit_test(the_words_of_the_contract),
+      cmocka_unit_test(a_large_cluster_is_planned_exactly),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

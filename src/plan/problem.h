@@ -34,6 +34,7 @@ typedef struct PlanClass {
   const SnapshotPod *example;
   PlanNeed *needs; /* largest first */
   int need_count;
+  int asks;         /* equal for classes with equal needs */
   int slot_count;   /* that a pod takes at least */
   int slice_count;  /* compute slices: tells 1g.20gb from 2g.20gb, which takes as many slots and is worth more
                      */
@@ -85,6 +86,7 @@ typedef struct PlanProblem {
   ARRAY(PlanClass) classes;
   ARRAY(PlanWaiting) waiting; /* by tier, then smallest first, oldest first, name */
   int tier_count;
+  int asks_count; /* different sets of slices that classes ask */
   ARRAY(PlanShape) shapes;
   ARRAY(PlanModel) models;
   ARRAY(PlanHost) hosts; /* by name */

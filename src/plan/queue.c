@@ -113,17 +113,23 @@ static int intern_kind(PlanProblem *problem, const char *resource) {
   return (int)problem->kinds.count - 1;
 }
 
-static void set_needs(PlanProblem *problem, PlanClass *class_) {
+static void set_needs(PlanProblem *problem, PlanClass *class_, Map *asks) {
+  CLEANUP(text_deinit) Text key = {0};
   const Resources *requests = &class_->example->requests;
   class_->needs = arena_alloc(&problem->arena, requests->count * sizeof *class_->needs);
   for (size_t i = 0; i < requests->count; i++) {
     const Resource *request = &requests->items[i];
     if (!mig_profile_is_resource(request->name) || request->amount <= 0)
       continue;
-    int count = request->amount > PLAN_SLICES_MAX ? PLAN_SLICES_MAX + 1 : (int)request->amount;
-    class_->needs[class_->need_count++] =
-        (PlanNeed){.kind = intern_kind(problem, request->name), .count = count};
+    PlanNeed need = {.kind = intern_kind(problem, request->name),
+                     .count = request->amount > PLAN_SLICES_MAX ? PLAN_SLICES_MAX + 1 : (int)request->amount};
+    class_->needs[class_->need_count++] = need;
+    text_format(&key, "%d=%d;", need.kind, need.count);
   }
+  uintptr_t known = (uintptr_t)map_find(asks, text_string(&key));
+  class_->asks = known ? (int)known - 1 : (int)asks->count;
+  if (!known)
+    map_put(asks, text_string(&key), (void *)(uintptr_t)(asks->count + 1));
 }
 
 static void append_pairs(Text *key, const KeyValues *pairs) {
@@ -175,15 +181,27 @@ static void format_class_key(Text *key, const SnapshotPod *pod) {
   append_tolerations(key, pod->object);
 }
 
-static int find_class(PlanProblem *problem, Map *classes, Text *key, const SnapshotPod *pod) {
-  format_class_key(key, pod);
-  size_t known = (size_t)(uintptr_t)map_find(classes, text_string(key));
+/* Texts that were met, with the number that they got, plus one. */
+typedef struct Interns {
+  Map classes, asks;
+  Text key;
+} Interns;
+
+static void interns_deinit(Interns *interns) {
+  map_deinit(&interns->classes);
+  map_deinit(&interns->asks);
+  text_deinit(&interns->key);
+}
+
+static int find_class(PlanProblem *problem, Interns *interns, const SnapshotPod *pod) {
+  format_class_key(&interns->key, pod);
+  uintptr_t known = (uintptr_t)map_find(&interns->classes, text_string(&interns->key));
   if (known)
     return (int)known - 1;
   PlanClass *class_ = array_push(&problem->classes);
   class_->example = pod;
-  set_needs(problem, class_);
-  map_put(classes, text_string(key), (void *)(uintptr_t)problem->classes.count);
+  set_needs(problem, class_, &interns->asks);
+  map_put(&interns->classes, text_string(&interns->key), (void *)(uintptr_t)problem->classes.count);
   return (int)problem->classes.count - 1;
 }
 
@@ -199,16 +217,16 @@ static void collect_waiting(PlanProblem *problem) {
 }
 
 void plan_queue_init(PlanProblem *problem) {
-  CLEANUP(map_deinit) Map classes = {0};
-  CLEANUP(text_deinit) Text key = {0};
+  CLEANUP(interns_deinit) Interns interns = {0};
   collect_waiting(problem);
   const SnapshotPod *before = NULL;
   for (size_t i = 0; i < problem->waiting.count; i++) {
     PlanWaiting *waiting = &problem->waiting.items[i];
     const SnapshotPod *pod = &problem->snapshot->pods.items[waiting->pod];
-    waiting->class_ = find_class(problem, &classes, &key, pod);
+    waiting->class_ = find_class(problem, &interns, pod);
     problem->tier_count += !before || before->object->priority != pod->object->priority;
     waiting->tier = problem->tier_count - 1;
     before = pod;
   }
+  problem->asks_count = (int)interns.asks.count;
 }

@@ -20,6 +20,7 @@ typedef struct Obstacle { /* why some nodes are closed to the pod */
 } Obstacle;
 
 typedef struct Inquiry {
+  PlanReasons *reasons;
   const PlanProblem *problem;
   const PlanClass *class_;
   const PlanKind *kind; /* the largest slice that it asks */
@@ -43,9 +44,11 @@ static void append_needs(Inquiry *inquiry) {
     text_append(&inquiry->text, inquiry->kind->name);
     return;
   }
-  for (int n = 0; n < class_->need_count; n++)
-    text_format(&inquiry->text, "%s%d x %s", n ? " and " : "", class_->needs[n].count,
-                inquiry->problem->kinds.items[class_->needs[n].kind].name);
+  for (int n = 0; n < class_->need_count; n++) {
+    const PlanKind *kind = &inquiry->problem->kinds.items[class_->needs[n].kind];
+    int64_t amount = resources_get(&class_->example->requests, kind->resource);
+    text_format(&inquiry->text, "%s%lld x %s", n ? " and " : "", (long long)amount, kind->name);
+  }
 }
 
 static bool node_has_profile(const SnapshotNode *node, const char *profile) {
@@ -114,6 +117,8 @@ static void add_refusal(Inquiry *inquiry, const char *plugin, const char *reason
   add_obstacle(inquiry, text, false);
 }
 
+static const char not_allowed[] = "without it in " MIG_ANNOTATION_ALLOWED;
+
 /* Why no GPU of the node may get the profile, or NULL where one may. */
 static const char *find_gpu_obstacle(const Inquiry *inquiry, const SnapshotNode *node) {
   const char *obstacle = NULL;
@@ -125,7 +130,7 @@ static const char *find_gpu_obstacle(const Inquiry *inquiry, const SnapshotNode 
     if (!gpu->blocked && gpu->allowed >> profile & 1)
       return NULL;
     if (!obstacle)
-      obstacle = gpu->blocked ? gpu->blocked : MIG_ANNOTATION_ALLOWED " does not list it";
+      obstacle = gpu->blocked ? gpu->blocked : not_allowed;
   }
   return obstacle;
 }
@@ -145,7 +150,7 @@ static void inquire_host(Inquiry *inquiry, int host) {
   } else {
     const char *obstacle = find_gpu_obstacle(inquiry, node);
     if (obstacle)
-      add_obstacle(inquiry, obstacle, !string_has_prefix(obstacle, MIG_ANNOTATION_ALLOWED));
+      add_obstacle(inquiry, obstacle, obstacle != not_allowed);
     inquiry->open[host] = !obstacle;
     inquiry->open_count += !obstacle;
   }
@@ -168,19 +173,21 @@ static void explain_obstacles(Inquiry *inquiry) {
     text_format(&inquiry->text, ", and %d more", more);
 }
 
+static bool has_room(Inquiry *inquiry, int host) {
+  size_t cell = (size_t)inquiry->class_->asks * inquiry->problem->hosts.count + (size_t)host;
+  int8_t *room = &inquiry->reasons->rooms[cell];
+  if (!*room)
+    *room = plan_greedy_could_serve(inquiry->problem, inquiry->class_, host) ? 1 : -1;
+  return *room > 0;
+}
+
 /* How many pods are served by the hosts that would serve this one if it were alone; -1: none would. */
-static int count_rivals(const Inquiry *inquiry, const int *hosts) {
-  const PlanProblem *problem = inquiry->problem;
-  int rivals = 0;
-  bool found = false;
-  for (int host = 0; host < (int)problem->hosts.count; host++) {
-    if (!plan_class_admits(inquiry->class_, host) || !plan_greedy_could_serve(problem, inquiry->class_, host))
-      continue;
-    found = true;
-    for (size_t waiting = 0; waiting < problem->waiting.count; waiting++)
-      rivals += hosts[waiting] == host;
-  }
-  return found ? rivals : -1;
+static int count_rivals(Inquiry *inquiry) {
+  int rivals = -1;
+  for (int host = 0; host < (int)inquiry->problem->hosts.count; host++)
+    if (plan_class_admits(inquiry->class_, host) && has_room(inquiry, host))
+      rivals = (rivals < 0 ? 0 : rivals) + inquiry->reasons->pods_on[host];
+  return rivals;
 }
 
 static void explain_rivals(Inquiry *inquiry, int rivals) {
@@ -255,32 +262,38 @@ static void append_slices_in_the_way(Text *text, const SnapshotGpu *gpu, uint32_
   text_append(text, listed ? ")" : "");
 }
 
-static void explain_nearest(Inquiry *inquiry, const Nearest *nearest) {
-  const SnapshotGpu *gpu = plan_problem_gpu(inquiry->problem, nearest->gpu);
+/* "GPU 0 of node n1 empty, but 5 slices are on it (...)" or "slots 4-7 of ..., but 1 slice is in the way
+ * (...)". */
+static void append_nearest_place(Inquiry *inquiry, const Nearest *nearest, const SnapshotGpu *gpu) {
+  Text *text = &inquiry->text;
+  int size = gpu->model->profiles[nearest->profile].size;
   const SnapshotNode *node =
       plan_problem_node(inquiry->problem, inquiry->problem->gpus.items[nearest->gpu].host);
-  int size = gpu->model->profiles[nearest->profile].size;
-  Text *text = &inquiry->text;
+  bool is_whole = size == gpu->model->slot_count;
+  text_format(text, "%s needs ", inquiry->kind->name);
+  if (size == 1)
+    text_format(text, "slot %d of ", nearest->start);
+  else if (!is_whole)
+    text_format(text, "slots %d-%d of ", nearest->start, nearest->start + size - 1);
+  text_format(text, "GPU %d of node %s%s, but %d slice%s %s", gpu->index, node->name,
+              is_whole ? " empty" : "", nearest->in_the_way, nearest->in_the_way == 1 ? " is" : "s are",
+              is_whole ? "on it" : "in the way");
+  append_slices_in_the_way(text, gpu, mig_placement_mask(gpu->model, nearest->profile, nearest->start));
+}
+
+static void explain_nearest(Inquiry *inquiry, const Nearest *nearest) {
+  const SnapshotGpu *gpu = plan_problem_gpu(inquiry->problem, nearest->gpu);
   Error err;
-  if (!nearest->in_the_way) {
-    if (mig_layout_why_not(&gpu->layout, nearest->profile, nearest->start, &err) < 0)
-      text_format(text, "%s has no place on GPU %d of node %s: %s", inquiry->kind->name, gpu->index,
-                  node->name, err.text);
+  if (nearest->in_the_way) {
+    append_nearest_place(inquiry, nearest, gpu);
   } else {
-    if (size == gpu->model->slot_count)
-      text_format(text, "%s needs GPU %d of node %s empty", inquiry->kind->name, gpu->index, node->name);
-    else if (size == 1)
-      text_format(text, "%s needs slot %d of GPU %d of node %s", inquiry->kind->name, nearest->start,
-                  gpu->index, node->name);
-    else
-      text_format(text, "%s needs slots %d-%d of GPU %d of node %s", inquiry->kind->name, nearest->start,
-                  nearest->start + size - 1, gpu->index, node->name);
-    text_format(text, ", but %d slice%s on it", nearest->in_the_way,
-                nearest->in_the_way == 1 ? " is" : "s are");
-    append_slices_in_the_way(text, gpu, mig_placement_mask(gpu->model, nearest->profile, nearest->start));
+    int r = mig_layout_why_not(&gpu->layout, nearest->profile, nearest->start, &err);
+    text_format(&inquiry->text, "%s has no place on GPU %d of node %s: %s", inquiry->kind->name, gpu->index,
+                plan_problem_node(inquiry->problem, inquiry->problem->gpus.items[nearest->gpu].host)->name,
+                r < 0 ? err.text : "it needs more steps to plan than facet takes");
   }
   if (nearest->gpu_count > 1)
-    text_format(text, "; no other of the %d GPUs for it is nearer", nearest->gpu_count);
+    text_format(&inquiry->text, "; no other of the %d GPUs for it is nearer", nearest->gpu_count);
 }
 
 static void explain_lack_of_room(Inquiry *inquiry) {
@@ -296,34 +309,52 @@ static void explain_lack_of_room(Inquiry *inquiry) {
     text_format(&inquiry->text, " among the %d that could take it", inquiry->open_count);
 }
 
-static void explain(Inquiry *inquiry, const int *hosts) {
+static void explain(Inquiry *inquiry) {
   const PlanKind *missing = find_missing_profile(inquiry);
   if (missing) {
     explain_missing_profile(inquiry, missing);
     return;
   }
-  int rivals = count_rivals(inquiry, hosts);
+  int rivals = count_rivals(inquiry);
+  if (rivals >= 0) {
+    explain_rivals(inquiry, rivals);
+    return;
+  }
   for (int host = 0; host < (int)inquiry->problem->hosts.count; host++)
     inquire_host(inquiry, host);
-  if (rivals >= 0)
-    explain_rivals(inquiry, rivals);
-  else if (!inquiry->open_count)
-    explain_obstacles(inquiry);
-  else
+  if (inquiry->open_count)
     explain_lack_of_room(inquiry);
+  else
+    explain_obstacles(inquiry);
 }
 
-void plan_reason_format(const PlanProblem *problem, int class_, const int *hosts,
-                        char ret_reason[PLAN_REASON_SIZE]) {
+void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const int *hosts) {
+  size_t host_count = problem->hosts.count;
+  *reasons = (PlanReasons){.problem = problem};
+  reasons->pods_on = mem_alloc(host_count * sizeof *reasons->pods_on);
+  reasons->rooms = mem_alloc((size_t)problem->asks_count * host_count);
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    if (hosts[i] >= 0)
+      reasons->pods_on[hosts[i]]++;
+}
+
+void plan_reasons_deinit(PlanReasons *reasons) {
+  free(reasons->pods_on);
+  free(reasons->rooms);
+}
+
+void plan_reasons_format(PlanReasons *reasons, int class_, char ret_reason[PLAN_REASON_SIZE]) {
+  const PlanProblem *problem = reasons->problem;
   const PlanClass *asking = &problem->classes.items[class_];
   CLEANUP(inquiry_deinit)
   Inquiry inquiry = {
+      .reasons = reasons,
       .problem = problem,
       .class_ = asking,
       .kind = &problem->kinds.items[asking->needs[0].kind],
-      .open = mem_alloc((problem->hosts.count + 1) * sizeof *inquiry.open),
+      .open = mem_alloc(problem->hosts.count * sizeof *inquiry.open),
   };
-  explain(&inquiry, hosts);
+  explain(&inquiry);
   bool is_cut = inquiry.text.size >= PLAN_REASON_SIZE;
   snprintf(ret_reason, PLAN_REASON_SIZE, "%.*s%s", PLAN_REASON_SIZE - 4, text_string(&inquiry.text),
            is_cut ? "..." : "");

@@ -6,7 +6,15 @@
 
 enum { PLAN_REASON_SIZE = 400 };
 
-/* For a pod of this class that is not served. The snapshot is as it was before planning; `hosts` says, by
- * waiting pod, which host serves it (-1: none). */
-void plan_reason_format(const PlanProblem *problem, int class_, const int *hosts,
-                        char ret_reason[PLAN_REASON_SIZE]);
+typedef struct PlanReasons {
+  const PlanProblem *problem;
+  int *pods_on;  /* by host: pods that the plan serves there */
+  int8_t *rooms; /* by set of slices and host: 1 room for them before the plan, -1 none, 0 not asked yet */
+} PlanReasons;
+
+/* The snapshot is as it was before planning; `hosts` says, by waiting pod, which host serves it (-1: none).
+ */
+void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const int *hosts);
+void plan_reasons_deinit(PlanReasons *reasons);
+/* For a pod of this class that is not served. */
+void plan_reasons_format(PlanReasons *reasons, int class_, char ret_reason[PLAN_REASON_SIZE]);
