@@ -11,18 +11,36 @@ const Node *agent_node(const Agent *agent) {
   return kube_informer_is_synced(agent->nodes) ? kube_informer_find(agent->nodes, agent->node_name) : NULL;
 }
 
+static void wait_with_report(Agent *agent, uint64_t delay_ms) {
+  agent->report_again_ms = agent->host->now_ms + delay_ms;
+  timer_set(agent->host, &agent->report_timer, delay_ms);
+}
+
+/* A refusal (RBAC, say) will not go away by asking every second: said once, then tried ever more rarely. */
+static void back_off(Agent *agent, const Error *err) {
+  if (strcmp(agent->report_error, err->text) != 0) {
+    snprintf(agent->report_error, sizeof agent->report_error, "%s", err->text);
+    log_warn(AGENT_COMPONENT, "report not written", "node=%s err=" LOG_QUOTED, agent->node_name, err->text);
+  }
+  uint64_t delay_ms = agent->report_retry_ms ? agent->report_retry_ms * 2 : AGENT_RETRY_FIRST_MS;
+  agent->report_retry_ms = delay_ms < AGENT_RETRY_MAX_MS ? delay_ms : AGENT_RETRY_MAX_MS;
+  wait_with_report(agent, agent->report_retry_ms);
+}
+
 static void on_reported(void *userdata, const KubeAnswer *answer) {
   Agent *agent = userdata;
   agent->report_in_flight = false;
-  Error err = {0};
-  if (kube_answer_is_ok(answer, &err))
-    log_info(AGENT_COMPONENT, "reported", "node=%s", agent->node_name);
-  else
-    log_warn(AGENT_COMPONENT, "report not written", "node=%s err=" LOG_QUOTED, agent->node_name, err.text);
+  Error err;
+  if (!kube_answer_is_ok(answer, &err)) {
+    back_off(agent, &err);
+    return;
+  }
+  log_info(AGENT_COMPONENT, "reported", "node=%s", agent->node_name);
+  agent->report_error[0] = '\0';
+  agent->report_retry_ms = 0;
   /* The watch may have shown the change before this answer came. */
-  bool seen = !err.code && agent->node_changes != agent->node_changes_sent;
-  agent->report_again_ms = seen ? 0 : agent->host->now_ms + AGENT_SEEN_MS;
-  timer_set(agent->host, &agent->report_timer, seen ? 0 : AGENT_SEEN_MS);
+  bool seen = agent->node_changes != agent->node_changes_sent;
+  wait_with_report(agent, seen ? 0 : AGENT_SEEN_MS);
 }
 
 static void send_report(Agent *agent, const Text *body) {
@@ -44,6 +62,11 @@ static void report(Agent *agent, const Node *node) {
     return;
   if (agent_slices_are_settling(agent)) {
     timer_set(agent->host, &agent->report_timer, AGENT_BARRIER_MS);
+    return;
+  }
+  uint64_t use_known_by_ms = agent->started_ms + AGENT_USE_WAIT_MS;
+  if (!agent->used_known && agent->resources.count && agent->host->now_ms < use_known_by_ms) {
+    timer_set(agent->host, &agent->report_timer, use_known_by_ms - agent->host->now_ms);
     return;
   }
   char error[ERROR_TEXT_SIZE * 2];
@@ -86,7 +109,8 @@ static void step(void *userdata) {
 
 static void on_node_change(void *userdata, const void *old, const void *new_) {
   Agent *agent = userdata;
-  agent->report_again_ms = 0;
+  if (!agent->report_retry_ms)
+    agent->report_again_ms = 0;
   agent->node_changes++;
   agent_kick(agent);
 }
@@ -126,6 +150,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
 }
 
 void agent_start(Agent *agent) {
+  agent->started_ms = agent->host->now_ms;
   kube_informer_start(agent->nodes);
   agent_kick(agent);
 }

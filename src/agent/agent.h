@@ -24,8 +24,11 @@ enum {
   AGENT_USE_SOON_MS = 30,        /* ... after the kubelet allocated one */
   AGENT_BARRIER_MS = 200,        /* reports wait so long for the kubelet to show a new slice */
   AGENT_BARRIER_POLL_MAX_MS = 1000,
-  AGENT_SEEN_MS = 2000, /* a report that the watch does not show by then is compared and sent again */
-  AGENT_TRIES_MAX = 3,  /* of one slice, where the worker died or hung */
+  AGENT_SEEN_MS = 2000,        /* a report that the watch does not show by then is compared and sent again */
+  AGENT_USE_WAIT_MS = 2000,    /* the first report waits so long for who holds what */
+  AGENT_RETRY_FIRST_MS = 2000, /* after a report was refused, doubling */
+  AGENT_RETRY_MAX_MS = 60000,
+  AGENT_TRIES_MAX = 3, /* of one slice, where the worker died or hung */
 };
 
 typedef struct Agent Agent;
