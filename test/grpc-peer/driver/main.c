@@ -16,37 +16,34 @@
 
 #include "base/array.h"
 
-#include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 
 enum { LINE_SIZE_MAX = 1 << 20 };
 
 typedef struct Driver {
   uv_loop_t loop;
-  uv_prepare_t prepare; /* before the loop sleeps: fires timers and sets the alarm for the next one */
-  uv_timer_t alarm;
   uv_pipe_t input;
   char read_buffer[4096];
   Text line;
   Host host;
   KubeletPlugins *plugins;
   KubeletPodResources *pod_resources;
+  bool is_done;
 } Driver;
 
-static void on_alarm(uv_timer_t *alarm) {
-}
-
-static void on_prepare(uv_prepare_t *prepare) {
-  Driver *driver = prepare->data;
-  uv_update_time(&driver->loop);
-  uint64_t now_ms = uv_now(&driver->loop);
-  host_advance(&driver->host, now_ms, 0);
-  host_run_timers(&driver->host);
+/* The wait is outside of libuv, so that the clock is read before any callback of the turn sets a timer. */
+static void turn(Driver *driver) {
+  struct pollfd backend = {.fd = uv_backend_fd(&driver->loop), .events = POLLIN};
+  int wait_ms = uv_backend_timeout(&driver->loop);
   uint64_t next_ms = host_next_ms(&driver->host);
-  if (next_ms == HOST_NEVER)
-    uv_timer_stop(&driver->alarm);
-  else
-    uv_timer_start(&driver->alarm, on_alarm, next_ms > now_ms ? next_ms - now_ms : 0, 0);
+  if (wait_ms != 0 && next_ms != HOST_NEVER)
+    wait_ms = next_ms > driver->host.now_ms ? (int)(next_ms - driver->host.now_ms) : 0;
+  poll(&backend, 1, wait_ms);
+  uv_update_time(&driver->loop);
+  host_advance(&driver->host, uv_now(&driver->loop), 0);
+  uv_run(&driver->loop, UV_RUN_NOWAIT);
+  host_run_timers(&driver->host);
 }
 
 static int on_allocate(void *userdata, const char *resource, const Strings *ids, Arena *arena,
@@ -150,7 +147,7 @@ static void on_buffer(uv_handle_t *handle, size_t suggested_size, uv_buf_t *ret_
 static void on_input(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer) {
   Driver *driver = stream->data;
   if (size < 0 || driver->line.size > LINE_SIZE_MAX) {
-    uv_stop(&driver->loop);
+    driver->is_done = true;
     return;
   }
   text_append_bytes(&driver->line, buffer->base, (size_t)size);
@@ -178,22 +175,18 @@ static int driver_run(Driver *driver, const char *folder, const char *pod_resour
       kubelet_pod_resources_new(&driver->host, kubelet_uv_port_seam(port), pod_resources_socket);
   driver->plugins = plugins;
   driver->pod_resources = pod_resources;
-  driver->prepare.data = driver->input.data = driver;
-  uv_prepare_init(&driver->loop, &driver->prepare);
-  uv_prepare_start(&driver->prepare, on_prepare);
-  uv_timer_init(&driver->loop, &driver->alarm);
+  driver->input.data = driver;
   uv_pipe_init(&driver->loop, &driver->input, 0);
   if (uv_pipe_open(&driver->input, STDIN_FILENO) < 0 ||
       uv_read_start((uv_stream_t *)&driver->input, on_buffer, on_input) < 0)
     return 1;
-  uv_run(&driver->loop, UV_RUN_DEFAULT);
+  while (!driver->is_done)
+    turn(driver);
   return 0;
 }
 
 /* Closes what is left, so that a leak checker finds only leaks. */
 static void driver_deinit(Driver *driver) {
-  uv_close((uv_handle_t *)&driver->prepare, NULL);
-  uv_close((uv_handle_t *)&driver->alarm, NULL);
   uv_close((uv_handle_t *)&driver->input, NULL);
   uv_run(&driver->loop, UV_RUN_DEFAULT);
   uv_loop_close(&driver->loop);
