@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pod-resources API: List tells who holds what, GetAllocatableResources which healthy partitions there
+ * are, one entry each. */
+#include "sim/kubelet/state.h"
+
+static void send(GrpcCall *call, const Text *message) {
+  grpc_call_send(call, message->bytes, message->size);
+  grpc_call_finish(call, GRPC_OK, "");
+}
+
+static void answer_list(const SimKubelet *kubelet, GrpcCall *call) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  CLEANUP(text_deinit) Text message = {0};
+  KubeletHelds helds = {.items = arena_alloc(&arena, kubelet->disk->held.count * sizeof *helds.items)};
+  for (size_t i = 0; i < kubelet->disk->held.count; i++) {
+    const SimHeld *held = kubelet->disk->held.items[i];
+    helds.items[helds.count++] = (KubeletHeld){.pod = held->pod,
+                                               .namespace_ = held->namespace_,
+                                               .container = held->container,
+                                               .resource = held->resource,
+                                               .ids = held->ids};
+  }
+  kubelet_helds_encode(&helds, &message);
+  send(call, &message);
+}
+
+static void add_healthy(const SimResource *resource, Arena *arena, KubeletHelds *helds) {
+  for (size_t i = 0; i < resource->partitions.count; i++) {
+    if (!resource->partitions.items[i].is_healthy)
+      continue;
+    const char **id = arena_alloc(arena, sizeof *id);
+    *id = resource->partitions.items[i].id;
+    helds->items[helds->count++] =
+        (KubeletHeld){.resource = resource->name, .ids = {.items = id, .count = 1}};
+  }
+}
+
+static void answer_allocatable(const SimKubelet *kubelet, GrpcCall *call) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  CLEANUP(text_deinit) Text message = {0};
+  size_t most = 0;
+  for (size_t i = 0; i < kubelet->resources.count; i++)
+    most += kubelet->resources.items[i]->partitions.count;
+  KubeletHelds helds = {.items = arena_alloc(&arena, most * sizeof *helds.items)};
+  for (size_t i = 0; i < kubelet->resources.count; i++)
+    add_healthy(kubelet->resources.items[i], &arena, &helds);
+  kubelet_allocatable_encode(&helds, &message);
+  send(call, &message);
+}
+
+static void on_call(void *userdata, GrpcCall *call, const char *method, const void *message, size_t size) {
+  if (strcmp(method, KUBELET_METHOD_PODS_LIST) == 0)
+    answer_list(userdata, call);
+  else if (strcmp(method, KUBELET_METHOD_ALLOCATABLE) == 0)
+    answer_allocatable(userdata, call);
+  else
+    grpc_call_finish(call, GRPC_UNIMPLEMENTED, "unknown method");
+}
+
+void sim_pod_resources_on_accept(void *userdata, KubeletStream *stream) {
+  sim_kubelet_accept(userdata, stream, on_call);
+}
