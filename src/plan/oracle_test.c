@@ -163,12 +163,28 @@ static void run_oracle(Oracle *oracle, const Snapshot *snapshot) {
 
 /* Random clusters. */
 typedef struct Mix {
-  bool many_models, several_slices, other_profiles, limits, selectors;
+  bool many_models, several_slices, other_profiles, limits, selectors, strange;
 } Mix;
 
 static const char *const models[] = {A100, H100, A30, A100_40, PRO6000};
 
+/* A model that only its driver knows, and that cannot be counted: its placements overlap without nesting. */
+#define STRANGE "NVIDIA-Unheard-Of"
+static const char strange_profiles[] =
+    STRANGE "/8 1g.10gb:6x1@0,1,2,3,5,7 2g.20gb:3x3@0,2,5 2g.20gb+me:1x2@1,4 4g.40gb:2x4@1,4";
+
+static const MigModel *strange_model(void) {
+  static MigModel parsed[MIG_NODE_MODELS_MAX];
+  int count;
+  Error err;
+  if (!parsed[0].slot_count)
+    assert_ok(mig_profiles_parse(strange_profiles, parsed, &count, &err));
+  return &parsed[0];
+}
+
 static const MigModel *model_named(const char *name) {
+  if (strcmp(name, STRANGE) == 0)
+    return strange_model();
   const MigModelRow *row = mig_model_find(name);
   assert_non_null(row);
   return &row->model;
@@ -215,12 +231,16 @@ static void build(Fixture *f, Random *random, const Mix *mix) {
   Node *node = NULL;
   for (int i = 0; i < gpus; i++) {
     names[i] = i && !mix->many_models ? names[0] : models[random_below(random, COUNT_OF(models))];
+    if (mix->strange && random_below(random, 2))
+      names[i] = STRANGE;
     if (!node || random_below(random, 2)) {
       node = fixture_node(f, arena_format(&f->arena, "n%zu", f->nodes.count));
       if (mix->limits)
         fixture_set(f, (KeyValues *)&node->allocatable, "cpu",
                     arena_format(&f->arena, "%d", 1 + (int)random_below(random, 8)));
     }
+    if (mix->strange)
+      fixture_set(f, &node->meta.annotations, MIG_ANNOTATION_PROFILES, strange_profiles);
     add_random_gpu(f, random, node, names[i]);
   }
   for (int pods = 1 + (int)random_below(random, PODS_MAX); pods > 0; pods--)
@@ -345,7 +365,8 @@ static void a_plan_that_was_carried_out_holds_and_leaves_nothing_to_do(void **st
 
 static void the_order_of_objects_does_not_matter(void **state) {
   Random random = {.state = seed};
-  const Mix all = {.many_models = true, .several_slices = true, .limits = true, .selectors = true};
+  const Mix all = {
+      .many_models = true, .several_slices = true, .limits = true, .selectors = true, .strange = true};
   const PlanOptions options = {.leftover = PLAN_LEFTOVER_FILL};
   for (int i = 0; i < 500; i++) {
     CLEANUP(fixture_deinit) Fixture f = {0};

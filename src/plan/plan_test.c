@@ -53,29 +53,29 @@ static const Scenario scenarios[] = {
     {.what = "no pods, nothing to do", .gpus = {{"n1", A100, ""}}, .creates = ""},
     {.what = "a free slice of the profile is enough",
      .gpus = {{"n1", A100, "1g.10gb@6:free"}},
-     .demands = {{1, "1g.10gb"}},
+     .demands = {{1, "1g.10gb", 0}},
      .creates = "",
      .already_fit = 1},
     {.what = "one slice is free, one is created",
      .gpus = {{"n1", A100, "1g.10gb@6:free"}},
-     .demands = {{2, "1g.10gb"}},
+     .demands = {{2, "1g.10gb", 0}},
      .creates = "n1/0: 1g.10gb@5",
      .already_fit = 1,
      .admitted = 1,
      .bound = 1},
     {.what = "a slice in use is nobody else's",
      .gpus = {{"n1", A100, "7g.80gb@0:used"}},
-     .demands = {{1, "7g.80gb"}},
+     .demands = {{1, "7g.80gb", 0}},
      .creates = ""},
     {.what = "one GPU is enough for what fits one GPU",
      .gpus = {{"n1", A100, ""}, {"n1", A100, ""}, {"n2", A100, ""}},
-     .demands = {{2, "3g.40gb"}},
+     .demands = {{2, "3g.40gb", 0}},
      .creates = "n1/0: 3g.40gb@4 3g.40gb@0",
      .admitted = 2,
      .bound = 2},
     {.what = "two GPUs, the empty one is kept whole for the large pod",
      .gpus = {{"n1", A100, ""}, {"n1", A100, "1g.10gb@6:used"}},
-     .demands = {{1, "1g.10gb"}, {1, "7g.80gb"}},
+     .demands = {{1, "1g.10gb", 0}, {1, "7g.80gb", 0}},
      .creates = "n1/0: 7g.80gb@0; n1/1: 1g.10gb@5",
      .admitted = 2,
      .bound = 2},
@@ -83,79 +83,79 @@ static const Scenario scenarios[] = {
      .gpus = {{"n1", A100, ""},
               {"n2", A100, "3g.40gb@0:used"},
               {"n3", A100, "4g.40gb@0:used,2g.20gb@4:used"}},
-     .demands = {{1, "1g.10gb"}},
+     .demands = {{1, "1g.10gb", 0}},
      .creates = "n3/0: 1g.10gb@6",
      .admitted = 1,
      .bound = 1},
     {.what = "a higher tier is served first, even where it costs seven others",
      .gpus = {{"n1", A100, ""}},
-     .demands = {{7, "1g.10gb"}, {1, "7g.80gb", 100}},
+     .demands = {{7, "1g.10gb", 0}, {1, "7g.80gb", 100}},
      .creates = "n1/0: 7g.80gb@0",
      .admitted = 1,
      .bound = 7},
     {.what = "a lower tier gets what is left",
      .gpus = {{"n1", A100, ""}},
-     .demands = {{9, "1g.10gb"}, {1, "4g.40gb", 100}},
+     .demands = {{9, "1g.10gb", 0}, {1, "4g.40gb", 100}},
      .creates = "n1/0: 4g.40gb@0 1g.10gb@6 1g.10gb@5 1g.10gb@4",
      .admitted = 4,
      .bound = 7},
     {.what = "within a tier more small pods beat one large",
      .gpus = {{"n1", A100, ""}},
-     .demands = {{1, "7g.80gb"}, {2, "3g.40gb"}},
+     .demands = {{1, "7g.80gb", 0}, {2, "3g.40gb", 0}},
      .creates = "n1/0: 3g.40gb@4 3g.40gb@0",
      .admitted = 2,
      .bound = 2},
     {.what = "a 3g stays out of the lower half that a 4g needs",
      .gpus = {{"n1", A100, ""}},
-     .demands = {{1, "3g.40gb"}, {1, "4g.40gb"}},
+     .demands = {{1, "3g.40gb", 0}, {1, "4g.40gb", 0}},
      .creates = "n1/0: 3g.40gb@4 4g.40gb@0",
      .admitted = 2,
      .bound = 2},
     {.what = "a double-memory 1g takes the pair that no 2g can have",
      .gpus = {{"n1", A100, "4g.40gb@0:used"}},
-     .demands = {{1, "2g.20gb"}, {1, "1g.20gb"}},
+     .demands = {{1, "2g.20gb", 0}, {1, "1g.20gb", 0}},
      .creates = "n1/0: 1g.20gb@6 2g.20gb@4",
      .admitted = 2,
      .bound = 2},
     {.what = "the lower half is given up for a 3g only where no 2g pays for it",
      .gpus = {{"n1", A100, "3g.40gb@4:used"}, {"n1", A100, ""}},
-     .demands = {{1, "3g.40gb"}, {4, "2g.20gb"}},
+     .demands = {{1, "3g.40gb", 0}, {4, "2g.20gb", 0}},
      .creates = "n1/0: 2g.20gb@2 2g.20gb@0; n1/1: 2g.20gb@2 2g.20gb@0 3g.40gb@4",
      .admitted = 5,
      .bound = 5},
     {.what = "models with the same profiles are one pool",
      .gpus = {{"n1", A100, ""}, {"n2", H100, "4g.40gb@0:used,2g.20gb@4:used"}},
-     .demands = {{1, "1g.10gb"}, {1, "7g.80gb"}},
+     .demands = {{1, "1g.10gb", 0}, {1, "7g.80gb", 0}},
      .creates = "n1/0: 7g.80gb@0; n2/0: 1g.10gb@6",
      .admitted = 2,
      .bound = 2},
     {.what = "mixed models: 1g.10gb is one slot on one card and two on the other",
      .gpus = {{"n1", A100_40, ""}, {"n2", A100, "3g.40gb@0:used,3g.40gb@4:used"}},
-     .demands = {{5, "1g.10gb"}},
+     .demands = {{5, "1g.10gb", 0}},
      .creates = "n1/0: 1g.10gb@6 1g.10gb@4 1g.10gb@2 1g.10gb@0",
      .admitted = 4,
      .bound = 4},
     {.what = "an A30 has four slots",
      .gpus = {{"n1", A30, ""}},
-     .demands = {{3, "1g.6gb"}, {1, "2g.12gb"}},
+     .demands = {{3, "1g.6gb", 0}, {1, "2g.12gb", 0}},
      .creates = "n1/0: 1g.6gb@3 1g.6gb@2 1g.6gb@1",
      .admitted = 3,
      .bound = 3},
     {.what = "an RTX PRO 6000 has twelve slots",
      .gpus = {{"n1", PRO6000, ""}},
-     .demands = {{2, "1g.24gb"}, {1, "2g.48gb"}},
+     .demands = {{2, "1g.24gb", 0}, {1, "2g.48gb", 0}},
      .creates = "n1/0: 1g.24gb@3 1g.24gb@0 2g.48gb@6",
      .admitted = 3,
      .bound = 3},
     {.what = "graphics slices are planned too",
      .gpus = {{"n1", PRO6000, "2g.48gb@0:used"}},
-     .demands = {{3, "1g.24gb+gfx"}},
+     .demands = {{3, "1g.24gb+gfx", 0}},
      .creates = "n1/0: 1g.24gb+gfx@9 1g.24gb+gfx@6",
      .admitted = 2,
      .bound = 2},
     {.what = "only one +me per GPU",
      .gpus = {{"n1", A100, ""}, {"n1", A100, ""}},
-     .demands = {{3, "1g.10gb+me"}},
+     .demands = {{3, "1g.10gb+me", 0}},
      .creates = "n1/0: 1g.10gb+me@6; n1/1: 1g.10gb+me@6",
      .admitted = 2,
      .bound = 2},
@@ -346,6 +346,51 @@ static void a_large_cluster_is_planned_exactly(void **state) {
   assert_int_equal(plan->admitted, 1000 + 300 + 300 + 175);
 }
 
+/* Pods that differ only in what the scheduler's filters read must not be taken for each other. */
+static void pods_with_different_constraints_are_planned_apart(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  static Taint taints[] = {{.key = "dedicated", .value = "ml", .effect = "NoSchedule"}};
+  static Toleration tolerations[] = {{.key = "dedicated", .operator_ = "Exists"}};
+  static const char *zones[] = {"b"};
+  static Requirement requirements[] = {{.key = "zone", .operator_ = "In", .values = {zones, 1}}};
+  static NodeSelectorTerm terms[] = {{.match_expressions = {requirements, 1}}};
+  Node *tainted = fixture_node(&f, "n1"), *zoned = fixture_node(&f, "n2");
+  tainted->taints.items = taints;
+  tainted->taints.count = 1;
+  fixture_gpu(&f, tainted, A100, "");
+  fixture_set(&f, &zoned->meta.labels, "zone", "b");
+  fixture_gpu(&f, zoned, A100, "3g.40gb@0:used");
+  Pod *tolerant = fixture_pod(&f, "tolerant", "3g.40gb"),
+      *bound_to_zone = fixture_pod(&f, "zoned", "3g.40gb");
+  tolerant->tolerations.items = tolerations;
+  tolerant->tolerations.count = 1;
+  bound_to_zone->has_required_node_affinity = true;
+  bound_to_zone->required_terms.items = terms;
+  bound_to_zone->required_terms.count = 1;
+  fixture_pod(&f, "plain", "3g.40gb")->meta.creation_time = 9;
+  fixture_plan(&f, NULL);
+  assert_string_equal(
+      fixture_verdicts(&f),
+      "plain blocked: all free slots for 3g.40gb are needed by 1 pod that comes first: of higher "
+      "priority, smaller, or older; tolerant admitted n1; zoned admitted n2");
+}
+
+/* A driver may report placements that nobody has seen yet: they are planned without counting. */
+static void a_model_whose_placements_overlap_without_nesting_is_planned_too(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = fixture_node(&f, "n1");
+  fixture_gpu(&f, node, "NVIDIA-Unheard-Of", "");
+  fixture_set(&f, &node->meta.annotations, MIG_ANNOTATION_PROFILES,
+              "NVIDIA-Unheard-Of/8 1g.10gb:8x1@0,1,2,3,4,5,6,7 2g.20gb:3x3@0,2,5");
+  fixture_pods(&f, 2, "p", "2g.20gb");
+  fixture_pods(&f, 3, "q", "1g.10gb");
+  const Plan *plan = fixture_plan(&f, &fill);
+  assert_string_equal(fixture_creates(&f),
+                      "n1/0: 1g.10gb@7 1g.10gb@6 1g.10gb@5 2g.20gb@2 +1g.10gb@1 +1g.10gb@0");
+  assert_int_equal(plan->admitted, 4);
+  assert_int_equal(plan->bound, 4);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(five_small_pods_leave_room_for_one_2g_on_an_empty_a100),
@@ -361,6 +406,8 @@ int main(void) {
       cmocka_unit_test(the_wanted_list_has_existing_slices_first),
       cmocka_unit_test(the_words_of_the_contract),
       cmocka_unit_test(a_large_cluster_is_planned_exactly),
+      cmocka_unit_test(pods_with_different_constraints_are_planned_apart),
+      cmocka_unit_test(a_model_whose_placements_overlap_without_nesting_is_planned_too),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
