@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole cluster in one thread: API server, scheduler, nodes with simulated GPUs and kubelets - and the real
+ * controller and agents between them, over the four seams. Time is virtual: it jumps from one timer to the
+ * next, and whoever wants to watch makes it wait (pace).
+ *
+ *     sim_cluster_new(&options, &cluster, &err);  sim_cluster_settle(cluster);
+ *     sim_cluster_create_pods(cluster, "1g.10gb", 5, &err);  sim_cluster_run(cluster, until_ms, is_done,
+ * ...); */
+#pragma once
+
+#include "agent/agent.h"
+#include "controller/controller.h"
+#include "sim/apiserver/server.h"
+#include "sim/cluster/driver.h"
+#include "sim/cluster/scheduler.h"
+#include "sim/kubelet/kubelet.h"
+
+#define SIM_CLUSTER_NAMESPACE "demo"
+
+enum {
+  SIM_CLUSTER_NODES_MAX = 1000,
+  SIM_CLUSTER_SETTLE_MS = 5000, /* so long may the agents take for their first report */
+};
+
+typedef struct SimClusterOptions {
+  uint64_t seed;
+  int node_count;
+  const char *machine; /* of each node: "2xA100-SXM4-80GB" */
+  SimApiOptions api;
+  uint32_t socket_jitter_ms;
+  double gpu_latency; /* factor on the times of real GPUs */
+  uint32_t container_start_ms;
+  PlanLeftover leftover;
+} SimClusterOptions;
+
+/* What the demo uses: one A100-80GB and the times of a real, quick cluster. */
+SimClusterOptions sim_cluster_defaults(void);
+
+typedef struct SimClusterNode {
+  char name[32]; /* "gpu-1" */
+  SimDriver *driver;
+  SimPort *port;
+  SimDisk disk;
+  SimKubelet *kubelet; /* NULL: killed */
+  Agent *agent;        /* NULL: killed */
+} SimClusterNode;
+
+typedef struct SimCluster {
+  Host host;
+  SimClusterOptions options;
+  SimApi *api;
+  SimScheduler *scheduler;
+  Controller *controller; /* NULL: killed */
+  SimClusterNode *nodes;
+  int node_count;
+  int pod_count;       /* ever created */
+  uint64_t changed_ms; /* when an object last changed */
+  /* Set by the owner; may be NULL. */
+  void (*on_change)(void *userdata, const SimApiChange *change);
+  bool (*pace)(void *userdata, uint64_t next_ms); /* before time goes on to next_ms; false stops the run */
+  void *userdata;
+} SimCluster;
+
+int sim_cluster_new(const SimClusterOptions *options, SimCluster **ret_cluster, Error *err) MUST_CHECK;
+void sim_cluster_free(SimCluster *cluster);
+DEFINE_CLEANUP(SimCluster, sim_cluster_free)
+
+/* Runs until the moment, or until is_done (may be NULL) says so after some timers; true where it did. */
+bool sim_cluster_run(SimCluster *cluster, uint64_t until_ms, bool (*is_done)(void *userdata), void *userdata);
+/* Runs until every node with an agent has reported its GPUs. */
+bool sim_cluster_settle(SimCluster *cluster);
+/* n pods "p-<number>" that ask one slice each; numbers go on from the pods before. */
+int sim_cluster_create_pods(SimCluster *cluster, const char *profile, int count, Error *err) MUST_CHECK;
+size_t sim_cluster_count_pods(const SimCluster *cluster, const char *phase);
+
+/* kill -9 and start afresh. */
+void sim_cluster_kill_agent(SimCluster *cluster, int node);
+void sim_cluster_start_agent(SimCluster *cluster, int node);
+void sim_cluster_kill_kubelet(SimCluster *cluster, int node);
+void sim_cluster_start_kubelet(SimCluster *cluster, int node);
+void sim_cluster_kill_controller(SimCluster *cluster);
+void sim_cluster_start_controller(SimCluster *cluster);
