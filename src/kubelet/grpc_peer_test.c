@@ -268,7 +268,7 @@ static const struct ServerRow {
 
 static void every_kind_of_answer_becomes_one_end(void **state) {
   for (size_t i = 0; i < COUNT_OF(server_rows); i++) {
-    CLEANUP(raw_deinit) Raw raw;
+    CLEANUP(raw_deinit) Raw raw = {0};
     CLEANUP(text_deinit) Text story = {0};
     raw_init(&raw, true);
     raw.script = &server_rows[i].script;
@@ -291,7 +291,7 @@ static void a_request_has_the_headers_that_grpc_asks_for(void **state) {
               {100000001, "grpc-timeout=100001S "},
               {UINT32_MAX, "grpc-timeout=4294968S "}};
   for (size_t i = 0; i < COUNT_OF(rows); i++) {
-    CLEANUP(raw_deinit) Raw raw;
+    CLEANUP(raw_deinit) Raw raw = {0};
     CLEANUP(text_deinit) Text story = {0};
     char expected[400];
     raw_init(&raw, true);
@@ -311,7 +311,7 @@ static void a_request_has_the_headers_that_grpc_asks_for(void **state) {
 /* A server that allows one stream at a time: the second call waits for the first. */
 static void calls_wait_for_the_servers_limit_of_streams(void **state) {
   static const Script answer = {.headers = OK_HEADERS, .trailers = STATUS("0"), .reset = NO_RESET};
-  CLEANUP(raw_deinit) Raw raw;
+  CLEANUP(raw_deinit) Raw raw = {0};
   CLEANUP(text_deinit) Text story = {0};
   const nghttp2_settings_entry one_stream = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1};
   raw_init(&raw, true);
@@ -330,7 +330,7 @@ static void calls_wait_for_the_servers_limit_of_streams(void **state) {
 /* A server may answer before it has read the request; the rest of the request is not sent then. */
 static void an_early_answer_ends_the_call_and_its_request(void **state) {
   static const Script answer = {.headers = {{":status", "200"}, {"grpc-status", "8"}}, .reset = NO_RESET};
-  CLEANUP(raw_deinit) Raw raw;
+  CLEANUP(raw_deinit) Raw raw = {0};
   CLEANUP(text_deinit) Text story = {0};
   CLEANUP(cleanup_free) char *message = mem_alloc(1 << 20); /* more than the server's windows */
   raw_init(&raw, true);
@@ -412,7 +412,7 @@ static const struct ClientRow {
 
 static void every_kind_of_request_is_answered_or_refused(void **state) {
   for (size_t i = 0; i < COUNT_OF(client_rows); i++) {
-    CLEANUP(raw_deinit) Raw raw;
+    CLEANUP(raw_deinit) Raw raw = {0};
     raw_init(&raw, false);
     raw.script = &client_rows[i].script;
     raw.session = grpc_session_new_server(&raw.host, on_call, &raw);
@@ -433,7 +433,7 @@ static void a_method_longer_than_every_known_one_is_cut(void **state) {
                                      {"content-type", "application/grpc"}},
                          BODY("\0\0\0\0\0"),
                          .reset = NO_RESET};
-  CLEANUP(raw_deinit) Raw raw;
+  CLEANUP(raw_deinit) Raw raw = {0};
   raw_init(&raw, false);
   raw.script = &script;
   raw.session = grpc_session_new_server(&raw.host, on_call, &raw);
@@ -449,7 +449,7 @@ static void unfinished_messages_of_one_connection_are_limited(void **state) {
   memcpy(body, "\0\0\xff\xff\xff", 5);
   const Script script = {
       .headers = GRPC_REQUEST, .body = body, .body_size = SIZE, .is_left_open = true, .reset = NO_RESET};
-  CLEANUP(raw_deinit) Raw raw;
+  CLEANUP(raw_deinit) Raw raw = {0};
   raw_init(&raw, false);
   raw.script = &script;
   raw.session = grpc_session_new_server(&raw.host, on_call, &raw);
@@ -526,7 +526,7 @@ static void change_bytes(Text *bytes, size_t first, Random *random) {
 
 /* The bytes of a well-behaved conversation, as seen by the server and by the client. */
 static void record(Text *ret_to_server, Text *ret_to_client) {
-  CLEANUP(host_deinit) Host host;
+  CLEANUP(host_deinit) Host host = {0};
   Chaos chaos = {.random.state = 4};
   int ends = 0;
   Error err = {0};
@@ -581,7 +581,7 @@ static void a_server_survives_every_kind_of_bytes(void **state) {
   print_message("seed %llu\n", (unsigned long long)random.state);
   record(&to_server, &to_client);
   for (int round = 0; round < CHAOS_ROUNDS; round++) {
-    CLEANUP(host_deinit) Host host;
+    CLEANUP(host_deinit) Host host = {0};
     CLEANUP(text_deinit) Text bytes = {0};
     Chaos chaos = {.random.state = random_next(&random)};
     host_init(&host, 1);
@@ -604,7 +604,7 @@ static void a_client_survives_every_kind_of_bytes_and_every_call_ends_once(void 
   record(&to_server, &to_client);
   for (int round = 0; round < CHAOS_ROUNDS; round++) {
     enum { CALLS = 4 };
-    CLEANUP(host_deinit) Host host;
+    CLEANUP(host_deinit) Host host = {0};
     CLEANUP(text_deinit) Text bytes = {0};
     int ends[CALLS] = {0};
     host_init(&host, 1);

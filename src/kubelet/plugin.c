@@ -75,7 +75,8 @@ static void on_register_end(void *userdata, GrpcStatus status, const char *text)
     return; /* a new kubelet came in between: this was the old one's answer */
   plugin->state = KUBELET_PLUGIN_REGISTERED;
   hang_up_registrar(plugin);
-  if (status != GRPC_OK) {
+  /* An open ListAndWatch says more than an answer that was lost or came too late. */
+  if (status != GRPC_OK && !kubelet_plugin_is_current(plugin)) {
     (void)error_set(&err, ERROR_UNAVAILABLE, "cannot register %s with the kubelet at %s: %s (gRPC status %d)",
                     plugin->resource, plugin->kubelet, text, (int)status);
     kubelet_plugin_report(plugin, &err);

@@ -24,11 +24,13 @@ typedef struct KubeletPluginsOptions {
   void (*on_preferred)(void *userdata, const char *resource, const KubeletPreferred *request, Arena *arena,
                        Strings *ret_ids);
   void (*on_registered)(void *userdata, const char *resource);
-  void (*on_trouble)(void *userdata, const char *resource, const Error *err); /* it tries again by itself */
+  /* It tries again by itself. Resource NULL: the folder cannot be watched. The same trouble is told once. */
+  void (*on_trouble)(void *userdata, const char *resource, const Error *err);
   void *userdata;
 } KubeletPluginsOptions;
 
 KubeletPlugins *kubelet_plugins_new(Host *host, KubeletPort *port, const KubeletPluginsOptions *options);
+/* Removes the sockets. Not from inside one of its own callbacks. */
 void kubelet_plugins_free(KubeletPlugins *plugins);
 DEFINE_CLEANUP(KubeletPlugins, kubelet_plugins_free)
 /* The partitions of a resource; adds the resource where it is new (an empty list is announced too). */

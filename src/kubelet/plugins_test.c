@@ -166,6 +166,15 @@ static void a_kubelet_that_does_not_answer_is_given_up_after_a_while(void **stat
                       " with the kubelet at /dp/kubelet.sock: no answer within 15000 ms (gRPC status 4);");
 }
 
+static void an_open_stream_counts_more_than_a_lost_answer(void **state) {
+  World *world = *state;
+  world->is_forgetful = true;
+  start_registered(world, "a");
+  run_for(world, 60000);
+  assert_story(world, "registered " RESOURCE ";");
+  assert_true(kubelet_plugins_is_current(world->plugins, RESOURCE));
+}
+
 static void a_kubelet_that_never_asks_for_the_list_is_registered_with_again(void **state) {
   World *world = *state;
   world->is_idle = true;
@@ -307,6 +316,14 @@ static void resources_are_limited(void **state) {
                "cannot add the resource nvidia.com/one-more: there are 64 already");
 }
 
+static void a_socket_left_behind_tells_of_an_earlier_life(void **state) {
+  World *world = *state;
+  assert_false(kubelet_plugins_was_published(world->plugins, RESOURCE));
+  memory_port_touch(&world->port, SOCKET);
+  assert_true(kubelet_plugins_was_published(world->plugins, RESOURCE));
+  assert_false(kubelet_plugins_was_published(world->plugins, "nvidia.com/gpu"));
+}
+
 static void freeing_removes_the_sockets(void **state) {
   World *world = *state;
   start_registered(world, "a");
@@ -330,6 +347,7 @@ int main(void) {
       CASE(a_stream_that_keeps_dropping_is_not_chased),
       CASE(a_refused_registration_is_tried_again_with_back_off),
       CASE(a_kubelet_that_does_not_answer_is_given_up_after_a_while),
+      CASE(an_open_stream_counts_more_than_a_lost_answer),
       CASE(a_kubelet_that_never_asks_for_the_list_is_registered_with_again),
       CASE(a_kubelet_that_restarts_while_we_register_gets_its_own_registration),
       CASE(a_deleted_socket_is_made_again_without_disturbing_the_kubelet),
@@ -341,6 +359,7 @@ int main(void) {
       CASE(a_socket_path_must_fit_a_socket_address),
       CASE(two_resources_cannot_share_a_socket),
       CASE(resources_are_limited),
+      CASE(a_socket_left_behind_tells_of_an_earlier_life),
       CASE(freeing_removes_the_sockets),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,8 +77,8 @@ int kubelet_allocate_decode(const void *bytes, size_t size, Arena *arena, Kubele
 void kubelet_allocations_encode(const KubeletAllocations *containers, Text *out); /* AllocateResponse */
 int kubelet_allocations_decode(const void *bytes, size_t size, Arena *arena, KubeletAllocations *ret,
                                Error *err) MUST_CHECK;
-void kubelet_helds_encode(const KubeletHelds *helds,
-                          Text *out); /* ListPodResourcesResponse; groups by pod, container */
+/* ListPodResourcesResponse; neighbours of the same pod and container are grouped. */
+void kubelet_helds_encode(const KubeletHelds *helds, Text *out);
 int kubelet_helds_decode(const void *bytes, size_t size, Arena *arena, KubeletHelds *ret,
                          Error *err) MUST_CHECK;
 /* AllocatableResourcesResponse: one KubeletHeld per entry, pod and container NULL. */
