@@ -2,10 +2,12 @@
 /* Two relaxations of the problem; the smaller result counts.
  *
  *   slots    pods, smallest first, as long as the free slots of the whole cluster last;
- *   holes    each pod asks just one slice, its largest, of hosts that admit its class and have all the cpu
- * and memory of the world. Hosts that admit the same classes share their free slices; each pool serves what
- * the counters allow (hole.h). A pod that could go to several such groups is counted in each, and once in the
- * end, so the result is exact where every class has one home. */
+ *   holes    each pod asks just one slice, its largest, of hosts that admit its class and have all the
+ *            cpu and memory of the world.
+ *
+ * Hosts that admit the same classes are a group. It shares its free slices, and each of its pools serves what
+ * the counters allow (hole.h). A pod that could go to several groups is counted in each, but all groups
+ * together serve no more pods than there are; the result is exact where every class has one home. */
 #include "plan/bound.h"
 
 typedef struct Group { /* hosts that admit the same classes */

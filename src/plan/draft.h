@@ -3,14 +3,7 @@
  * it did can be taken out as an offer, a value that is compared with others and applied to another draft. */
 #pragma once
 
-#include "plan/pack.h"
-
-typedef struct PlanOffer {
-  int *hosts; /* by waiting pod: the host that serves it, or -1 */
-  ARRAY(PlanSlice) slices;
-  int *served; /* by tier */
-  int tier_count;
-} PlanOffer;
+#include "plan/offer.h"
 
 typedef enum PlanAnswer {
   PLAN_SERVED,
@@ -45,9 +38,3 @@ void plan_draft_fill(PlanDraft *draft, int gpu, int profile, int start);
 void plan_draft_get_offer(const PlanDraft *draft, PlanOffer *ret_offer);
 /* Serves what the offer serves; what turns out to be impossible is left out. */
 void plan_draft_apply(PlanDraft *draft, const PlanOffer *offer);
-
-void plan_offer_init(PlanOffer *offer, const PlanProblem *problem); /* serves nobody */
-void plan_offer_deinit(PlanOffer *offer);
-void plan_offer_sort(PlanOffer *offer); /* puts the slices in the order of their pods, as apply wants them */
-/* Serves more pods in the first tier in which the two differ. */
-bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than);

@@ -5,9 +5,8 @@
  *      reservation in a pool whose counters say that it fits beside all reservations made before. Other pods
  *      (several slices, +me) are placed at once, where every reservation stays possible;
  *   2. the reservations are placed, the largest first, each in the hole of the least worth that leaves the
- *      others possible. The free hole of the least worth is right nearly always; where it is not (a 3g in a
- *      lower half, when the upper half of an empty GPU would leave one more place for 2g), the counters say
- * so;
+ *      others possible. That is the free hole of the least worth nearly always; where it is not (a 3g in a
+ *      lower half, when the upper half of an empty GPU leaves one more place for 2g), the counters say so;
  *   3. what is left, because a node ran out of something else, is served one by one.
  *
  * Without 3, with single slices only and each class at home in one pool, step 1 is the exact optimum (hole.c)

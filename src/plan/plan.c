@@ -4,8 +4,8 @@
  *   1. group the waiting pods and the nodes (queue.c, fleet.c)
  *   2. count and place (exact.c); where that proves nothing, try one by one as well (greedy.c) and search
  *      (search.c), and keep the offer that serves more of the highest tier
- *   3. carry the best offer out in a fork, every service verified by the scheduler's filters, and fill what
- * is left of the changed GPUs (fill.c)
+ *   3. carry the best offer out in a fork, every service verified by the scheduler's filters, and fill the
+ *      rest of the changed GPUs (fill.c)
  *   4. take the result out, undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
 

@@ -2,9 +2,10 @@
 /* The planner: which slices to create so that the most waiting pods can be scheduled, and why not the others.
  *
  * Pods are served in priority tiers (higher spec.priority first), in each tier as many as possible, then the
- * oldest first. Pods asking one slice each on GPUs of laminar geometry are planned exactly (plan/hole.h); the
- * others by a sound greedy. The result is deterministic and depends on nothing but the snapshot and the
- * options.
+ * oldest first. Pods asking one slice each on GPUs of laminar geometry are planned exactly (plan/exact.h);
+ * the others one by one where they destroy the least (plan/greedy.h), and on small clusters by a bounded
+ * search (plan/search.h). The result is deterministic: it depends on the objects in the snapshot, not on
+ * their order, and on the options.
  *
  * It grows only: existing slices, used or free, stay. */
 #pragma once
@@ -48,7 +49,9 @@ typedef struct Plan {
   int pending;         /* pods considered: fits + admitted + blocked */
   int admitted, already_fit;
   int create, destroy, nodes_changed;
-  int bound; /* no plan could admit more (already_fit not counted) */
+  /* No plan could admit more (already_fit not counted), not even one that ignores priorities. Equal to
+   * `admitted` where all pods have one priority and the plan is proven optimal. */
+  int bound;
 } Plan;
 
 typedef enum PlanLeftover { PLAN_LEFTOVER_FILL, PLAN_LEFTOVER_NONE } PlanLeftover;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests only: clusters built in a few lines, and plans as text.
  *
- *     Fixture f = fixture_new();
+ *     CLEANUP(fixture_deinit) Fixture f = {0};
  *     fixture_gpu(&f, fixture_node(&f, "n1"), A100, "1g.10gb@6:used");
  *     fixture_pods(&f, 5, "p", "1g.10gb");
- *     fixture_plan(&f, NULL);
- */
+ *     fixture_plan(&f, NULL); */
 #pragma once
 
 #include "base/test.h"

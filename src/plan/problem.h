@@ -6,9 +6,7 @@
  *     kind     a MIG resource that some pod asks
  *     class    pods with equal requests and equal constraints on nodes: one answer holds for all of them
  *     host     a node with slices, or with GPUs that may get some
- *     pool     GPUs of one exact geometry on hosts that admit the same classes: their holes are
- * interchangeable
- */
+ *     pool     GPUs of one exact geometry on hosts that admit the same classes: any hole is as good */
 #pragma once
 
 #include "base/arena.h"
@@ -36,8 +34,7 @@ typedef struct PlanClass {
   int need_count;
   int asks;         /* equal for classes with equal needs */
   int slot_count;   /* that a pod takes at least */
-  int slice_count;  /* compute slices: tells 1g.20gb from 2g.20gb, which takes as many slots and is worth more
-                     */
+  int slice_count;  /* of compute: tells 1g.20gb from 2g.20gb, which is as large and worth more */
   uint64_t *admits; /* bit per host: only MIG slices can stand in the way of a first pod */
 } PlanClass;
 

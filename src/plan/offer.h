@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a strategy proposes, as a value: which host serves which pod, with which new slices. */
+#pragma once
+
+#include "plan/pack.h"
+
+typedef struct PlanOffer {
+  int *hosts; /* by waiting pod: the host that serves it, or -1 */
+  ARRAY(PlanSlice) slices;
+  int *served; /* by tier */
+  int tier_count;
+} PlanOffer;
+
+void plan_offer_init(PlanOffer *offer, const PlanProblem *problem); /* serves nobody */
+void plan_offer_deinit(PlanOffer *offer);
+void plan_offer_sort(PlanOffer *offer); /* puts the slices in the order of their pods, as apply wants them */
+/* Serves more pods in the first tier in which the two differ. */
+bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/problem.h"
+
+void plan_problem_init(PlanProblem *problem, Snapshot *snapshot) {
+  *problem = (PlanProblem){.snapshot = snapshot};
+  plan_queue_init(problem);
+  plan_fleet_init(problem);
+}
+
+void plan_problem_deinit(PlanProblem *problem) {
+  array_deinit(&problem->kinds);
+  array_deinit(&problem->classes);
+  array_deinit(&problem->waiting);
+  array_deinit(&problem->shapes);
+  array_deinit(&problem->models);
+  array_deinit(&problem->hosts);
+  array_deinit(&problem->gpus);
+  array_deinit(&problem->pools);
+  arena_deinit(&problem->arena);
+}
+
+const SnapshotPod *plan_problem_pod(const PlanProblem *problem, int waiting) {
+  return &problem->snapshot->pods.items[problem->waiting.items[waiting].pod];
+}
+
+const PlanClass *plan_problem_class(const PlanProblem *problem, int waiting) {
+  return &problem->classes.items[problem->waiting.items[waiting].class_];
+}
+
+SnapshotNode *plan_problem_node(const PlanProblem *problem, int host) {
+  return &problem->snapshot->nodes.items[problem->hosts.items[host].node];
+}
+
+SnapshotGpu *plan_problem_gpu(const PlanProblem *problem, int gpu) {
+  const PlanHostGpu *host_gpu = &problem->gpus.items[gpu];
+  return &plan_problem_node(problem, host_gpu->host)->gpus[host_gpu->gpu];
+}
+
+const PlanModel *plan_problem_model(const PlanProblem *problem, int gpu) {
+  return &problem->models.items[problem->gpus.items[gpu].model];
+}
+
+const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu) {
+  return &problem->shapes.items[plan_problem_model(problem, gpu)->shape].geometry;
+}
+
+bool plan_class_admits(const PlanClass *class_, int host) {
+  return class_->admits[host / 64] >> host % 64 & 1;
+}
+
+int plan_problem_free(const PlanProblem *problem, int host, int kind) {
+  int64_t count = snapshot_free_of(plan_problem_node(problem, host), problem->kinds.items[kind].resource);
+  return count < 0 ? 0 : (count > PLAN_SLICES_MAX ? PLAN_SLICES_MAX : (int)count);
+}
+
+int plan_class_single_kind(const PlanClass *class_) {
+  return class_->need_count == 1 && class_->needs[0].count == 1 ? class_->needs[0].kind : -1;
+}
+
+int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only) {
+  int64_t slots = 0;
+  for (int gpu = 0; gpu < (int)problem->gpus.count && !existing_only; gpu++) {
+    const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+    slots += layout->model->slot_count - __builtin_popcount(layout->mask);
+  }
+  for (int host = 0; host < (int)problem->hosts.count; host++)
+    for (int kind = 0; kind < (int)problem->kinds.count; kind++)
+      slots += (int64_t)plan_problem_free(problem, host, kind) * problem->kinds.items[kind].size;
+  return slots;
+}
+
+void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_holes) {
+  assert(problem->gpus.items[gpu].pool >= 0);
+  plan_holes_of(plan_problem_geometry(problem, gpu), &plan_problem_gpu(problem, gpu)->layout, ret_holes);
+}
