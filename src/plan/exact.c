@@ -17,7 +17,7 @@
 
 typedef struct Reservation {
   int waiting;
-  int pool; /* -1: none */
+  int pool;
   int rank;
 } Reservation;
 
