@@ -9,6 +9,9 @@
 
 enum { WARNED_MAX = 1000 }; /* different warnings remembered as logged */
 
+_Static_assert((int)CONTROLLER_WRITES_MAX + (int)CONTROLLER_EVENTS_IN_FLIGHT_MAX <= (int)KUBE_CALLS_MAX,
+               "what one pass sends must fit into the client");
+
 /* A node write on its way: in flight until the server answers, then awaited until the watch shows its plan
  * id. */
 typedef struct NodeWrite {
@@ -19,6 +22,12 @@ typedef struct NodeWrite {
   bool answered;
   uint64_t give_up_ms;
 } NodeWrite;
+
+/* An Event on its way to the pod. */
+typedef struct PodWord {
+  Controller *controller;
+  char *uid;
+} PodWord;
 
 struct Controller {
   ControllerOptions options;
@@ -33,9 +42,9 @@ struct Controller {
   bool dirty;
   uint64_t batch_began_ms; /* when the first pod of this batch came; 0: no batch */
   uint64_t passes;
-  int events_in_flight;
-  char *last_outcome; /* of the last pass, so that an unchanged one is not logged again */
-  Map warned;         /* warnings that were logged already */
+  ARRAY(PodWord *) words; /* in flight */
+  char *last_outcome;     /* of the last pass, so that an unchanged one is not logged again */
+  Map warned;             /* warnings that were logged already */
 };
 
 /* ---- when to plan ---- */
@@ -102,6 +111,9 @@ static void on_node_change(void *userdata, const void *old, const void *new_) {
   const Node *node = new_;
   if (!node) {
     const Node *gone = old;
+    NodeWrite *unseen = map_find(&controller->writes, gone->meta.name);
+    if (unseen && unseen->answered)
+      forget_write(controller, gone->meta.name);
     controller_memory_forget_node(&controller->memory, gone->meta.name);
     mark_dirty(controller);
     return;
@@ -128,27 +140,45 @@ static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
 
 /* ---- carrying out ---- */
 
+/* The server understood and said no: asking the same again at once brings the same. */
+static bool is_refusal(const KubeAnswer *answer) {
+  return !answer->err && answer->status >= 400 && answer->status < 500 && answer->status != 429;
+}
+
+static bool is_shown(const Controller *controller, const NodeWrite *write) {
+  const Node *node = kube_informer_find(controller->nodes, write->node);
+  return node &&
+         string_equal(key_values_find(&node->meta.annotations, MIG_ANNOTATION_SPEC_PLAN), write->plan_id);
+}
+
+static void note_written(Controller *controller, NodeWrite *write) {
+  log_info(COMPONENT, "node written", "node=%s plan=%s slices=" LOG_QUOTED, write->node, write->plan_id,
+           write->summary);
+  controller_memory_note_written(&controller->memory, write->node);
+  write->answered = true;
+  write->give_up_ms = controller->host->now_ms + CONTROLLER_SEEN_MS;
+  if (is_shown(controller, write)) { /* the watch was faster than the answer */
+    forget_write(controller, write->node);
+    schedule(controller, controller->options.batch_idle_ms);
+  } else {
+    schedule(controller, CONTROLLER_SEEN_MS);
+  }
+}
+
 static void on_node_written(void *userdata, const KubeAnswer *answer) {
   NodeWrite *write = userdata;
   Controller *controller = write->controller;
   Error err;
   if (kube_answer_is_ok(answer, &err)) {
-    write->answered = true;
-    write->give_up_ms = controller->host->now_ms + CONTROLLER_SEEN_MS;
-    log_info(COMPONENT, "node written", "node=%s plan=%s slices=" LOG_QUOTED, write->node, write->plan_id,
-             write->summary);
-    const Node *node = kube_informer_find(controller->nodes, write->node);
-    if (node &&
-        string_equal(key_values_find(&node->meta.annotations, MIG_ANNOTATION_SPEC_PLAN), write->plan_id))
-      forget_write(controller, write->node);
-    else
-      schedule(controller, CONTROLLER_SEEN_MS);
+    note_written(controller, write);
     return;
   }
   /* 422 is the guard: the node's plan is not the one that this pass saw. The next pass reads the truth. */
-  bool outdated = answer->status == 422 || answer->status == 409 || answer->status == 404;
+  bool outdated = !answer->err && (answer->status == 422 || answer->status == 409 || answer->status == 404);
   log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
             "node=%s plan=%s err=" LOG_QUOTED, write->node, write->plan_id, err.text);
+  if (is_refusal(answer))
+    controller_memory_note_refused(&controller->memory, write->node, err.text, controller->host->now_ms);
   forget_write(controller, write->node);
   controller->dirty = true;
   schedule(controller, outdated ? controller->options.batch_idle_ms : CONTROLLER_SEEN_MS);
@@ -173,35 +203,54 @@ static void send_write(Controller *controller, const ControllerWrite *planned, c
                                                           .userdata = write});
 }
 
-static void on_event_written(void *userdata, const KubeAnswer *answer) {
-  Controller *controller = userdata;
-  controller->events_in_flight--;
-  Error err;
-  if (!kube_answer_is_ok(answer, &err))
-    log_warn(COMPONENT, "Event not written", "err=" LOG_QUOTED, err.text);
+static void word_free(PodWord *word) {
+  free(word->uid);
+  free(word);
 }
 
-static void send_word(Controller *controller, const ControllerWord *word) {
-  log_info(COMPONENT, word->triggered ? "pod is being helped" : "pod cannot be helped",
-           "pod=%s/%s note=" LOG_QUOTED, word->pod->meta.namespace_, word->pod->meta.name, word->note);
-  if (controller->events_in_flight >= CONTROLLER_EVENTS_IN_FLIGHT_MAX) {
-    log_warn(COMPONENT, "Event dropped: too many are on their way", "pod=%s/%s", word->pod->meta.namespace_,
-             word->pod->meta.name);
-    return;
+static void forget_word(Controller *controller, PodWord *word) {
+  size_t i = 0;
+  while (controller->words.items[i] != word)
+    i++;
+  array_remove(&controller->words, i);
+  word_free(word);
+}
+
+/* What the server would not take now is said again later; what it refuses stays unsaid. */
+static void on_event_written(void *userdata, const KubeAnswer *answer) {
+  PodWord *word = userdata;
+  Controller *controller = word->controller;
+  Error err;
+  if (!kube_answer_is_ok(answer, &err)) {
+    log_warn(COMPONENT, "Event not written", "err=" LOG_QUOTED, err.text);
+    if (!is_refusal(answer)) {
+      controller_memory_untell(&controller->memory, word->uid);
+      controller->dirty = true;
+      schedule(controller, CONTROLLER_REPEAT_MS);
+    }
   }
+  forget_word(controller, word);
+}
+
+static void send_word(Controller *controller, const ControllerWord *said) {
+  const Pod *pod = said->pod;
+  log_info(COMPONENT, said->triggered ? "pod is being helped" : "pod cannot be helped",
+           "pod=%s/%s note=" LOG_QUOTED, pod->meta.namespace_, pod->meta.name, said->note);
   CLEANUP(text_deinit) Text body = {0};
-  controller_pod_event_format(word->pod, word->triggered, word->note, controller->instance,
+  controller_pod_event_format(pod, said->triggered, said->note, controller->instance,
                               controller->host->wall_ms, random_next(&controller->host->random), &body);
   CLEANUP(cleanup_free)
-  char *path = mem_format("/apis/events.k8s.io/v1/namespaces/%s/events", word->pod->meta.namespace_);
-  controller->events_in_flight++;
+  char *path = mem_format("/apis/events.k8s.io/v1/namespaces/%s/events", pod->meta.namespace_);
+  PodWord *word = mem_alloc(sizeof *word);
+  *word = (PodWord){.controller = controller, .uid = mem_strdup(pod->meta.uid)};
+  *array_push(&controller->words) = word;
   kube_client_call(controller->client, &(KubeCallOptions){.method = "POST",
                                                           .path = path,
                                                           .content_type = "application/json",
                                                           .body = text_string(&body),
                                                           .body_size = body.size,
                                                           .on_answer = on_event_written,
-                                                          .userdata = controller});
+                                                          .userdata = word});
 }
 
 static void log_outcome(Controller *controller, const ControllerPass *pass) {
@@ -226,14 +275,18 @@ static void log_outcome(Controller *controller, const ControllerPass *pass) {
 
 /* ---- the pass ---- */
 
-/* Writes of the last pass that the watch has not shown yet: planning without them would plan them again. */
-static bool writes_are_settled(Controller *controller) {
+/* Gives up on writes that the watch does not show. Those that are left are waited for: planning without them
+ * would plan them again. An answer, the watch, or the timer at the returned time goes on. */
+static uint64_t give_up_writes(Controller *controller) {
+  uint64_t next_ms = UINT64_MAX;
   for (size_t i = controller->writes.count; i-- > 0;) {
-    NodeWrite *write = controller->writes.entries[i].value;
-    if (write->answered && controller->host->now_ms >= write->give_up_ms)
-      forget_write(controller, controller->writes.entries[i].key);
+    const NodeWrite *write = controller->writes.entries[i].value;
+    if (controller->host->now_ms >= write->give_up_ms)
+      forget_write(controller, write->node);
+    else if (write->give_up_ms < next_ms)
+      next_ms = write->give_up_ms;
   }
-  return controller->writes.count == 0;
+  return next_ms;
 }
 
 static void gather(const KubeInformer *informer, Arena *arena, const void ***ret_items, size_t *ret_count) {
@@ -259,6 +312,7 @@ static void plan_and_act(Controller *controller) {
                          .pods = (const Pod *const *)pods,
                          .pod_count = pod_count,
                          .leftover = controller->options.leftover,
+                         .words_max = CONTROLLER_EVENTS_IN_FLIGHT_MAX - controller->words.count,
                          .plan_id = plan_id,
                          .now_ms = controller->host->now_ms};
   CLEANUP(controller_pass_deinit) ControllerPass pass;
@@ -270,8 +324,7 @@ static void plan_and_act(Controller *controller) {
     send_word(controller, &pass.words.items[i]);
   if (pass.wake_ms != UINT64_MAX) {
     controller->dirty = true;
-    schedule(controller,
-             pass.wake_ms > view.now_ms ? pass.wake_ms - view.now_ms : controller->options.batch_idle_ms);
+    schedule(controller, pass.wake_ms > view.now_ms ? pass.wake_ms - view.now_ms : CONTROLLER_AGAIN_MS);
   }
 }
 
@@ -279,8 +332,10 @@ static void run_pass(Controller *controller) {
   if (!controller->dirty || !kube_informer_is_synced(controller->nodes) ||
       !kube_informer_is_synced(controller->pods))
     return;
-  if (!writes_are_settled(controller)) {
-    schedule(controller, controller->options.batch_idle_ms);
+  uint64_t give_up_ms = give_up_writes(controller);
+  if (controller->writes.count) {
+    if (give_up_ms != UINT64_MAX)
+      schedule(controller, give_up_ms - controller->host->now_ms);
     return;
   }
   controller->dirty = false;
@@ -307,7 +362,7 @@ static KubeInformer *watch_type(Controller *controller, KubeTransport *transport
 Controller *controller_new(const ControllerOptions *options, Host *host, KubeTransport *transport) {
   Controller *controller = mem_alloc(sizeof *controller);
   controller->options = *options;
-  controller->instance = mem_strdup(options->instance ? options->instance : "facet");
+  controller->instance = mem_strdup(options->instance && *options->instance ? options->instance : "facet");
   controller->host = host;
   controller->client = kube_client_new(host, transport);
   controller->pass_timer = (HostTimer){.fire = on_pass_timer, .userdata = controller};
@@ -331,7 +386,10 @@ void controller_free(Controller *controller) {
   kube_client_free(controller->client);
   for (size_t i = 0; i < controller->writes.count; i++)
     write_free(controller->writes.entries[i].value);
+  for (size_t i = 0; i < controller->words.count; i++)
+    word_free(controller->words.items[i]);
   map_deinit(&controller->writes);
+  array_deinit(&controller->words);
   map_deinit(&controller->warned);
   controller_memory_deinit(&controller->memory);
   free(controller->last_outcome);

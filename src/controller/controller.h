@@ -19,7 +19,8 @@ enum {
   CONTROLLER_BATCH_IDLE_MS = 200,
   CONTROLLER_BATCH_TIMEOUT_MS = 2000,
   CONTROLLER_SEEN_MS = 2000, /* a write that the watch does not show by then is no longer waited for */
-  CONTROLLER_EVENTS_IN_FLIGHT_MAX = 64,
+  CONTROLLER_AGAIN_MS = 200, /* the next pass, where one could not write or say all there was */
+  CONTROLLER_EVENTS_IN_FLIGHT_MAX = 128,
 };
 
 typedef struct Controller Controller;

@@ -6,6 +6,7 @@
 #include <math.h>
 
 static void node_memory_free(ControllerNodeMemory *node) {
+  free(node->refusal);
   free(node->held);
   free(node);
 }
@@ -98,12 +99,11 @@ static uint64_t judge_failed(ControllerNodeMemory *node, const char *name, const
   return closed_until;
 }
 
-uint64_t controller_memory_judge_node(ControllerMemory *memory, const Node *node, uint64_t now_ms) {
+static uint64_t judge_answer(ControllerNodeMemory *mine, const Node *node, uint64_t now_ms) {
   const KeyValues *annotations = &node->meta.annotations;
   const char *spec = key_values_find(annotations, MIG_ANNOTATION_SPEC_PLAN);
   const char *status = key_values_find(annotations, MIG_ANNOTATION_STATUS_PLAN);
   const char *error = key_values_find(annotations, MIG_ANNOTATION_ERROR);
-  ControllerNodeMemory *mine = get_node(memory, node->meta.name);
   if (spec && !string_equal(spec, status))
     return judge_unanswered(mine, node->meta.name, spec, now_ms);
   if (spec && error)
@@ -115,28 +115,73 @@ uint64_t controller_memory_judge_node(ControllerMemory *memory, const Node *node
   return UINT64_MAX;
 }
 
+uint64_t controller_memory_judge_node(ControllerMemory *memory, const Node *node, uint64_t now_ms) {
+  ControllerNodeMemory *mine = get_node(memory, node->meta.name);
+  uint64_t wake_ms = judge_answer(mine, node, now_ms);
+  if (mine->held || now_ms >= mine->refused_until_ms)
+    return wake_ms;
+  hold(mine, mem_format("the API server refuses to write the plan to node %s, which is given time: %s",
+                        node->meta.name, mine->refusal));
+  return wake_ms < mine->refused_until_ms ? wake_ms : mine->refused_until_ms;
+}
+
+void controller_memory_note_written(ControllerMemory *memory, const char *node) {
+  ControllerNodeMemory *mine = map_find(&memory->nodes, node);
+  if (!mine)
+    return;
+  mine->refusals = 0;
+  mine->refused_until_ms = 0;
+}
+
+void controller_memory_note_refused(ControllerMemory *memory, const char *node, const char *why,
+                                    uint64_t now_ms) {
+  ControllerNodeMemory *mine = map_find(&memory->nodes, node);
+  if (!mine) /* it went away meanwhile */
+    return;
+  free(mine->refusal);
+  mine->refusal = mem_strdup(why);
+  if (++mine->refusals > 1)
+    mine->refused_until_ms = now_ms + retry_after(mine->refusals - 1);
+}
+
 const char *controller_memory_find_hold(const ControllerMemory *memory, const char *node) {
   const ControllerNodeMemory *mine = map_find(&memory->nodes, node);
   return mine ? mine->held : NULL;
 }
 
-bool controller_memory_tell(ControllerMemory *memory, const Pod *pod, bool triggered, const char *note,
-                            uint64_t now_ms, uint64_t *wake_ms) {
+bool controller_memory_is_news(const ControllerMemory *memory, const Pod *pod, bool triggered,
+                               const char *note, uint64_t now_ms, uint64_t *wake_ms) {
+  if (!pod->meta.uid)
+    return false;
+  const ControllerTold *told = map_find(&memory->told, pod->meta.uid);
+  if (!told)
+    return true;
+  if (told->triggered == triggered && strcmp(told->note, note) == 0)
+    return false;
+  uint64_t quiet_until_ms = told->at_ms + CONTROLLER_REPEAT_MS;
+  if (triggered || told->triggered || now_ms >= quiet_until_ms)
+    return true;
+  if (quiet_until_ms < *wake_ms)
+    *wake_ms = quiet_until_ms;
+  return false;
+}
+
+void controller_memory_tell(ControllerMemory *memory, const Pod *pod, bool triggered, const char *note,
+                            uint64_t now_ms) {
+  assert(pod->meta.uid);
   ControllerTold *told = map_find(&memory->told, pod->meta.uid);
-  if (told && told->triggered == triggered && strcmp(told->note, note) == 0)
-    return false;
-  if (told && !triggered && !told->triggered && now_ms < told->at_ms + CONTROLLER_REPEAT_MS) {
-    if (told->at_ms + CONTROLLER_REPEAT_MS < *wake_ms)
-      *wake_ms = told->at_ms + CONTROLLER_REPEAT_MS;
-    return false;
-  }
   if (!told) {
     told = mem_alloc(sizeof *told);
     map_put(&memory->told, pod->meta.uid, told);
   }
   free(told->note);
   *told = (ControllerTold){.at_ms = now_ms, .triggered = triggered, .note = mem_strdup(note)};
-  return true;
+}
+
+void controller_memory_untell(ControllerMemory *memory, const char *uid) {
+  ControllerTold *told = map_find(&memory->told, uid);
+  if (told)
+    told->note[0] = '\0';
 }
 
 void controller_memory_decay(ControllerMemory *memory, uint64_t now_ms) {

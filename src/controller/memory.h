@@ -19,6 +19,9 @@ typedef struct ControllerNodeMemory {
   uint64_t since_ms;           /* when it was first seen unanswered or failed */
   bool failed;                 /* answered, with facet.gpu/error */
   int failures;                /* in a row */
+  int refusals;                /* writes that the API server refused, in a row */
+  uint64_t refused_until_ms;   /* rests until then because of them */
+  char *refusal;               /* its words */
   char *held;                  /* why nothing new goes there now; NULL: open */
 } ControllerNodeMemory;
 
@@ -46,10 +49,21 @@ uint64_t controller_memory_judge_node(ControllerMemory *memory, const Node *node
 /* Why nothing new goes to the node now, a sentence; NULL: it is open. */
 const char *controller_memory_find_hold(const ControllerMemory *memory, const char *node);
 
-/* Is this news for the pod? Then it counts as told. A refusal that only changed its words waits for
- * CONTROLLER_REPEAT_MS; *wake_ms is lowered to when that is over. */
-bool controller_memory_tell(ControllerMemory *memory, const Pod *pod, bool triggered, const char *note,
-                            uint64_t now_ms, uint64_t *wake_ms);
+/* The API server took the write for the node, or refused it. One refusal is the guard at work: the node is
+ * not as the plan saw it, and the next pass sees the truth. From the second in a row on the node rests,
+ * doubling. */
+void controller_memory_note_written(ControllerMemory *memory, const char *node);
+void controller_memory_note_refused(ControllerMemory *memory, const char *node, const char *why,
+                                    uint64_t now_ms);
+
+/* Is this news for the pod? A refusal that only changed its words waits for CONTROLLER_REPEAT_MS; *wake_ms is
+ * lowered to when that is over. Nothing is news for a pod without a uid: an Event could not speak of it. */
+bool controller_memory_is_news(const ControllerMemory *memory, const Pod *pod, bool triggered,
+                               const char *note, uint64_t now_ms, uint64_t *wake_ms);
+void controller_memory_tell(ControllerMemory *memory, const Pod *pod, bool triggered, const char *note,
+                            uint64_t now_ms);
+/* The pod did not hear it after all: the same words are news again, a refusal after CONTROLLER_REPEAT_MS. */
+void controller_memory_untell(ControllerMemory *memory, const char *uid);
 
 void controller_memory_decay(ControllerMemory *memory, uint64_t now_ms);
 /* Adds what the pod asks for to the demand, once per pod. */

@@ -5,7 +5,11 @@
  * creation nos.nebuly.com/spec-gpu-0-1g.10gb         "5"                                     for nos' tools
  *     nos.nebuly.com/spec-partitioning-plan     "<id>"                                  once, last
  *
- * Counts of an earlier plan for profiles that are no longer wanted are removed in the same patch. */
+ * A GPU that only nos' counts tell of has no UUID, so nothing exact can be said of it: it gets counts alone,
+ * and whoever reads them places the slices himself.
+ *
+ * The same patch removes what nobody wants any more: counts of profiles that are gone, and exact wishes for a
+ * GPU that is no longer the one at its index, of which the agent would complain for ever. */
 #include "controller/node_patch.h"
 
 static const KeyValues *annotations_of(const Snapshot *snapshot, int node) {
@@ -72,16 +76,61 @@ static void remove_old_counts(const KeyValues *annotations, const SnapshotGpu *g
   }
 }
 
+static void format_exact_key(const SnapshotGpu *gpu, char ret_key[MIG_KEY_SIZE]) {
+  snprintf(ret_key, MIG_KEY_SIZE, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
+}
+
+static void append_exact(const KeyValues *annotations, const SnapshotGpu *gpu, const MigList *list,
+                         Text *body) {
+  char key[MIG_KEY_SIZE], value[MIG_SPEC_TEXT_SIZE];
+  format_exact_key(gpu, key);
+  if (gpu->uuid[0]) {
+    mig_spec_format(gpu->uuid, list, value, sizeof value);
+    append_operation(body, "add", key, value);
+  } else if (key_values_find(annotations, key)) { /* it would win over the counts */
+    append_operation(body, "remove", key, NULL);
+  }
+}
+
 static void append_gpu(const Snapshot *snapshot, const PlanGpu *planned, Text *body) {
+  const KeyValues *annotations = annotations_of(snapshot, planned->node);
   const SnapshotGpu *gpu = &snapshot->nodes.items[planned->node].gpus[planned->gpu];
   MigList list;
   plan_gpu_list(snapshot, planned, &list);
-  char key[MIG_KEY_SIZE], value[MIG_SPEC_TEXT_SIZE];
-  snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
-  mig_spec_format(gpu->uuid, &list, value, sizeof value);
-  append_operation(body, "add", key, value);
+  append_exact(annotations, gpu, &list, body);
   append_counts(gpu, &list, body);
-  remove_old_counts(annotations_of(snapshot, planned->node), gpu, &list, body);
+  remove_old_counts(annotations, gpu, &list, body);
+}
+
+static const SnapshotGpu *find_gpu(const SnapshotNode *node, int index) {
+  for (int i = 0; i < node->gpu_count; i++)
+    if (node->gpus[i].index == index)
+      return &node->gpus[i];
+  return NULL;
+}
+
+static bool is_planned(const SnapshotNode *node, const PlanGpu *gpus, size_t count, int index) {
+  for (size_t i = 0; i < count; i++)
+    if (node->gpus[gpus[i].gpu].index == index)
+      return true;
+  return false;
+}
+
+/* GPUs of the plan are told afresh anyway. */
+static void remove_foreign(const SnapshotNode *node, const PlanGpu *gpus, size_t count, Text *body) {
+  const KeyValues *annotations = &node->object->meta.annotations;
+  for (size_t i = 0; i < annotations->count; i++) {
+    const char *key = annotations->items[i].key;
+    int index = mig_key_parse_index(key, MIG_ANNOTATION_SPEC_GPU_PREFIX);
+    if (index < 0 || is_planned(node, gpus, count, index))
+      continue;
+    const SnapshotGpu *gpu = find_gpu(node, index);
+    MigSpec spec;
+    Error err;
+    if (mig_spec_parse(string_or_empty(annotations->items[i].value), &spec, &err) < 0 || !gpu ||
+        strcmp(spec.uuid, gpu->uuid) != 0)
+      append_operation(body, "remove", key, NULL);
+  }
 }
 
 void controller_node_patch_format(const Snapshot *snapshot, const PlanGpu *gpus, size_t count,
@@ -94,6 +143,7 @@ void controller_node_patch_format(const Snapshot *snapshot, const PlanGpu *gpus,
     assert(gpus[i].node == gpus[0].node);
     append_gpu(snapshot, &gpus[i], ret_body);
   }
+  remove_foreign(&snapshot->nodes.items[gpus[0].node], gpus, count, ret_body);
   append_operation(ret_body, "add", MIG_ANNOTATION_SPEC_PLAN, plan_id);
   text_append(ret_body, "]");
 }
@@ -105,15 +155,7 @@ static bool spec_has(const MigSpec *spec, const char *profile, int start) {
   return false;
 }
 
-bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *planned) {
-  const SnapshotNode *node = &snapshot->nodes.items[planned->node];
-  const SnapshotGpu *gpu = &node->gpus[planned->gpu];
-  /* An answered plan is over: what it did not bring has to be asked for again. */
-  if (!node->spec_plan || string_equal(node->spec_plan, node->status_plan))
-    return false;
-  char key[MIG_KEY_SIZE];
-  snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
-  const char *text = key_values_find(&node->object->meta.annotations, key);
+static bool exact_has_all(const SnapshotGpu *gpu, const PlanGpu *planned, const char *text) {
   MigSpec spec;
   Error err;
   if (!text || mig_spec_parse(text, &spec, &err) < 0 || strcmp(spec.uuid, gpu->uuid) != 0)
@@ -123,4 +165,35 @@ bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *pla
         !spec_has(&spec, gpu->model->profiles[planned->creates[i].profile].name, planned->creates[i].start))
       return false;
   return true;
+}
+
+/* Do the counts ask for what exists and every demanded slice beside it? */
+static bool counts_have_all(const KeyValues *annotations, const SnapshotGpu *gpu, const PlanGpu *planned) {
+  int wanted[MIG_PROFILES_MAX] = {0};
+  for (int i = 0; i < planned->create_count; i++)
+    wanted[planned->creates[i].profile] += !planned->creates[i].leftover;
+  for (int profile = 0; profile < gpu->model->profile_count; profile++) {
+    char key[MIG_KEY_SIZE];
+    mig_key_format_count(MIG_ANNOTATION_SPEC_COUNT_PREFIX, gpu->index, gpu->model->profiles[profile].name,
+                         MIG_USE_NONE, key, sizeof key);
+    const char *count = key_values_find(annotations, key);
+    int needed = wanted[profile] + mig_layout_count(&gpu->layout, profile);
+    if (wanted[profile] && (!count || strtol(count, NULL, 10) < needed))
+      return false;
+  }
+  return true;
+}
+
+bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *planned) {
+  const SnapshotNode *node = &snapshot->nodes.items[planned->node];
+  const SnapshotGpu *gpu = &node->gpus[planned->gpu];
+  /* An answered plan is over: what it did not bring has to be asked for again. */
+  if (!node->spec_plan || string_equal(node->spec_plan, node->status_plan))
+    return false;
+  char key[MIG_KEY_SIZE];
+  format_exact_key(gpu, key);
+  const char *exact = key_values_find(&node->object->meta.annotations, key);
+  if (gpu->uuid[0] || exact)
+    return exact_has_all(gpu, planned, exact);
+  return counts_have_all(&node->object->meta.annotations, gpu, planned);
 }

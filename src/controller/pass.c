@@ -57,19 +57,20 @@ static void summarise_gpu(const SnapshotGpu *gpu, const PlanGpu *planned, Text *
                 planned->creates[i].start);
 }
 
-/* Adds the write for the changed GPUs of one node, unless the node was told all of it already. */
+/* Was the node told all of it already? */
+static bool is_known(const Snapshot *snapshot, const PlanGpu *gpus, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!controller_node_patch_is_known(snapshot, &gpus[i]))
+      return false;
+  return true;
+}
+
 static void add_write(const Snapshot *snapshot, const PlanGpu *gpus, size_t count, const char *plan_id,
                       ControllerPass *pass) {
-  bool known = true;
-  CLEANUP(text_deinit) Text summary = {0};
+  CLEANUP(text_deinit) Text body = {0}, summary = {0};
   const SnapshotNode *node = &snapshot->nodes.items[gpus[0].node];
-  for (size_t i = 0; i < count; i++) {
-    known = known && controller_node_patch_is_known(snapshot, &gpus[i]);
+  for (size_t i = 0; i < count; i++)
     summarise_gpu(&node->gpus[gpus[i].gpu], &gpus[i], &summary);
-  }
-  if (known)
-    return;
-  CLEANUP(text_deinit) Text body = {0};
   controller_node_patch_format(snapshot, gpus, count, plan_id, &body);
   *array_push(&pass->writes) = (ControllerWrite){
       .node = arena_strdup(&pass->arena, node->name),
@@ -81,17 +82,18 @@ static void add_write(const Snapshot *snapshot, const PlanGpu *gpus, size_t coun
 /* (4) The plan's GPUs come sorted by node. */
 static void add_writes(const Snapshot *snapshot, const Plan *plan, const char *plan_id, uint64_t now_ms,
                        ControllerPass *pass) {
-  size_t first = 0;
-  while (first < plan->gpus.count) {
-    size_t end = first + 1;
-    while (end < plan->gpus.count && plan->gpus.items[end].node == plan->gpus.items[first].node)
+  size_t first = 0, end;
+  for (; first < plan->gpus.count; first = end) {
+    const PlanGpu *gpus = &plan->gpus.items[first];
+    for (end = first + 1; end < plan->gpus.count && plan->gpus.items[end].node == gpus->node;)
       end++;
+    if (is_known(snapshot, gpus, end - first))
+      continue;
     if (pass->writes.count == CONTROLLER_WRITES_MAX) {
       look_again_at(pass, now_ms);
       return;
     }
-    add_write(snapshot, &plan->gpus.items[first], end - first, plan_id, pass);
-    first = end;
+    add_write(snapshot, gpus, end - first, plan_id, pass);
   }
 }
 
@@ -108,22 +110,24 @@ static const char *describe_admission(const Snapshot *snapshot, const PlanPod *p
 }
 
 /* (5) Triggered: slices are being created for it. Not triggered: what blocks. Others have nothing to hear. */
-static void add_words(const Snapshot *snapshot, const Plan *plan, ControllerMemory *memory, uint64_t now_ms,
-                      ControllerPass *pass) {
+static void add_words(const Snapshot *snapshot, const Plan *plan, const ControllerView *view,
+                      ControllerMemory *memory, ControllerPass *pass) {
   for (size_t i = 0; i < plan->pods.count; i++) {
     const PlanPod *planned = &plan->pods.items[i];
     bool triggered = planned->verdict == PLAN_ADMITTED;
     if (!triggered && planned->verdict != PLAN_BLOCKED)
       continue;
-    if (pass->words.count == CONTROLLER_WORDS_MAX) {
-      look_again_at(pass, now_ms);
-      return;
-    }
     const Pod *pod = snapshot->pods.items[planned->pod].object;
     const char *note = triggered ? describe_admission(snapshot, planned, &pass->arena)
                                  : arena_strdup(&pass->arena, planned->reason);
-    if (controller_memory_tell(memory, pod, triggered, note, now_ms, &pass->wake_ms))
-      *array_push(&pass->words) = (ControllerWord){.pod = pod, .triggered = triggered, .note = note};
+    if (!controller_memory_is_news(memory, pod, triggered, note, view->now_ms, &pass->wake_ms))
+      continue;
+    if (pass->words.count >= view->words_max) {
+      look_again_at(pass, view->now_ms);
+      return;
+    }
+    controller_memory_tell(memory, pod, triggered, note, view->now_ms);
+    *array_push(&pass->words) = (ControllerWord){.pod = pod, .triggered = triggered, .note = note};
   }
 }
 
@@ -153,7 +157,7 @@ void controller_pass_compute(const ControllerView *view, ControllerMemory *memor
   plan_compute(&snapshot, &options, &plan);
 
   add_writes(&snapshot, &plan, view->plan_id, view->now_ms, ret_pass);
-  add_words(&snapshot, &plan, memory, view->now_ms, ret_pass);
+  add_words(&snapshot, &plan, view, memory, ret_pass);
   remember_demand(&snapshot, &plan, memory);
   ret_pass->pending = plan.pending;
   ret_pass->admitted = plan.admitted;

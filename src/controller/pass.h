@@ -8,8 +8,7 @@
 #include "controller/memory.h"
 
 enum {
-  CONTROLLER_WRITES_MAX = 512, /* node writes of one pass; the rest follows in the next one */
-  CONTROLLER_WORDS_MAX = 512,  /* likewise Events */
+  CONTROLLER_WRITES_MAX = 128, /* node writes of one pass; the rest follows in the next one */
 };
 
 typedef struct ControllerView {
@@ -18,6 +17,7 @@ typedef struct ControllerView {
   const Pod *const *pods; /* any order */
   size_t pod_count;
   PlanLeftover leftover;
+  size_t words_max;    /* Events that can go out now; what more there is to say follows in the next pass */
   const char *plan_id; /* for this pass, if it writes anything */
   uint64_t now_ms;
 } ControllerView;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { POD_NAME_SIZE_MAX = 200 }; /* of the 253 that an object's name may have */
+
 static void format_micro_time(int64_t wall_ms, char *ret_text, size_t size) {
   time_t seconds = (time_t)(wall_ms / 1000);
   struct tm parts;
@@ -19,19 +21,40 @@ static void append_member(Text *body, const char *name, const char *value) {
   text_append_json(body, string_or_empty(value));
 }
 
-/* Pod names may be 253 characters long and an event's name not longer, so the pod's part is cut. */
+/* How much of the text fits into so many bytes without cutting a character in two. */
+static int fitting_size(const char *text, size_t size_max) {
+  size_t size = strlen(text);
+  if (size <= size_max)
+    return (int)size;
+  for (size = size_max; size > 0 && (text[size] & 0xc0) == 0x80;)
+    size--;
+  return (int)size;
+}
+
+/* Pod names may be 253 characters long and an event's name not longer, so the pod's part is cut; what is left
+ * of it must end in a letter or digit before the dot. */
 static void append_name(Text *body, const Pod *pod, int64_t wall_ms, uint64_t unique) {
   char name[254];
-  snprintf(name, sizeof name, "%.200s.%llx%04llx", pod->meta.name, (unsigned long long)wall_ms,
+  int size = fitting_size(pod->meta.name, POD_NAME_SIZE_MAX);
+  while (size > 0 && (pod->meta.name[size - 1] == '-' || pod->meta.name[size - 1] == '.'))
+    size--;
+  snprintf(name, sizeof name, "%.*s.%llx%04llx", size, pod->meta.name, (unsigned long long)wall_ms,
            (unsigned long long)unique & 0xffff);
   append_member(body, "name", name);
 }
 
+static void append_note(Text *body, const char *note) {
+  char cut[CONTROLLER_NOTE_SIZE_MAX + 1];
+  bool fits = strlen(note) <= CONTROLLER_NOTE_SIZE_MAX;
+  int size = fitting_size(note, fits ? CONTROLLER_NOTE_SIZE_MAX : CONTROLLER_NOTE_SIZE_MAX - 3);
+  snprintf(cut, sizeof cut, "%.*s%s", size, note, fits ? "" : "...");
+  append_member(body, "note", cut);
+}
+
 void controller_pod_event_format(const Pod *pod, bool triggered, const char *note, const char *instance,
                                  int64_t wall_ms, uint64_t unique, Text *ret_body) {
-  char time_text[64], cut_note[CONTROLLER_NOTE_SIZE_MAX + 1];
+  char time_text[64];
   format_micro_time(wall_ms, time_text, sizeof time_text);
-  snprintf(cut_note, sizeof cut_note, "%s", note);
   text_append(ret_body, "{\"apiVersion\":\"events.k8s.io/v1\",\"kind\":\"Event\",\"metadata\":{");
   append_name(ret_body, pod, wall_ms, unique);
   text_append(ret_body, ",");
@@ -49,6 +72,6 @@ void controller_pod_event_format(const Pod *pod, bool triggered, const char *not
   text_append(ret_body, ",");
   append_member(ret_body, "uid", pod->meta.uid);
   text_append(ret_body, "},");
-  append_member(ret_body, "note", cut_note);
+  append_note(ret_body, note);
   text_append(ret_body, "}");
 }
