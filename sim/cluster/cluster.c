@@ -125,7 +125,7 @@ static void on_change(void *userdata, const SimApiChange *change) {
   SimCluster *cluster = userdata;
   cluster->changed_ms = cluster->host.now_ms;
   if (cluster->on_change)
-    cluster->on_change(cluster->userdata, change);
+    cluster->on_change(cluster->change_userdata, change);
 }
 
 static int start_node(SimCluster *cluster, Error *err) {
@@ -207,7 +207,7 @@ bool sim_cluster_run(SimCluster *cluster, uint64_t until_ms, bool (*is_done)(voi
     uint64_t next_ms = host_next_ms(&cluster->host);
     if (next_ms > until_ms)
       next_ms = until_ms;
-    if (cluster->pace && !cluster->pace(cluster->userdata, next_ms))
+    if (cluster->pace && !cluster->pace(cluster->pace_userdata, next_ms))
       return false;
     if (cluster->host.now_ms >= until_ms)
       return false;

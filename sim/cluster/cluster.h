@@ -57,8 +57,9 @@ typedef struct SimCluster {
   uint64_t changed_ms; /* when an object last changed */
   /* Set by the owner; may be NULL. */
   void (*on_change)(void *userdata, const SimApiChange *change);
+  void *change_userdata;
   bool (*pace)(void *userdata, uint64_t next_ms); /* before time goes on to next_ms; false stops the run */
-  void *userdata;
+  void *pace_userdata;
 } SimCluster;
 
 int sim_cluster_new(const SimClusterOptions *options, SimCluster **ret_cluster, Error *err) MUST_CHECK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole story on virtual time: pods wait, the controller plans, agents cut, the scheduler binds, pods run. */
+/* The whole story on virtual time: pods wait, the controller plans, agents cut, the scheduler binds, pods
+ * run. */
 #include "base/test.h"
 
 #include "base/log.h"

@@ -13,7 +13,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { CLOSING_TURNS_MAX = 1000 };
+enum { CLOSING_MS_MAX = 1000, CLOSING_WAIT_MS = 10 };
 
 static int64_t wall_ms(void) {
   struct timespec now;
@@ -80,8 +80,10 @@ void cli_shell_run(CliShell *shell) {
 void cli_shell_deinit(CliShell *shell) {
   for (size_t i = 0; i < COUNT_OF(shell->signals); i++)
     uv_close((uv_handle_t *)&shell->signals[i], NULL);
-  for (int i = 0; i < CLOSING_TURNS_MAX && uv_loop_alive(&shell->loop); i++)
-    uv_run(&shell->loop, UV_RUN_NOWAIT);
+  /* A killed worker, for example, is gone only when the kernel says so. */
+  for (int waited_ms = 0; waited_ms < CLOSING_MS_MAX && uv_loop_alive(&shell->loop);
+       waited_ms += CLOSING_WAIT_MS)
+    turn(shell, CLOSING_WAIT_MS);
   if (uv_loop_close(&shell->loop) < 0)
     log_warn("shell", "the event loop still had open handles", "%s", "");
   host_deinit(&shell->host);
