@@ -89,7 +89,7 @@ static int create_node(SimCluster *cluster, const char *name, Error *err) {
 }
 
 static int create_pod(SimCluster *cluster, const char *resource, Error *err) {
-  CLEANUP(cleanup_free) char *name = mem_format("p-%d", ++cluster->pod_count);
+  CLEANUP(cleanup_free) char *name = mem_format("p-%0*d", cluster->options.pod_digits, ++cluster->pod_count);
   json_auto_t *amounts = json_pack("{s:s}", resource, "1");
   json_auto_t *object = json_pack(
       "{s:s,s:s,s:{s:s},s:{s:s,s:[{s:s,s:s,s:[s,s],s:{s:O,s:O}}]}}", "apiVersion", "v1", "kind", "Pod",

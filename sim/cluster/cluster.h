@@ -31,6 +31,7 @@ typedef struct SimClusterOptions {
   double gpu_latency; /* factor on the times of real GPUs */
   uint32_t container_start_ms;
   PlanLeftover leftover;
+  int pod_digits; /* at least so many in a pod's name, so that names sort by age */
 } SimClusterOptions;
 
 /* What the demo uses: one A100-80GB and the times of a real, quick cluster. */

@@ -63,6 +63,7 @@ static int refuse_gpu(const char *name, Error *err) {
 
 static int parse_gpus(const char *gpus, CliDemoWish *wish, Error *err) {
   CLEANUP(text_deinit) Text machine = {0};
+  int total = 0;
   for (const char *rest = gpus; *rest;) {
     char name[NAME_SIZE];
     int count;
@@ -71,6 +72,9 @@ static int parse_gpus(const char *gpus, CliDemoWish *wish, Error *err) {
     const MigModelRow *row = find_row(name);
     if (!row)
       return refuse_gpu(name, err);
+    total += count;
+    if (total > SIM_GPUS_MAX)
+      return error_set(err, ERROR_LIMIT, "--gpus: a node of the demo has at most %d GPUs", SIM_GPUS_MAX);
     /* A product name says more than the key: it chooses between the cards of one row. */
     const char *product = mig_model_find(name) ? name : row->key;
     text_format(&machine, "%s%dx%s", machine.size ? "," : "", count, product);

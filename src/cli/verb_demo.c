@@ -84,17 +84,17 @@ static int create_pods(Demo *demo, const CliDemoWish *wish, Error *err) {
   SimCluster *cluster = demo->story->cluster;
   for (int i = 0; i < wish->demand_count; i++) {
     const CliDemoDemand *demand = &wish->demands[i];
-    int first = cluster->pod_count + 1;
+    int first = cluster->pod_count + 1, digits = cluster->options.pod_digits;
     int result = sim_cluster_create_pods(cluster, demand->profile, demand->count, err);
     if (result < 0)
       return result;
     if (demand->count == 1)
-      cli_demo_story_tell(demo->story, "user", "creates pod demo/p-%d, which asks for a slice %s", first,
-                          demand->profile);
+      cli_demo_story_tell(demo->story, "user", "creates pod demo/p-%0*d, which asks for a slice %s", digits,
+                          first, demand->profile);
     else
       cli_demo_story_tell(demo->story, "user",
-                          "creates pods demo/p-%d to p-%d, which ask for a slice %s each", first,
-                          cluster->pod_count, demand->profile);
+                          "creates pods demo/p-%0*d to p-%0*d, which ask for a slice %s each", digits, first,
+                          digits, cluster->pod_count, demand->profile);
   }
   return 0;
 }
@@ -137,6 +137,7 @@ static int run_cluster(const Options *options, const CliDemoWish *wish, double s
   SimClusterOptions cluster_options = sim_cluster_defaults();
   cluster_options.machine = wish->machine;
   cluster_options.node_count = wish->node_count;
+  cluster_options.pod_digits = snprintf(NULL, 0, "%d", wish->pod_count);
   /* Until the story begins nobody wants to hear anything but what is wrong. */
   log_configure((LogConfig){.level = LOG_LEVEL_WARN});
   CLEANUP(sim_cluster_freep) SimCluster *cluster = NULL;
