@@ -75,7 +75,7 @@ typedef struct Snapshot {
 } Snapshot;
 
 typedef struct SnapshotOptions {
-  /* Nodes that get nothing new for now: name -> why, a sentence (char *, copied). The controller keeps this,
+  /* Nodes that get nothing new at present: name -> why, a sentence (char *, copied). The controller keeps this,
    * e.g. where an agent owes an answer for too long; may be NULL. */
   const Map *held;
 } SnapshotOptions;

@@ -22,7 +22,7 @@ typedef struct KubeConfig {
   char *token_file; /* read again each minute and on 401; wins over token */
   char *username, *password;
   char *namespace_;
-  char *source; /* for messages: "context x of /root/.kube/config" or "the pod's service account" */
+  char *source; /* for messages: "context x of ~/.kube/config" or "the pod's service account" */
 } KubeConfig;
 
 /* path: from --kubeconfig; NULL: $KUBECONFIG, then the service account where KUBERNETES_SERVICE_HOST is set,

@@ -8,7 +8,7 @@
 typedef struct KubeconfigFiles {
   KubeYaml *items[KUBE_CONFIG_FILES_MAX]; /* in the order of KUBECONFIG: the first that knows a name wins */
   size_t count;
-  const char *where; /* how to call them all: "/root/.kube/config", "a:b" */
+  const char *where; /* how to call them all: "~/.kube/config", "a:b" */
 } KubeconfigFiles;
 
 /* The named context (NULL: the current one) with its cluster and user. */
