@@ -60,13 +60,11 @@ static void report(Agent *agent, const Node *node) {
   bool gpus_were_looked_at = agent->observation || agent->observe_error.code;
   if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms)
     return;
-  if (agent_slices_are_settling(agent)) {
-    timer_set(agent->host, &agent->report_timer, AGENT_BARRIER_MS);
-    return;
-  }
-  uint64_t use_known_by_ms = agent->started_ms + AGENT_USE_WAIT_MS;
-  if (!agent->used_known && agent->resources.count && agent->host->now_ms < use_known_by_ms) {
-    timer_set(agent->host, &agent->report_timer, use_known_by_ms - agent->host->now_ms);
+  uint64_t ready_ms = agent_slices_settled_by(agent);
+  if (!agent->used_known && agent->resources.count && ready_ms < agent->started_ms + AGENT_USE_WAIT_MS)
+    ready_ms = agent->started_ms + AGENT_USE_WAIT_MS;
+  if (agent->host->now_ms < ready_ms) {
+    timer_set(agent->host, &agent->report_timer, ready_ms - agent->host->now_ms);
     return;
   }
   char error[ERROR_TEXT_SIZE * 2];

@@ -58,22 +58,35 @@ static void give_up_on_slice(Agent *agent, const Error *err) {
             agent->plan, current->gpu, current->profile, current->job.start, err->text);
 }
 
+/* A driver that says "done" and has nothing to show would be asked for ever. */
+static int judge_result(const Agent *agent, const GpuResult *result, Error *err) {
+  if (result->err.code) {
+    *err = result->err;
+    return -err->code;
+  }
+  if (!result->observed || agent_wanted_exists(agent->observation, &agent->current.job))
+    return 0;
+  return error_set(err, ERROR_GPU, "the driver reported success, but the slice is not there");
+}
+
 static void on_created(void *userdata, const GpuResult *result) {
   Agent *agent = userdata;
+  Error err;
   agent->driver_busy = false;
   take_observation(agent, result);
-  bool worker_failed = result->err.code == ERROR_UNAVAILABLE || result->err.code == ERROR_TIMEOUT;
-  if (!result->err.code) {
+  int r = judge_result(agent, result, &err);
+  bool worker_failed = r < 0 && (err.code == ERROR_UNAVAILABLE || err.code == ERROR_TIMEOUT);
+  if (r == 0) {
     agent->tries = 0;
     log_info(AGENT_COMPONENT, "slice created", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
              agent->plan, agent->current.gpu, agent->current.profile, agent->current.job.start,
              result->created_uuid, result->took_ms);
   } else if (worker_failed && ++agent->tries < AGENT_TRIES_MAX) {
     log_warn(AGENT_COMPONENT, "trying the slice again", "gpu=%d profile=%s err=" LOG_QUOTED,
-             agent->current.gpu, agent->current.profile, result->err.text);
+             agent->current.gpu, agent->current.profile, err.text);
   } else {
     agent->tries = 0;
-    give_up_on_slice(agent, &result->err);
+    give_up_on_slice(agent, &err);
   }
   /* Whatever the result says: what exists now is what the next look says. */
   agent->observe_due = agent->observe_due || !result->observed;
@@ -94,6 +107,7 @@ static void follow_plan(Agent *agent, const Node *node) {
   snprintf(agent->plan, sizeof agent->plan, "%s", plan);
   array_clear(&agent->failed);
   agent->tries = 0;
+  agent->plan_done = false;
   agent->create_error[0] = '\0';
   log_info(AGENT_COMPONENT, "plan seen", "plan=%s", agent->plan);
 }
@@ -136,24 +150,23 @@ void agent_gpus_step(Agent *agent, const Node *node) {
   submit(agent, &agent->current.job, on_created);
 }
 
-static bool any_gpu_is_on(const GpuObservation *observation) {
-  for (int i = 0; i < observation->gpu_count; i++)
-    if (observation->gpus[i].mode == MIG_MODE_ON)
-      return true;
-  return false;
-}
-
 static const char *describe_node_problem(const Agent *agent) {
   if (!agent->observation)
     return NULL;
+  bool any_capable = false, any_on = false;
+  for (int i = 0; i < agent->observation->gpu_count; i++) {
+    any_capable |= agent->observation->gpus[i].mig_capable;
+    any_on |= agent->observation->gpus[i].mode == MIG_MODE_ON;
+  }
   if (agent->observation->gpu_count == 0)
     return "NVML reports no GPU on this node, but the node is labelled for MIG partitioning: remove the "
-           "label "
-           "or check the driver with nvidia-smi";
-  if (!any_gpu_is_on(agent->observation))
+           "label or check the driver with nvidia-smi";
+  if (!any_capable)
+    return "no GPU of this node can be partitioned with MIG, but the node is labelled for it: remove the "
+           "label";
+  if (!any_on)
     return "no GPU of this node has MIG mode on: switch it on with `nvidia-smi -i <gpu> -mig 1` (A100 and "
-           "A30 "
-           "need a GPU reset or reboot after it)";
+           "A30 need a GPU reset or reboot after it)";
   return NULL;
 }
 

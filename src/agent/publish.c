@@ -87,6 +87,8 @@ bool agent_publish_is_known(const AgentResource *resource, const KubeletHelds *a
 
 const GpuInstance *agent_publish_find(const GpuObservation *observation, const char *uuid,
                                       const GpuObserved **ret_gpu) {
+  if (!*uuid) /* as those have that are not complete */
+    return NULL;
   for (int g = 0; g < observation->gpu_count; g++)
     for (int i = 0; i < observation->gpus[g].instance_count; i++)
       if (strcmp(observation->gpus[g].instances[i].uuid, uuid) == 0) {
@@ -122,7 +124,7 @@ static Choice describe(const GpuObservation *observation, const Map *used, const
     return (Choice){.id = id, .free_on_gpu = MIG_INSTANCES_MAX + 1};
   Choice choice = {.id = id, .gpu = gpu->index, .start = instance->start};
   for (int i = 0; i < gpu->instance_count; i++)
-    choice.free_on_gpu += !map_find(used, gpu->instances[i].uuid);
+    choice.free_on_gpu += gpu->instances[i].uuid[0] && !map_find(used, gpu->instances[i].uuid);
   return choice;
 }
 

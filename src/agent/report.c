@@ -27,13 +27,15 @@ static void put_identity(const GpuObserved *gpu, Map *wanted, Arena *arena) {
   put(wanted, arena, key, value);
 }
 
-/* While nobody knows who holds what, every slice counts as held: nothing may be taken from under a pod. */
+/* While nobody knows who holds what, every slice counts as held: nothing may be taken from under a pod. So
+ * does one that is not complete: no pod could ever get it, and a plan that counted on it would wait for ever.
+ */
 static bool is_used(const GpuObserved *gpu, const Map *used, int start) {
   if (!used)
     return true;
   for (int i = 0; i < gpu->instance_count; i++)
     if (gpu->instances[i].start == start)
-      return map_find(used, gpu->instances[i].uuid) != NULL;
+      return !gpu->instances[i].uuid[0] || map_find(used, gpu->instances[i].uuid);
   return false;
 }
 

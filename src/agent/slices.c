@@ -154,8 +154,17 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
     agent_kick(agent);
 }
 
-bool agent_slices_are_settling(const Agent *agent) {
-  return !all_known(agent) && agent->host->now_ms < agent->barrier_began_ms + AGENT_BARRIER_MS;
+uint64_t agent_slices_settled_by(const Agent *agent) {
+  return all_known(agent) ? 0 : agent->barrier_began_ms + AGENT_BARRIER_MS;
+}
+
+/* A kubelet that dropped ListAndWatch offers nothing of ours, and may say so on the node: nobody may
+ * contradict it before it has the list again, or pods would come that it rejects for good. Registering again
+ * starts the next barrier. */
+static void forget_lost(Agent *agent) {
+  for (size_t i = 0; i < agent->resources.count; i++)
+    if (agent->known[i] && !kubelet_plugins_is_current(agent->plugins, agent->resources.items[i].name))
+      agent->known[i] = false;
 }
 
 /* After a kubelet restart nothing is known any more, whatever it knew before. */
@@ -199,7 +208,8 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
   map_deinit(&agent->used);
   agent->used = fresh;
   agent->used_known = true;
-  agent->last_trouble[0] = '\0';
+  if (all_known(agent))
+    agent->last_trouble[0] = '\0';
   if (changed)
     agent_kick(agent);
 }
@@ -261,6 +271,7 @@ void agent_slices_step(Agent *agent) {
   if (!agent->observation || agent->observe_error.code)
     return;
   publish(agent);
+  forget_lost(agent);
   if (!timer_is_set(&agent->use_timer) && !agent->used_known)
     timer_set(agent->host, &agent->use_timer, 0);
 }

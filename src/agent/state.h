@@ -81,5 +81,5 @@ void agent_slices_step(Agent *agent);
 void agent_slices_adopt(
     Agent *agent); /* what a crashed earlier life had published; before anything else is known */
 void agent_slices_deinit(Agent *agent);
-/* Is the kubelet about to show a new slice? Then a report can wait for it. */
-bool agent_slices_are_settling(const Agent *agent);
+/* The kubelet may be about to show new slices: a report can wait for it until then. In the past: no need. */
+uint64_t agent_slices_settled_by(const Agent *agent);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@ bool agent_wanted_is_managed(const Node *node) {
 }
 
 bool agent_wanted_is_paused(const Node *node) {
-  return string_equal(key_values_find(&node->meta.annotations, MIG_ANNOTATION_PAUSED), "true");
+  const char *text = key_values_find(&node->meta.annotations, MIG_ANNOTATION_PAUSED);
+  return text && strcmp(text, "false") != 0;
 }
 
 static int find_profile_by_id(const MigModel *model, int nvml_id) {
@@ -34,7 +36,14 @@ int agent_layout_of(const GpuObserved *gpu, MigLayout *ret_layout) {
   return unknown;
 }
 
-static void add_problem(AgentWanted *wanted, const char *text) {
+static void add_problem(AgentWanted *wanted, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void add_problem(AgentWanted *wanted, const char *format, ...) {
+  char text[sizeof wanted->problem];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
   size_t used = strlen(wanted->problem);
   snprintf(wanted->problem + used, sizeof wanted->problem - used, "%s%s", used ? "; " : "", text);
 }
@@ -52,6 +61,13 @@ static bool exists(const GpuObserved *gpu, int nvml_id, int start) {
   for (int i = 0; i < gpu->instance_count; i++)
     if (gpu->instances[i].nvml_id == nvml_id && gpu->instances[i].start == start)
       return gpu->instances[i].uuid[0] != '\0';
+  return false;
+}
+
+bool agent_wanted_exists(const GpuObservation *observation, const GpuJob *job) {
+  for (int i = 0; i < observation->gpu_count; i++)
+    if (strcmp(observation->gpus[i].uuid, job->uuid) == 0)
+      return exists(&observation->gpus[i], job->nvml_id, job->start);
   return false;
 }
 
@@ -82,10 +98,12 @@ static void compare_list(const GpuObserved *gpu, const MigList *list, const Agen
     const MigListItem *item = &list->items[i];
     int profile = mig_model_find_profile(&gpu->model, item->profile);
     if (profile < 0) {
-      char text[160];
-      snprintf(text, sizeof text, "GPU %d (%s) has no profile %s", gpu->index, gpu->model.name,
-               item->profile);
-      add_problem(wanted, text);
+      add_problem(wanted, "GPU %d (%s) has no profile %s", gpu->index, gpu->model.name, item->profile);
+      continue;
+    }
+    if (!(gpu->model.profiles[profile].starts >> item->start & 1)) {
+      add_problem(wanted, "GPU %d (%s) cannot have %s at slot %d", gpu->index, gpu->model.name, item->profile,
+                  item->start);
       continue;
     }
     int nvml_id = gpu->model.profiles[profile].nvml_id;
@@ -102,24 +120,28 @@ static void compare_exact(const GpuObserved *gpu, const char *text, const AgentF
                           size_t failed_count, AgentWanted *wanted) {
   MigSpec spec;
   Error err;
-  char message[ERROR_TEXT_SIZE + 64];
   if (mig_spec_parse(text, &spec, &err) < 0) {
-    snprintf(message, sizeof message, "annotation " MIG_ANNOTATION_SPEC_GPU_PREFIX "%d: %s", gpu->index,
-             err.text);
-    add_problem(wanted, message);
+    add_problem(wanted, "annotation " MIG_ANNOTATION_SPEC_GPU_PREFIX "%d: %s", gpu->index, err.text);
     return;
   }
   if (strcmp(spec.uuid, gpu->uuid) != 0) {
-    snprintf(message, sizeof message, "GPU %d is %s, but the plan was made for %s: nothing was changed on it",
-             gpu->index, gpu->uuid, spec.uuid);
-    add_problem(wanted, message);
+    add_problem(wanted, "GPU %d is %s, but the plan was made for %s: nothing was changed on it", gpu->index,
+                gpu->uuid, spec.uuid);
     return;
   }
   compare_list(gpu, &spec.list, failed, failed_count, wanted);
 }
 
-static int read_counts(const Node *node, const GpuObserved *gpu, int counts[MIG_PROFILES_MAX]) {
-  int found = 0;
+static bool parse_count(const char *text, int *ret_count) {
+  char *end;
+  long count = strtol(text, &end, 10);
+  bool is_count = text[0] >= '0' && text[0] <= '9' && !*end && count <= MIG_INSTANCES_MAX;
+  *ret_count = is_count ? (int)count : 0;
+  return is_count;
+}
+
+static void read_counts(const Node *node, const GpuObserved *gpu, int counts[MIG_PROFILES_MAX],
+                        AgentWanted *wanted) {
   for (size_t i = 0; i < node->meta.annotations.count; i++) {
     const KeyValue *annotation = &node->meta.annotations.items[i];
     int index;
@@ -129,26 +151,35 @@ static int read_counts(const Node *node, const GpuObserved *gpu, int counts[MIG_
         index != gpu->index)
       continue;
     int profile = mig_model_find_profile(&gpu->model, name);
-    char *end;
-    long count = strtol(string_or_empty(annotation->value), &end, 10);
-    if (profile < 0 || *end || count < 0 || count > MIG_INSTANCES_MAX)
-      continue;
-    counts[profile] = (int)count;
-    found++;
+    if (profile < 0)
+      add_problem(wanted, "GPU %d (%s) has no profile %s", gpu->index, gpu->model.name, name);
+    else if (!parse_count(string_or_empty(annotation->value), &counts[profile]))
+      add_problem(wanted, "annotation %s: \"%.64s\" is not a number of slices", annotation->key,
+                  string_or_empty(annotation->value));
   }
-  return found;
+}
+
+static void add_item(MigList *list, const MigModel *model, int profile, int start) {
+  MigListItem *item = &list->items[list->count++];
+  snprintf(item->profile, sizeof item->profile, "%s", model->profiles[profile].name);
+  item->start = start;
 }
 
 /* nos' counts name no places: what is missing goes where the driver itself would put it, larger profiles
- * first. */
+ * first. Instances that lack their compute instance count as there, and are completed. */
 static void compare_counts(const Node *node, const GpuObserved *gpu, const AgentFailed *failed,
                            size_t failed_count, AgentWanted *wanted) {
   int counts[MIG_PROFILES_MAX] = {0};
-  if (!read_counts(node, gpu, counts))
-    return;
   MigLayout layout;
-  agent_layout_of(gpu, &layout);
   MigList missing = {0};
+  read_counts(node, gpu, counts, wanted);
+  agent_layout_of(gpu, &layout);
+  for (int i = 0; i < layout.count; i++) {
+    const MigInstance *instance = &layout.instances[i];
+    if (counts[instance->profile] &&
+        is_incomplete(gpu, gpu->model.profiles[instance->profile].nvml_id, instance->start))
+      add_item(&missing, &gpu->model, instance->profile, instance->start);
+  }
   for (int profile = gpu->model.profile_count - 1; profile >= 0; profile--)
     for (int n = mig_layout_count(&layout, profile); n < counts[profile]; n++) {
       int start = mig_layout_auto_start(&layout, profile);
@@ -157,9 +188,7 @@ static void compare_counts(const Node *node, const GpuObserved *gpu, const Agent
         break;
       }
       mig_layout_place(&layout, profile, start);
-      MigListItem *item = &missing.items[missing.count++];
-      snprintf(item->profile, sizeof item->profile, "%s", gpu->model.profiles[profile].name);
-      item->start = start;
+      add_item(&missing, &gpu->model, profile, start);
     }
   compare_list(gpu, &missing, failed, failed_count, wanted);
 }
@@ -172,6 +201,18 @@ static bool is_excluded(const Node *node, const GpuObserved *gpu) {
   if (text && mig_exclude_parse(text, &indexes, &err) < 0)
     return true;
   return text && indexes >> gpu->index & 1;
+}
+
+/* A wish for a GPU that fell out, or stands at another index now. */
+static void find_missing_gpus(const Node *node, const GpuObservation *observation, AgentWanted *wanted) {
+  for (size_t i = 0; i < node->meta.annotations.count; i++) {
+    int index = mig_key_parse_index(node->meta.annotations.items[i].key, MIG_ANNOTATION_SPEC_GPU_PREFIX);
+    bool found = index < 0;
+    for (int g = 0; g < observation->gpu_count; g++)
+      found = found || observation->gpus[g].index == index;
+    if (!found)
+      add_problem(wanted, "the plan speaks of GPU %d, but this node has none", index);
+  }
 }
 
 void agent_wanted_compute(const Node *node, const GpuObservation *observation, const AgentFailed *failed,
@@ -189,4 +230,5 @@ void agent_wanted_compute(const Node *node, const GpuObservation *observation, c
     else
       compare_counts(node, gpu, failed, failed_count, ret_wanted);
   }
+  find_missing_gpus(node, observation, ret_wanted);
 }

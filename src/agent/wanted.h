@@ -9,8 +9,9 @@
 #include "cluster/object.h"
 #include "gpu/driver.h"
 
-/* Is this node handed to facet (label gpu-partitioning=mig), and not paused? */
+/* Is this node handed to facet (label gpu-partitioning=mig)? */
 bool agent_wanted_is_managed(const Node *node);
+/* facet.gpu/paused is there and not "false": whoever wrote it wanted something to stop. */
 bool agent_wanted_is_paused(const Node *node);
 
 typedef enum AgentStep {
@@ -36,6 +37,9 @@ typedef struct AgentFailed {
 
 void agent_wanted_compute(const Node *node, const GpuObservation *observation, const AgentFailed *failed,
                           size_t failed_count, AgentWanted *ret_wanted);
+
+/* Does the slice of the job exist, complete? */
+bool agent_wanted_exists(const GpuObservation *observation, const GpuJob *job);
 
 /* The layout of a GPU as observed; instances that its model does not know are left out (and counted). */
 int agent_layout_of(const GpuObserved *gpu, MigLayout *ret_layout);
