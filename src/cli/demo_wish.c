@@ -37,17 +37,21 @@ static bool is_short_for(const char *name, const char *key) {
   return true;
 }
 
-static const MigModelRow *find_row(const char *name) {
-  int count;
-  const MigModelRow *rows = mig_model_rows(&count), *row = mig_model_find(name);
+/* A name as NVIDIA or the table has it, which the simulated driver takes as it is. */
+static const MigModelRow *find_exactly(const char *name) {
   char product[NAME_SIZE + 8];
   snprintf(product, sizeof product, "NVIDIA-%s", name);
-  if (!row)
-    row = mig_model_find(product);
-  for (int i = 0; i < count && !row; i++)
+  const MigModelRow *row = mig_model_find(name);
+  return row ? row : mig_model_find(product);
+}
+
+static const MigModelRow *find_by_short(const char *name) {
+  int count;
+  const MigModelRow *rows = mig_model_rows(&count);
+  for (int i = 0; i < count; i++)
     if (rows[i].placements_known && is_short_for(name, rows[i].key))
-      row = &rows[i];
-  return row && row->placements_known ? row : NULL;
+      return &rows[i];
+  return NULL;
 }
 
 static int refuse_gpu(const char *name, Error *err) {
@@ -69,15 +73,13 @@ static int parse_gpus(const char *gpus, CliDemoWish *wish, Error *err) {
     int count;
     if (!next_item(&rest, name, &count))
       return error_set(err, ERROR_INVALID, "--gpus wants a list like 2xH100-80GB,A30, not \"%.200s\"", gpus);
-    const MigModelRow *row = find_row(name);
-    if (!row)
+    const MigModelRow *exact = find_exactly(name), *row = exact ? exact : find_by_short(name);
+    if (!row || !row->placements_known)
       return refuse_gpu(name, err);
     total += count;
     if (total > SIM_GPUS_MAX)
       return error_set(err, ERROR_LIMIT, "--gpus: a node of the demo has at most %d GPUs", SIM_GPUS_MAX);
-    /* A product name says more than the key: it chooses between the cards of one row. */
-    const char *product = mig_model_find(name) ? name : row->key;
-    text_format(&machine, "%s%dx%s", machine.size ? "," : "", count, product);
+    text_format(&machine, "%s%dx%s", machine.size ? "," : "", count, exact ? name : row->key);
   }
   if (!machine.size || machine.size >= sizeof wish->machine)
     return error_set(err, ERROR_INVALID, "--gpus wants a list like 2xH100-80GB,A30, not \"%.200s\"", gpus);
