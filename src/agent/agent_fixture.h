@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests only: nodes and observations in a few lines.
+ *
+ *     Fixture f = {0};
+ *     observe(&f, "A100-80GB", "1g.10gb@6 2g.20gb@0?");   ? marks one without its compute instance
+ *     annotate(&f, "facet.gpu/spec-gpu-0", "GPU-0 1g.10gb@5"); */
+#pragma once
+
+#include "base/test.h"
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "gpu/driver.h"
+#include "mig/test.h"
+
+#include "cluster/object.h"
+
+enum { FIXTURE_ANNOTATIONS_MAX = 64 };
+
+typedef struct Fixture {
+  Arena arena;
+  Node node;
+  KeyValue label;
+  KeyValue annotations[FIXTURE_ANNOTATIONS_MAX];
+  GpuObservation *observation;
+} Fixture;
+
+static inline int fixture_init(void **state) {
+  Fixture *f = mem_alloc(sizeof *f);
+  f->observation = mem_alloc(sizeof *f->observation);
+  f->label = (KeyValue){MIG_LABEL_PARTITIONING, "mig"};
+  f->node.meta = (ObjectMeta){
+      .name = "n1", .labels = {.items = &f->label, .count = 1}, .annotations = {.items = f->annotations}};
+  *state = f;
+  return 0;
+}
+
+static inline int fixture_deinit(void **state) {
+  Fixture *f = *state;
+  arena_deinit(&f->arena);
+  free(f->observation);
+  free(f);
+  return 0;
+}
+
+/* value NULL: takes it away. */
+static inline void annotate(Fixture *f, const char *key, const char *value) {
+  KeyValues *annotations = &f->node.meta.annotations;
+  size_t i = 0;
+  while (i < annotations->count && strcmp(annotations->items[i].key, key) != 0)
+    i++;
+  if (!value) {
+    assert_true(i < annotations->count);
+    annotations->items[i] = annotations->items[--annotations->count];
+    return;
+  }
+  assert_true(i < FIXTURE_ANNOTATIONS_MAX);
+  annotations->count += i == annotations->count;
+  annotations->items[i] =
+      (KeyValue){.key = arena_strdup(&f->arena, key), .value = arena_strdup(&f->arena, value)};
+}
+
+/* "1g.10gb@6": its MIG device is "MIG-<gpu>-6". */
+static inline void observe_slice(GpuObserved *gpu, const char *slice) {
+  char name[MIG_PROFILE_NAME_SIZE];
+  int start;
+  assert_int_equal(sscanf(slice, "%23[^@]@%d", name, &start), 2);
+  const MigProfile *profile = &gpu->model.profiles[mig_model_find_profile(&gpu->model, name)];
+  GpuInstance *instance = &gpu->instances[gpu->instance_count++];
+  *instance = (GpuInstance){.gpu_instance_id = (uint32_t)gpu->instance_count,
+                            .nvml_id = profile->nvml_id,
+                            .start = (uint8_t)start,
+                            .size = profile->size};
+  if (!string_has_suffix(slice, "?"))
+    snprintf(instance->uuid, sizeof instance->uuid, "MIG-%d-%d", gpu->index, start);
+}
+
+static inline void observe_slices(GpuObserved *gpu, const char *slices) {
+  CLEANUP(cleanup_free) char *copy = mem_strdup(slices);
+  char *rest = copy;
+  for (char *slice; (slice = strsep(&rest, " "));)
+    if (*slice)
+      observe_slice(gpu, slice);
+}
+
+/* The next GPU, "GPU-<index>", of that row of the table, with MIG on. */
+static inline GpuObserved *observe_in(GpuObservation *observation, const char *model, const char *slices) {
+  const MigModelRow *row = mig_model_find(model);
+  assert_non_null(row);
+  GpuObserved *gpu = &observation->gpus[observation->gpu_count];
+  *gpu = (GpuObserved){
+      .index = observation->gpu_count++, .mode = MIG_MODE_ON, .mig_capable = true, .model = row->model};
+  snprintf(gpu->uuid, sizeof gpu->uuid, "GPU-%d", gpu->index);
+  snprintf(gpu->product, sizeof gpu->product, "%s", row->product_names[0]);
+  observe_slices(gpu, slices);
+  return gpu;
+}
+
+static inline GpuObserved *observe(Fixture *f, const char *model, const char *slices) {
+  return observe_in(f->observation, model, slices);
+}
+
+#define FIXTURE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_init, fixture_deinit)
