@@ -122,8 +122,11 @@ static void on_synced(void *userdata) {
 }
 
 static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
-  log_warn(AGENT_COMPONENT, "watching the node failed", "retry_ms=%llu err=" LOG_QUOTED,
-           (unsigned long long)retry_ms, err->text);
+  Agent *agent = userdata;
+  uint32_t held_back;
+  if (log_gate_pass(&agent->gate, err->text, agent->host->now_ms, &held_back))
+    log_warn(AGENT_COMPONENT, "watching the node failed", "retry_ms=%llu held_back=%u err=" LOG_QUOTED,
+             (unsigned long long)retry_ms, held_back, err->text);
 }
 
 Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {

@@ -17,7 +17,7 @@
 
 #include "cluster/object.h"
 
-enum { FIXTURE_ANNOTATIONS_MAX = 64 };
+enum { FIXTURE_ANNOTATIONS_MAX = 128 };
 
 typedef struct Fixture {
   Arena arena;

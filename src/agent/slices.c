@@ -12,10 +12,9 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
 /* ---- what the kubelet is told ---- */
 
 static void log_trouble(Agent *agent, const char *what, const Error *err) {
-  if (strcmp(agent->last_trouble, err->text) == 0)
-    return;
-  snprintf(agent->last_trouble, sizeof agent->last_trouble, "%s", err->text);
-  log_warn(AGENT_COMPONENT, what, "err=" LOG_QUOTED, err->text);
+  uint32_t held_back;
+  if (log_gate_pass(&agent->gate, err->text, agent->host->now_ms, &held_back))
+    log_warn(AGENT_COMPONENT, what, "held_back=%u err=" LOG_QUOTED, held_back, err->text);
 }
 
 static bool same_partitions(const KubeletPartitions *a, const KubeletPartitions *b) {
@@ -209,9 +208,8 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
   agent->used = fresh;
   agent->used_known = true;
   if (all_known(agent))
-    agent->last_trouble[0] = '\0';
-  if (changed)
-    agent_kick(agent);
+    if (changed)
+      agent_kick(agent);
 }
 
 static void on_use_timer(void *userdata) {

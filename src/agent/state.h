@@ -9,6 +9,7 @@
 #include "agent/wanted.h"
 #include "base/array.h"
 #include "base/log.h"
+#include "base/log_gate.h"
 #include "base/memory.h"
 
 #define AGENT_COMPONENT "agent"
@@ -48,7 +49,6 @@ struct Agent {
   Map used; /* ids that pods hold */
   bool used_known;
   HostTimer use_timer;
-  char last_trouble[ERROR_TEXT_SIZE]; /* logged once per change */
 
   /* agent.c */
   HostTimer report_timer; /* looks again whether there is something to report */
@@ -60,6 +60,7 @@ struct Agent {
   uint64_t node_changes;      /* seen in the watch */
   uint64_t node_changes_sent; /* when the last report was sent */
   bool managed_logged;
+  LogGate gate; /* for failures that repeat with every try */
 };
 
 /* Runs the step in this turn of the loop. */
