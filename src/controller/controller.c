@@ -2,6 +2,7 @@
 #include "controller/controller.h"
 
 #include "base/log.h"
+#include "base/log_gate.h"
 #include "controller/pass.h"
 #include "controller/pod_event.h"
 
@@ -45,6 +46,7 @@ struct Controller {
   ARRAY(PodWord *) words; /* in flight */
   char *last_outcome;     /* of the last pass, so that an unchanged one is not logged again */
   Map warned;             /* warnings that were logged already */
+  LogGate gate;           /* for failures that repeat with every try */
 };
 
 /* ---- when to plan ---- */
@@ -134,8 +136,11 @@ static void on_synced(void *userdata) {
 }
 
 static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
-  log_warn(COMPONENT, "watching the cluster failed", "retry_ms=%llu err=" LOG_QUOTED,
-           (unsigned long long)retry_ms, err->text);
+  Controller *controller = userdata;
+  uint32_t held_back;
+  if (log_gate_pass(&controller->gate, err->text, controller->host->now_ms, &held_back))
+    log_warn(COMPONENT, "watching the cluster failed", "retry_ms=%llu held_back=%u err=" LOG_QUOTED,
+             (unsigned long long)retry_ms, held_back, err->text);
 }
 
 /* ---- carrying out ---- */
@@ -175,8 +180,11 @@ static void on_node_written(void *userdata, const KubeAnswer *answer) {
   }
   /* 422 is the guard: the node's plan is not the one that this pass saw. The next pass reads the truth. */
   bool outdated = !answer->err && (answer->status == 422 || answer->status == 409 || answer->status == 404);
-  log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
-            "node=%s plan=%s err=" LOG_QUOTED, write->node, write->plan_id, err.text);
+  uint32_t held_back;
+  if (log_gate_pass(&controller->gate, err.text, controller->host->now_ms, &held_back))
+    log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
+              "node=%s plan=%s held_back=%u err=" LOG_QUOTED, write->node, write->plan_id, held_back,
+              err.text);
   if (is_refusal(answer))
     controller_memory_note_refused(&controller->memory, write->node, err.text, controller->host->now_ms);
   forget_write(controller, write->node);
@@ -222,7 +230,9 @@ static void on_event_written(void *userdata, const KubeAnswer *answer) {
   Controller *controller = word->controller;
   Error err;
   if (!kube_answer_is_ok(answer, &err)) {
-    log_warn(COMPONENT, "Event not written", "err=" LOG_QUOTED, err.text);
+    uint32_t held_back;
+    if (log_gate_pass(&controller->gate, err.text, controller->host->now_ms, &held_back))
+      log_warn(COMPONENT, "Event not written", "held_back=%u err=" LOG_QUOTED, held_back, err.text);
     if (!is_refusal(answer)) {
       controller_memory_untell(&controller->memory, word->uid);
       controller->dirty = true;

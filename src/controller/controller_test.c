@@ -217,6 +217,26 @@ static void a_server_that_went_away_is_asked_again_after_two_seconds(void **stat
   assert_string_equal(spec_of(world, "n1"), "GPU-n1-0 1g.10gb@6");
 }
 
+static void count_warning(void *userdata, LogLevel level, const char *component, const char *message,
+                          const char *fields) {
+  *(int *)userdata += level == LOG_LEVEL_WARN;
+}
+
+static void a_server_that_stays_away_is_complained_of_once_a_minute(void **state) {
+  World *world = *state;
+  int warnings = 0;
+  log_configure((LogConfig){.level = LOG_LEVEL_INFO, .sink = count_warning, .userdata = &warnings});
+  int tries = 0;
+  for (int second = 0; second < 600; second++) {
+    for (KubeCall *call; (call = find_call(world, "GET", "")); tries++)
+      fake_break(call);
+    run_for(world, 1000);
+  }
+  log_configure((LogConfig){.level = LOG_LEVEL_DEBUG, .sink = silence});
+  assert_true(tries > 40);
+  assert_in_range(warnings, 2, 22); /* of pods and of nodes: ten minutes, and the first */
+}
+
 static void a_lost_answer_does_not_lead_to_a_second_write(void **state) {
   World *world = *state;
   plan_one(world);
@@ -455,6 +475,7 @@ int main(void) {
       TEST(a_refused_write_is_planned_again_at_once_and_then_rests),
       TEST(a_write_that_is_refused_for_ever_is_not_tried_often),
       TEST(a_server_that_went_away_is_asked_again_after_two_seconds),
+      TEST(a_server_that_stays_away_is_complained_of_once_a_minute),
       TEST(a_lost_answer_does_not_lead_to_a_second_write),
       TEST(a_node_that_goes_is_not_waited_for),
       TEST(the_answer_for_a_node_that_went_is_survived),
