@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests only: an agent among played neighbours - an API server with one node, a kubelet (device manager and
+ * pod-resources) on a port in memory, and a driver with GPUs. Each can fail or fall silent; what they see is
+ * told in one story:
+ *
+ *     observe;                        the driver was asked to look
+ *     create 1g.10gb@6;               ... to create
+ *     list 1g.10gb: MIG-0-6;          the kubelet received a list
+ *     patch;                          the API server received a report (world->patch is its body) */
+#pragma once
+
+#include "agent/agent_fixture.h"
+
+#include "agent/agent.h"
+#include "base/log.h"
+#include "kube/fake_transport.h"
+#include "kubelet/connection.h"
+#include "kubelet/memory_port_test.h"
+
+#include <jansson.h>
+
+#define FOLDER     "/dp"
+#define KUBELET    FOLDER "/kubelet.sock"
+#define POD_SOCKET "/pods.sock"
+
+enum { WORLD_BEGIN_MS = 1000000 };
+
+typedef struct World World;
+
+/* A plugin that registered, as the kubelet sees it. */
+typedef struct Endpoint {
+  World *world;
+  char *resource;
+  KubeletConnection *connection; /* NULL: lost */
+  Text ids;                      /* "MIG-0-5 MIG-0-6" */
+} Endpoint;
+
+/* A connection to one of the kubelet's sockets. */
+typedef struct Peer {
+  World *world;
+  KubeletConnection *connection; /* NULL: lost */
+} Peer;
+
+struct World {
+  Host host;
+  Text story;
+  Agent *agent;
+  /* the driver */
+  GpuDriver driver;
+  GpuObservation *truth;
+  GpuJob job;
+  GpuOnResult *on_result; /* NULL: no job */
+  void *result_userdata;
+  bool driver_is_mute;
+  Error driver_error; /* what every job fails with; code 0: they succeed */
+  int dying;          /* so many CREATE jobs take the worker with them, before they did anything */
+  bool driver_lies;   /* says "created" and creates nothing */
+  /* the API server */
+  FakeTransport fake;
+  json_t *node; /* NULL: there is none */
+  int version;
+  bool api_is_mute;
+  KubeCall *watch;   /* the one that was begun */
+  int refuse_status; /* what PATCH is answered with; 0: it succeeds */
+  bool patch_is_lost;
+  char *patch; /* the last one */
+  int patch_count;
+  /* the kubelet */
+  MemoryPort port;
+  KubeletListener *listeners[2];
+  ARRAY(Endpoint *) endpoints;
+  ARRAY(Peer *) peers;
+  Text held;             /* ids that pods hold */
+  bool hides_new_slices; /* GetAllocatableResources lags */
+};
+
+static inline void tell(World *world, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static inline void tell(World *world, const char *format, ...) {
+  char line[2048];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  text_append(&world->story, line);
+}
+
+#define assert_story(world, expected)                                                                        \
+  do {                                                                                                       \
+    assert_string_equal(text_string(&(world)->story), expected);                                             \
+    text_clear(&(world)->story);                                                                             \
+  } while (0)
+
+/* ---- the driver ---- */
+
+static inline const char *profile_name(const World *world, const GpuJob *job) {
+  const MigModel *model = &world->truth->gpus[0].model;
+  for (int i = 0; i < model->profile_count; i++)
+    if (model->profiles[i].nvml_id == job->nvml_id)
+      return model->profiles[i].name;
+  return "?";
+}
+
+static inline void driver_submit(GpuDriver *driver, const GpuJob *job, GpuOnResult *on_result,
+                                 void *userdata) {
+  World *world = (World *)((char *)driver - offsetof(World, driver));
+  assert_null(world->on_result); /* one job at a time */
+  world->job = *job;
+  world->on_result = on_result;
+  world->result_userdata = userdata;
+  if (job->kind == GPU_JOB_OBSERVE)
+    tell(world, "observe;");
+  else
+    tell(world, "create %s@%d;", profile_name(world, job), job->start);
+}
+
+static inline void create_slice(World *world, GpuResult *result) {
+  for (int g = 0; g < world->truth->gpu_count; g++) {
+    GpuObserved *gpu = &world->truth->gpus[g];
+    if (strcmp(gpu->uuid, world->job.uuid) != 0)
+      continue;
+    char slice[64];
+    snprintf(slice, sizeof slice, "%s@%d", profile_name(world, &world->job), world->job.start);
+    observe_slice(gpu, slice);
+    snprintf(result->created_uuid, sizeof result->created_uuid, "%s",
+             gpu->instances[gpu->instance_count - 1].uuid);
+  }
+}
+
+/* Ends the job, as the script says. */
+static inline bool driver_turn(World *world) {
+  if (!world->on_result || world->driver_is_mute)
+    return false;
+  CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
+  bool is_create = world->job.kind == GPU_JOB_CREATE;
+  bool dies = is_create && world->dying > 0;
+  if (dies)
+    error_set(&result->err, ERROR_UNAVAILABLE, "the NVML worker died");
+  else
+    result->err = world->driver_error;
+  world->dying -= dies;
+  if (is_create && !result->err.code && !world->driver_lies)
+    create_slice(world, result);
+  /* A driver that refuses to create still lets itself be looked at; a dead worker does not. */
+  result->observed = !result->err.code || (is_create && !dies);
+  if (result->observed)
+    result->observation = *world->truth;
+  GpuOnResult *on_result = world->on_result;
+  world->on_result = NULL;
+  on_result(world->result_userdata, result);
+  return true;
+}
+
+/* ---- the API server ---- */
+
+static inline json_t *metadata_of(World *world, const char *member) {
+  return json_object_get(json_object_get(world->node, "metadata"), member);
+}
+
+static inline const char *annotation(World *world, const char *key) {
+  const char *value = json_string_value(json_object_get(metadata_of(world, "annotations"), key));
+  return value ? value : "(absent)";
+}
+
+static inline const char *amount(World *world, const char *list, const char *resource) {
+  const json_t *amounts = json_object_get(json_object_get(world->node, "status"), list);
+  const char *value = json_string_value(json_object_get(amounts, resource));
+  return value ? value : "(absent)";
+}
+
+static inline KubeCall *find_call(World *world, const char *method, bool is_watch) {
+  for (size_t i = 0; i < world->fake.calls.count; i++) {
+    KubeCall *call = world->fake.calls.items[i];
+    if (!call->is_over && strcmp(call->request.method, method) == 0 &&
+        (strstr(call->request.path, "watch=1") != NULL) == is_watch)
+      return call;
+  }
+  return NULL;
+}
+
+static inline void show(World *world, const char *type) {
+  json_object_set_new(json_object_get(world->node, "metadata"), "resourceVersion",
+                      json_sprintf("%d", ++world->version));
+  KubeCall *watch = find_call(world, "GET", true);
+  if (!watch || watch != world->watch || world->api_is_mute)
+    return;
+  json_t *event = json_pack("{s:s, s:O}", "type", type, "object", world->node);
+  CLEANUP(cleanup_free) char *line = json_dumps(event, JSON_COMPACT);
+  fake_body(watch, line);
+  fake_body(watch, "\n");
+  json_decref(event);
+}
+
+/* value NULL: takes it away. */
+static inline void set_annotation(World *world, const char *key, const char *value) {
+  if (value)
+    json_object_set_new(metadata_of(world, "annotations"), key, json_string(value));
+  else
+    json_object_del(metadata_of(world, "annotations"), key);
+  show(world, "MODIFIED");
+}
+
+static inline void set_label(World *world, const char *value) {
+  if (value)
+    json_object_set_new(metadata_of(world, "labels"), MIG_LABEL_PARTITIONING, json_string(value));
+  else
+    json_object_clear(metadata_of(world, "labels"));
+  show(world, "MODIFIED");
+}
+
+/* What the controller writes. */
+static inline void set_plan(World *world, const char *plan, const char *spec) {
+  json_object_set_new(metadata_of(world, "annotations"), "facet.gpu/spec-gpu-0", json_string(spec));
+  set_annotation(world, MIG_ANNOTATION_SPEC_PLAN, plan);
+}
+
+/* What the kubelet says of a resource on the node. */
+static inline void set_amount(World *world, const char *resource, const char *value) {
+  json_t *status = json_object_get(world->node, "status");
+  json_object_set_new(json_object_get(status, "capacity"), resource, json_string(value));
+  json_object_set_new(json_object_get(status, "allocatable"), resource, json_string(value));
+  show(world, "MODIFIED");
+}
+
+static inline void merge(json_t *into, const json_t *patch) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)patch, key, value) {
+    if (json_is_null(value))
+      json_object_del(into, key);
+    else if (json_is_object(value) && json_is_object(json_object_get(into, key)))
+      merge(json_object_get(into, key), value);
+    else
+      json_object_set(into, key, value);
+  }
+}
+
+static inline void answer_patch(World *world, KubeCall *call) {
+  assert_string_equal(call->request.path, "/api/v1/nodes/n1/status");
+  assert_string_equal(call->request.content_type, "application/merge-patch+json");
+  free(world->patch);
+  world->patch = mem_strdup(call->request.body);
+  world->patch_count++;
+  tell(world, "patch;");
+  if (world->refuse_status || !world->node) {
+    fake_answer(call, world->node ? world->refuse_status : 404,
+                "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"no\"}");
+    return;
+  }
+  json_t *patch = json_loads(call->request.body, JSON_REJECT_DUPLICATES, NULL);
+  assert_non_null(patch);
+  merge(world->node, patch);
+  json_decref(patch);
+  if (world->patch_is_lost)
+    fake_break(call);
+  else
+    fake_answer(call, 200, "{}");
+  show(world, "MODIFIED");
+}
+
+static inline void answer_list(World *world, KubeCall *call) {
+  json_t *items = json_array();
+  if (world->node)
+    json_array_append(items, world->node);
+  json_t *list = json_pack("{s:{s:s}, s:o}", "metadata", "resourceVersion", "1", "items", items);
+  CLEANUP(cleanup_free) char *body = json_dumps(list, JSON_COMPACT);
+  fake_answer(call, 200, body);
+  json_decref(list);
+}
+
+/* A new watch begins with what it may have missed. */
+static inline bool begin_watch(World *world) {
+  KubeCall *watch = find_call(world, "GET", true);
+  if (!watch || watch == world->watch)
+    return false;
+  world->watch = watch;
+  fake_head(watch, 200, -1);
+  if (world->node)
+    show(world, "MODIFIED");
+  return true;
+}
+
+static inline bool api_turn(World *world) {
+  KubeCall *call = find_call(world, "PATCH", false);
+  if (world->api_is_mute)
+    return false;
+  if (call) {
+    answer_patch(world, call);
+    return true;
+  }
+  call = find_call(world, "GET", false);
+  if (call) {
+    answer_list(world, call);
+    return true;
+  }
+  return begin_watch(world);
+}
+
+static inline void add_node(World *world) {
+  world->node =
+      json_pack("{s:{s:s, s:s, s:{s:s}, s:{}}, s:{s:{}, s:{}}}", "metadata", "name", "n1", "uid", "u1",
+                "labels", MIG_LABEL_PARTITIONING, "mig", "annotations", "status", "capacity", "allocatable");
+  show(world, "ADDED");
+}
+
+static inline void remove_node(World *world) {
+  show(world, "DELETED");
+  json_decref(TAKE(world->node));
+}
+
+/* ---- the kubelet ---- */
+
+static inline Strings split(const char *words, Arena *arena) {
+  size_t most = strlen(words) / 2 + 1;
+  Strings strings = {.items = arena_alloc(arena, most * sizeof *strings.items)};
+  char *rest = arena_strdup(arena, words);
+  for (char *word; (word = strsep(&rest, " "));)
+    if (*word)
+      strings.items[strings.count++] = word;
+  return strings;
+}
+
+static inline void on_endpoint_lost(void *userdata, const Error *err) {
+  Endpoint *endpoint = userdata;
+  endpoint->connection = NULL;
+}
+
+static inline void on_list(void *userdata, const void *message, size_t size) {
+  Endpoint *endpoint = userdata;
+  CLEANUP(arena_deinit) Arena arena = {0};
+  KubeletPartitions partitions = {0};
+  Error err = {0};
+  assert_ok(kubelet_partitions_decode(message, size, &arena, &partitions, &err));
+  text_clear(&endpoint->ids);
+  for (size_t i = 0; i < partitions.count; i++)
+    text_format(&endpoint->ids, "%s%s", i ? " " : "", partitions.items[i].id);
+  tell(endpoint->world, "list %s:%s%s;", endpoint->resource + strlen(MIG_RESOURCE_PREFIX),
+       partitions.count ? " " : "", text_string(&endpoint->ids));
+}
+
+static inline void on_list_end(void *userdata, GrpcStatus status, const char *text) {
+}
+
+static inline void on_register(World *world, const KubeletRegister *request) {
+  Endpoint *endpoint = mem_alloc(sizeof *endpoint);
+  *array_push(&world->endpoints) = endpoint;
+  endpoint->world = world;
+  endpoint->resource = mem_strdup(request->resource_name);
+  CLEANUP(cleanup_free) char *path = mem_format(FOLDER "/%s", request->endpoint);
+  endpoint->connection =
+      kubelet_connection_dial(&world->host, &world->port.seam, path, on_endpoint_lost, endpoint);
+  const GrpcReply reply = {.on_message = on_list, .on_end = on_list_end, .userdata = endpoint};
+  grpc_session_call(kubelet_connection_session(endpoint->connection), KUBELET_METHOD_LIST_AND_WATCH, "", 0, 0,
+                    &reply);
+}
+
+/* Only the newest registration of a resource counts. */
+static inline bool is_newest(const World *world, size_t i) {
+  for (size_t k = i + 1; k < world->endpoints.count; k++)
+    if (strcmp(world->endpoints.items[k]->resource, world->endpoints.items[i]->resource) == 0)
+      return false;
+  return true;
+}
+
+static inline void encode_allocatable(World *world, Arena *arena, Text *out) {
+  KubeletHelds helds = {.items = arena_alloc(arena, world->endpoints.count * sizeof *helds.items)};
+  for (size_t i = 0; i < world->endpoints.count && !world->hides_new_slices; i++) {
+    const Endpoint *endpoint = world->endpoints.items[i];
+    if (endpoint->connection && is_newest(world, i))
+      helds.items[helds.count++] =
+          (KubeletHeld){.resource = endpoint->resource, .ids = split(text_string(&endpoint->ids), arena)};
+  }
+  kubelet_allocatable_encode(&helds, out);
+}
+
+static inline void encode_held(World *world, Arena *arena, Text *out) {
+  KubeletHeld held = {.pod = "p",
+                      .namespace_ = "demo",
+                      .container = "main",
+                      .resource = "nvidia.com/mig-1g.10gb",
+                      .ids = split(text_string(&world->held), arena)};
+  kubelet_helds_encode(&(KubeletHelds){.items = &held, .count = held.ids.count > 0}, out);
+}
+
+static inline void on_kubelet_call(void *userdata, GrpcCall *call, const char *method, const void *message,
+                                   size_t size) {
+  World *world = ((Peer *)userdata)->world;
+  CLEANUP(arena_deinit) Arena arena = {0};
+  CLEANUP(text_deinit) Text out = {0};
+  Error err = {0};
+  if (strcmp(method, KUBELET_METHOD_REGISTER) == 0) {
+    KubeletRegister request = {0};
+    assert_ok(kubelet_register_decode(message, size, &arena, &request, &err));
+    on_register(world, &request);
+  } else if (strcmp(method, KUBELET_METHOD_ALLOCATABLE) == 0) {
+    encode_allocatable(world, &arena, &out);
+  } else {
+    assert_string_equal(method, KUBELET_METHOD_PODS_LIST);
+    encode_held(world, &arena, &out);
+  }
+  grpc_call_send(call, text_string(&out), out.size);
+  grpc_call_finish(call, GRPC_OK, "");
+}
+
+static inline void on_peer_lost(void *userdata, const Error *err) {
+  ((Peer *)userdata)->connection = NULL;
+}
+
+static inline void on_kubelet_accept(void *userdata, KubeletStream *stream) {
+  World *world = userdata;
+  Peer *peer = mem_alloc(sizeof *peer);
+  *array_push(&world->peers) = peer;
+  peer->world = world;
+  peer->connection =
+      kubelet_connection_accept(&world->host, &world->port.seam, stream, on_kubelet_call, on_peer_lost, peer);
+}
+
+/* On start it removes every socket of its folder and makes its own. */
+static inline void kubelet_start(World *world) {
+  Error err = {0};
+  while (world->port.files.count)
+    memory_port_remove(&world->port, world->port.files.items[0].path);
+  KubeletPort *port = &world->port.seam;
+  assert_ok(port->listen(port, KUBELET, on_kubelet_accept, world, &world->listeners[0], &err));
+  assert_ok(port->listen(port, POD_SOCKET, on_kubelet_accept, world, &world->listeners[1], &err));
+}
+
+static inline void kubelet_kill(World *world) {
+  for (int i = 0; i < 2; i++)
+    if (world->listeners[i])
+      TAKE(world->listeners[i])->is_closed = true;
+  for (size_t i = 0; i < world->endpoints.count; i++) {
+    Endpoint *endpoint = world->endpoints.items[i];
+    kubelet_connection_close(endpoint->connection);
+    text_deinit(&endpoint->ids);
+    free(endpoint->resource);
+    free(endpoint);
+  }
+  array_clear(&world->endpoints);
+  for (size_t i = 0; i < world->peers.count; i++) {
+    kubelet_connection_close(world->peers.items[i]->connection);
+    free(world->peers.items[i]);
+  }
+  array_clear(&world->peers);
+}
+
+/* ---- time ---- */
+
+/* Everything that happens without time passing. */
+static inline void run(World *world) {
+  do
+    memory_port_run(&world->port, &world->host);
+  while (driver_turn(world) || api_turn(world));
+}
+
+static inline void run_for(World *world, uint64_t ms) {
+  uint64_t end_ms = world->host.now_ms + ms;
+  run(world);
+  while (host_next_ms(&world->host) <= end_ms) {
+    host_advance(&world->host, host_next_ms(&world->host), 0);
+    run(world);
+  }
+  host_advance(&world->host, end_ms, 0);
+}
+
+/* ---- life ---- */
+
+static inline void silence(void *userdata, LogLevel level, const char *component, const char *message,
+                           const char *fields) {
+}
+
+static inline void start_agent(World *world) {
+  const AgentOptions options = {
+      .node_name = "n1", .device_plugin_folder = FOLDER, .pod_resources_socket = POD_SOCKET};
+  const AgentSeams seams = {.host = &world->host,
+                            .transport = &world->fake.seam,
+                            .port = &world->port.seam,
+                            .driver = &world->driver};
+  world->agent = agent_new(&options, &seams);
+  agent_start(world->agent);
+}
+
+/* A node, a kubelet and one empty A100; the agent has not been started. */
+static inline int world_init(void **state) {
+  log_configure((LogConfig){.level = LOG_LEVEL_DEBUG, .sink = silence});
+  World *world = mem_alloc(sizeof *world);
+  host_init(&world->host, 42);
+  host_advance(&world->host, WORLD_BEGIN_MS, 0);
+  fake_init(&world->fake);
+  memory_port_init(&world->port);
+  world->driver.submit = driver_submit;
+  world->truth = mem_alloc(sizeof *world->truth);
+  observe_in(world->truth, "A100-80GB", "");
+  add_node(world);
+  kubelet_start(world);
+  *state = world;
+  return 0;
+}
+
+/* A job in the driver outlives the agent: the driver goes without ending it. */
+static inline void stop_agent(World *world) {
+  agent_free(TAKE(world->agent));
+  world->on_result = NULL;
+}
+
+static inline int world_deinit(void **state) {
+  World *world = *state;
+  stop_agent(world);
+  kubelet_kill(world);
+  memory_port_run(&world->port, &world->host);
+  for (size_t i = 0; i < world->fake.calls.count; i++)
+    assert_true(world->fake.calls.items[i]->is_over);
+  assert_true(host_next_ms(&world->host) == HOST_NEVER);
+  fake_deinit(&world->fake);
+  memory_port_deinit(&world->port);
+  array_deinit(&world->endpoints);
+  array_deinit(&world->peers);
+  json_decref(world->node);
+  text_deinit(&world->story);
+  text_deinit(&world->held);
+  free(world->patch);
+  free(world->truth);
+  host_deinit(&world->host);
+  free(world);
+  return 0;
+}
+
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_init, world_deinit)
