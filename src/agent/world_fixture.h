@@ -10,38 +10,17 @@
 #pragma once
 
 #include "agent/agent_fixture.h"
+#include "agent/kubelet_fixture.h"
 
 #include "agent/agent.h"
 #include "base/log.h"
 #include "kube/fake_transport.h"
-#include "kubelet/connection.h"
-#include "kubelet/memory_port_test.h"
 
 #include <jansson.h>
 
-#define FOLDER     "/dp"
-#define KUBELET    FOLDER "/kubelet.sock"
-#define POD_SOCKET "/pods.sock"
-
 enum { WORLD_BEGIN_MS = 1000000 };
 
-typedef struct World World;
-
-/* A plugin that registered, as the kubelet sees it. */
-typedef struct Endpoint {
-  World *world;
-  char *resource;
-  KubeletConnection *connection; /* NULL: lost */
-  Text ids;                      /* "MIG-0-5 MIG-0-6" */
-} Endpoint;
-
-/* A connection to one of the kubelet's sockets. */
-typedef struct Peer {
-  World *world;
-  KubeletConnection *connection; /* NULL: lost */
-} Peer;
-
-struct World {
+typedef struct World {
   Host host;
   Text story;
   Agent *agent;
@@ -67,23 +46,8 @@ struct World {
   int patch_count;
   /* the kubelet */
   MemoryPort port;
-  KubeletListener *listeners[2];
-  ARRAY(Endpoint *) endpoints;
-  ARRAY(Peer *) peers;
-  Text held;             /* ids that pods hold */
-  bool hides_new_slices; /* GetAllocatableResources lags */
-};
-
-static inline void tell(World *world, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static inline void tell(World *world, const char *format, ...) {
-  char line[2048];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(line, sizeof line, format, arguments);
-  va_end(arguments);
-  text_append(&world->story, line);
-}
+  FakeKubelet kubelet;
+} World;
 
 #define assert_story(world, expected)                                                                        \
   do {                                                                                                       \
@@ -109,9 +73,9 @@ static inline void driver_submit(GpuDriver *driver, const GpuJob *job, GpuOnResu
   world->on_result = on_result;
   world->result_userdata = userdata;
   if (job->kind == GPU_JOB_OBSERVE)
-    tell(world, "observe;");
+    text_format(&world->story, "observe;");
   else
-    tell(world, "create %s@%d;", profile_name(world, job), job->start);
+    text_format(&world->story, "create %s@%d;", profile_name(world, job), job->start);
 }
 
 static inline void create_slice(World *world, GpuResult *result) {
@@ -241,7 +205,7 @@ static inline void answer_patch(World *world, KubeCall *call) {
   free(world->patch);
   world->patch = mem_strdup(call->request.body);
   world->patch_count++;
-  tell(world, "patch;");
+  text_format(&world->story, "patch;");
   if (world->refuse_status || !world->node) {
     fake_answer(call, world->node ? world->refuse_status : 404,
                 "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"no\"}");
@@ -308,142 +272,6 @@ static inline void remove_node(World *world) {
   json_decref(TAKE(world->node));
 }
 
-/* ---- the kubelet ---- */
-
-static inline Strings split(const char *words, Arena *arena) {
-  size_t most = strlen(words) / 2 + 1;
-  Strings strings = {.items = arena_alloc(arena, most * sizeof *strings.items)};
-  char *rest = arena_strdup(arena, words);
-  for (char *word; (word = strsep(&rest, " "));)
-    if (*word)
-      strings.items[strings.count++] = word;
-  return strings;
-}
-
-static inline void on_endpoint_lost(void *userdata, const Error *err) {
-  Endpoint *endpoint = userdata;
-  endpoint->connection = NULL;
-}
-
-static inline void on_list(void *userdata, const void *message, size_t size) {
-  Endpoint *endpoint = userdata;
-  CLEANUP(arena_deinit) Arena arena = {0};
-  KubeletPartitions partitions = {0};
-  Error err = {0};
-  assert_ok(kubelet_partitions_decode(message, size, &arena, &partitions, &err));
-  text_clear(&endpoint->ids);
-  for (size_t i = 0; i < partitions.count; i++)
-    text_format(&endpoint->ids, "%s%s", i ? " " : "", partitions.items[i].id);
-  tell(endpoint->world, "list %s:%s%s;", endpoint->resource + strlen(MIG_RESOURCE_PREFIX),
-       partitions.count ? " " : "", text_string(&endpoint->ids));
-}
-
-static inline void on_list_end(void *userdata, GrpcStatus status, const char *text) {
-}
-
-static inline void on_register(World *world, const KubeletRegister *request) {
-  Endpoint *endpoint = mem_alloc(sizeof *endpoint);
-  *array_push(&world->endpoints) = endpoint;
-  endpoint->world = world;
-  endpoint->resource = mem_strdup(request->resource_name);
-  CLEANUP(cleanup_free) char *path = mem_format(FOLDER "/%s", request->endpoint);
-  endpoint->connection =
-      kubelet_connection_dial(&world->host, &world->port.seam, path, on_endpoint_lost, endpoint);
-  const GrpcReply reply = {.on_message = on_list, .on_end = on_list_end, .userdata = endpoint};
-  grpc_session_call(kubelet_connection_session(endpoint->connection), KUBELET_METHOD_LIST_AND_WATCH, "", 0, 0,
-                    &reply);
-}
-
-/* Only the newest registration of a resource counts. */
-static inline bool is_newest(const World *world, size_t i) {
-  for (size_t k = i + 1; k < world->endpoints.count; k++)
-    if (strcmp(world->endpoints.items[k]->resource, world->endpoints.items[i]->resource) == 0)
-      return false;
-  return true;
-}
-
-static inline void encode_allocatable(World *world, Arena *arena, Text *out) {
-  KubeletHelds helds = {.items = arena_alloc(arena, world->endpoints.count * sizeof *helds.items)};
-  for (size_t i = 0; i < world->endpoints.count && !world->hides_new_slices; i++) {
-    const Endpoint *endpoint = world->endpoints.items[i];
-    if (endpoint->connection && is_newest(world, i))
-      helds.items[helds.count++] =
-          (KubeletHeld){.resource = endpoint->resource, .ids = split(text_string(&endpoint->ids), arena)};
-  }
-  kubelet_allocatable_encode(&helds, out);
-}
-
-static inline void encode_held(World *world, Arena *arena, Text *out) {
-  KubeletHeld held = {.pod = "p",
-                      .namespace_ = "demo",
-                      .container = "main",
-                      .resource = "nvidia.com/mig-1g.10gb",
-                      .ids = split(text_string(&world->held), arena)};
-  kubelet_helds_encode(&(KubeletHelds){.items = &held, .count = held.ids.count > 0}, out);
-}
-
-static inline void on_kubelet_call(void *userdata, GrpcCall *call, const char *method, const void *message,
-                                   size_t size) {
-  World *world = ((Peer *)userdata)->world;
-  CLEANUP(arena_deinit) Arena arena = {0};
-  CLEANUP(text_deinit) Text out = {0};
-  Error err = {0};
-  if (strcmp(method, KUBELET_METHOD_REGISTER) == 0) {
-    KubeletRegister request = {0};
-    assert_ok(kubelet_register_decode(message, size, &arena, &request, &err));
-    on_register(world, &request);
-  } else if (strcmp(method, KUBELET_METHOD_ALLOCATABLE) == 0) {
-    encode_allocatable(world, &arena, &out);
-  } else {
-    assert_string_equal(method, KUBELET_METHOD_PODS_LIST);
-    encode_held(world, &arena, &out);
-  }
-  grpc_call_send(call, text_string(&out), out.size);
-  grpc_call_finish(call, GRPC_OK, "");
-}
-
-static inline void on_peer_lost(void *userdata, const Error *err) {
-  ((Peer *)userdata)->connection = NULL;
-}
-
-static inline void on_kubelet_accept(void *userdata, KubeletStream *stream) {
-  World *world = userdata;
-  Peer *peer = mem_alloc(sizeof *peer);
-  *array_push(&world->peers) = peer;
-  peer->world = world;
-  peer->connection =
-      kubelet_connection_accept(&world->host, &world->port.seam, stream, on_kubelet_call, on_peer_lost, peer);
-}
-
-/* On start it removes every socket of its folder and makes its own. */
-static inline void kubelet_start(World *world) {
-  Error err = {0};
-  while (world->port.files.count)
-    memory_port_remove(&world->port, world->port.files.items[0].path);
-  KubeletPort *port = &world->port.seam;
-  assert_ok(port->listen(port, KUBELET, on_kubelet_accept, world, &world->listeners[0], &err));
-  assert_ok(port->listen(port, POD_SOCKET, on_kubelet_accept, world, &world->listeners[1], &err));
-}
-
-static inline void kubelet_kill(World *world) {
-  for (int i = 0; i < 2; i++)
-    if (world->listeners[i])
-      TAKE(world->listeners[i])->is_closed = true;
-  for (size_t i = 0; i < world->endpoints.count; i++) {
-    Endpoint *endpoint = world->endpoints.items[i];
-    kubelet_connection_close(endpoint->connection);
-    text_deinit(&endpoint->ids);
-    free(endpoint->resource);
-    free(endpoint);
-  }
-  array_clear(&world->endpoints);
-  for (size_t i = 0; i < world->peers.count; i++) {
-    kubelet_connection_close(world->peers.items[i]->connection);
-    free(world->peers.items[i]);
-  }
-  array_clear(&world->peers);
-}
-
 /* ---- time ---- */
 
 /* Everything that happens without time passing. */
@@ -492,9 +320,17 @@ static inline int world_init(void **state) {
   world->truth = mem_alloc(sizeof *world->truth);
   observe_in(world->truth, "A100-80GB", "");
   add_node(world);
-  kubelet_start(world);
+  world->kubelet = (FakeKubelet){.host = &world->host, .port = &world->port, .story = &world->story};
+  kubelet_start(&world->kubelet);
   *state = world;
   return 0;
+}
+
+/* Started, reported, and quiet. */
+static inline void settle(World *world) {
+  start_agent(world);
+  run_for(world, 10000);
+  text_clear(&world->story);
 }
 
 /* A job in the driver outlives the agent: the driver goes without ending it. */
@@ -506,18 +342,15 @@ static inline void stop_agent(World *world) {
 static inline int world_deinit(void **state) {
   World *world = *state;
   stop_agent(world);
-  kubelet_kill(world);
+  kubelet_deinit(&world->kubelet);
   memory_port_run(&world->port, &world->host);
   for (size_t i = 0; i < world->fake.calls.count; i++)
     assert_true(world->fake.calls.items[i]->is_over);
   assert_true(host_next_ms(&world->host) == HOST_NEVER);
   fake_deinit(&world->fake);
   memory_port_deinit(&world->port);
-  array_deinit(&world->endpoints);
-  array_deinit(&world->peers);
   json_decref(world->node);
   text_deinit(&world->story);
-  text_deinit(&world->held);
   free(world->patch);
   free(world->truth);
   host_deinit(&world->host);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent and its driver: failures, deaths and lies. */
+#include "agent/world_fixture.h"
+
+#define RESOURCE "nvidia.com/mig-1g.10gb"
+#define STATUS   "facet.gpu/status-gpu-0"
+#define ECHO     "nos.nebuly.com/status-partitioning-plan"
+
+static void a_slice_that_cannot_be_created_is_named_and_the_plan_is_answered(void **state) {
+  World *world = *state;
+  settle(world);
+  error_set(&world->driver_error, ERROR_GPU, "nvmlDeviceCreateGpuInstance: Insufficient Resources");
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 60000 - 10001);
+  assert_story(world, "create 1g.10gb@6;patch;");
+  assert_string_equal(annotation(world, "facet.gpu/error"),
+                      "creating 1g.10gb at slot 6 of GPU 0 failed: nvmlDeviceCreateGpuInstance: Insufficient "
+                      "Resources");
+  assert_string_equal(annotation(world, ECHO), "p1");
+}
+
+static void the_next_plan_tries_again_and_takes_the_error_back(void **state) {
+  World *world = *state;
+  settle(world);
+  error_set(&world->driver_error, ERROR_GPU, "no");
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 1000);
+  world->driver_error = (Error){0};
+  set_plan(world, "p2", "GPU-0 1g.10gb@6");
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, "facet.gpu/error"), "(absent)");
+  assert_string_equal(annotation(world, ECHO), "p2");
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+}
+
+static void after_one_failure_the_other_slices_follow(void **state) {
+  World *world = *state;
+  settle(world);
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
+  memory_port_run(&world->port, &world->host);
+  error_set(&world->driver_error, ERROR_GPU, "no");
+  driver_turn(world);
+  world->driver_error = (Error){0};
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, STATUS), "1g.10gb@5:free");
+  assert_string_equal(annotation(world, "facet.gpu/error"), "creating 1g.10gb at slot 6 of GPU 0 failed: no");
+}
+
+static void a_worker_that_dies_is_tried_three_times_for_one_slice(void **state) {
+  World *world = *state;
+  settle(world);
+  world->dying = 1000;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 1000);
+  assert_story(world,
+               "create 1g.10gb@6;observe;create 1g.10gb@6;observe;create 1g.10gb@6;observe;patch;patch;");
+  assert_string_equal(annotation(world, "facet.gpu/error"),
+                      "creating 1g.10gb at slot 6 of GPU 0 failed: the NVML worker died");
+  assert_string_equal(annotation(world, ECHO), "p1");
+}
+
+static void a_worker_that_dies_twice_is_no_failure(void **state) {
+  World *world = *state;
+  settle(world);
+  world->dying = 2;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, STATUS), "1g.10gb@6:free");
+  assert_string_equal(annotation(world, "facet.gpu/error"), "(absent)");
+}
+
+static void each_slice_has_its_own_three_tries(void **state) {
+  World *world = *state;
+  settle(world);
+  world->dying = 5;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, STATUS), "1g.10gb@5:free");
+}
+
+static void a_slice_that_was_made_before_the_worker_died_is_taken(void **state) {
+  World *world = *state;
+  settle(world);
+  world->dying = 1;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  memory_port_run(&world->port, &world->host);
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6");
+  run_for(world, 1000);
+  assert_story(world, "create 1g.10gb@6;observe;list 1g.10gb: MIG-0-6;patch;");
+  assert_string_equal(annotation(world, ECHO), "p1");
+}
+
+static void a_driver_that_says_done_and_has_nothing_to_show_is_not_asked_for_ever(void **state) {
+  World *world = *state;
+  settle(world);
+  world->driver_lies = true;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 30000);
+  assert_story(world, "create 1g.10gb@6;patch;");
+  assert_string_equal(
+      annotation(world, "facet.gpu/error"),
+      "creating 1g.10gb at slot 6 of GPU 0 failed: the driver reported success, but the slice is "
+      "not there");
+}
+
+static void gpus_that_cannot_be_read_are_said_so_and_looked_at_again(void **state) {
+  World *world = *state;
+  error_set(&world->driver_error, ERROR_GPU, "libnvidia-ml.so.1 was not found");
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  start_agent(world);
+  run_for(world, 14999);
+  assert_story(world, "observe;patch;observe;observe;");
+  assert_string_equal(annotation(world, "facet.gpu/error"), "libnvidia-ml.so.1 was not found");
+  world->driver_error = (Error){0};
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, "facet.gpu/error"), "(absent)");
+  assert_string_equal(annotation(world, STATUS), "1g.10gb@6:free");
+}
+
+static void gpus_that_become_unreadable_keep_their_report(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6");
+  settle(world);
+  error_set(&world->driver_error, ERROR_TIMEOUT, "NVML hangs");
+  run_for(world, 60000);
+  assert_string_equal(annotation(world, "facet.gpu/error"), "NVML hangs");
+  assert_string_equal(annotation(world, STATUS), "1g.10gb@6:free");
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+}
+
+static void a_node_that_has_nothing_to_partition_says_what_to_do(void **state) {
+  static const struct {
+    int gpu_count;
+    bool capable;
+    const char *error;
+  } nodes[] = {
+      {0, true,
+       "NVML reports no GPU on this node, but the node is labelled for MIG partitioning: remove the label or "
+       "check the "
+       "driver with nvidia-smi"},
+      {1, false,
+       "no GPU of this node can be partitioned with MIG, but the node is labelled for it: remove the label"},
+      {1, true,
+       "no GPU of this node has MIG mode on: switch it on with `nvidia-smi -i <gpu> -mig 1` (A100 and A30 "
+       "need a GPU "
+       "reset or reboot after it)"},
+  };
+  for (size_t i = 0; i < COUNT_OF(nodes); i++) {
+    void *own;
+    world_init(&own);
+    World *world = own;
+    world->truth->gpu_count = nodes[i].gpu_count;
+    world->truth->gpus[0].mode = MIG_MODE_OFF;
+    world->truth->gpus[0].mig_capable = nodes[i].capable;
+    start_agent(world);
+    run_for(world, 1000);
+    assert_string_equal(annotation(world, "facet.gpu/error"), nodes[i].error);
+    world_deinit(&own);
+  }
+}
+
+static void a_bad_wish_is_reported_and_the_plan_is_answered(void **state) {
+  World *world = *state;
+  settle(world);
+  set_plan(world, "p1", "GPU-7 1g.10gb@6");
+  run_for(world, 1000);
+  assert_story(world, "patch;");
+  assert_string_equal(annotation(world, "facet.gpu/error"),
+                      "GPU 0 is GPU-0, but the plan was made for GPU-7: nothing was changed on it");
+  assert_string_equal(annotation(world, ECHO), "p1");
+}
+
+static void a_plan_that_comes_while_a_slice_is_made_replaces_the_rest(void **state) {
+  World *world = *state;
+  settle(world);
+  world->driver_is_mute = true;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
+  run_for(world, 100);
+  set_plan(world, "p2", "GPU-0 1g.10gb@6,2g.20gb@0");
+  run_for(world, 100);
+  assert_story(world, "create 1g.10gb@6;");
+  world->driver_is_mute = false;
+  run_for(world, 1000);
+  assert_null(strstr(text_string(&world->story), "1g.10gb@5"));
+  assert_string_equal(annotation(world, STATUS), "2g.20gb@0:free,1g.10gb@6:free");
+  assert_string_equal(annotation(world, ECHO), "p2");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WORLD_TEST(a_slice_that_cannot_be_created_is_named_and_the_plan_is_answered),
+      WORLD_TEST(the_next_plan_tries_again_and_takes_the_error_back),
+      WORLD_TEST(after_one_failure_the_other_slices_follow),
+      WORLD_TEST(a_worker_that_dies_is_tried_three_times_for_one_slice),
+      WORLD_TEST(a_worker_that_dies_twice_is_no_failure),
+      WORLD_TEST(each_slice_has_its_own_three_tries),
+      WORLD_TEST(a_slice_that_was_made_before_the_worker_died_is_taken),
+      WORLD_TEST(a_driver_that_says_done_and_has_nothing_to_show_is_not_asked_for_ever),
+      WORLD_TEST(gpus_that_cannot_be_read_are_said_so_and_looked_at_again),
+      WORLD_TEST(gpus_that_become_unreadable_keep_their_report),
+      cmocka_unit_test(a_node_that_has_nothing_to_partition_says_what_to_do),
+      WORLD_TEST(a_bad_wish_is_reported_and_the_plan_is_answered),
+      WORLD_TEST(a_plan_that_comes_while_a_slice_is_made_replaces_the_rest),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

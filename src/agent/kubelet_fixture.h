@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests only: a kubelet on a port in memory, with its device manager and its pod-resources socket. It tells
+ * each list that it receives to a story: "list 1g.10gb: MIG-0-5 MIG-0-6;". */
+#pragma once
+
+#include "base/test.h"
+
+#include "kubelet/connection.h"
+#include "kubelet/memory_port_test.h"
+#include "kubelet/wire.h"
+#include "mig/model.h"
+
+#define FOLDER     "/dp"
+#define KUBELET    FOLDER "/kubelet.sock"
+#define POD_SOCKET "/pods.sock"
+
+typedef struct FakeKubelet FakeKubelet;
+
+/* A plugin that registered. */
+typedef struct Endpoint {
+  FakeKubelet *kubelet;
+  char *resource;
+  KubeletConnection *connection; /* NULL: lost */
+  Text ids;                      /* "MIG-0-5 MIG-0-6" */
+} Endpoint;
+
+/* A connection to one of its sockets. */
+typedef struct Peer {
+  FakeKubelet *kubelet;
+  KubeletConnection *connection; /* NULL: lost */
+} Peer;
+
+struct FakeKubelet {
+  Host *host;
+  MemoryPort *port;
+  Text *story;
+  KubeletListener *listeners[2];
+  ARRAY(Endpoint *) endpoints;
+  ARRAY(Peer *) peers;
+  Text held;             /* ids that pods hold */
+  bool hides_new_slices; /* GetAllocatableResources lags */
+};
+
+static inline Strings split(const char *words, Arena *arena) {
+  size_t most = strlen(words) / 2 + 1;
+  Strings strings = {.items = arena_alloc(arena, most * sizeof *strings.items)};
+  char *rest = arena_strdup(arena, words);
+  for (char *word; (word = strsep(&rest, " "));)
+    if (*word)
+      strings.items[strings.count++] = word;
+  return strings;
+}
+
+static inline void on_endpoint_lost(void *userdata, const Error *err) {
+  Endpoint *endpoint = userdata;
+  endpoint->connection = NULL;
+}
+
+static inline void on_list(void *userdata, const void *message, size_t size) {
+  Endpoint *endpoint = userdata;
+  CLEANUP(arena_deinit) Arena arena = {0};
+  KubeletPartitions partitions = {0};
+  Error err = {0};
+  assert_ok(kubelet_partitions_decode(message, size, &arena, &partitions, &err));
+  text_clear(&endpoint->ids);
+  for (size_t i = 0; i < partitions.count; i++)
+    text_format(&endpoint->ids, "%s%s", i ? " " : "", partitions.items[i].id);
+  text_format(endpoint->kubelet->story, "list %s:%s%s;", endpoint->resource + strlen(MIG_RESOURCE_PREFIX),
+              partitions.count ? " " : "", text_string(&endpoint->ids));
+}
+
+static inline void on_list_end(void *userdata, GrpcStatus status, const char *text) {
+}
+
+static inline void on_register(FakeKubelet *kubelet, const KubeletRegister *request) {
+  Endpoint *endpoint = mem_alloc(sizeof *endpoint);
+  *array_push(&kubelet->endpoints) = endpoint;
+  endpoint->kubelet = kubelet;
+  endpoint->resource = mem_strdup(request->resource_name);
+  CLEANUP(cleanup_free) char *path = mem_format(FOLDER "/%s", request->endpoint);
+  endpoint->connection =
+      kubelet_connection_dial(kubelet->host, &kubelet->port->seam, path, on_endpoint_lost, endpoint);
+  const GrpcReply reply = {.on_message = on_list, .on_end = on_list_end, .userdata = endpoint};
+  grpc_session_call(kubelet_connection_session(endpoint->connection), KUBELET_METHOD_LIST_AND_WATCH, "", 0, 0,
+                    &reply);
+}
+
+/* Only the newest registration of a resource counts. */
+static inline bool is_newest(const FakeKubelet *kubelet, size_t i) {
+  for (size_t k = i + 1; k < kubelet->endpoints.count; k++)
+    if (strcmp(kubelet->endpoints.items[k]->resource, kubelet->endpoints.items[i]->resource) == 0)
+      return false;
+  return true;
+}
+
+static inline void encode_allocatable(FakeKubelet *kubelet, Arena *arena, Text *out) {
+  KubeletHelds helds = {.items = arena_alloc(arena, kubelet->endpoints.count * sizeof *helds.items)};
+  for (size_t i = 0; i < kubelet->endpoints.count && !kubelet->hides_new_slices; i++) {
+    const Endpoint *endpoint = kubelet->endpoints.items[i];
+    if (endpoint->connection && is_newest(kubelet, i))
+      helds.items[helds.count++] =
+          (KubeletHeld){.resource = endpoint->resource, .ids = split(text_string(&endpoint->ids), arena)};
+  }
+  kubelet_allocatable_encode(&helds, out);
+}
+
+static inline void encode_held(FakeKubelet *kubelet, Arena *arena, Text *out) {
+  KubeletHeld held = {.pod = "p",
+                      .namespace_ = "demo",
+                      .container = "main",
+                      .resource = "nvidia.com/mig-1g.10gb",
+                      .ids = split(text_string(&kubelet->held), arena)};
+  kubelet_helds_encode(&(KubeletHelds){.items = &held, .count = held.ids.count > 0}, out);
+}
+
+static inline void on_kubelet_call(void *userdata, GrpcCall *call, const char *method, const void *message,
+                                   size_t size) {
+  FakeKubelet *kubelet = ((Peer *)userdata)->kubelet;
+  CLEANUP(arena_deinit) Arena arena = {0};
+  CLEANUP(text_deinit) Text out = {0};
+  Error err = {0};
+  if (strcmp(method, KUBELET_METHOD_REGISTER) == 0) {
+    KubeletRegister request = {0};
+    assert_ok(kubelet_register_decode(message, size, &arena, &request, &err));
+    on_register(kubelet, &request);
+  } else if (strcmp(method, KUBELET_METHOD_ALLOCATABLE) == 0) {
+    encode_allocatable(kubelet, &arena, &out);
+  } else {
+    assert_string_equal(method, KUBELET_METHOD_PODS_LIST);
+    encode_held(kubelet, &arena, &out);
+  }
+  grpc_call_send(call, text_string(&out), out.size);
+  grpc_call_finish(call, GRPC_OK, "");
+}
+
+static inline void on_peer_lost(void *userdata, const Error *err) {
+  ((Peer *)userdata)->connection = NULL;
+}
+
+static inline void on_kubelet_accept(void *userdata, KubeletStream *stream) {
+  FakeKubelet *kubelet = userdata;
+  Peer *peer = mem_alloc(sizeof *peer);
+  *array_push(&kubelet->peers) = peer;
+  peer->kubelet = kubelet;
+  peer->connection = kubelet_connection_accept(kubelet->host, &kubelet->port->seam, stream, on_kubelet_call,
+                                               on_peer_lost, peer);
+}
+
+/* On start it removes every socket of its folder and makes its own. */
+static inline void kubelet_start(FakeKubelet *kubelet) {
+  Error err = {0};
+  while (kubelet->port->files.count)
+    memory_port_remove(kubelet->port, kubelet->port->files.items[0].path);
+  KubeletPort *port = &kubelet->port->seam;
+  assert_ok(port->listen(port, KUBELET, on_kubelet_accept, kubelet, &kubelet->listeners[0], &err));
+  assert_ok(port->listen(port, POD_SOCKET, on_kubelet_accept, kubelet, &kubelet->listeners[1], &err));
+}
+
+static inline void kubelet_kill(FakeKubelet *kubelet) {
+  for (int i = 0; i < 2; i++)
+    if (kubelet->listeners[i])
+      TAKE(kubelet->listeners[i])->is_closed = true;
+  for (size_t i = 0; i < kubelet->endpoints.count; i++) {
+    Endpoint *endpoint = kubelet->endpoints.items[i];
+    kubelet_connection_close(endpoint->connection);
+    text_deinit(&endpoint->ids);
+    free(endpoint->resource);
+    free(endpoint);
+  }
+  array_clear(&kubelet->endpoints);
+  for (size_t i = 0; i < kubelet->peers.count; i++) {
+    kubelet_connection_close(kubelet->peers.items[i]->connection);
+    free(kubelet->peers.items[i]);
+  }
+  array_clear(&kubelet->peers);
+}
+
+static inline void kubelet_deinit(FakeKubelet *kubelet) {
+  kubelet_kill(kubelet);
+  array_deinit(&kubelet->endpoints);
+  array_deinit(&kubelet->peers);
+  text_deinit(&kubelet->held);
+}
