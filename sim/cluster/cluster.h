@@ -75,10 +75,10 @@ bool sim_cluster_settle(SimCluster *cluster);
 int sim_cluster_create_pods(SimCluster *cluster, const char *profile, int count, Error *err) MUST_CHECK;
 size_t sim_cluster_count_pods(const SimCluster *cluster, const char *phase);
 
-/* kill -9 and start afresh. */
-void sim_cluster_kill_agent(SimCluster *cluster, int node);
-void sim_cluster_start_agent(SimCluster *cluster, int node);
-void sim_cluster_kill_kubelet(SimCluster *cluster, int node);
-void sim_cluster_start_kubelet(SimCluster *cluster, int node);
+/* kill -9 and start afresh; of the node nodes[i]. */
+void sim_cluster_kill_agent(SimCluster *cluster, int i);
+void sim_cluster_start_agent(SimCluster *cluster, int i);
+void sim_cluster_kill_kubelet(SimCluster *cluster, int i);
+void sim_cluster_start_kubelet(SimCluster *cluster, int i);
 void sim_cluster_kill_controller(SimCluster *cluster);
 void sim_cluster_start_controller(SimCluster *cluster);

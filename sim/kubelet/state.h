@@ -98,9 +98,9 @@ struct SimKubelet {
 void sim_kubelet_accept(SimKubelet *kubelet, KubeletStream *stream, GrpcOnCall *on_call);
 
 /* endpoint.c */
-SimResource *sim_endpoint_find(const SimKubelet *kubelet, const char *resource); /* NULL: nobody registered */
+SimResource *sim_endpoint_find(const SimKubelet *kubelet, const char *name); /* NULL: nobody registered */
 /* A resource that somebody registered before this kubelet started: known, but without partitions. */
-void sim_endpoint_remember(SimKubelet *kubelet, const char *resource);
+void sim_endpoint_remember(SimKubelet *kubelet, const char *name);
 size_t sim_endpoint_count_healthy(const SimResource *resource);
 void sim_endpoint_on_accept(void *userdata, KubeletStream *stream); /* of the registration socket */
 void sim_endpoint_call(SimEndpoint *endpoint, const char *method, const Text *message,

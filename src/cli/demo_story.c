@@ -9,13 +9,14 @@ enum { QUIET_MS = 4000, GPUS_DRAWN_MAX = 16 };
 
 /* ---- lines ---- */
 
-static void add_line(CliDemoStory *story, const char *actor, char *text) {
+static void add_line(CliDemoStory *story, const char *actor, const char *text) {
   if (story->lines.count == CLI_DEMO_LINES_KEPT) {
     free(story->lines.items[0].text);
     array_remove(&story->lines, 0);
   }
   CliDemoLine *line = array_push(&story->lines);
-  *line = (CliDemoLine){.at_ms = story->cluster->host.now_ms - story->began_ms, .actor = actor, .text = text};
+  *line = (CliDemoLine){
+      .at_ms = story->cluster->host.now_ms - story->began_ms, .actor = actor, .text = mem_strdup(text)};
   if (story->on_line)
     story->on_line(story->userdata, line);
 }
@@ -26,7 +27,7 @@ void cli_demo_story_tell(CliDemoStory *story, const char *actor, const char *for
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  add_line(story, actor, mem_strdup(text));
+  add_line(story, actor, text);
 }
 
 void cli_demo_story_log(void *userdata, LogLevel level, const char *component, const char *message,
@@ -39,9 +40,9 @@ void cli_demo_story_log(void *userdata, LogLevel level, const char *component, c
 }
 
 static void draw(CliDemoStory *story, const CliDemoGpu *gpu) {
-  Text line = {0};
+  CLEANUP(text_deinit) Text line = {0};
   cli_draw_layout(&gpu->layout, gpu->states, story->colours, &line);
-  add_line(story, "", text_take(&line));
+  add_line(story, "", text_string(&line));
 }
 
 void cli_demo_story_draw_all(CliDemoStory *story) {

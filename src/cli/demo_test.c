@@ -103,9 +103,12 @@ static void the_timeline_tells_each_step_and_shows_the_slots(void **state) {
   run_demo(arguments, &run);
   const char *rest = text_string(&run.output);
   for (size_t i = 0; i < COUNT_OF(steps); i++) {
-    rest = strstr(rest, steps[i]);
-    if (!rest)
+    const char *found = strstr(rest, steps[i]);
+    if (!found) {
       fail_msg("\"%s\" is not told, or too early:\n%s", steps[i], text_string(&run.output));
+      return;
+    }
+    rest = found;
   }
   assert_null(strchr(text_string(&run.output), '\033'));
   text_deinit(&run.output);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/demo_wish.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -108,6 +109,7 @@ static int refuse_profile(const SimState *state, const char *name, Error *err) {
   CLEANUP(text_deinit) Text known = {0};
   for (int i = 0; i < state->gpu_count; i++) {
     const MigModelRow *row = state->gpus[i].row;
+    assert(row); /* every GPU of a parsed machine has one */
     if (i > 0 && row == state->gpus[i - 1].row)
       continue;
     text_format(&known, "%s%s has", known.size ? "; " : "", state->gpus[i].product);
