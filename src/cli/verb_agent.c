@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
 #include "cli/connect.h"
+#include "cli/folder_claim.h"
 #include "gpu/worker.h"
 #include "kubelet/uv_port.h"
 
@@ -8,7 +9,10 @@
 
 #include <libgen.h>
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
+
+enum { CLAIM_RETRY_MS = 1000 };
 
 typedef struct Options {
   CliConnectOptions connect;
@@ -49,6 +53,35 @@ static const char *find_worker(char *buffer, size_t size) {
   return NULL;
 }
 
+/* The agent begins when the device plugin folder is there and nobody else serves it: before a kubelet's first
+ * start, or while an older agent is still ending, it waits. */
+typedef struct Beginning {
+  Host *host;
+  Agent *agent;
+  const char *folder;
+  int claim;                  /* descriptor; -1: not ours yet */
+  HostTimer timer;            /* tries again */
+  char said[ERROR_TEXT_SIZE]; /* why it waits, as logged */
+} Beginning;
+
+static void begin(void *userdata) {
+  Beginning *beginning = userdata;
+  Error err;
+  if (cli_folder_claim(beginning->folder, &beginning->claim, &err) == 0) {
+    agent_start(beginning->agent);
+    return;
+  }
+  if (strcmp(beginning->said, err.text) != 0)
+    log_warn("agent", "waiting to begin", "err=" LOG_QUOTED, err.text);
+  snprintf(beginning->said, sizeof beginning->said, "%s", err.text);
+  timer_set(beginning->host, &beginning->timer, CLAIM_RETRY_MS);
+}
+
+static void beginning_deinit(Beginning *beginning) {
+  timer_cancel(beginning->host, &beginning->timer);
+  cleanup_close(&beginning->claim);
+}
+
 static int serve(const Options *options, Error *err) {
   CLEANUP(cli_shell_deinit) CliShell shell;
   int r = cli_shell_init(&shell, err);
@@ -73,8 +106,13 @@ static int serve(const Options *options, Error *err) {
   AgentOptions agent_options = {.node_name = options->node_name,
                                 .device_plugin_folder = options->device_plugin_folder,
                                 .pod_resources_socket = options->pod_resources_socket};
+  /* Its claim is given up last, after the agent's sockets are gone. */
+  CLEANUP(beginning_deinit)
+  Beginning beginning = {.host = &shell.host, .folder = options->device_plugin_folder, .claim = -1};
   CLEANUP(agent_freep) Agent *agent = agent_new(&agent_options, &seams);
-  agent_start(agent);
+  beginning.agent = agent;
+  beginning.timer = (HostTimer){.fire = begin, .userdata = &beginning};
+  begin(&beginning);
   cli_shell_run(&shell);
   return 0;
 }
