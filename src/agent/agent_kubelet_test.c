@@ -68,6 +68,22 @@ static void a_restarted_kubelet_is_not_contradicted_before_it_has_the_list(void 
   assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
 }
 
+static void a_kubelet_that_restarted_unnoticed_is_not_contradicted_either(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6");
+  settle(world);
+  world->kubelet.hides_new_slices = true;
+  kubelet_kill(&world->kubelet);
+  kubelet_start(&world->kubelet);
+  run_for(world, 1000);
+  set_amount(world, RESOURCE, "0");
+  run_for(world, 1000);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "0");
+  world->kubelet.hides_new_slices = false;
+  run_for(world, AGENT_BARRIER_POLL_MAX_MS);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+}
+
 static void after_a_crash_slices_are_published_before_the_api_server_says_anything(void **state) {
   World *world = *state;
   observe_slices(&world->truth->gpus[0], "1g.10gb@6");
@@ -100,6 +116,18 @@ static void who_holds_what_is_reported_when_it_changes(void **state) {
   text_clear(&world->kubelet.held);
   run_for(world, AGENT_USE_POLL_MS);
   assert_string_equal(annotation(world, STATUS), "1g.10gb@5:free,1g.10gb@6:free");
+}
+
+static void who_holds_what_is_reported_while_the_kubelet_is_behind_with_new_slices(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6");
+  settle(world);
+  world->kubelet.hides_new_slices = true;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,2g.20gb@0");
+  run_for(world, 2000);
+  text_append(&world->kubelet.held, "MIG-0-6");
+  run_for(world, AGENT_USE_POLL_MS);
+  assert_string_equal(annotation(world, STATUS), "2g.20gb@0:free,1g.10gb@6:used");
 }
 
 static void slices_that_vanish_are_announced_as_none(void **state) {
@@ -176,9 +204,11 @@ int main(void) {
       WORLD_TEST(without_a_kubelet_the_gpus_are_reported_without_amounts),
       WORLD_TEST(a_restarted_kubelet_gets_the_list_again),
       WORLD_TEST(a_restarted_kubelet_is_not_contradicted_before_it_has_the_list),
+      WORLD_TEST(a_kubelet_that_restarted_unnoticed_is_not_contradicted_either),
       WORLD_TEST(after_a_crash_slices_are_published_before_the_api_server_says_anything),
       WORLD_TEST(without_an_earlier_life_nothing_is_published_before_the_label_is_seen),
       WORLD_TEST(who_holds_what_is_reported_when_it_changes),
+      WORLD_TEST(who_holds_what_is_reported_while_the_kubelet_is_behind_with_new_slices),
       WORLD_TEST(slices_that_vanish_are_announced_as_none),
       WORLD_TEST(a_container_gets_its_slices_by_the_environment_variable),
       WORLD_TEST(a_slice_that_is_gone_is_refused_by_name),

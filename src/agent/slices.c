@@ -207,9 +207,8 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
   map_deinit(&agent->used);
   agent->used = fresh;
   agent->used_known = true;
-  if (all_known(agent))
-    if (changed)
-      agent_kick(agent);
+  if (changed)
+    agent_kick(agent);
 }
 
 static void on_use_timer(void *userdata) {
