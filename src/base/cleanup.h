@@ -25,7 +25,7 @@
 
 /* DEFINE_CLEANUP(Thing, thing_free): defines thing_freep(Thing **) for CLEANUP(thing_freep). */
 #define DEFINE_CLEANUP(Type, function)                                                                       \
-  static inline void function##p(Type **owned) {                                                             \
+  static inline void function##p(Type **owned) { /* NOLINT(bugprone-macro-parentheses): a type */            \
     if (*owned)                                                                                              \
       function(*owned);                                                                                      \
   }
@@ -41,7 +41,7 @@ static inline void cleanup_fclose(FILE **file) {
     fclose(*file);
 }
 
-static inline void cleanup_close(int *fd) {
+static inline void cleanup_close(const int *fd) {
   if (*fd >= 0)
     close(*fd);
 }

@@ -5,6 +5,10 @@
 #include <stdarg.h>
 #include <string.h>
 
+#undef error_set
+#undef error_set_errno
+#undef error_prefix
+
 /* A cut text must look cut: an operator who reads half a sentence should know that it is half. */
 static void mark_cut(Error *err, int needed) {
   if (needed >= ERROR_TEXT_SIZE)

@@ -33,5 +33,12 @@ int error_set(Error *err, ErrorCode code, const char *format, ...) PRINTF_LIKE(3
 int error_set_errno(Error *err, ErrorCode code, int errno_value, const char *format, ...) PRINTF_LIKE(4, 5);
 /* Puts "context: " in front of the text and returns -err->code. */
 int error_prefix(Error *err, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#ifdef __clang_analyzer__ /* It reads one file at a time, and must know that these never return 0. */
+#define error_set(...)       (0 * error_set(__VA_ARGS__) - 1)
+#define error_set_errno(...) (0 * error_set_errno(__VA_ARGS__) - 1)
+#define error_prefix(...)    (0 * error_prefix(__VA_ARGS__) - 1)
+#endif
+
 /* The word for a code, e.g. "denied"; for logs and metrics. */
 const char *error_code_name(int code);

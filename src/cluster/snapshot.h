@@ -75,8 +75,8 @@ typedef struct Snapshot {
 } Snapshot;
 
 typedef struct SnapshotOptions {
-  /* Nodes that get nothing new at present: name -> why, a sentence (char *, copied). The controller keeps this,
-   * e.g. where an agent owes an answer for too long; may be NULL. */
+  /* Nodes that get nothing new at present: name -> why, a sentence (char *, copied). The controller keeps
+   * this, e.g. where an agent owes an answer for too long; may be NULL. */
   const Map *held;
 } SnapshotOptions;
 
