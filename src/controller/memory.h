@@ -35,7 +35,7 @@ typedef struct ControllerMemory {
   Map nodes;                /* name -> ControllerNodeMemory, owned */
   Map told;                 /* pod uid -> ControllerTold, owned */
   Map counted;              /* pod uid -> non-NULL: already part of `demand` */
-  ARRAY(PlanDemand) demand; /* slices asked for in the past, decaying */
+  ARRAY(PlanDemand) demand; /* slices served in the past, decaying */
   uint64_t decayed_ms;
 } ControllerMemory;
 

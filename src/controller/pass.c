@@ -131,12 +131,32 @@ static void add_words(const Snapshot *snapshot, const Plan *plan, const Controll
   }
 }
 
-/* What was asked for today decides how left-over slots are cut tomorrow. */
-static void remember_demand(const Snapshot *snapshot, const Plan *plan, ControllerMemory *memory) {
-  for (size_t i = 0; i < plan->pods.count; i++) {
-    const PlanPod *planned = &plan->pods.items[i];
-    if (planned->verdict == PLAN_ADMITTED || planned->verdict == PLAN_FITS)
-      controller_memory_count_demand(memory, &snapshot->pods.items[planned->pod]);
+static bool names_a_slice(const ResourceTexts *list) {
+  for (size_t i = 0; i < list->count; i++)
+    if (mig_profile_is_resource(list->items[i].key))
+      return true;
+  return false;
+}
+
+static bool asks_for_slices(const Pod *pod) {
+  for (size_t i = 0; i < pod->containers.count; i++)
+    if (names_a_slice(&pod->containers.items[i].requests) || names_a_slice(&pod->containers.items[i].limits))
+      return true;
+  return false;
+}
+
+/* What was served decides how left-over slots are cut next time. Pods that still wait do not count: their own
+ * slices are planned as such, however often that takes. */
+static void remember_demand(const ControllerView *view, ControllerMemory *memory) {
+  for (size_t i = 0; i < view->pod_count; i++) {
+    const Pod *pod = view->pods[i];
+    if (!pod->node_name || pod_is_terminal(pod) || !asks_for_slices(pod))
+      continue;
+    CLEANUP(arena_deinit) Arena arena = {0};
+    SnapshotPod served = {.object = pod};
+    Error err;
+    if (pod_requests_compute(pod, &arena, &served.requests, &err) == 0)
+      controller_memory_count_demand(memory, &served);
   }
 }
 
@@ -158,7 +178,7 @@ void controller_pass_compute(const ControllerView *view, ControllerMemory *memor
 
   add_writes(&snapshot, &plan, view->plan_id, view->now_ms, ret_pass);
   add_words(&snapshot, &plan, view, memory, ret_pass);
-  remember_demand(&snapshot, &plan, memory);
+  remember_demand(view, memory);
   ret_pass->pending = plan.pending;
   ret_pass->admitted = plan.admitted;
   ret_pass->already_fit = plan.already_fit;

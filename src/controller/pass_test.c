@@ -198,18 +198,34 @@ static void warnings_outlive_the_snapshot_and_name_their_object(void **state) {
   assert_non_null(strstr(pass.warnings.items[0].text, "facet.gpu/status-gpu-0 cannot be read: "));
 }
 
-static void what_was_asked_for_lately_decides_how_the_rest_is_cut(void **state) {
-  CLEANUP(fixture_deinit) Fixture f = {0};
+/* The second of two passes with fill, so that the first one's memory counts. */
+static const char *fill_twice(Fixture *f) {
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {.decayed_ms = NOW};
-  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
-  add_pods(&f, 5, "p", "1g.10gb");
-  CLEANUP(controller_pass_deinit) ControllerPass first = compute(&f, &memory, NOW);
-  ControllerView view = view_of(&f, NOW);
+  ControllerView view = view_of(f, NOW);
   view.leftover = PLAN_LEFTOVER_FILL;
+  CLEANUP(controller_pass_deinit) ControllerPass first;
+  controller_pass_compute(&view, &memory, &first);
   CLEANUP(controller_pass_deinit) ControllerPass second;
   controller_pass_compute(&view, &memory, &second);
-  assert_string_equal(writes_of(&f, &second),
+  return writes_of(f, &second);
+}
+
+static void what_was_served_lately_decides_how_the_rest_is_cut(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
+  add_pods(&f, 8, "p", "1g.10gb");
+  for (size_t i = 5; i < f.pods.count; i++)
+    f.pods.items[i]->node_name = "elsewhere";
+  assert_string_equal(fill_twice(&f),
                       "n1{gpu 0: 1g.10gb@6,1g.10gb@5,1g.10gb@4,1g.10gb@3,1g.10gb@2,1g.10gb@1,1g.10gb@0}");
+}
+
+static void pods_that_still_wait_do_not_decide_how_the_rest_is_cut(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
+  add_pods(&f, 5, "p", "1g.10gb");
+  assert_string_equal(fill_twice(&f),
+                      "n1{gpu 0: 1g.10gb@6,1g.10gb@5,1g.10gb@4,1g.10gb@3,1g.10gb@2,2g.20gb@0}");
 }
 
 /* ---- nodes that do not answer, or fail ---- */
@@ -415,7 +431,8 @@ int main(void) {
       cmocka_unit_test(several_gpus_of_a_node_are_one_write),
       cmocka_unit_test(a_gpu_that_only_counts_tell_of_is_told_counts),
       cmocka_unit_test(warnings_outlive_the_snapshot_and_name_their_object),
-      cmocka_unit_test(what_was_asked_for_lately_decides_how_the_rest_is_cut),
+      cmocka_unit_test(what_was_served_lately_decides_how_the_rest_is_cut),
+      cmocka_unit_test(pods_that_still_wait_do_not_decide_how_the_rest_is_cut),
       cmocka_unit_test(a_node_that_does_not_answer_loses_its_pods_to_another),
       cmocka_unit_test(a_node_that_does_not_answer_delays_no_other),
       cmocka_unit_test(where_only_a_silent_node_could_help_the_pod_hears_so),
