@@ -82,12 +82,25 @@ def show(machine, pods, nodes):
               f"{allocatable[4] - start - driver} ms are facet's, the kubelet's and the API server's")
 
 
+def memory_of(pid):
+    """Resident and anonymous kB; None where the process is gone."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file.read().splitlines()[1:])
+    except OSError:
+        return None
+    return tuple(int(fields[name].split()[0]) for name in ("Rss", "Anonymous"))
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
 def show_memory(machine):
     for program in (machine.agent, machine.controller):
-        try:
-            with open(f"/proc/{program.process.pid}/smaps_rollup", encoding="ascii") as file:
-                fields = dict(line.split(":", 1) for line in file.read().splitlines()[1:])
-        except OSError:
-            continue
-        print(f"#   {program.name}: {int(fields['Rss'].split()[0])} kB resident, "
-              f"{int(fields['Anonymous'].split()[0])} kB anonymous")
+        pid = program.process.pid
+        parts = [m for m in map(memory_of, [pid, *children_of(pid)]) if m]
+        more = f" with {len(parts) - 1} NVML worker" if len(parts) > 1 else ""
+        print(f"#   {program.name}{more}: {sum(m[0] for m in parts)} kB resident, "
+              f"{sum(m[1] for m in parts)} kB anonymous")
