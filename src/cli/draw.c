@@ -8,14 +8,25 @@ static const char *const marks[] = {[DRAW_FREE] = "", [DRAW_USED] = "*", [DRAW_N
 static const char *const colour_codes[] = {
     [DRAW_FREE] = "", [DRAW_USED] = "\033[32m", [DRAW_NEW] = "\033[33m"};
 
-/* Wide cells name the state in a word, one-slot cells by a mark: "1g.10gb*". */
+/* "1g.10gb*"; where that is wider than the cell, without the memory: "1g+me*". */
+static void write_marked(const char *name, const char *mark, size_t width, char *label, size_t size) {
+  bool fits = strlen(name) + 1 <= width;
+  size_t suffix = strcspn(name, "+-");
+  int slices = (int)strcspn(name, ".");
+  if (fits || !name[suffix])
+    snprintf(label, size, "%s%s", name, mark);
+  else
+    snprintf(label, size, "%.*s%s%s", slices, name, name + suffix, mark);
+}
+
+/* Wide cells name the state in a word, one-slot cells by a mark. */
 static void draw_instance(const MigProfile *profile, DrawState state, bool colours, Text *out) {
   char label[64];
   int width = profile->size * DRAW_SLOT_WIDTH - 1;
   if (width >= (int)strlen(profile->name) + 6)
     snprintf(label, sizeof label, "%s %s", profile->name, words[state]);
   else
-    snprintf(label, sizeof label, "%s%s", profile->name, marks[state]);
+    write_marked(profile->name, marks[state], (size_t)width, label, sizeof label);
   bool coloured = colours && colour_codes[state][0];
   text_format(out, "|%s%-*.*s%s", coloured ? colour_codes[state] : "", width, width, label,
               coloured ? "\033[0m" : "");

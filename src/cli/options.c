@@ -36,9 +36,10 @@ static size_t edit_distance(const char *a, const char *b) {
   return row[m];
 }
 
+/* At most half of the word may be wrong: anything is near to two letters. */
 const char *cli_nearest(const char *word, const char *const *candidates, size_t count) {
   const char *nearest = NULL;
-  size_t least = NEAR_MAX + 1;
+  size_t half = strlen(word) / 2, least = (half < NEAR_MAX ? half : NEAR_MAX) + 1;
   for (size_t i = 0; i < count; i++) {
     size_t distance = edit_distance(word, candidates[i]);
     if (distance < least) {
@@ -88,9 +89,9 @@ static int parse_duration(const CliOption *option, const char *text, int64_t *re
   char *end;
   errno = 0;
   long long value = strtoll(text, &end, 10);
-  bool is_number = end != text && !errno && value >= 0 && value <= INT32_MAX;
+  bool is_number = end != text && !errno && value >= 0;
   for (size_t i = 0; is_number && i < COUNT_OF(units); i++)
-    if (strcmp(end, units[i].unit) == 0) {
+    if (strcmp(end, units[i].unit) == 0 && value <= INT32_MAX / units[i].ms) {
       *ret_value = value * units[i].ms;
       return 0;
     }
@@ -154,6 +155,9 @@ int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_valu
     }
     const char *value;
     const CliOption *option = find_option(verb, argv[i], &value);
+    if (!option && argv[i][0] != '-')
+      return error_set(err, ERROR_INVALID, "unexpected argument \"%s\"; see `facet %s --help`", argv[i],
+                       verb->name);
     if (!option)
       return refuse_unknown(verb, argv[i], err);
     if (option->kind == CLI_FLAG && value)

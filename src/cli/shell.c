@@ -78,6 +78,8 @@ void cli_shell_run(CliShell *shell) {
 }
 
 void cli_shell_deinit(CliShell *shell) {
+  if (!shell->signals[0].loop) /* it never came to life */
+    return;
   for (size_t i = 0; i < COUNT_OF(shell->signals); i++)
     uv_close((uv_handle_t *)&shell->signals[i], NULL);
   /* A killed worker, for example, is gone only when the kernel says so. */
