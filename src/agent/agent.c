@@ -43,8 +43,21 @@ static void on_reported(void *userdata, const KubeAnswer *answer) {
   wait_with_report(agent, seen ? 0 : AGENT_SEEN_MS);
 }
 
+/* Where the same words are due again at once, the watch is behind, or somebody undoes them each time: neither
+ * gets better by haste. */
+static bool is_repetition(Agent *agent, const Text *body) {
+  uint64_t quiet_until_ms = agent->reported_ms + AGENT_SEEN_MS;
+  if (!string_equal(agent->reported, text_string(body)) || agent->host->now_ms >= quiet_until_ms)
+    return false;
+  wait_with_report(agent, quiet_until_ms - agent->host->now_ms);
+  return true;
+}
+
 static void send_report(Agent *agent, const Text *body) {
   CLEANUP(cleanup_free) char *path = mem_format("/api/v1/nodes/%s/status", agent->node_name);
+  free(agent->reported);
+  agent->reported = mem_strdup(text_string(body));
+  agent->reported_ms = agent->host->now_ms;
   agent->report_in_flight = true;
   agent->node_changes_sent = agent->node_changes;
   kube_client_call(agent->client, &(KubeCallOptions){.method = "PATCH",
@@ -77,7 +90,7 @@ static void report(Agent *agent, const Node *node) {
       .error = agent_gpus_error(agent, error, sizeof error),
   };
   CLEANUP(text_deinit) Text body = {0};
-  if (agent_report_format(node, &said, &body))
+  if (agent_report_format(node, &said, &body) && !is_repetition(agent, &body))
     send_report(agent, &body);
 }
 
@@ -165,6 +178,7 @@ void agent_free(Agent *agent) {
   agent_gpus_deinit(agent);
   kube_informer_free(agent->nodes);
   kube_client_free(agent->client);
+  free(agent->reported);
   free(agent->node_name);
   free(agent);
 }

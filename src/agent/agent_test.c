@@ -199,6 +199,17 @@ static void a_report_that_somebody_undoes_is_made_again(void **state) {
   assert_string_equal(annotation(world, STATUS), "");
 }
 
+static void a_report_that_is_undone_each_time_is_not_made_in_haste(void **state) {
+  World *world = *state;
+  world->patch_is_undone = true;
+  start_agent(world);
+  run_for(world, 60000);
+  assert_in_range(world->patch_count, 30, 31); /* every AGENT_SEEN_MS */
+  world->patch_is_undone = false;
+  run_for(world, AGENT_SEEN_MS);
+  assert_string_equal(annotation(world, STATUS), "");
+}
+
 static void while_the_api_server_is_silent_slices_are_made_and_told_to_the_kubelet(void **state) {
   World *world = *state;
   settle(world);
@@ -228,6 +239,7 @@ int main(void) {
       WORLD_TEST(a_lost_answer_is_no_second_report),
       WORLD_TEST(a_refused_report_is_tried_ever_more_rarely),
       WORLD_TEST(a_report_that_somebody_undoes_is_made_again),
+      WORLD_TEST(a_report_that_is_undone_each_time_is_not_made_in_haste),
       WORLD_TEST(while_the_api_server_is_silent_slices_are_made_and_told_to_the_kubelet),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

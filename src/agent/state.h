@@ -53,6 +53,8 @@ struct Agent {
   /* agent.c */
   HostTimer report_timer; /* looks again whether there is something to report */
   bool report_in_flight;
+  char *reported; /* the last report's words, and when they were sent; NULL: none yet */
+  uint64_t reported_ms;
   uint64_t report_again_ms;           /* not before, unless the watch shows the last one */
   uint64_t report_retry_ms;           /* the back-off after refusals; 0: the last one was accepted */
   char report_error[ERROR_TEXT_SIZE]; /* the refusal that was logged */

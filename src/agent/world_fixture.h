@@ -42,7 +42,8 @@ typedef struct World {
   KubeCall *watch;   /* the one that was begun */
   int refuse_status; /* what PATCH is answered with; 0: it succeeds */
   bool patch_is_lost;
-  char *patch; /* the last one */
+  bool patch_is_undone; /* by somebody who disagrees, at once */
+  char *patch;          /* the last one */
   int patch_count;
   /* the kubelet */
   MemoryPort port;
@@ -213,7 +214,8 @@ static inline void answer_patch(World *world, KubeCall *call) {
   }
   json_t *patch = json_loads(call->request.body, JSON_REJECT_DUPLICATES, NULL);
   assert_non_null(patch);
-  merge(world->node, patch);
+  if (!world->patch_is_undone)
+    merge(world->node, patch);
   json_decref(patch);
   if (world->patch_is_lost)
     fake_break(call);
