@@ -23,6 +23,8 @@ test:
 	@test/run
 
 unit: all
+	@meson configure $(BUILD) -Dtests=true
+	@ninja -C $(BUILD) $(NINJAFLAGS)
 	@meson test -C $(BUILD) --no-suite interop --print-errorlogs
 
 bench: all
@@ -32,6 +34,8 @@ lint:
 	@tools/lint
 
 install: all
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@ninja -C $(BUILD) $(NINJAFLAGS)
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
 
 clean:
