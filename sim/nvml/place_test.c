@@ -62,7 +62,7 @@ static void check_step(NvmlDevice gpu, const Vector *vector, const Step *step) {
     assert_int_equal(result, NVML_INSUFFICIENT_RESOURCES);
     return;
   }
-  NvmlGpuInstanceInfo info;
+  NvmlGpuInstanceInfo info = {0};
   if (result != NVML_SUCCESS || nvmlGpuInstanceGetInfo(instance, &info) != NVML_SUCCESS)
     fail_msg("%s: %s: %s", vector->source, step->profile, nvmlErrorString(result));
   if ((int)info.placement.start != step->start || (int)info.id != step->id)

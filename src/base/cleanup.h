@@ -25,7 +25,7 @@
 
 /* DEFINE_CLEANUP(Thing, thing_free): defines thing_freep(Thing **) for CLEANUP(thing_freep). */
 #define DEFINE_CLEANUP(Type, function)                                                                       \
-  static inline void function##p(Type **owned) { /* NOLINT(bugprone-macro-parentheses): a type */            \
+  static inline void function##p(Type **owned) {                                                             \
     if (*owned)                                                                                              \
       function(*owned);                                                                                      \
   }

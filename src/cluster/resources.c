@@ -60,6 +60,7 @@ void resources_set(Resources *into, const char *name, int64_t amount, Arena *are
   assert(name);
   bool found;
   size_t place = find_place(into, name, &found);
+  assert(!found || place < into->count);
   if (found)
     into->items[place].amount = amount;
   else

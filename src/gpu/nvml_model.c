@@ -149,9 +149,9 @@ static void set_auto_starts(MigProfile *profile, const MigModel *known) {
     profile->auto_start_count = known->profiles[i].auto_start_count;
     return;
   }
-  for (uint8_t start = 0; start < MIG_SLOTS_MAX; start++)
+  for (int start = 0; start < MIG_SLOTS_MAX; start++)
     if (profile->starts & UINT32_C(1) << start)
-      profile->auto_starts[profile->auto_start_count++] = start;
+      profile->auto_starts[profile->auto_start_count++] = (uint8_t)start;
 }
 
 static void finish_model(MigModel *model, const MigModel *known) {

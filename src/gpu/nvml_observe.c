@@ -93,7 +93,7 @@ static int observe_instances(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu,
 
 static int observe_gpu(GpuNvml *nvml, GpuObserved *gpu, Error *err) {
   NvmlDevice device;
-  bool active;
+  bool active = false;
   NvmlReturn code = nvml->calls.by_index((unsigned)gpu->index, &device);
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "opening it");

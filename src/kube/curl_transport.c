@@ -141,6 +141,7 @@ static void report_head(KubeCall *call) {
                         retry_after_s > 0 ? (int)retry_after_s : -1);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_curl_header(char *line, size_t size, size_t count, void *userdata) {
   KubeCall *call = userdata;
   call->curl->arrivals++;

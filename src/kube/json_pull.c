@@ -135,6 +135,7 @@ int kube_json_read_int(KubeJson *json, int64_t *ret_value, Error *err) {
   int result = kube_json_skip(json, &number, err);
   if (result < 0)
     return result;
+  assert(number.size > 0 && number.at);
   if (!parse_int(number, ret_value))
     return error_set(err, ERROR_INVALID, "the number at byte %" PRIu64 " is not a 64-bit integer",
                      number.offset);
@@ -146,6 +147,7 @@ int kube_json_read_bool(KubeJson *json, bool *ret_value, Error *err) {
   int result = kube_json_skip(json, &word, err);
   if (result < 0)
     return result;
+  assert(word.size > 0 && word.at);
   *ret_value = *word.at == 't';
   return 0;
 }

@@ -47,7 +47,7 @@ static void escapes_and_surrogate_pairs_become_utf_8(void **state) {
   Error err;
   CLEANUP(arena_deinit) Arena arena = {0};
   for (size_t i = 0; i < COUNT_OF(good); i++) {
-    const char *string;
+    const char *string = NULL;
     assert_ok(decode(good[i].json, &arena, &string, &err));
     assert_string_equal(string, good[i].string);
   }

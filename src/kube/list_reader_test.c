@@ -14,7 +14,7 @@ static Text read_list(const KubeType *type, KubeFormat format, const char *bytes
   int result = 0;
   for (size_t i = 0; i < size && result == 0; i += piece)
     result = kube_list_reader_feed(reader, bytes + i, size - i < piece ? size - i : piece, &err);
-  const char *resource_version, *continue_;
+  const char *resource_version = NULL, *continue_ = NULL;
   if (result == 0)
     result = kube_list_reader_finish(reader, &resource_version, &continue_, &err);
   if (result < 0)

@@ -7,6 +7,8 @@
 #include "base/random.h"
 #include "base/test.h"
 
+#include <assert.h>
+
 static const char REGISTER[] = "0a0776316265746131121666616365742d6d69672d31672e313067622e736f636b1a166e7669"
                                "6469612e636f6d2f6d69672d31672e3130676222021001";
 static const char OPTIONS[] = "08011001";
@@ -387,6 +389,7 @@ static void random_changes_never_harm(void **state) {
     CLEANUP(arena_deinit) Arena arena = {0};
     CLEANUP(text_deinit) Text bytes = from_hex(message->recorded), told = {0};
     Error err = {0};
+    assert(bytes.bytes);
     for (uint64_t changes = 1 + random_below(&random, 4); changes > 0; changes--)
       bytes.bytes[random_below(&random, bytes.size)] = (char)random_next(&random);
     if (message->tell(bytes.bytes, bytes.size, &arena, &told, &err) < 0)

@@ -77,6 +77,7 @@ static void keys_of_other_forms_are_no_count_keys(void **state) {
       "nos.nebuly.com/status-gpu-0_1g.10gb-free",
       "nos.nebuly.com/status-partitioning-plan",
       "nos.nebuly.com/spec-gpu-0-1g.10gb",
+      /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one long key */
       "nos.nebuly.com/"
       "status-gpu-0-1g.10gb-freeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
       "eeeeeeeeeeeeeeeeeeeeeeeeee-free",

@@ -8,8 +8,11 @@
 #include "base/text.h"
 #include "sched/filter.h"
 
+/* Comparing bytes, padding included: at worst two equal ones are taken for different ones, which costs a
+ * little memory. */
 static int find_shape(PlanProblem *problem, const PlanGeometry *geometry, bool exact) {
   for (size_t i = 0; i < problem->shapes.count; i++)
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
     if (memcmp(&problem->shapes.items[i].geometry, geometry, sizeof *geometry) == 0)
       return (int)i;
   PlanShape *shape = array_push(&problem->shapes);
@@ -37,8 +40,9 @@ static void set_profiles(PlanProblem *problem, PlanModel *model) {
 static int find_model(PlanProblem *problem, const MigModel *content, uint32_t allowed) {
   for (size_t i = 0; i < problem->models.count; i++) {
     const PlanModel *known = &problem->models.items[i];
-    if (known->allowed == allowed &&
-        (known->model == content || memcmp(known->model, content, sizeof *content) == 0))
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): as above */
+    bool is_same = known->model == content || memcmp(known->model, content, sizeof *content) == 0;
+    if (is_same && known->allowed == allowed)
       return (int)i;
   }
   PlanGeometry geometry;

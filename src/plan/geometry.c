@@ -4,6 +4,7 @@
  * bottom up; at the end the list is turned round, because those who look for holes want the largest first. */
 #include "plan/geometry.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef struct Builder {
@@ -25,6 +26,7 @@ static bool comes_before(const MigProfile *a, const MigProfile *b) {
 
 static bool collect_ranks(PlanGeometry *geometry, const MigModel *model, uint32_t allowed) {
   const MigProfile *order[PLAN_RANKS_MAX];
+  assert(geometry->rank_count == 0);
   for (int i = 0; i < model->profile_count; i++) {
     const MigProfile *profile = &model->profiles[i];
     if (profile->kind != MIG_PLAIN || !profile->starts || !(allowed >> i & 1))

@@ -38,7 +38,7 @@ static int oracle_kind(Oracle *oracle, const char *profile) {
     if (strcmp(oracle->kinds[i], profile) == 0)
       return i;
   assert_true(oracle->kind_count < KINDS_MAX);
-  strcpy(oracle->kinds[oracle->kind_count], profile);
+  snprintf(oracle->kinds[oracle->kind_count], sizeof oracle->kinds[0], "%s", profile);
   return oracle->kind_count++;
 }
 
