@@ -37,10 +37,8 @@ static void on_reported(void *userdata, const KubeAnswer *answer) {
   }
   log_info(AGENT_COMPONENT, "reported", "node=%s", agent->node_name);
   agent->report_error[0] = '\0';
-  agent->report_retry_ms = 0;
-  /* The watch may have shown the change before this answer came. */
-  bool seen = agent->node_changes != agent->node_changes_sent;
-  wait_with_report(agent, seen ? 0 : AGENT_SEEN_MS);
+  agent->report_retry_ms = agent->report_again_ms = 0;
+  agent_kick(agent);
 }
 
 /* Where the same words are due again at once, the watch is behind, or somebody undoes them each time: neither
@@ -59,7 +57,6 @@ static void send_report(Agent *agent, const Text *body) {
   agent->reported = mem_strdup(text_string(body));
   agent->reported_ms = agent->host->now_ms;
   agent->report_in_flight = true;
-  agent->node_changes_sent = agent->node_changes;
   kube_client_call(agent->client, &(KubeCallOptions){.method = "PATCH",
                                                      .path = path,
                                                      .content_type = KUBE_MERGE_PATCH,
@@ -122,7 +119,6 @@ static void on_node_change(void *userdata, const void *old, const void *new_) {
   Agent *agent = userdata;
   if (!agent->report_retry_ms)
     agent->report_again_ms = 0;
-  agent->node_changes++;
   agent_kick(agent);
 }
 

@@ -199,6 +199,21 @@ static void a_report_that_somebody_undoes_is_made_again(void **state) {
   assert_string_equal(annotation(world, STATUS), "");
 }
 
+static void a_report_that_the_watch_does_not_show_is_sent_again_after_two_seconds(void **state) {
+  World *world = *state;
+  settle(world);
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  world->watch_is_late = true;
+  run_for(world, AGENT_SEEN_MS - 1);
+  assert_story(world, "create 1g.10gb@6;list 1g.10gb: MIG-0-6;patch;");
+  run_for(world, AGENT_SEEN_MS);
+  assert_story(world, "patch;");
+  world->watch_is_late = false;
+  show(world, "MODIFIED");
+  run_for(world, 30000);
+  assert_story(world, "");
+}
+
 static void a_report_that_is_undone_each_time_is_not_made_in_haste(void **state) {
   World *world = *state;
   world->patch_is_undone = true;
@@ -239,6 +254,7 @@ int main(void) {
       WORLD_TEST(a_lost_answer_is_no_second_report),
       WORLD_TEST(a_refused_report_is_tried_ever_more_rarely),
       WORLD_TEST(a_report_that_somebody_undoes_is_made_again),
+      WORLD_TEST(a_report_that_the_watch_does_not_show_is_sent_again_after_two_seconds),
       WORLD_TEST(a_report_that_is_undone_each_time_is_not_made_in_haste),
       WORLD_TEST(while_the_api_server_is_silent_slices_are_made_and_told_to_the_kubelet),
   };

@@ -55,12 +55,10 @@ struct Agent {
   bool report_in_flight;
   char *reported; /* the last report's words, and when they were sent; NULL: none yet */
   uint64_t reported_ms;
-  uint64_t report_again_ms;           /* not before, unless the watch shows the last one */
+  uint64_t report_again_ms;           /* not before */
   uint64_t report_retry_ms;           /* the back-off after refusals; 0: the last one was accepted */
   char report_error[ERROR_TEXT_SIZE]; /* the refusal that was logged */
   uint64_t started_ms;
-  uint64_t node_changes;      /* seen in the watch */
-  uint64_t node_changes_sent; /* when the last report was sent */
   bool managed_logged;
   LogGate gate; /* for failures that repeat with every try */
 };

@@ -39,7 +39,8 @@ typedef struct World {
   json_t *node; /* NULL: there is none */
   int version;
   bool api_is_mute;
-  KubeCall *watch;   /* the one that was begun */
+  KubeCall *watch; /* the one that was begun */
+  bool watch_is_late;
   int refuse_status; /* what PATCH is answered with; 0: it succeeds */
   bool patch_is_lost;
   bool patch_is_undone; /* by somebody who disagrees, at once */
@@ -147,7 +148,7 @@ static inline void show(World *world, const char *type) {
   json_object_set_new(json_object_get(world->node, "metadata"), "resourceVersion",
                       json_sprintf("%d", ++world->version));
   KubeCall *watch = find_call(world, "GET", true);
-  if (!watch || watch != world->watch || world->api_is_mute)
+  if (!watch || watch != world->watch || world->api_is_mute || world->watch_is_late)
     return;
   json_t *event = json_pack("{s:s, s:O}", "type", type, "object", world->node);
   CLEANUP(cleanup_free) char *line = json_dumps(event, JSON_COMPACT);
