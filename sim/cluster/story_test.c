@@ -296,7 +296,7 @@ static void the_story_goes_on_after_the_agent_or_the_kubelet_was_killed(void **s
   for (size_t i = 0; i < COUNT_OF(strikes); i++)
     for (uint64_t at_ms = 0; at_ms < 1500; at_ms += 13, plays++)
       failed += play_with(strikes[i], at_ms);
-  print_message("%zu plays, %zu pods came while there was no plugin\n", plays, failed);
+  print_message("# %zu plays, %zu pods came while there was no plugin\n", plays, failed);
 }
 
 static void a_node_that_never_answers_delays_no_other(void **state) {

@@ -174,7 +174,7 @@ static void many_timers_set_and_cancelled_at_random_fire_in_order(void **state) 
   enum { STEPS = 5000 };
   CLEANUP(host_deinit) Host host;
   host_init(&host, 20250104);
-  print_message("seed %llu\n", (unsigned long long)host.random.state);
+  print_message("# seed %llu\n", (unsigned long long)host.random.state);
   Order order = {0};
   Check checks[TIMERS];
   for (int i = 0; i < TIMERS; i++)

@@ -82,7 +82,7 @@ static void a_map_behaves_like_its_model_under_random_use(void **state) {
   int *expected[KEYS] = {0};
   size_t count = 0;
   Random random = {.state = 20250105};
-  print_message("seed %llu\n", (unsigned long long)random.state);
+  print_message("# seed %llu\n", (unsigned long long)random.state);
   CLEANUP(map_deinit) Map map = {0};
   for (int step = 0; step < STEPS; step++) {
     int number = (int)random_below(&random, KEYS);

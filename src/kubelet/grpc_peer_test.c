@@ -578,7 +578,7 @@ static void finish_open_calls(Chaos *chaos) {
 static void a_server_survives_every_kind_of_bytes(void **state) {
   CLEANUP(text_deinit) Text to_server = {0}, to_client = {0};
   Random random = {.state = 20260714};
-  print_message("seed %llu\n", (unsigned long long)random.state);
+  print_message("# seed %llu\n", (unsigned long long)random.state);
   record(&to_server, &to_client);
   for (int round = 0; round < CHAOS_ROUNDS; round++) {
     CLEANUP(host_deinit) Host host = {0};
@@ -600,7 +600,7 @@ static void a_server_survives_every_kind_of_bytes(void **state) {
 static void a_client_survives_every_kind_of_bytes_and_every_call_ends_once(void **state) {
   CLEANUP(text_deinit) Text to_server = {0}, to_client = {0};
   Random random = {.state = 20260715};
-  print_message("seed %llu\n", (unsigned long long)random.state);
+  print_message("# seed %llu\n", (unsigned long long)random.state);
   record(&to_server, &to_client);
   for (int round = 0; round < CHAOS_ROUNDS; round++) {
     enum { CALLS = 4 };

@@ -383,7 +383,7 @@ static void a_message_cut_at_any_byte_is_harmless(void **state) {
 
 static void random_changes_never_harm(void **state) {
   Random random = {.state = 20260714};
-  print_message("seed %llu\n", (unsigned long long)random.state);
+  print_message("# seed %llu\n", (unsigned long long)random.state);
   for (int round = 0; round < 20000; round++) {
     const struct Message *message = &messages[random_below(&random, COUNT_OF(messages))];
     CLEANUP(arena_deinit) Arena arena = {0};

@@ -168,7 +168,7 @@ static void splice(Text *text, Random *random) {
 static void random_texts_are_read_or_refused(void **state) {
   enum { TEXTS = 30000 };
   Random random = {.state = 20250103};
-  print_message("seed %llu\n", (unsigned long long)random.state);
+  print_message("# seed %llu\n", (unsigned long long)random.state);
   for (int i = 0; i < TEXTS; i++) {
     CLEANUP(text_deinit) Text text = {0};
     for (uint64_t parts = random_below(&random, 40); parts > 0; parts--) {

@@ -291,7 +291,7 @@ static void rebuild_in_random_order(const MigLayout *layout, void *userdata) {
 
 static void every_layout_is_reached_and_left_in_any_order(void **state) {
   Random random = {.state = 20250102};
-  print_message("seed %llu\n", (unsigned long long)random.state);
+  print_message("# seed %llu\n", (unsigned long long)random.state);
   int count;
   const MigModelRow *rows = mig_model_rows(&count);
   for (int i = 0; i < count; i++)

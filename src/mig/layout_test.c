@@ -235,7 +235,7 @@ static void any_order_of_creating_and_destroying_stays_sound(void **state) {
   int count;
   const MigModelRow *rows = mig_model_rows(&count);
   Random random = {.state = 20250101};
-  print_message("seed %llu\n", (unsigned long long)random.state);
+  print_message("# seed %llu\n", (unsigned long long)random.state);
   for (int i = 0; i < count; i++) {
     if (!rows[i].placements_known)
       continue;
