@@ -9,6 +9,7 @@
  * Whatever cannot be understood blocks the GPUs it speaks of, with the reason in words, and nothing else. */
 #include "cluster/node_report.h"
 #include "cluster/snapshot_parts.h"
+#include "mig/scan.h"
 
 #include "base/text.h"
 
@@ -45,6 +46,13 @@ static const char *complain(Reader *reader, const char *key, const char *problem
   const char *text = arena_format(arena, "%s cannot be read: %s", key, problem);
   snapshot_warn(reader->snapshot, reader->warnings, arena_format(arena, "node %s", reader->node->name), text);
   return text;
+}
+
+/* Of a text that anybody may have written, what a log and a terminal can bear. */
+static const char *excerpt_of(Reader *reader, const char *text) {
+  char excerpt[MIG_EXCERPT_SIZE];
+  mig_scan_excerpt(mig_scan_whole(string_or_empty(text)), excerpt);
+  return arena_strdup(&reader->snapshot->arena, excerpt);
 }
 
 /* The first reason stands. */
@@ -150,11 +158,16 @@ static void check_mode(Reader *reader, SnapshotGpu *gpu) {
 static void check_model(Reader *reader, SnapshotGpu *gpu) {
   if (gpu->model)
     return;
-  const char *label = gpu->model_label[0] ? gpu->model_label : "GPU of unknown model";
-  block(gpu, arena_format(&reader->snapshot->arena,
-                          "GPU %d of node %s is a %s: facet does not know what MIG allows on it, and "
-                          "%s does not say so",
-                          gpu->index, reader->node->name, label, MIG_ANNOTATION_PROFILES));
+  Arena *arena = &reader->snapshot->arena;
+  if (gpu->model_label[0])
+    block(gpu, arena_format(arena,
+                            "GPU %d of node %s is a %s: facet does not know what MIG allows on it, and "
+                            "%s does not say so",
+                            gpu->index, reader->node->name, gpu->model_label, MIG_ANNOTATION_PROFILES));
+  else
+    block(gpu,
+          arena_format(arena, "GPU %d of node %s: neither %s%d nor the label %s tells its model", gpu->index,
+                       reader->node->name, MIG_ANNOTATION_IDENTITY_PREFIX, gpu->index, LABEL_PRODUCT));
 }
 
 /* nos' annotations "...status-gpu-<i>-<profile>-free|used" of one GPU. Returns the first bad one, or NULL. */
@@ -194,11 +207,10 @@ static void read_counts(Reader *reader, SnapshotGpu *gpu) {
   gpu->assumed = true;
   const KeyValue *bad = sum_counts(reader, gpu, counts, used);
   if (bad) {
-    block_unreadable(
-        reader, gpu,
-        complain(reader, bad->key,
-                 arena_format(&reader->snapshot->arena, "\"%.64s\" is no count of a profile of %s",
-                              string_or_empty(bad->value), gpu->model->name)));
+    block_unreadable(reader, gpu,
+                     complain(reader, bad->key,
+                              arena_format(&reader->snapshot->arena, "\"%s\" is no count of a profile of %s",
+                                           excerpt_of(reader, bad->value), gpu->model->name)));
     reader->has_unknown_layout = true;
   } else if (mig_counts_bind(gpu->model, counts, &gpu->layout, &err) < 0) {
     mig_layout_init(&gpu->layout, gpu->model);
@@ -317,8 +329,8 @@ static uint64_t find_gpus(Reader *reader) {
   if (parse_number(label, MIG_GPU_INDEX_MAX + 1, &count))
     return gpus | (count > MIG_GPU_INDEX_MAX ? UINT64_MAX : (UINT64_C(1) << count) - 1);
   complain(reader, LABEL_COUNT,
-           arena_format(&reader->snapshot->arena, "\"%.64s\" is not a number of GPUs from 0 to %d", label,
-                        MIG_GPU_INDEX_MAX + 1));
+           arena_format(&reader->snapshot->arena, "\"%s\" is not a number of GPUs from 0 to %d",
+                        excerpt_of(reader, label), MIG_GPU_INDEX_MAX + 1));
   return gpus;
 }
 
@@ -354,8 +366,9 @@ static const char *find_pause(Reader *reader) {
   Arena *arena = &reader->snapshot->arena;
   if (strcmp(text, "true") == 0)
     return arena_format(arena, "node %s is paused by %s", reader->node->name, MIG_ANNOTATION_PAUSED);
-  const char *problem = complain(reader, MIG_ANNOTATION_PAUSED,
-                                 arena_format(arena, "\"%.64s\" is neither true nor false", text));
+  const char *problem =
+      complain(reader, MIG_ANNOTATION_PAUSED,
+               arena_format(arena, "\"%s\" is neither true nor false", excerpt_of(reader, text)));
   return arena_format(arena, "node %s: %s", reader->node->name, problem);
 }
 

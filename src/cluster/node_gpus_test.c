@@ -323,6 +323,21 @@ static void a_bad_gpu_count_label_leaves_what_was_reported(void **state) {
   assert_int_equal(taken.node->gpu_count, 1);
 }
 
+static void a_gpu_whose_model_nobody_tells_says_where_it_was_looked_for(void **state) {
+  CLEANUP(taken_deinit) Taken taken;
+  TAKE_NODE(&taken, {"nos.nebuly.com/status-gpu-0-1g.10gb-free", "1"});
+  assert_string_equal(taken.node->gpus[0].blocked,
+                      "GPU 0 of node n1: neither facet.gpu/gpu-0 nor the label nvidia.com/gpu.product tells "
+                      "its model");
+}
+
+/* The text ends up on terminals and in logs. */
+static void of_what_cannot_be_read_only_the_printable_is_quoted(void **state) {
+  CLEANUP(taken_deinit) Taken taken;
+  TAKE_NODE(&taken, {GPU_0, ON}, {"facet.gpu/paused", "\033[31m\n\u00e4"});
+  assert_warning(&taken, "facet.gpu/paused cannot be read: \"?[31m???\" is neither true nor false");
+}
+
 static void all_gpus_of_a_full_node_are_there(void **state) {
   CLEANUP(taken_deinit) Taken taken;
   TAKE_LABELLED(
@@ -430,6 +445,8 @@ int main(void) {
       cmocka_unit_test(counts_that_make_no_sense_block_their_gpu),
       cmocka_unit_test(a_bad_gpu_count_label_leaves_what_was_reported),
       cmocka_unit_test(all_gpus_of_a_full_node_are_there),
+      cmocka_unit_test(a_gpu_whose_model_nobody_tells_says_where_it_was_looked_for),
+      cmocka_unit_test(of_what_cannot_be_read_only_the_printable_is_quoted),
       cmocka_unit_test(an_unreadable_layout_leaves_the_published_amounts),
       cmocka_unit_test(values_cut_at_every_byte_do_no_harm),
       cmocka_unit_test(damaged_annotations_do_no_harm),

@@ -75,9 +75,8 @@ void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptio
   assert(node && snapshot->undo_count == 0);
   const char *name = string_or_empty(node->meta.name);
   if (!*name || snapshot_find_node(snapshot, name) >= 0) {
-    snapshot_warn(snapshot, warnings, arena_format(&snapshot->arena, "node %s", name),
-                  *name ? "the node is listed twice: the first one counts"
-                        : "the node has no name: it is ignored");
+    snapshot_warn(snapshot, warnings, *name ? arena_format(&snapshot->arena, "node %s", name) : "a node",
+                  *name ? "the node is listed twice: the first one counts" : "it has no name and is ignored");
     return;
   }
   SnapshotNode *item = array_push(&snapshot->nodes);

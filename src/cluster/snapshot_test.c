@@ -50,7 +50,7 @@ static void a_node_listed_twice_or_without_a_name_is_warned_of(void **state) {
   assert_one_warning(&warnings, "node a", "the node is listed twice: the first one counts");
   array_clear(&warnings);
   snapshot_add_node(&snapshot, &nameless, NULL, &warnings);
-  assert_one_warning(&warnings, "node ", "the node has no name: it is ignored");
+  assert_one_warning(&warnings, "a node", "it has no name and is ignored");
   assert_int_equal(snapshot.nodes.count, 1);
   array_deinit(&warnings);
 }

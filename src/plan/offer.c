@@ -35,3 +35,54 @@ void plan_offer_sort(PlanOffer *offer) {
   if (offer->slices.count)
     qsort(offer->slices.items, offer->slices.count, sizeof offer->slices.items[0], compare_slices);
 }
+
+static int compare_equals(const void *a, const void *b, void *userdata) {
+  const PlanProblem *problem = userdata;
+  int left = *(const int *)a, right = *(const int *)b;
+  const PlanWaiting *waiting_left = &problem->waiting.items[left];
+  const PlanWaiting *waiting_right = &problem->waiting.items[right];
+  if (waiting_left->tier != waiting_right->tier)
+    return waiting_left->tier - waiting_right->tier;
+  if (waiting_left->class_ != waiting_right->class_)
+    return waiting_left->class_ - waiting_right->class_;
+  return left - right; /* the queue has the oldest of equal pods first */
+}
+
+static bool are_equals(const PlanProblem *problem, int a, int b) {
+  const PlanWaiting *left = &problem->waiting.items[a], *right = &problem->waiting.items[b];
+  return left->tier == right->tier && left->class_ == right->class_;
+}
+
+/* Who takes the place of each pod that is served. */
+static void find_heirs(const PlanOffer *offer, const PlanProblem *problem, int *ret_heirs) {
+  size_t count = problem->waiting.count;
+  CLEANUP(cleanup_free) int *order = mem_alloc(count * sizeof *order);
+  for (size_t i = 0; i < count; i++)
+    order[i] = (int)i;
+  if (count)
+    qsort_r(order, count, sizeof *order, compare_equals, (void *)problem);
+  size_t oldest = 0; /* of the equals of order[i] that take no place yet */
+  for (size_t i = 0; i < count; i++) {
+    if (i > 0 && !are_equals(problem, order[i - 1], order[i]))
+      oldest = i;
+    if (offer->hosts[order[i]] >= 0)
+      ret_heirs[order[i]] = order[oldest++];
+  }
+}
+
+void plan_offer_prefer_oldest(PlanOffer *offer, const PlanProblem *problem) {
+  size_t count = problem->waiting.count;
+  CLEANUP(cleanup_free) int *heirs = mem_alloc(count * sizeof *heirs);
+  int *hosts = mem_alloc(count * sizeof *hosts);
+  find_heirs(offer, problem, heirs);
+  for (size_t i = 0; i < count; i++)
+    hosts[i] = -1;
+  for (size_t i = 0; i < count; i++)
+    if (offer->hosts[i] >= 0)
+      hosts[heirs[i]] = offer->hosts[i];
+  free(offer->hosts);
+  offer->hosts = hosts;
+  for (size_t i = 0; i < offer->slices.count; i++)
+    offer->slices.items[i].waiting = heirs[offer->slices.items[i].waiting];
+  plan_offer_sort(offer);
+}

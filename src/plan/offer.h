@@ -13,6 +13,8 @@ typedef struct PlanOffer {
 
 void plan_offer_init(PlanOffer *offer, const PlanProblem *problem); /* serves nobody */
 void plan_offer_deinit(PlanOffer *offer);
+/* Pods of one tier and class are interchangeable: the oldest of them get what the offer gives to any. */
+void plan_offer_prefer_oldest(PlanOffer *offer, const PlanProblem *problem);
 void plan_offer_sort(PlanOffer *offer); /* puts the slices in the order of their pods, as apply wants them */
 /* Serves more pods in the first tier in which the two differ. */
 bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than);

@@ -3,7 +3,8 @@
  *
  *   1. group the waiting pods and the nodes (queue.c, fleet.c)
  *   2. count and place (exact.c); where that proves nothing, try one by one as well (greedy.c) and search
- *      (search.c), and keep the offer that serves more of the highest tier
+ *      (search.c), keep the offer that serves more of the highest tier, and give its places to the oldest
+ *      among equal pods (offer.c)
  *   3. carry the best offer out in a fork, every service verified by the scheduler's filters, and fill the
  *      rest of the changed GPUs (fill.c)
  *   4. take the result out, undo the fork, and say why the others are not helped (reason.c) */
@@ -187,6 +188,7 @@ void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan
   plan_problem_init(&problem, snapshot);
   CLEANUP(cleanup_free) int *hosts = mem_alloc(problem.waiting.count * sizeof *hosts);
   bool proven = solve(&problem, &offer);
+  plan_offer_prefer_oldest(&offer, &problem);
   carry_out(&problem, options, &offer, hosts, ret_plan);
   explain(&problem, hosts, ret_plan);
   ret_plan->pending = (int)problem.waiting.count;

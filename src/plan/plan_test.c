@@ -293,6 +293,37 @@ static void the_oldest_of_equal_pods_are_served_first(void **state) {
   assert_int_equal(f.plan.pods.items[1].verdict, PLAN_ADMITTED);
 }
 
+/* Three seem to have room until the first is bound and takes the cpu of n1. */
+static void the_oldest_of_equal_pods_are_served_where_counting_was_too_hopeful(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *narrow = fixture_node(&f, "n1");
+  fixture_gpu(&f, narrow, A100, "");
+  fixture_set(&f, (KeyValues *)&narrow->allocatable, "cpu", "1");
+  fixture_gpu(&f, fixture_node(&f, "n2"), A100, "2g.20gb@0:used,2g.20gb@2:used");
+  for (int i = 0; i < 4; i++)
+    fixture_ask(&f, fixture_pod(&f, arena_format(&f.arena, "p%d", i), "2g.20gb"), "cpu", "1");
+  fixture_ask(&f, fixture_pod(&f, "q", "2g.20gb"), "cpu", "1500m");
+  fixture_plan(&f, NULL);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(f.plan.pods.items[i].verdict, i < 2 ? PLAN_ADMITTED : PLAN_BLOCKED);
+}
+
+/* A file may hold names that no API server would accept. */
+static void pods_are_not_taken_for_equal_by_a_name_that_looks_like_two(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = fixture_node(&f, "n1");
+  fixture_gpu(&f, node, A100, "");
+  fixture_set(&f, (KeyValues *)&node->allocatable, "a/b", "1");
+  fixture_set(&f, (KeyValues *)&node->allocatable, "c/d", "2");
+  fixture_ask(&f, fixture_pod(&f, "odd", "1g.10gb"), "a/b=1;c/d", "2");
+  Pod *plain = fixture_pod(&f, "plain", "1g.10gb");
+  fixture_ask(&f, plain, "a/b", "1");
+  fixture_ask(&f, plain, "c/d", "2");
+  fixture_plan(&f, NULL);
+  assert_int_equal(f.plan.pods.items[0].verdict, PLAN_BLOCKED);
+  assert_int_equal(f.plan.pods.items[1].verdict, PLAN_ADMITTED);
+}
+
 static void slices_on_a_node_that_is_not_managed_are_used_but_never_added(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   Node *node = fixture_node(&f, "n1");
@@ -402,6 +433,8 @@ int main(void) {
       cmocka_unit_test(pods_are_spread_where_cpu_is_short),
       cmocka_unit_test(a_free_slice_goes_to_the_higher_tier),
       cmocka_unit_test(the_oldest_of_equal_pods_are_served_first),
+      cmocka_unit_test(the_oldest_of_equal_pods_are_served_where_counting_was_too_hopeful),
+      cmocka_unit_test(pods_are_not_taken_for_equal_by_a_name_that_looks_like_two),
       cmocka_unit_test(slices_on_a_node_that_is_not_managed_are_used_but_never_added),
       cmocka_unit_test(the_wanted_list_has_existing_slices_first),
       cmocka_unit_test(the_words_of_the_contract),

@@ -18,7 +18,7 @@ enum { PLAN_SLICES_MAX = 512 }; /* of one node; a pod that asks more fits nowher
 
 typedef struct PlanKind {
   const char *resource;             /* "nvidia.com/mig-1g.10gb.me" */
-  char name[MIG_PROFILE_NAME_SIZE]; /* "1g.10gb+me" */
+  char name[MIG_PROFILE_NAME_SIZE]; /* "1g.10gb+me"; "" where the resource names no profile */
   int size;                         /* slots that a slice takes at least, whatever the GPU */
   int slice_count;                  /* compute slices: the number before the g */
 } PlanKind;

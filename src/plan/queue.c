@@ -96,6 +96,21 @@ void plan_queue_sort(PlanProblem *problem) {
             problem);
 }
 
+/* No slice is published under another spelling, so "nvidia.com/mig-1g.10gb+me" names no profile. */
+static void name_kind(PlanKind *kind) {
+  Error err;
+  MigProfile profile;
+  uint32_t memory_gb;
+  char name[MIG_PROFILE_NAME_SIZE], canonical[MIG_RESOURCE_NAME_SIZE];
+  if (mig_profile_parse_resource(kind->resource, name, &err) < 0)
+    return;
+  mig_profile_format_resource(name, canonical);
+  if (strcmp(canonical, kind->resource) != 0 || mig_profile_parse_name(name, &profile, &memory_gb, &err) < 0)
+    return;
+  memcpy(kind->name, name, sizeof kind->name);
+  kind->slice_count = profile.slice_count;
+}
+
 static int intern_kind(PlanProblem *problem, const char *resource) {
   for (size_t i = 0; i < problem->kinds.count; i++)
     if (strcmp(problem->kinds.items[i].resource, resource) == 0)
@@ -103,13 +118,7 @@ static int intern_kind(PlanProblem *problem, const char *resource) {
   PlanKind *kind = array_push(&problem->kinds);
   kind->resource = resource;
   kind->size = MIG_SLOTS_MAX; /* until a model is found that has it */
-  Error err;
-  MigProfile profile;
-  uint32_t memory_gb;
-  if (mig_profile_parse_resource(resource, kind->name, &err) < 0)
-    snprintf(kind->name, sizeof kind->name, "%s", resource + strlen(MIG_RESOURCE_PREFIX));
-  else if (mig_profile_parse_name(kind->name, &profile, &memory_gb, &err) == 0)
-    kind->slice_count = profile.slice_count;
+  name_kind(kind);
   return (int)problem->kinds.count - 1;
 }
 
@@ -171,11 +180,17 @@ static void append_tolerations(Text *key, const Pod *pod) {
   }
 }
 
+/* Names are quoted: "a=1;b" is a name that a file may hold. */
+static void append_request(Text *key, const Resource *request) {
+  text_append_json(key, request->name);
+  text_format(key, "=%lld;", (long long)request->amount);
+}
+
 static void format_class_key(Text *key, const SnapshotPod *pod) {
   text_clear(key);
   for (size_t i = 0; i < pod->requests.count; i++)
     if (pod->requests.items[i].amount)
-      text_format(key, "%s=%lld;", pod->requests.items[i].name, (long long)pod->requests.items[i].amount);
+      append_request(key, &pod->requests.items[i]);
   append_pairs(key, &pod->object->node_selector);
   append_affinity(key, pod->object);
   append_tolerations(key, pod->object);

@@ -3,7 +3,7 @@
  *
  *   1. no GPU has the profile                              -> the profiles that there are
  *   2. every node that has it is closed to the pod         -> by which filter, or by which words of the node
- *   3. alone it would be served                            -> those that came before it
+ *   3. alone it would be served                            -> those that came before it, or what they leave
  *   4. existing slices are in the way                      -> the place that is nearest to being free */
 #include "plan/reason.h"
 
@@ -15,8 +15,10 @@
 enum { LISTED_MAX = 3 /* things of one sort that a sentence names */, OBSTACLES_MAX = 64 };
 
 typedef struct Obstacle { /* why some nodes are closed to the pod */
+  const char *plugin;     /* of the scheduler, whose words the text has; NULL: facet's own */
   char text[320];
-  int node_count; /* 0: the text names the node itself */
+  const char *node; /* the first of them; NULL: the text names it */
+  int node_count;
 } Obstacle;
 
 typedef struct Inquiry {
@@ -65,6 +67,17 @@ static void append_profiles(Text *list, Map *seen, const MigModel *model) {
       text_format(list, "%s%s", list->size ? ", " : "", model->profiles[i].name);
 }
 
+/* Of the first node that facet should manage, why it knows no model of its GPUs; NULL where there is none. */
+static const char *find_unknown_gpus(const Snapshot *snapshot) {
+  for (size_t i = 0; i < snapshot->nodes.count; i++) {
+    const SnapshotNode *node = &snapshot->nodes.items[i];
+    const KeyValues *labels = &node->object->meta.labels;
+    if (string_equal(key_values_find(labels, MIG_LABEL_PARTITIONING), "mig"))
+      return node->gpu_count ? node->gpus[0].blocked : node->blocked;
+  }
+  return NULL;
+}
+
 static void explain_missing_profile(Inquiry *inquiry, const PlanKind *kind) {
   CLEANUP(text_deinit) Text offered = {0};
   CLEANUP(map_deinit) Map seen = {0};
@@ -74,12 +87,17 @@ static void explain_missing_profile(Inquiry *inquiry, const PlanKind *kind) {
       if (node->gpus[i].model)
         append_profiles(&offered, &seen, node->gpus[i].model);
   }
-  text_format(&inquiry->text, "no GPU here has profile %s; ", kind->name);
+  if (*kind->name)
+    text_format(&inquiry->text, "no GPU here has profile %s; ", kind->name);
+  else
+    text_format(&inquiry->text, "%.128s names no MIG profile; ", kind->resource);
+  const char *closed = offered.size ? NULL : find_unknown_gpus(inquiry->problem->snapshot);
   if (offered.size)
     text_format(&inquiry->text, "GPUs here offer %s", text_string(&offered));
+  else if (closed)
+    text_append(&inquiry->text, closed);
   else
-    text_format(&inquiry->text, "no node labelled %s=mig reports a GPU that facet knows",
-                MIG_LABEL_PARTITIONING);
+    text_append(&inquiry->text, "no node is labelled " MIG_LABEL_PARTITIONING "=mig");
 }
 
 /* The first kind that no GPU of the cluster has, or NULL. */
@@ -96,10 +114,11 @@ static const PlanKind *find_missing_profile(const Inquiry *inquiry) {
   return NULL;
 }
 
-static void add_obstacle(Inquiry *inquiry, const char *text, bool names_node) {
+/* `node` is NULL where the text names it. */
+static void add_obstacle(Inquiry *inquiry, const char *plugin, const char *text, const char *node) {
   for (int i = 0; i < inquiry->obstacle_count; i++)
-    if (strcmp(inquiry->obstacles[i].text, text) == 0) {
-      inquiry->obstacles[i].node_count += !names_node;
+    if (string_equal(inquiry->obstacles[i].plugin, plugin) && strcmp(inquiry->obstacles[i].text, text) == 0) {
+      inquiry->obstacles[i].node_count++;
       return;
     }
   if (inquiry->obstacle_count == OBSTACLES_MAX) {
@@ -108,16 +127,12 @@ static void add_obstacle(Inquiry *inquiry, const char *text, bool names_node) {
   }
   Obstacle *obstacle = &inquiry->obstacles[inquiry->obstacle_count++];
   snprintf(obstacle->text, sizeof obstacle->text, "%s", text);
-  obstacle->node_count = !names_node;
+  obstacle->plugin = plugin;
+  obstacle->node = node;
+  obstacle->node_count = 1;
 }
 
-static void add_refusal(Inquiry *inquiry, const char *plugin, const char *reason) {
-  char text[sizeof inquiry->obstacles[0].text];
-  snprintf(text, sizeof text, "%s (%s)", plugin, reason);
-  add_obstacle(inquiry, text, false);
-}
-
-static const char not_allowed[] = "without it in " MIG_ANNOTATION_ALLOWED;
+static const char not_allowed[] = MIG_ANNOTATION_ALLOWED " leaves it out";
 
 /* Why no GPU of the node may get the profile, or NULL where one may. */
 static const char *find_gpu_obstacle(const Inquiry *inquiry, const SnapshotNode *node) {
@@ -142,18 +157,32 @@ static void inquire_host(Inquiry *inquiry, int host) {
   if (!node_has_profile(node, inquiry->kind->name))
     return;
   if (!sched_admits(inquiry->class_->example, node, &verdict)) {
-    add_refusal(inquiry, verdict.plugin, verdict.reason);
+    add_obstacle(inquiry, verdict.plugin, verdict.reason, node->name);
   } else if (!sched_resources_fit(inquiry->class_->example, node, true, reason, sizeof reason)) {
-    add_refusal(inquiry, "NodeResourcesFit", reason);
+    add_obstacle(inquiry, "NodeResourcesFit", reason, node->name);
   } else if (!node->may_change) {
-    add_obstacle(inquiry, node->blocked ? node->blocked : "it may not be changed", node->blocked);
+    add_obstacle(inquiry, NULL, node->blocked, NULL);
   } else {
     const char *obstacle = find_gpu_obstacle(inquiry, node);
     if (obstacle)
-      add_obstacle(inquiry, obstacle, obstacle != not_allowed);
+      add_obstacle(inquiry, NULL, obstacle, obstacle == not_allowed ? node->name : NULL);
     inquiry->open[host] = !obstacle;
     inquiry->open_count += !obstacle;
   }
+}
+
+/* "NodeAffinity refuses 2 nodes such as n1 (...)" or "... leaves it out on node n1". */
+static void append_obstacle(Text *text, const Obstacle *obstacle) {
+  if (obstacle->plugin)
+    text_format(text, "%s refuses ", obstacle->plugin);
+  else
+    text_format(text, "%s%s", obstacle->text, obstacle->node ? " on " : "");
+  if (obstacle->node_count > 1 && obstacle->node)
+    text_format(text, "%d nodes such as %s", obstacle->node_count, obstacle->node);
+  else if (obstacle->node)
+    text_format(text, "node %s", obstacle->node);
+  if (obstacle->plugin)
+    text_format(text, " (%s)", obstacle->text);
 }
 
 static void explain_obstacles(Inquiry *inquiry) {
@@ -162,11 +191,8 @@ static void explain_obstacles(Inquiry *inquiry) {
   append_needs(inquiry);
   text_append(&inquiry->text, " can take it: ");
   for (; listed < inquiry->obstacle_count && listed < LISTED_MAX; listed++) {
-    const Obstacle *obstacle = &inquiry->obstacles[listed];
     text_append(&inquiry->text, listed ? ", " : "");
-    if (obstacle->node_count)
-      text_format(&inquiry->text, "%d node%s ", obstacle->node_count, obstacle->node_count > 1 ? "s" : "");
-    text_append(&inquiry->text, obstacle->text);
+    append_obstacle(&inquiry->text, &inquiry->obstacles[listed]);
   }
   int more = inquiry->obstacle_count - listed + inquiry->more_obstacles;
   if (more)
@@ -181,21 +207,69 @@ static bool has_room(Inquiry *inquiry, int host) {
   return *room > 0;
 }
 
-/* How many pods are served by the hosts that would serve this one if it were alone; -1: none would. */
-static int count_rivals(Inquiry *inquiry) {
-  int rivals = -1;
-  for (int host = 0; host < (int)inquiry->problem->hosts.count; host++)
-    if (plan_class_admits(inquiry->class_, host) && has_room(inquiry, host))
-      rivals = (rivals < 0 ? 0 : rivals) + inquiry->reasons->pods_on[host];
-  return rivals;
+/* The host's node with the pods bound that the plan serves there. */
+static const SnapshotNode *node_after(PlanReasons *reasons, int host) {
+  SnapshotNode *after = &reasons->after[host];
+  if (after->name)
+    return after;
+  const SnapshotNode *before = plan_problem_node(reasons->problem, host);
+  *after = *before;
+  after->requested = (Resources){0};
+  resources_add(&after->requested, &before->requested, 1, &reasons->arena);
+  resources_add(&after->requested, &reasons->taken[host], 1, &reasons->arena);
+  after->pod_count += reasons->pods_on[host];
+  return after;
 }
 
-static void explain_rivals(Inquiry *inquiry, int rivals) {
-  text_append(&inquiry->text, "all free slots for ");
+/* The hosts that would serve this pod if it were alone. */
+typedef struct Rivals {
+  int host_count;
+  int pod_count;                                       /* served there */
+  bool take_slices;                                    /* nothing but slices is lacking on one of them */
+  const char *short_node;                              /* the first that runs out of something else */
+  char shortage[sizeof((SchedVerdict *)NULL)->reason]; /* of what */
+} Rivals;
+
+static void find_rivals(Inquiry *inquiry, Rivals *ret_rivals) {
+  Rivals rivals = {0};
+  char shortage[sizeof rivals.shortage];
+  for (int host = 0; host < (int)inquiry->problem->hosts.count; host++) {
+    if (!plan_class_admits(inquiry->class_, host) || !has_room(inquiry, host))
+      continue;
+    rivals.host_count++;
+    rivals.pod_count += inquiry->reasons->pods_on[host];
+    if (rivals.take_slices)
+      continue;
+    const SnapshotNode *after = node_after(inquiry->reasons, host);
+    rivals.take_slices =
+        sched_resources_fit(inquiry->class_->example, after, true, shortage, sizeof shortage);
+    if (rivals.take_slices || rivals.short_node)
+      continue;
+    rivals.short_node = after->name;
+    memcpy(rivals.shortage, shortage, sizeof shortage);
+  }
+  *ret_rivals = rivals;
+}
+
+static void append_room_for_rivals(Text *text, const Rivals *rivals) {
+  text_format(text, " would fit on node %s", rivals->short_node);
+  if (rivals->host_count > 1)
+    text_format(text, " and %d more", rivals->host_count - 1);
+  text_format(text, ", but not beside the pod%s that come%s first there (%s)",
+              rivals->pod_count == 1 ? "" : "s", rivals->pod_count == 1 ? "s" : "", rivals->shortage);
+}
+
+static void explain_rivals(Inquiry *inquiry, const Rivals *rivals) {
+  Text *text = &inquiry->text;
+  if (rivals->take_slices)
+    text_append(text, "all free slots for ");
   append_needs(inquiry);
-  text_format(&inquiry->text,
-              " are needed by %d pod%s that come%s first: of higher priority, smaller, or older", rivals,
-              rivals == 1 ? "" : "s", rivals == 1 ? "s" : "");
+  if (rivals->take_slices)
+    text_format(text, " are needed by %d pod%s that come%s first", rivals->pod_count,
+                rivals->pod_count == 1 ? "" : "s", rivals->pod_count == 1 ? "s" : "");
+  else
+    append_room_for_rivals(text, rivals);
+  text_append(text, ": of higher priority, smaller, or older");
 }
 
 typedef struct Nearest { /* the place for the largest slice with the least in the way */
@@ -244,7 +318,8 @@ static Nearest find_nearest(const Inquiry *inquiry) {
   return nearest;
 }
 
-static void append_slices_in_the_way(Text *text, const SnapshotGpu *gpu, uint32_t mask) {
+/* Where none of them is in use, people ask why it is not simply cut again. */
+static void append_slices_in_the_way(Text *text, const SnapshotGpu *gpu, uint32_t mask, bool all_free) {
   int listed = 0, more = 0;
   for (int i = 0; i < gpu->layout.count; i++) {
     const MigInstance *instance = &gpu->layout.instances[i];
@@ -259,7 +334,7 @@ static void append_slices_in_the_way(Text *text, const SnapshotGpu *gpu, uint32_
   }
   if (more)
     text_format(text, ", and %d more", more);
-  text_append(text, listed ? ")" : "");
+  text_append(text, all_free ? "; facet removes no slices)" : ")");
 }
 
 /* "GPU 0 of node n1 empty, but 5 slices are on it (...)" or "slots 4-7 of ..., but 1 slice is in the way
@@ -278,7 +353,8 @@ static void append_nearest_place(Inquiry *inquiry, const Nearest *nearest, const
   text_format(text, "GPU %d of node %s%s, but %d slice%s %s", gpu->index, node->name,
               is_whole ? " empty" : "", nearest->in_the_way, nearest->in_the_way == 1 ? " is" : "s are",
               is_whole ? "on it" : "in the way");
-  append_slices_in_the_way(text, gpu, mig_placement_mask(gpu->model, nearest->profile, nearest->start));
+  append_slices_in_the_way(text, gpu, mig_placement_mask(gpu->model, nearest->profile, nearest->start),
+                           !nearest->used);
 }
 
 static void explain_nearest(Inquiry *inquiry, const Nearest *nearest) {
@@ -296,17 +372,26 @@ static void explain_nearest(Inquiry *inquiry, const Nearest *nearest) {
     text_format(&inquiry->text, "; no other of the %d GPUs for it is nearer", nearest->gpu_count);
 }
 
+static const SnapshotNode *find_open_node(const Inquiry *inquiry) {
+  int host = 0;
+  while (!inquiry->open[host])
+    host++;
+  return plan_problem_node(inquiry->problem, host);
+}
+
 static void explain_lack_of_room(Inquiry *inquiry) {
   Nearest nearest = find_nearest(inquiry);
   if (plan_class_single_kind(inquiry->class_) >= 0 && nearest.gpu >= 0) {
     explain_nearest(inquiry, &nearest);
     return;
   }
-  text_append(&inquiry->text, "no node has room for ");
+  if (inquiry->open_count == 1)
+    text_format(&inquiry->text, "node %s, the only one that could take it, has no room for ",
+                find_open_node(inquiry)->name);
+  else
+    text_format(&inquiry->text, "none of the %d nodes that could take it has room for ", inquiry->open_count);
   append_needs(inquiry);
   text_append(&inquiry->text, " together");
-  if (inquiry->obstacle_count)
-    text_format(&inquiry->text, " among the %d that could take it", inquiry->open_count);
 }
 
 static void explain(Inquiry *inquiry) {
@@ -315,9 +400,10 @@ static void explain(Inquiry *inquiry) {
     explain_missing_profile(inquiry, missing);
     return;
   }
-  int rivals = count_rivals(inquiry);
-  if (rivals >= 0) {
-    explain_rivals(inquiry, rivals);
+  Rivals rivals;
+  find_rivals(inquiry, &rivals);
+  if (rivals.pod_count) {
+    explain_rivals(inquiry, &rivals);
     return;
   }
   for (int host = 0; host < (int)inquiry->problem->hosts.count; host++)
@@ -332,14 +418,23 @@ void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const i
   size_t host_count = problem->hosts.count;
   *reasons = (PlanReasons){.problem = problem};
   reasons->pods_on = mem_alloc(host_count * sizeof *reasons->pods_on);
+  reasons->after = mem_alloc(host_count * sizeof *reasons->after);
+  reasons->taken = mem_alloc(host_count * sizeof *reasons->taken);
   reasons->rooms = mem_alloc((size_t)problem->asks_count * host_count);
-  for (size_t i = 0; i < problem->waiting.count; i++)
-    if (hosts[i] >= 0)
-      reasons->pods_on[hosts[i]]++;
+  for (size_t i = 0; i < problem->waiting.count; i++) {
+    if (hosts[i] < 0)
+      continue;
+    const SnapshotPod *pod = plan_problem_pod(problem, (int)i);
+    reasons->pods_on[hosts[i]]++;
+    resources_add(&reasons->taken[hosts[i]], &pod->requests, 1, &reasons->arena);
+  }
 }
 
 void plan_reasons_deinit(PlanReasons *reasons) {
   free(reasons->pods_on);
+  free(reasons->after);
+  free(reasons->taken);
+  arena_deinit(&reasons->arena);
   free(reasons->rooms);
 }
 

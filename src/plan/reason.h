@@ -8,7 +8,10 @@ enum { PLAN_REASON_SIZE = 400 };
 
 typedef struct PlanReasons {
   const PlanProblem *problem;
-  int *pods_on;  /* by host: pods that the plan serves there */
+  int *pods_on;        /* by host: pods that the plan serves there */
+  SnapshotNode *after; /* by host: the node with these pods bound; its name is NULL until it is asked for */
+  Resources *taken;    /* by host: what these pods ask */
+  Arena arena;
   int8_t *rooms; /* by set of slices and host: 1 room for them before the plan, -1 none, 0 not asked yet */
 } PlanReasons;
 

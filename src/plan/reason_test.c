@@ -28,17 +28,60 @@ static void a_resource_that_is_no_profile_is_named_as_it_is_written(void **state
   CLEANUP(fixture_deinit) Fixture f = {0};
   fixture_gpu(&f, fixture_node(&f, "n1"), A30, "");
   fixture_ask(&f, fixture_pod(&f, "p", NULL), "nvidia.com/mig-huge", "1");
-  assert_string_equal(reason_of(&f, "p"), "no GPU here has profile huge; GPUs here offer 1g.6gb, 1g.6gb+me, "
-                                          "2g.12gb, 2g.12gb+me, 4g.24gb");
+  assert_string_equal(reason_of(&f, "p"), "nvidia.com/mig-huge names no MIG profile; GPUs here offer 1g.6gb, "
+                                          "1g.6gb+me, 2g.12gb, 2g.12gb+me, 4g.24gb");
 }
 
 static void a_cluster_without_managed_gpus_says_which_label_is_missing(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   fixture_set(&f, &fixture_node(&f, "n1")->meta.labels, MIG_LABEL_PARTITIONING, "mps");
   fixture_pod(&f, "p", "1g.10gb");
-  assert_string_equal(reason_of(&f, "p"),
-                      "no GPU here has profile 1g.10gb; no node labelled "
-                      "nos.nebuly.com/gpu-partitioning=mig reports a GPU that facet knows");
+  assert_string_equal(reason_of(&f, "p"), "no GPU here has profile 1g.10gb; no node is labelled "
+                                          "nos.nebuly.com/gpu-partitioning=mig");
+}
+
+static void the_first_node_whose_gpus_are_not_known_says_why(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_set(&f, &fixture_node(&f, "n0")->meta.labels, MIG_LABEL_PARTITIONING, "mps");
+  fixture_node(&f, "n1");
+  fixture_pod(&f, "p", "1g.10gb");
+  assert_string_equal(
+      reason_of(&f, "p"),
+      "no GPU here has profile 1g.10gb; node n1: no GPU was reported; is the facet agent running there?");
+  fixture_gpu(&f, f.nodes.items[1], "NVIDIA-Unheard-Of", "");
+  assert_string_equal(
+      reason_of(&f, "p"),
+      "no GPU here has profile 1g.10gb; GPU 0 of node n1 is a NVIDIA-Unheard-Of: facet does not "
+      "know what MIG allows on it, and facet.gpu/profiles does not say so");
+}
+
+/* Nobody publishes slices under such a name. */
+static void a_profile_in_another_spelling_is_none(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A30, "");
+  fixture_ask(&f, fixture_pod(&f, "p", NULL), "nvidia.com/mig-1g.6gb+me", "1");
+  assert_string_equal(reason_of(&f, "p"), "nvidia.com/mig-1g.6gb+me names no MIG profile; GPUs here offer "
+                                          "1g.6gb, 1g.6gb+me, 2g.12gb, 2g.12gb+me, 4g.24gb");
+}
+
+static void free_slices_in_the_way_stay(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "1g.10gb@2:free");
+  fixture_pod(&f, "p", "7g.80gb");
+  assert_string_equal(reason_of(&f, "p"), "7g.80gb needs GPU 0 of node n1 empty, but 1 slice is on it "
+                                          "(1g.10gb@2 free; facet removes no slices)");
+}
+
+static void what_runs_short_beside_those_that_come_first_is_named(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  for (int i = 1; i <= 2; i++)
+    fixture_gpu(&f, fixture_node(&f, arena_format(&f.arena, "n%d", i)), A100, "");
+  for (int i = 0; i < 3; i++)
+    fixture_ask(&f, fixture_pod(&f, arena_format(&f.arena, "p%d", i), "1g.10gb"), "cpu", "40");
+  assert_string_equal(
+      reason_of(&f, "p2"),
+      "1g.10gb would fit on node n1 and 1 more, but not beside the pods that come first there "
+      "(Insufficient cpu): of higher priority, smaller, or older");
 }
 
 static void slices_in_the_way_are_named_with_their_use(void **state) {
@@ -61,7 +104,7 @@ static void the_place_with_the_least_in_use_is_named(void **state) {
   fixture_pod(&f, "p", "3g.40gb");
   assert_string_equal(reason_of(&f, "p"),
                       "3g.40gb needs slots 4-7 of GPU 1 of node n1, but 1 slice is in the way "
-                      "(1g.10gb@6 free); no other of the 3 GPUs for it is nearer");
+                      "(1g.10gb@6 free; facet removes no slices); no other of the 3 GPUs for it is nearer");
 }
 
 static void an_instance_limit_is_named(void **state) {
@@ -92,8 +135,8 @@ static void filters_of_the_scheduler_are_quoted_and_counted(void **state) {
   fixture_ask(&f, pod, "cpu", "65");
   assert_string_equal(
       reason_of(&f, "p"),
-      "no node with GPUs for 2g.20gb can take it: 2 nodes NodeAffinity (node(s) didn't match Pod's "
-      "node affinity/selector), 1 node NodeResourcesFit (Insufficient cpu)");
+      "no node with GPUs for 2g.20gb can take it: NodeAffinity refuses 2 nodes such as n1 (node(s) didn't "
+      "match Pod's node affinity/selector), NodeResourcesFit refuses node n3 (Insufficient cpu)");
 }
 
 static void a_closed_node_is_quoted(void **state) {
@@ -110,8 +153,8 @@ static void a_closed_node_is_quoted(void **state) {
   assert_string_equal(
       reason_of(&f, "p"),
       "no node with GPUs for 2g.20gb can take it: node n1 is paused by facet.gpu/paused, GPU 0 of "
-      "node n2 is excluded by facet.gpu/exclude-gpus, 1 node without it in "
-      "facet.gpu/allowed-profiles");
+      "node n2 is excluded by facet.gpu/exclude-gpus, facet.gpu/allowed-profiles leaves it out on "
+      "node n3");
 }
 
 static void slices_of_one_pod_must_be_on_one_node(void **state) {
@@ -121,14 +164,18 @@ static void slices_of_one_pod_must_be_on_one_node(void **state) {
   Pod *pod = fixture_pod(&f, "p", NULL);
   fixture_ask_slices(&f, pod, "4g.40gb", 2);
   fixture_ask_slices(&f, pod, "1g.10gb", 1);
-  assert_string_equal(reason_of(&f, "p"), "no node has room for 2 x 4g.40gb and 1 x 1g.10gb together");
+  assert_string_equal(reason_of(&f, "p"),
+                      "none of the 2 nodes that could take it has room for 2 x 4g.40gb and 1 x "
+                      "1g.10gb together");
 }
 
 static void a_pod_that_asks_more_than_any_node_could_hold_is_blocked(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   fixture_ask(&f, fixture_pod(&f, "p", NULL), "nvidia.com/mig-1g.10gb", "9000000000000");
-  assert_string_equal(reason_of(&f, "p"), "no node has room for 9000000000000 x 1g.10gb together");
+  assert_string_equal(reason_of(&f, "p"),
+                      "node n1, the only one that could take it, has no room for 9000000000000 "
+                      "x 1g.10gb together");
 }
 
 static void a_long_list_is_cut(void **state) {
@@ -216,6 +263,10 @@ int main(void) {
       cmocka_unit_test(a_profile_that_no_gpu_has_is_answered_with_those_that_exist),
       cmocka_unit_test(a_resource_that_is_no_profile_is_named_as_it_is_written),
       cmocka_unit_test(a_cluster_without_managed_gpus_says_which_label_is_missing),
+      cmocka_unit_test(the_first_node_whose_gpus_are_not_known_says_why),
+      cmocka_unit_test(a_profile_in_another_spelling_is_none),
+      cmocka_unit_test(free_slices_in_the_way_stay),
+      cmocka_unit_test(what_runs_short_beside_those_that_come_first_is_named),
       cmocka_unit_test(slices_in_the_way_are_named_with_their_use),
       cmocka_unit_test(the_place_with_the_least_in_use_is_named),
       cmocka_unit_test(an_instance_limit_is_named),
