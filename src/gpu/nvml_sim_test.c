@@ -5,10 +5,14 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "gpu/frame.h"
 #include "gpu/nvml.h"
+#include "gpu/worker.h"
 
 #include <libgen.h>
 #include <limits.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 enum { STEPS = 400, SEED = 7 };
 
@@ -31,8 +35,7 @@ static void find_library(void) {
     snprintf(library, sizeof library, "%.4000s/../sim/nvml/libnvidia-ml.so.1", dirname(self));
 }
 
-static void start(Machine *machine, const char *gpus, const char *driver_version) {
-  Error err = {0};
+static void describe(Machine *machine, const char *gpus, const char *driver_version) {
   if (access(library, R_OK) < 0) {
     print_message("# skipped: there is no %s; build it, or name one by FACET_TEST_NVML\n", library);
     skip();
@@ -43,18 +46,27 @@ static void start(Machine *machine, const char *gpus, const char *driver_version
   setenv("FACET_SIM_NVML_MACHINE", gpus, 1);
   setenv("FACET_SIM_NVML_DRIVER", driver_version, 1);
   setenv("FACET_SIM_NVML_LATENCY", "0", 1);
+}
+
+static void start(Machine *machine, const char *gpus, const char *driver_version) {
+  Error err = {0};
+  describe(machine, gpus, driver_version);
   assert_ok(gpu_nvml_open(library, &machine->nvml, &err));
 }
 
-static void stop(Machine *machine) {
+static void remove_files(const Machine *machine) {
   static const char *const files[] = {"state", "state.new", "lock"};
-  gpu_nvml_close(machine->nvml);
   for (size_t i = 0; i < COUNT_OF(files); i++) {
     char path[96];
     snprintf(path, sizeof path, "%s/%s", machine->folder, files[i]);
     unlink(path);
   }
   assert_int_equal(rmdir(machine->folder), 0);
+}
+
+static void stop(Machine *machine) {
+  gpu_nvml_close(machine->nvml);
+  remove_files(machine);
 }
 
 static GpuResult *run(Machine *machine, const GpuJob *job) {
@@ -198,8 +210,61 @@ static void a_slice_survives_the_process_that_made_it(void **state) {
   stop(&machine);
 }
 
+static pid_t start_worker(int *ret_socket) {
+  int ends[2];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  pid_t pid = fork();
+  if (pid == 0) {
+    close(ends[1]);
+    _exit(gpu_worker_main(ends[0], library));
+  }
+  close(ends[0]);
+  *ret_socket = ends[1];
+  return pid;
+}
+
+static GpuResult *ask_worker(int socket) {
+  Error err = {0};
+  CLEANUP(text_deinit) Text bytes = {0};
+  gpu_frame_encode_job(&bytes, &(GpuJob){.kind = GPU_JOB_OBSERVE});
+  assert_int_equal(write(socket, bytes.bytes, bytes.size), bytes.size);
+  text_clear(&bytes);
+  GpuResult *result = NULL;
+  int r = GPU_FRAME_MORE;
+  while (r == GPU_FRAME_MORE) {
+    char chunk[4096];
+    ssize_t size = read(socket, chunk, sizeof chunk);
+    assert_true(size > 0);
+    text_append_bytes(&bytes, chunk, (size_t)size);
+    r = gpu_frame_decode_result(&bytes, &result, &err);
+    assert_true(r >= 0);
+  }
+  return result;
+}
+
+/* As after a driver that was unloaded and loaded again: what was opened before is of no use any more. */
+static void a_worker_opens_a_driver_that_came_back_afresh(void **state) {
+  Machine machine;
+  int socket = -1, status;
+  describe(&machine, "2xA30", "550.163.01");
+  pid_t worker = start_worker(&socket);
+  CLEANUP(cleanup_free) GpuResult *before = ask_worker(socket);
+  assert_int_equal(before->observation.gpu_count, 2);
+  remove_files(&machine); /* as if the driver was gone */
+  CLEANUP(cleanup_free) GpuResult *lost = ask_worker(socket);
+  assert_int_not_equal(lost->err.code, 0);
+  assert_false(lost->observed);
+  CLEANUP(cleanup_free) GpuResult *after = ask_worker(socket);
+  assert_int_equal(after->err.code, 0);
+  assert_int_equal(after->observation.gpu_count, 2);
+  close(socket);
+  assert_int_equal(waitpid(worker, &status, 0), worker);
+  remove_files(&machine);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_worker_opens_a_driver_that_came_back_afresh),
       cmocka_unit_test(each_driver_tells_the_same_profiles),
       cmocka_unit_test(a_model_is_the_tables_row),
       cmocka_unit_test(mig_off_still_gives_a_model),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside the worker: read a job, carry it out, write the result; plain blocking calls, no event loop.
- * NVML is loaded at the first job and kept for the next ones; where that fails, the failure is the result,
- * and the next job tries again. The worker ends with its socket, that is with the agent or when the agent
- * says so. */
+ * NVML is loaded at the first job and kept for the next ones as long as the GPUs can be read; where that or
+ * the loading fails, the failure is the result, and the next job loads it afresh. The worker ends with its
+ * socket, that is with the agent or when the agent says so. */
 #include "base/memory.h"
 #include "gpu/frame.h"
 #include "gpu/nvml.h"
@@ -64,6 +64,8 @@ static int serve(int socket_fd, const char *library, Text *bytes, GpuNvml **nvml
   CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
   if (*nvml || gpu_nvml_open(library, nvml, &result->err) == 0)
     gpu_nvml_run(*nvml, &job, result);
+  if (*nvml && !result->observed) /* a driver that was loaded again refuses whoever opened the old one */
+    gpu_nvml_close(TAKE(*nvml));
   return write_result(socket_fd, result, err);
 }
 
