@@ -59,10 +59,11 @@ static void without_options_the_defaults_stay(void **state) {
 }
 
 static void every_kind_is_read_in_both_forms(void **state) {
-  static const char *const lines[] = {"--quick --file a --name b --count 7 --delay 5s",
-                                      "--file=a --delay=5s --count=7 --name=b --quick",
-                                      "-f a -n b --quick --count 7 "
-                                      "--delay 5000ms"};
+  static const char *const lines[] = {
+      "--quick --file a --name b --count 7 --delay 5s",
+      "--file=a --delay=5s --count=7 --name=b --quick",
+      "-f a -n b --quick --count 7 --delay 5000ms",
+  };
   for (size_t i = 0; i < COUNT_OF(lines); i++) {
     CLEANUP(cleanup_free) char *line = mem_strdup(lines[i]);
     Values values;
