@@ -88,7 +88,7 @@ int main(void) {
   }
   double ours = bench_median(calls, RUNS), floor = bench_median(bytes, RUNS);
   printf(
-      "gRPC: %.0f unary calls of %d bytes per second in memory; one byte to another process and back: %.0f "
+      "%.0f unary calls of %d bytes per second in memory; one byte to another process and back: %.0f "
       "per second; ratio %.2f (medians of %d runs)\n",
       ours, MESSAGE_SIZE, floor, ours / floor, RUNS);
   return 0;
