@@ -87,9 +87,8 @@ int main(void) {
     bytes[run] = bytes_per_s();
   }
   double ours = bench_median(calls, RUNS), floor = bench_median(bytes, RUNS);
-  printf(
-      "%.0f unary calls of %d bytes per second in memory; one byte to another process and back: %.0f "
-      "per second; ratio %.2f (medians of %d runs)\n",
-      ours, MESSAGE_SIZE, floor, ours / floor, RUNS);
+  printf("%.0f unary calls of %d bytes per second in memory; one byte to another process and back: %.0f "
+         "per second; ratio %.2f (medians of %d runs)\n",
+         ours, MESSAGE_SIZE, floor, ours / floor, RUNS);
   return 0;
 }

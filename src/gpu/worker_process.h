@@ -22,7 +22,7 @@ int gpu_process_spawn(uv_loop_t *loop, const GpuWorkerOptions *options, const Gp
                       GpuProcess **ret_process, Error *err) MUST_CHECK;
 /* All bytes at once or an error: one job fits into the socket's buffer, and only one is under way. */
 int gpu_process_send(GpuProcess *process, const Text *bytes, Error *err) MUST_CHECK;
-Text *gpu_process_received(GpuProcess *process); /* the owner decodes and drops from its front */
+Text *gpu_process_received(GpuProcess *process);    /* the owner decodes and drops from its front */
 void gpu_process_close_socket(GpuProcess *process); /* the worker reads the end and exits by itself */
 void gpu_process_kill(GpuProcess *process);         /* SIGKILL; on_exit still comes */
 void gpu_process_abandon(GpuProcess *process);      /* SIGKILL; nothing is called any more */
