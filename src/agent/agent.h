@@ -48,5 +48,7 @@ typedef struct AgentSeams {
 
 Agent *agent_new(const AgentOptions *options, const AgentSeams *seams);
 void agent_start(Agent *agent);
+/* At any time, not from inside a callback of a seam. A job in the driver is not taken back: free the driver
+ * before the loop turns again. */
 void agent_free(Agent *agent);
 DEFINE_CLEANUP(Agent, agent_free)
