@@ -75,15 +75,16 @@ static void start_clock(ControllerNodeMemory *node, const char *plan, bool faile
 }
 
 static uint64_t judge_unanswered(ControllerNodeMemory *node, const char *name, const char *plan,
-                                 uint64_t now_ms) {
+                                 const char *error, uint64_t now_ms) {
   start_clock(node, plan, false, now_ms);
   uint64_t open_until = node->since_ms + CONTROLLER_ANSWER_MS;
   if (now_ms < open_until) {
     hold(node, NULL);
     return open_until;
   }
-  hold(node, mem_format("node %s has not answered plan %s for %d s; is the facet agent running there?", name,
-                        plan, CONTROLLER_ANSWER_MS / 1000));
+  const char *what = error ? "its agent says: " : "is the facet agent running there?";
+  hold(node, mem_format("node %s has not answered plan %s for %d s; %s%s", name, plan,
+                        CONTROLLER_ANSWER_MS / 1000, what, string_or_empty(error)));
   return UINT64_MAX;
 }
 
@@ -105,7 +106,7 @@ static uint64_t judge_answer(ControllerNodeMemory *mine, const Node *node, uint6
   const char *status = key_values_find(annotations, MIG_ANNOTATION_STATUS_PLAN);
   const char *error = key_values_find(annotations, MIG_ANNOTATION_ERROR);
   if (spec && !string_equal(spec, status))
-    return judge_unanswered(mine, node->meta.name, spec, now_ms);
+    return judge_unanswered(mine, node->meta.name, spec, error, now_ms);
   if (spec && error)
     return judge_failed(mine, node->meta.name, spec, error, now_ms);
   mine->failures = 0;

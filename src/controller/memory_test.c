@@ -56,6 +56,14 @@ static void a_node_has_30_seconds_to_answer(void **state) {
                       "node n1 has not answered plan p2 for 30 s; is the facet agent running there?");
 }
 
+static void what_the_agent_says_meanwhile_is_passed_on(void **state) {
+  CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  judge(&memory, "p1", NULL, NULL, NOW);
+  judge(&memory, "p1", NULL, "the driver hangs", NOW + CONTROLLER_ANSWER_MS);
+  assert_string_equal(hold_of(&memory),
+                      "node n1 has not answered plan p1 for 30 s; its agent says: the driver hangs");
+}
+
 static void a_late_answer_opens_the_node(void **state) {
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
   judge(&memory, "p1", NULL, NULL, NOW);
@@ -346,6 +354,7 @@ int main(void) {
       cmocka_unit_test(a_node_that_was_told_nothing_is_open),
       cmocka_unit_test(an_error_without_a_plan_holds_nothing),
       cmocka_unit_test(a_node_has_30_seconds_to_answer),
+      cmocka_unit_test(what_the_agent_says_meanwhile_is_passed_on),
       cmocka_unit_test(a_late_answer_opens_the_node),
       cmocka_unit_test(another_plan_starts_the_clock_again),
       cmocka_unit_test(the_same_plan_told_again_after_an_answer_is_waited_for_afresh),
