@@ -5,6 +5,8 @@
  * sets, and a pod costs one pass over numbers plus one new quote. */
 #include "plan/greedy.h"
 
+#include "sched/filter.h"
+
 enum { MEMORIES = 32, PACK_STEPS = 20000 };
 
 enum { EXHAUSTED_EXISTING = 1, EXHAUSTED_ALL = 2 };
@@ -138,17 +140,39 @@ static bool is_better(const PlanDraft *draft, const Quote *a, int host_a, const 
   return draft->problem->hosts.items[host_a].contention < draft->problem->hosts.items[host_b].contention;
 }
 
-static int find_best(const PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
+/* Does the host run short of anything but slices for this class, as it is in the draft? Then it always will.
+ */
+static bool runs_short(PlanGreedy *greedy, int class_, int host) {
   const PlanProblem *problem = greedy->draft->problem;
+  SchedVerdict verdict;
+  if (sched_resources_fit(problem->classes.items[class_].example, plan_problem_node(problem, host), true,
+                          verdict.reason, sizeof verdict.reason))
+    return false;
+  *refusals_of(greedy, class_, host) |= UINT64_C(1) << host % 64;
+  return true;
+}
+
+/* A thousand classes that differ in their cpu meet a thousand full hosts, so those that run short are passed
+ * over in the same walk. */
+static int find_best(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
+  const PlanDraft *draft = greedy->draft;
+  const PlanProblem *problem = draft->problem;
   const PlanClass *asking = &problem->classes.items[class_];
-  int best = -1;
+  int best = -1, refused = -1; /* the best of those that run short */
   for (int host = 0; host < (int)problem->hosts.count; host++) {
     if (!plan_class_admits(asking, host) || *refusals_of(greedy, class_, host) >> host % 64 & 1)
       continue;
     const Quote *quote = ask_host(greedy, quotes, asking, host);
-    if (!quote->impossible && (best < 0 || is_better(greedy->draft, quote, host, &quotes->hosts[best], best)))
+    if (quote->impossible || (best >= 0 && !is_better(draft, quote, host, &quotes->hosts[best], best)))
+      continue;
+    if (!runs_short(greedy, class_, host))
       best = host;
+    else if (refused < 0 || is_better(draft, quote, host, &quotes->hosts[refused], refused))
+      refused = host;
   }
+  if (refused >= 0 &&
+      (best < 0 || !is_better(draft, &quotes->hosts[best], best, &quotes->hosts[refused], refused)))
+    greedy->draft->scheduler_refused = true;
   return best;
 }
 
