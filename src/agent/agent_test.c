@@ -86,6 +86,20 @@ static void a_plan_that_is_carried_out_already_is_only_answered(void **state) {
   assert_string_equal(annotation(world, ECHO), "p2");
 }
 
+static void what_somebody_destroyed_after_the_plan_was_done_stays_destroyed(void **state) {
+  World *world = *state;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  settle(world);
+  assert_string_equal(annotation(world, ECHO), "p1");
+  world->truth->gpus[0].instance_count = 0;
+  run_for(world, 2 * AGENT_OBSERVE_MS);
+  assert_string_equal(annotation(world, STATUS), "");
+  stop_agent(world); /* after a reboot the slices come back with the agent */
+  start_agent(world);
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, STATUS), "1g.10gb@6:free");
+}
+
 static void an_incomplete_slice_of_an_earlier_life_is_completed(void **state) {
   World *world = *state;
   observe_slices(&world->truth->gpus[0], "1g.10gb@6?");
@@ -245,6 +259,7 @@ int main(void) {
       WORLD_TEST(a_slow_driver_does_not_hold_back_the_slices_that_exist),
       WORLD_TEST(what_exists_at_the_start_is_adopted),
       WORLD_TEST(a_plan_that_is_carried_out_already_is_only_answered),
+      WORLD_TEST(what_somebody_destroyed_after_the_plan_was_done_stays_destroyed),
       WORLD_TEST(an_incomplete_slice_of_an_earlier_life_is_completed),
       WORLD_TEST(a_node_without_the_label_is_only_looked_at),
       WORLD_TEST(the_label_may_come_later_and_go_again),

@@ -142,7 +142,9 @@ void agent_gpus_step(Agent *agent, const Node *node) {
     return;
   }
   agent_wanted_compute(node, agent->observation, agent->failed.items, agent->failed.count, &agent->current);
-  if (agent->current.step == AGENT_STEP_DONE) {
+  /* Done is done: what somebody destroyed since stays destroyed, until there is a new plan or a new start. */
+  bool was_done = agent->plan_done && agent->plan[0];
+  if (agent->current.step == AGENT_STEP_DONE || was_done) {
     finish_plan(agent, &agent->current);
     return;
   }
