@@ -70,10 +70,11 @@ static bool solve(const PlanProblem *problem, PlanOffer *ret_offer) {
 
 static PlanGpu *find_gpu(const PlanProblem *problem, Plan *plan, int gpu) {
   int node = problem->hosts.items[problem->gpus.items[gpu].host].node;
-  PlanGpu *last = plan->gpus.count ? &plan->gpus.items[plan->gpus.count - 1] : NULL;
-  if (last && last->node == node && last->gpu == problem->gpus.items[gpu].gpu)
+  bool is_first = plan->gpus.count == 0;
+  PlanGpu *last = is_first ? NULL : &plan->gpus.items[plan->gpus.count - 1];
+  if (!is_first && last->node == node && last->gpu == problem->gpus.items[gpu].gpu)
     return last;
-  plan->nodes_changed += !last || last->node != node;
+  plan->nodes_changed += is_first || last->node != node;
   PlanGpu *added = array_push(&plan->gpus);
   added->node = node;
   added->gpu = problem->gpus.items[gpu].gpu;
