@@ -116,6 +116,12 @@ static const char *ask_held(World *world) {
   return text_string(&world->seen);
 }
 
+static const char *ask_pod(World *world, const char *name) {
+  assert_true(kubelet_pod_resources_get(world->asker, "demo", name, on_helds, world));
+  pass_time(world, 50);
+  return text_string(&world->seen);
+}
+
 /* ---- the cluster's side ---- */
 
 static void create(World *world, const char *path, const char *text) {
@@ -336,6 +342,17 @@ static void what_the_api_server_did_not_hear_is_said_again(void **state) {
   assert_string_equal(pod_text(world, "p", "status", "phase"), "Running");
 }
 
+static void one_pod_can_be_asked_for(void **state) {
+  World *world = *state;
+  announce(world, "a b");
+  send_pod(world, "p", "");
+  send_pod(world, "q", "");
+  pass_time(world, 1000);
+  assert_string_equal(ask_pod(world, "p"), "p a; ");
+  assert_string_equal(ask_pod(world, "q"), "q b; ");
+  assert_string_equal(ask_pod(world, "r"), "");
+}
+
 /* ---- restarts ---- */
 
 static void a_restarted_kubelet_knows_who_holds_what(void **state) {
@@ -404,6 +421,7 @@ int main(void) {
       CASE(a_pod_that_finishes_gives_its_slice_back),
       CASE(a_deleted_pod_goes_in_every_state_and_gives_its_slice_back),
       CASE(what_the_api_server_did_not_hear_is_said_again),
+      CASE(one_pod_can_be_asked_for),
       CASE(a_restarted_kubelet_knows_who_holds_what),
       CASE(a_restarted_kubelet_starts_what_it_had_admitted),
       CASE(pods_that_went_while_no_kubelet_was_there_are_forgotten),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pod-resources API: List tells who holds what, GetAllocatableResources which healthy partitions there
- * are, one entry each. */
+/* The pod-resources API: List tells who holds what, Get the same of one pod, GetAllocatableResources which
+ * healthy partitions there are, one entry each. */
 #include "sim/kubelet/state.h"
 
 static void send(GrpcCall *call, const Text *message) {
@@ -8,12 +8,15 @@ static void send(GrpcCall *call, const Text *message) {
   grpc_call_finish(call, GRPC_OK, "");
 }
 
-static void answer_list(const SimKubelet *kubelet, GrpcCall *call) {
+/* pod NULL: all of them. */
+static void send_helds(const SimKubelet *kubelet, GrpcCall *call, const SimPod *pod) {
   CLEANUP(arena_deinit) Arena arena = {0};
   CLEANUP(text_deinit) Text message = {0};
   KubeletHelds helds = {.items = arena_alloc(&arena, kubelet->disk->held.count * sizeof *helds.items)};
   for (size_t i = 0; i < kubelet->disk->held.count; i++) {
     const SimHeld *held = kubelet->disk->held.items[i];
+    if (pod && strcmp(held->uid, pod->uid) != 0)
+      continue;
     helds.items[helds.count++] = (KubeletHeld){.pod = held->pod,
                                                .namespace_ = held->namespace_,
                                                .container = held->container,
@@ -22,6 +25,32 @@ static void answer_list(const SimKubelet *kubelet, GrpcCall *call) {
   }
   kubelet_helds_encode(&helds, &message);
   send(call, &message);
+}
+
+static const SimPod *find_pod(const SimKubelet *kubelet, const KubeletPodName *name) {
+  for (size_t i = 0; i < kubelet->pods.count; i++) {
+    const SimPod *pod = kubelet->pods.items[i];
+    if (!pod->is_gone && strcmp(pod->name, name->pod) == 0 && strcmp(pod->namespace_, name->namespace_) == 0)
+      return pod;
+  }
+  return NULL;
+}
+
+static void answer_get(const SimKubelet *kubelet, GrpcCall *call, const void *message, size_t size) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  KubeletPodName name;
+  Error err;
+  if (kubelet_pod_name_decode(message, size, &arena, &name, &err) < 0) {
+    grpc_call_finish(call, GRPC_INTERNAL, err.text);
+    return;
+  }
+  const SimPod *pod = find_pod(kubelet, &name);
+  if (pod) {
+    send_helds(kubelet, call, pod);
+    return;
+  }
+  CLEANUP(cleanup_free) char *why = mem_format("pod %s in namespace %s not found", name.pod, name.namespace_);
+  grpc_call_finish(call, GRPC_UNKNOWN, why);
 }
 
 static void add_healthy(const SimResource *resource, Arena *arena, KubeletHelds *helds) {
@@ -50,7 +79,9 @@ static void answer_allocatable(const SimKubelet *kubelet, GrpcCall *call) {
 
 static void on_call(void *userdata, GrpcCall *call, const char *method, const void *message, size_t size) {
   if (strcmp(method, KUBELET_METHOD_PODS_LIST) == 0)
-    answer_list(userdata, call);
+    send_helds(userdata, call, NULL);
+  else if (strcmp(method, KUBELET_METHOD_PODS_GET) == 0)
+    answer_get(userdata, call, message, size);
   else if (strcmp(method, KUBELET_METHOD_ALLOCATABLE) == 0)
     answer_allocatable(userdata, call);
   else

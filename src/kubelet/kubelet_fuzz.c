@@ -24,6 +24,7 @@ static void decode(unsigned which, const uint8_t *bytes, size_t size) {
   KubeletIdLists ids;
   KubeletAllocations allocations;
   KubeletHelds helds;
+  KubeletPodName name;
   bool preferred, pre_start;
   int results[] = {
       which == 0 ? kubelet_register_decode(bytes, size, &arena, &request, &err) : 0,
@@ -34,6 +35,7 @@ static void decode(unsigned which, const uint8_t *bytes, size_t size) {
       which == 5 ? kubelet_allocations_decode(bytes, size, &arena, &allocations, &err) : 0,
       which == 6 ? kubelet_helds_decode(bytes, size, &arena, &helds, &err) : 0,
       which == 7 ? kubelet_allocatable_decode(bytes, size, &arena, &helds, &err) : 0,
+      which == 8 ? kubelet_pod_name_decode(bytes, size, &arena, &name, &err) : 0,
   };
   for (size_t i = 0; i < COUNT_OF(results); i++)
     assert(results[i] == 0 || (results[i] < 0 && err.text[0]));
@@ -84,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   host_init(&host, 1);
   size_t piece = data[1] ? data[1] : size;
-  if (data[0] < 8)
+  if (data[0] < 9)
     decode(data[0], data + 2, size - 2);
   else if (data[0] % 2)
     serve(&host, data + 2, size - 2, piece);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection, made by the first question and kept; two kinds of questions on it, each open at most once.
- * A lost connection fails the open questions, and the next question dials again: whoever asks decides when.
+/* One connection, made by the first question and kept; three kinds of questions on it, each open at most
+ * once. A lost connection fails the open questions, and the next question dials again: whoever asks decides
+ * when.
  */
 #include "kubelet/pod_resources.h"
 
@@ -16,13 +17,14 @@ typedef struct Question {
   const char *method;
   Decode *decode;
   GrpcCall *call; /* NULL: not open */
+  char *unknown;  /* GET: what the kubelet says of a pod that it does not know */
   KubeletOnHelds *on_helds;
   void *userdata;
   Text answer; /* the message, kept until its status is known */
   bool has_answer;
 } Question;
 
-enum { LIST, ALLOCATABLE, QUESTION_COUNT };
+enum { LIST, GET, ALLOCATABLE, QUESTION_COUNT };
 
 struct KubeletPodResources {
   Host *host;
@@ -58,6 +60,12 @@ static ErrorCode code_of(GrpcStatus status) {
   }
 }
 
+/* The real kubelet gives that sentence the status UNKNOWN. */
+static bool is_unknown_pod(const Question *question, GrpcStatus status, const char *text) {
+  return question->unknown &&
+         (status == GRPC_NOT_FOUND || (status == GRPC_UNKNOWN && string_equal(text, question->unknown)));
+}
+
 static int decode_answer(const Question *question, GrpcStatus status, const char *text, const Text *answer,
                          bool has_answer, Arena *arena, KubeletHelds *ret, Error *err) {
   const char *socket = question->client->socket;
@@ -65,6 +73,8 @@ static int decode_answer(const Question *question, GrpcStatus status, const char
   if (status == GRPC_UNAVAILABLE || status == GRPC_DEADLINE_EXCEEDED || status == GRPC_CANCELLED)
     return error_set(err, code_of(status), "the kubelet's pod-resources socket %s does not answer: %s",
                      socket, text);
+  if (is_unknown_pod(question, status, text))
+    return 0;
   if (status != GRPC_OK)
     return error_set(err, code_of(status), "the kubelet at %s refuses %s: %s (gRPC status %d)", socket,
                      question->method, text, (int)status);
@@ -77,7 +87,10 @@ static int decode_answer(const Question *question, GrpcStatus status, const char
 }
 
 static bool is_open(const KubeletPodResources *client) {
-  return client->questions[LIST].call || client->questions[ALLOCATABLE].call;
+  for (size_t i = 0; i < QUESTION_COUNT; i++)
+    if (client->questions[i].call)
+      return true;
+  return false;
 }
 
 static void hang_up(KubeletPodResources *client) {
@@ -109,18 +122,22 @@ static void on_lost(void *userdata, const Error *err) {
   client->connection = NULL;
 }
 
-static bool ask(Question *question, KubeletOnHelds *on_helds, void *userdata) {
+static void ask(Question *question, const Text *request, KubeletOnHelds *on_helds, void *userdata) {
   KubeletPodResources *client = question->client;
-  assert(on_helds);
-  if (question->call)
-    return false;
+  assert(on_helds && !question->call);
   if (!client->connection)
     client->connection = kubelet_connection_dial(client->host, client->port, client->socket, on_lost, client);
   question->on_helds = on_helds;
   question->userdata = userdata;
   const GrpcReply reply = {.on_message = on_message, .on_end = on_end, .userdata = question};
-  question->call = grpc_session_call(kubelet_connection_session(client->connection), question->method, NULL,
-                                     0, KUBELET_ANSWER_TIMEOUT_MS, &reply);
+  question->call = grpc_session_call(kubelet_connection_session(client->connection), question->method,
+                                     request->bytes, request->size, KUBELET_ANSWER_TIMEOUT_MS, &reply);
+}
+
+static bool ask_without_words(Question *question, KubeletOnHelds *on_helds, void *userdata) {
+  if (question->call)
+    return false;
+  ask(question, &(Text){0}, on_helds, userdata);
   return true;
 }
 
@@ -132,6 +149,7 @@ KubeletPodResources *kubelet_pod_resources_new(Host *host, KubeletPort *port, co
       .socket = mem_strdup(socket),
       .questions = {
           [LIST] = {.client = client, .method = KUBELET_METHOD_PODS_LIST, .decode = kubelet_helds_decode},
+          [GET] = {.client = client, .method = KUBELET_METHOD_PODS_GET, .decode = kubelet_pod_helds_decode},
           [ALLOCATABLE] = {.client = client,
                            .method = KUBELET_METHOD_ALLOCATABLE,
                            .decode = kubelet_allocatable_decode},
@@ -146,6 +164,7 @@ void kubelet_pod_resources_free(KubeletPodResources *client) {
     if (client->questions[i].call)
       grpc_call_cancel(client->questions[i].call);
     text_deinit(&client->questions[i].answer);
+    free(client->questions[i].unknown);
   }
   hang_up(client);
   free(client->socket);
@@ -153,10 +172,23 @@ void kubelet_pod_resources_free(KubeletPodResources *client) {
 }
 
 bool kubelet_pod_resources_list(KubeletPodResources *client, KubeletOnHelds *on_helds, void *userdata) {
-  return ask(&client->questions[LIST], on_helds, userdata);
+  return ask_without_words(&client->questions[LIST], on_helds, userdata);
+}
+
+bool kubelet_pod_resources_get(KubeletPodResources *client, const char *namespace_, const char *pod,
+                               KubeletOnHelds *on_helds, void *userdata) {
+  Question *question = &client->questions[GET];
+  CLEANUP(text_deinit) Text request = {0};
+  if (question->call)
+    return false;
+  free(question->unknown);
+  question->unknown = mem_format("pod %s in namespace %s not found", pod, namespace_);
+  kubelet_pod_name_encode(&(KubeletPodName){.namespace_ = namespace_, .pod = pod}, &request);
+  ask(question, &request, on_helds, userdata);
+  return true;
 }
 
 bool kubelet_pod_resources_allocatable(KubeletPodResources *client, KubeletOnHelds *on_helds,
                                        void *userdata) {
-  return ask(&client->questions[ALLOCATABLE], on_helds, userdata);
+  return ask_without_words(&client->questions[ALLOCATABLE], on_helds, userdata);
 }

@@ -20,4 +20,8 @@ void kubelet_pod_resources_free(KubeletPodResources *client); /* no callbacks */
 DEFINE_CLEANUP(KubeletPodResources, kubelet_pod_resources_free)
 /* false where the same question is still open: its answer will come to the first asker only. */
 bool kubelet_pod_resources_list(KubeletPodResources *client, KubeletOnHelds *on_helds, void *userdata);
+/* What one pod holds: nothing (no error) where the kubelet does not know the pod, or has not admitted it yet.
+ */
+bool kubelet_pod_resources_get(KubeletPodResources *client, const char *namespace_, const char *pod,
+                               KubeletOnHelds *on_helds, void *userdata);
 bool kubelet_pod_resources_allocatable(KubeletPodResources *client, KubeletOnHelds *on_helds, void *userdata);

@@ -18,6 +18,7 @@ typedef struct World {
   ARRAY(KubeletConnection *) connections;
   GrpcCall *open_list, *open_allocatable; /* not answered yet */
   GrpcStatus refuses;
+  const char *refusal;
   bool is_mute, is_garbage, is_empty;
 } World;
 
@@ -41,6 +42,10 @@ static void on_allocatable(void *userdata, const KubeletHelds *helds, const Erro
   tell_helds(userdata, "allocatable", helds, err);
 }
 
+static void on_get(void *userdata, const KubeletHelds *helds, const Error *err) {
+  tell_helds(userdata, "get", helds, err);
+}
+
 static void on_list(void *userdata, const KubeletHelds *helds, const Error *err) {
   World *world = userdata;
   bool is_asking_again = world->is_asking_again;
@@ -58,12 +63,23 @@ static void on_gone(void *userdata) {
   *(GrpcCall **)userdata = NULL;
 }
 
+static void check_get(const char *method, const void *message, size_t size) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  KubeletPodName name = {0};
+  Error err = {0};
+  assert_string_equal(method, KUBELET_METHOD_PODS_GET);
+  assert_ok(kubelet_pod_name_decode(message, size, &arena, &name, &err));
+  assert_string_equal(name.namespace_, "n");
+  assert_string_equal(name.pod, "p");
+}
+
 static void on_call(void *userdata, GrpcCall *call, const char *method, const void *message, size_t size) {
   World *world = userdata;
   CLEANUP(text_deinit) Text answer = {0};
   const char *id = "MIG-a";
   KubeletHeld held = {.pod = "p", .namespace_ = "n", .container = "c", .resource = "r", .ids = {&id, 1}};
   const KubeletHelds helds = {.items = &held, .count = 1};
+  bool is_allocatable = strcmp(method, KUBELET_METHOD_ALLOCATABLE) == 0;
   bool is_list = strcmp(method, KUBELET_METHOD_PODS_LIST) == 0;
   if (world->is_mute) {
     GrpcCall **open = is_list ? &world->open_list : &world->open_allocatable;
@@ -72,12 +88,12 @@ static void on_call(void *userdata, GrpcCall *call, const char *method, const vo
     return;
   }
   if (world->refuses) {
-    grpc_call_finish(call, world->refuses, "rejected by rate limit");
+    grpc_call_finish(call, world->refuses, world->refusal);
     return;
   }
-  if (!is_list)
-    assert_string_equal(method, KUBELET_METHOD_ALLOCATABLE);
-  (is_list ? kubelet_helds_encode : kubelet_allocatable_encode)(&helds, &answer);
+  if (!is_list && !is_allocatable)
+    check_get(method, message, size);
+  (is_allocatable ? kubelet_allocatable_encode : kubelet_helds_encode)(&helds, &answer);
   if (world->is_garbage)
     answer.bytes[0] = 0x7f;
   if (!world->is_empty)
@@ -145,13 +161,18 @@ static void allocatable(World *world) {
   assert_true(kubelet_pod_resources_allocatable(world->client, on_allocatable, world));
 }
 
-static void both_questions_are_answered_on_one_kept_connection(void **state) {
+static void get(World *world) {
+  assert_true(kubelet_pod_resources_get(world->client, "n", "p", on_get, world));
+}
+
+static void all_questions_are_answered_on_one_kept_connection(void **state) {
   World *world = *state;
   kubelet_start(world);
   list(world);
+  get(world);
   allocatable(world);
   run(world);
-  assert_story(world, "connected;list p:r=MIG-a;allocatable :r=MIG-a;");
+  assert_story(world, "connected;list p:r=MIG-a;get p:r=MIG-a;allocatable :r=MIG-a;");
   list(world);
   run(world);
   assert_story(world, "list p:r=MIG-a;");
@@ -162,6 +183,8 @@ static void a_question_is_open_only_once(void **state) {
   kubelet_start(world);
   list(world);
   assert_false(kubelet_pod_resources_list(world->client, on_list, world));
+  get(world);
+  assert_false(kubelet_pod_resources_get(world->client, "n", "q", on_get, world));
   allocatable(world);
   run(world);
   list(world);
@@ -273,6 +296,7 @@ static void refusals_and_nonsense_are_errors_in_words(void **state) {
   };
   for (size_t i = 0; i < COUNT_OF(rows); i++) {
     world->refuses = rows[i].refuses;
+    world->refusal = "rejected by rate limit";
     world->is_garbage = rows[i].is_garbage;
     world->is_empty = rows[i].is_empty;
     list(world);
@@ -280,6 +304,28 @@ static void refusals_and_nonsense_are_errors_in_words(void **state) {
     if (i == 0)
       text_drop_front(&world->story, strlen("connected;"));
     assert_story(world, rows[i].error);
+  }
+}
+
+static void a_pod_that_the_kubelet_does_not_know_holds_nothing(void **state) {
+  World *world = *state;
+  kubelet_start(world);
+  static const struct {
+    GrpcStatus refuses;
+    const char *refusal, *story;
+  } rows[] = {
+      {GRPC_UNKNOWN, "pod p in namespace n not found", "connected;get;"}, /* Kubernetes 1.36 */
+      {GRPC_NOT_FOUND, "no such pod", "get;"},
+      {GRPC_UNKNOWN, "pod q in namespace n not found",
+       "get failed (protocol): the kubelet at " SOCKET
+       " refuses /v1.PodResourcesLister/Get: pod q in namespace n not found (gRPC status 2);"},
+  };
+  for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    world->refuses = rows[i].refuses;
+    world->refusal = rows[i].refusal;
+    get(world);
+    run(world);
+    assert_story(world, rows[i].story);
   }
 }
 
@@ -326,7 +372,7 @@ static void freeing_calls_nobody_back(void **state) {
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_init, world_deinit)
   const struct CMUnitTest tests[] = {
-      CASE(both_questions_are_answered_on_one_kept_connection),
+      CASE(all_questions_are_answered_on_one_kept_connection),
       CASE(a_question_is_open_only_once),
       CASE(a_missing_socket_is_an_error_in_words),
       CASE(after_a_failure_the_next_question_dials_again),
@@ -334,6 +380,7 @@ int main(void) {
       CASE(a_kubelet_that_hangs_is_given_up_and_dialled_anew),
       CASE(a_hanging_question_does_not_cost_the_other_one_its_answer),
       CASE(refusals_and_nonsense_are_errors_in_words),
+      CASE(a_pod_that_the_kubelet_does_not_know_holds_nothing),
       CASE(the_asker_may_ask_again_in_his_callback),
       CASE(the_asker_may_ask_again_when_the_kubelet_went),
       CASE(the_client_may_be_freed_in_a_callback),

@@ -17,6 +17,7 @@
 #define KUBELET_METHOD_ALLOCATE       "/v1beta1.DevicePlugin/Allocate"
 #define KUBELET_METHOD_PRE_START      "/v1beta1.DevicePlugin/PreStartContainer"
 #define KUBELET_METHOD_PODS_LIST      "/v1.PodResourcesLister/List"
+#define KUBELET_METHOD_PODS_GET       "/v1.PodResourcesLister/Get"
 #define KUBELET_METHOD_ALLOCATABLE    "/v1.PodResourcesLister/GetAllocatableResources"
 
 enum { KUBELET_ITEMS_MAX = 65536 }; /* entries of any repeated field */
@@ -51,6 +52,10 @@ typedef struct KubeletHeld { /* what one container of one pod holds of one resou
   Strings ids;
 } KubeletHeld;
 
+typedef struct KubeletPodName { /* GetPodResourcesRequest */
+  const char *namespace_, *pod;
+} KubeletPodName;
+
 typedef LIST(KubeletPreferred) KubeletPreferreds;
 typedef LIST(KubeletAllocation) KubeletAllocations;
 typedef LIST(Strings) KubeletIdLists;
@@ -81,6 +86,13 @@ int kubelet_allocations_decode(const void *bytes, size_t size, Arena *arena, Kub
 void kubelet_helds_encode(const KubeletHelds *helds, Text *out);
 int kubelet_helds_decode(const void *bytes, size_t size, Arena *arena, KubeletHelds *ret,
                          Error *err) MUST_CHECK;
+void kubelet_pod_name_encode(const KubeletPodName *name, Text *out);
+int kubelet_pod_name_decode(const void *bytes, size_t size, Arena *arena, KubeletPodName *ret,
+                            Error *err) MUST_CHECK;
+/* GetPodResourcesResponse. On the wire it is a ListPodResourcesResponse of one pod: kubelet_helds_encode()
+ * writes it. */
+int kubelet_pod_helds_decode(const void *bytes, size_t size, Arena *arena, KubeletHelds *ret,
+                             Error *err) MUST_CHECK;
 /* AllocatableResourcesResponse: one KubeletHeld per entry, pod and container NULL. */
 void kubelet_allocatable_encode(const KubeletHelds *resources, Text *out);
 int kubelet_allocatable_decode(const void *bytes, size_t size, Arena *arena, KubeletHelds *ret,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pod-resources half of wire.h: ListPodResourcesResponse and AllocatableResourcesResponse of
- * k8s.io/kubelet v0.36.2, pkg/apis/podresources/v1/api.proto.
+/* The pod-resources half of wire.h: the messages of List, Get and GetAllocatableResources in k8s.io/kubelet
+ * v0.36.2, pkg/apis/podresources/v1/api.proto.
  *
  * On the wire pods hold containers, containers hold ContainerDevices; here it is one flat list of the latter.
  * Names may come behind the entries that they belong to, so each level fills its own in when it is complete:
@@ -146,6 +146,41 @@ int kubelet_helds_decode(const void *bytes, size_t size, Arena *arena, KubeletHe
   int result = kubelet_proto_each(bytes, size, on_list_field, &helds, arena, err);
   if (result < 0)
     return error_prefix(err, "ListPodResourcesResponse");
+  *ret = helds;
+  return 0;
+}
+
+void kubelet_pod_name_encode(const KubeletPodName *name, Text *out) {
+  kubelet_proto_put_string(out, 1, name->pod);
+  kubelet_proto_put_string(out, 2, name->namespace_);
+}
+
+static int on_name_field(void *target, const KubeletProtoField *field, Arena *arena, Error *err) {
+  KubeletPodName *name = target;
+  switch (field->number) {
+  case 1:
+    return kubelet_proto_get_string(field, arena, &name->pod, err);
+  case 2:
+    return kubelet_proto_get_string(field, arena, &name->namespace_, err);
+  default:
+    return 0;
+  }
+}
+
+int kubelet_pod_name_decode(const void *bytes, size_t size, Arena *arena, KubeletPodName *ret, Error *err) {
+  KubeletPodName name = {.namespace_ = "", .pod = ""};
+  int result = kubelet_proto_each(bytes, size, on_name_field, &name, arena, err);
+  if (result < 0)
+    return error_prefix(err, "GetPodResourcesRequest");
+  *ret = name;
+  return 0;
+}
+
+int kubelet_pod_helds_decode(const void *bytes, size_t size, Arena *arena, KubeletHelds *ret, Error *err) {
+  KubeletHelds helds = {0};
+  int result = kubelet_proto_each(bytes, size, on_list_field, &helds, arena, err);
+  if (result < 0)
+    return error_prefix(err, "GetPodResourcesResponse");
   *ret = helds;
   return 0;
 }

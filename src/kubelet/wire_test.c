@@ -30,6 +30,11 @@ static const char PODS[] =
     "054d49472d6112054d49472d621a020a001a040102ac02220f0a066d656d6f72791080808080802"
     "01a2d0a02633212070a0272321201782a1e1202636c1a016e22150a030a01711201641a01702201"
     "762a0573686172650a0a0a05656d70747912016e";
+/* Pod n/p as Get tells of it: c holds two slices and CPUs. */
+static const char POD[] =
+    "0a3e0a017012016e1a360a0163122c0a166e76696469612e636f6d2f6d69672d31672e3130676212054d49"
+    "472d6112054d49472d621a040a0208011a0301ac02";
+static const char POD_NAME[] = "0a017012016e";
 static const char ALLOCATABLE[] = "0a1f0a166e76696469612e636f6d2f6d69672d31672e3130676212054d49472d610a0a0a02"
                                   "7232120178120179120200011a110a0d6875676570616765732d324d691007";
 
@@ -145,6 +150,21 @@ static int tell_pods(const void *bytes, size_t size, Arena *arena, Text *out, Er
   return result;
 }
 
+static int tell_pod(const void *bytes, size_t size, Arena *arena, Text *out, Error *err) {
+  KubeletHelds helds = {0};
+  int result = kubelet_pod_helds_decode(bytes, size, arena, &helds, err);
+  tell_helds(out, &helds);
+  return result;
+}
+
+static int tell_pod_name(const void *bytes, size_t size, Arena *arena, Text *out, Error *err) {
+  KubeletPodName name = {0};
+  int result = kubelet_pod_name_decode(bytes, size, arena, &name, err);
+  if (result == 0)
+    text_format(out, "%s/%s", name.namespace_, name.pod);
+  return result;
+}
+
 static int tell_allocatable(const void *bytes, size_t size, Arena *arena, Text *out, Error *err) {
   KubeletHelds helds = {0};
   int result = kubelet_allocatable_decode(bytes, size, arena, &helds, err);
@@ -169,6 +189,8 @@ static const struct Message {
     {"ListPodResourcesResponse", tell_pods, PODS, "n/p/c1:nvidia.com/mig-1g.10gb=MIG-a,MIG-b;n/p/c2:r2=x;"},
     {"AllocatableResourcesResponse", tell_allocatable, ALLOCATABLE,
      "//:nvidia.com/mig-1g.10gb=MIG-a;//:r2=x,y;"},
+    {"GetPodResourcesRequest", tell_pod_name, POD_NAME, "n/p"},
+    {"GetPodResourcesResponse", tell_pod, POD, "n/p/c:nvidia.com/mig-1g.10gb=MIG-a,MIG-b;"},
 };
 
 static void what_the_real_types_marshal_is_understood(void **state) {
@@ -182,7 +204,8 @@ static void what_the_real_types_marshal_is_understood(void **state) {
 }
 
 static void an_empty_message_has_default_values(void **state) {
-  static const char *const expected[COUNT_OF(messages)] = {"   0 0", "0 0", "", "", "", "", "", "", ""};
+  static const char *const expected[COUNT_OF(messages)] = {"   0 0", "0 0", "", "",  "", "",
+                                                           "",       "",    "", "/", ""};
   for (size_t i = 0; i < COUNT_OF(messages); i++) {
     CLEANUP(arena_deinit) Arena arena = {0};
     CLEANUP(text_deinit) Text told = {0};
@@ -277,6 +300,12 @@ static void held_slices_are_grouped_by_neighbouring_pod_and_container(void **sta
   assert_string_equal(text_string(&told), "n/p/c1:r1=a,b;n/p/c1:r2=x;n/p/c2:r1=x;n/q/c2:r1=;");
 }
 
+static void the_name_of_a_pod_is_marshalled_as_the_real_types_do(void **state) {
+  CLEANUP(text_deinit) Text out = {0};
+  kubelet_pod_name_encode(&(KubeletPodName){.namespace_ = "n", .pod = "p"}, &out);
+  assert_hex(&out, POD_NAME);
+}
+
 static void allocatable_slices_survive_both_ways(void **state) {
   CLEANUP(arena_deinit) Arena arena = {0};
   CLEANUP(text_deinit) Text out = {0}, told = {0};
@@ -340,6 +369,19 @@ static void unknown_fields_of_every_type_are_skipped(void **state) {
   Error err = {0};
   assert_ok(tell_options(bytes.bytes, bytes.size, NULL, &told, &err));
   assert_string_equal(text_string(&told), "1 1");
+}
+
+static void a_refusal_names_the_message(void **state) {
+  CLEANUP(text_deinit) Text bytes = from_hex("0d");
+  for (size_t i = 0; i < COUNT_OF(messages); i++) {
+    CLEANUP(arena_deinit) Arena arena = {0};
+    CLEANUP(text_deinit) Text told = {0};
+    CLEANUP(cleanup_free)
+    char *refusal =
+        mem_format("%s: malformed protobuf at byte 1: a field reaches beyond the end", messages[i].name);
+    Error err = {0};
+    assert_fails(messages[i].tell(bytes.bytes, bytes.size, &arena, &told, &err), refusal);
+  }
 }
 
 static void a_string_with_a_nul_is_refused(void **state) {
@@ -408,10 +450,12 @@ int main(void) {
       cmocka_unit_test(id_lists_are_marshalled_as_the_real_types_do),
       cmocka_unit_test(allocations_survive_both_ways),
       cmocka_unit_test(held_slices_are_grouped_by_neighbouring_pod_and_container),
+      cmocka_unit_test(the_name_of_a_pod_is_marshalled_as_the_real_types_do),
       cmocka_unit_test(allocatable_slices_survive_both_ways),
       cmocka_unit_test(names_may_come_behind_what_they_name),
       cmocka_unit_test(malformed_bytes_are_refused_with_their_place),
       cmocka_unit_test(unknown_fields_of_every_type_are_skipped),
+      cmocka_unit_test(a_refusal_names_the_message),
       cmocka_unit_test(a_string_with_a_nul_is_refused),
       cmocka_unit_test(a_list_is_limited),
       cmocka_unit_test(a_message_cut_at_any_byte_is_harmless),
