@@ -90,8 +90,11 @@ static inline GpuObserved *observe_in(GpuObservation *observation, const char *m
   const MigModelRow *row = mig_model_find(model);
   assert_non_null(row);
   GpuObserved *gpu = &observation->gpus[observation->gpu_count];
-  *gpu = (GpuObserved){
-      .index = observation->gpu_count++, .mode = MIG_MODE_ON, .mig_capable = true, .model = row->model};
+  *gpu = (GpuObserved){.index = observation->gpu_count++,
+                       .identified = true,
+                       .mode = MIG_MODE_ON,
+                       .mig_capable = true,
+                       .model = row->model};
   snprintf(gpu->uuid, sizeof gpu->uuid, "GPU-%d", gpu->index);
   snprintf(gpu->product, sizeof gpu->product, "%s", row->product_names[0]);
   observe_slices(gpu, slices);

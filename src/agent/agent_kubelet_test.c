@@ -22,6 +22,39 @@ static void no_amount_is_reported_before_the_kubelet_shows_it(void **state) {
   assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
 }
 
+static void every_profile_is_registered_before_its_first_slice(void **state) {
+  World *world = *state;
+  settle(world);
+  assert_int_equal(world->kubelet.endpoints.count, 7); /* the profiles of an A100 */
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "(absent)");
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,2g.20gb@0");
+  run_for(world, 10000);
+  assert_int_equal(world->kubelet.endpoints.count, 7);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+}
+
+/* The kubelet writes 0 for what is registered and empty, at its own time. */
+static void an_empty_resource_is_left_to_the_kubelet(void **state) {
+  World *world = *state;
+  settle(world);
+  set_amount(world, RESOURCE, "0");
+  run_for(world, 10000);
+  assert_story(world, "");
+}
+
+static void a_gpu_outside_mig_mode_is_offered_whole(void **state) {
+  World *world = *state;
+  world->truth->gpus[0].mode = MIG_MODE_OFF;
+  start_agent(world);
+  run_for(world, 1000);
+  assert_story(world, "observe;list gpu: GPU-0;patch;");
+  assert_string_equal(amount(world, "allocatable", "nvidia.com/gpu"), "1");
+  world->truth->gpus[0].mode = MIG_MODE_ON; /* by hand */
+  run_for(world, AGENT_OBSERVE_MS + 1000);
+  assert_string_equal(amount(world, "allocatable", "nvidia.com/gpu"), "0");
+  assert_int_equal(world->kubelet.endpoints.count, 1 + 7);
+}
+
 static void without_a_kubelet_the_gpus_are_reported_without_amounts(void **state) {
   World *world = *state;
   kubelet_kill(&world->kubelet);
@@ -201,6 +234,9 @@ static void a_slice_that_is_gone_is_refused_by_name(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(no_amount_is_reported_before_the_kubelet_shows_it),
+      WORLD_TEST(every_profile_is_registered_before_its_first_slice),
+      WORLD_TEST(an_empty_resource_is_left_to_the_kubelet),
+      WORLD_TEST(a_gpu_outside_mig_mode_is_offered_whole),
       WORLD_TEST(without_a_kubelet_the_gpus_are_reported_without_amounts),
       WORLD_TEST(a_restarted_kubelet_gets_the_list_again),
       WORLD_TEST(a_restarted_kubelet_is_not_contradicted_before_it_has_the_list),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests only: a kubelet on a port in memory, with its device manager and its pod-resources socket. It tells
- * each list that it receives to a story: "list 1g.10gb: MIG-0-5 MIG-0-6;". */
+ * each list that it receives to a story: "list 1g.10gb: MIG-0-5 MIG-0-6;". Lists that begin empty, as those
+ * of most profiles do, are not worth a word. */
 #pragma once
 
 #include "base/test.h"
@@ -62,10 +63,14 @@ static inline void on_list(void *userdata, const void *message, size_t size) {
   KubeletPartitions partitions = {0};
   Error err = {0};
   assert_ok(kubelet_partitions_decode(message, size, &arena, &partitions, &err));
+  if (!endpoint->ids.size && !partitions.count)
+    return;
   text_clear(&endpoint->ids);
   for (size_t i = 0; i < partitions.count; i++)
     text_format(&endpoint->ids, "%s%s", i ? " " : "", partitions.items[i].id);
-  text_format(endpoint->kubelet->story, "list %s:%s%s;", endpoint->resource + strlen(MIG_RESOURCE_PREFIX),
+  text_format(endpoint->kubelet->story, "list %s:%s%s;",
+              endpoint->resource + (mig_profile_is_resource(endpoint->resource) ? strlen(MIG_RESOURCE_PREFIX)
+                                                                                : strlen("nvidia.com/")),
               partitions.count ? " " : "", text_string(&endpoint->ids));
 }
 

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A GPU is offered in one of two ways, never in both:
+ *
+ *     MIG mode on        each profile of its model, with the slices that exist, or empty
+ *     MIG mode off       nvidia.com/gpu, the GPU as a whole
+ *     pending, unknown   neither: only slices that are still there
+ *
+ * Empty resources register early, so that the kubelet knows the name before the first slice is made. */
 #include "agent/publish.h"
 
 #include "base/text.h"
@@ -13,15 +20,51 @@ static const MigProfile *profile_of(const GpuObserved *gpu, const GpuInstance *i
   return NULL;
 }
 
-static AgentResource *get_resource(AgentResources *resources, const char *name, size_t partitions_max,
-                                   Arena *arena) {
+/* The resources while they are collected; each has room for every partition of the node. */
+typedef struct Collection {
+  AgentResources resources;
+  size_t partitions_max;
+  Arena *arena;
+} Collection;
+
+static AgentResource *get_resource(Collection *into, const char *name) {
+  AgentResources *resources = &into->resources;
   for (size_t i = 0; i < resources->count; i++)
     if (strcmp(resources->items[i].name, name) == 0)
       return &resources->items[i];
   AgentResource *resource = &resources->items[resources->count++];
   snprintf(resource->name, sizeof resource->name, "%s", name);
-  resource->partitions.items = arena_alloc(arena, partitions_max * sizeof(KubeletPartition));
+  resource->partitions.items = arena_alloc(into->arena, into->partitions_max * sizeof(KubeletPartition));
   return resource;
+}
+
+static AgentResource *get_profile_resource(Collection *into, const MigProfile *profile) {
+  char name[MIG_RESOURCE_NAME_SIZE];
+  mig_profile_format_resource(profile->name, name);
+  return get_resource(into, name);
+}
+
+static void add_partition(AgentResource *resource, const char *id) {
+  KubeletPartitions *partitions = &resource->partitions;
+  partitions->items[partitions->count++] = (KubeletPartition){.id = id, .healthy = true};
+}
+
+/* While MIG mode is on, or will be after a reset, the GPU is not there as a whole; and a GPU that could not
+ * be read is not there at all. */
+static bool is_whole(const GpuObserved *gpu) {
+  return gpu->identified && gpu->mode == MIG_MODE_OFF;
+}
+
+static void collect(Collection *into, const GpuObserved *gpu) {
+  if (is_whole(gpu))
+    add_partition(get_resource(into, AGENT_WHOLE_RESOURCE), gpu->uuid);
+  for (int i = 0; gpu->mode == MIG_MODE_ON && i < gpu->model.profile_count; i++)
+    get_profile_resource(into, &gpu->model.profiles[i]);
+  for (int i = 0; i < gpu->instance_count; i++) {
+    const MigProfile *profile = profile_of(gpu, &gpu->instances[i]);
+    if (profile && gpu->instances[i].uuid[0])
+      add_partition(get_profile_resource(into, profile), gpu->instances[i].uuid);
+  }
 }
 
 static int compare_partitions(const void *a, const void *b) {
@@ -35,29 +78,23 @@ static int compare_resources(const void *a, const void *b) {
 }
 
 void agent_publish_resources(const GpuObservation *observation, Arena *arena, AgentResources *ret_resources) {
-  size_t most = 0;
-  for (int g = 0; g < observation->gpu_count; g++)
-    most += (size_t)observation->gpus[g].instance_count;
-  AgentResources resources = {.items = arena_alloc(arena, most * sizeof(AgentResource))};
+  size_t names_max = 1; /* the whole GPUs */
+  Collection all = {.arena = arena, .partitions_max = (size_t)observation->gpu_count};
   for (int g = 0; g < observation->gpu_count; g++) {
-    const GpuObserved *gpu = &observation->gpus[g];
-    for (int i = 0; i < gpu->instance_count; i++) {
-      const GpuInstance *instance = &gpu->instances[i];
-      const MigProfile *profile = profile_of(gpu, instance);
-      if (!profile || !instance->uuid[0])
-        continue;
-      char name[MIG_RESOURCE_NAME_SIZE];
-      mig_profile_format_resource(profile->name, name);
-      KubeletPartitions *partitions = &get_resource(&resources, name, most, arena)->partitions;
-      partitions->items[partitions->count++] = (KubeletPartition){.id = instance->uuid, .healthy = true};
-    }
+    names_max += observation->gpus[g].model.profile_count;
+    all.partitions_max += (size_t)observation->gpus[g].instance_count;
   }
-  for (size_t i = 0; i < resources.count; i++)
-    qsort(resources.items[i].partitions.items, resources.items[i].partitions.count, sizeof(KubeletPartition),
-          compare_partitions);
-  if (resources.count)
-    qsort(resources.items, resources.count, sizeof *resources.items, compare_resources);
-  *ret_resources = resources;
+  all.resources.items = arena_alloc(arena, names_max * sizeof(AgentResource));
+  for (int g = 0; g < observation->gpu_count; g++)
+    collect(&all, &observation->gpus[g]);
+  for (size_t i = 0; i < all.resources.count; i++) {
+    KubeletPartitions *partitions = &all.resources.items[i].partitions;
+    if (partitions->count)
+      qsort(partitions->items, partitions->count, sizeof(KubeletPartition), compare_partitions);
+  }
+  if (all.resources.count)
+    qsort(all.resources.items, all.resources.count, sizeof(AgentResource), compare_resources);
+  *ret_resources = all.resources;
 }
 
 static bool is_listed(const KubeletHelds *allocatable, const char *resource, const char *id) {
@@ -99,6 +136,21 @@ const GpuInstance *agent_publish_find(const GpuObservation *observation, const c
   return NULL;
 }
 
+static const GpuObserved *find_whole(const GpuObservation *observation, const char *uuid) {
+  for (int g = 0; g < observation->gpu_count; g++)
+    if (is_whole(&observation->gpus[g]) && strcmp(observation->gpus[g].uuid, uuid) == 0)
+      return &observation->gpus[g];
+  return NULL;
+}
+
+bool agent_publish_is_resource(const char *name) {
+  return mig_profile_is_resource(name) || strcmp(name, AGENT_WHOLE_RESOURCE) == 0;
+}
+
+bool agent_publish_exists(const GpuObservation *observation, const char *id) {
+  return agent_publish_find(observation, id, NULL) || find_whole(observation, id);
+}
+
 typedef struct Choice {
   const char *id;
   int free_on_gpu;
@@ -118,7 +170,9 @@ static int compare_choices(const void *a, const void *b) {
 }
 
 static Choice describe(const GpuObservation *observation, const Map *used, const char *id) {
-  const GpuObserved *gpu = NULL;
+  const GpuObserved *gpu = find_whole(observation, id);
+  if (gpu)
+    return (Choice){.id = id, .gpu = gpu->index};
   const GpuInstance *instance = agent_publish_find(observation, id, &gpu);
   if (!instance) /* the kubelet's list is older than ours: last choice */
     return (Choice){.id = id, .free_on_gpu = MIG_INSTANCES_MAX + 1};

@@ -8,8 +8,10 @@
 #include "gpu/driver.h"
 #include "kubelet/wire.h"
 
+#define AGENT_WHOLE_RESOURCE "nvidia.com/gpu"
+
 typedef struct AgentResource {
-  char name[MIG_RESOURCE_NAME_SIZE]; /* "nvidia.com/mig-1g.10gb" */
+  char name[MIG_RESOURCE_NAME_SIZE]; /* "nvidia.com/mig-1g.10gb", or that of whole GPUs */
   KubeletPartitions partitions;      /* by UUID; ids borrowed from the observation */
 } AgentResource;
 
@@ -18,15 +20,20 @@ typedef struct AgentResources {
   size_t count;
 } AgentResources;
 
-/* The slices of the observation by resource; only complete ones (with a compute instance). */
+/* What the node offers, by resource: slices (only complete ones, with a compute instance), every profile that
+ * its GPUs in MIG mode can have, even where there is no slice of it, and GPUs that are not in MIG mode. */
 void agent_publish_resources(const GpuObservation *observation, Arena *arena, AgentResources *ret_resources);
 /* Does the kubelet's answer (GetAllocatableResources) hold exactly these partitions of the resource? */
 bool agent_publish_is_known(const AgentResource *resource, const KubeletHelds *allocatable);
+/* Is it one of the names that this agent may publish? */
+bool agent_publish_is_resource(const char *name);
+/* Can a container get this now: a complete slice, or a GPU that is offered whole? */
+bool agent_publish_exists(const GpuObservation *observation, const char *id);
 /* The slice with that UUID, or NULL; its GPU in ret_gpu. */
 const GpuInstance *agent_publish_find(const GpuObservation *observation, const char *uuid,
                                       const GpuObserved **ret_gpu);
 /* GetPreferredAllocation: slices on the GPU with the fewest free ones first, so that GPUs fill up one after
- * the other; there the highest start first, which keeps low slots for large profiles. `used`: ids held by
- * pods. */
+ * the other; there the highest start first, which keeps low slots for large profiles. Whole GPUs by their
+ * index. `used`: ids held by pods. */
 void agent_publish_prefer(const GpuObservation *observation, const Map *used, const KubeletPreferred *request,
                           Arena *arena, Strings *ret_ids);

@@ -136,6 +136,8 @@ static void compare_annotations(const KeyValues *current, const Map *wanted, Tex
       append_member(changes, current->items[i].key, NULL);
 }
 
+/* Absent is as good as 0, and the kubelet will write the 0 itself: a name that it does not know must not come
+ * from us. */
 static bool amount_is(const ResourceTexts *list, const char *name, size_t amount) {
   const char *text = NULL;
   for (size_t i = 0; i < list->count; i++)
@@ -143,7 +145,9 @@ static bool amount_is(const ResourceTexts *list, const char *name, size_t amount
       text = list->items[i].value;
   int64_t value;
   Error err;
-  return text && quantity_parse(text, QUANTITY_UNITS, &value, &err) == 0 && value == (int64_t)amount;
+  if (!text)
+    return amount == 0;
+  return quantity_parse(text, QUANTITY_UNITS, &value, &err) == 0 && value == (int64_t)amount;
 }
 
 static bool is_ours_to_offer(const AgentReport *report, const char *name) {

@@ -191,7 +191,7 @@ static void media_profiles_have_a_plus_in_lists_and_a_dot_in_keys(void **state) 
   assert_non_null(strstr(patch, "\"nvidia.com/mig-1g.10gb.me\":\"1\""));
 }
 
-static void a_gpu_that_cannot_do_mig_is_only_identified(void **state) {
+static void a_gpu_that_cannot_do_mig_is_identified_and_offered_whole(void **state) {
   Fixture *f = *state;
   GpuObserved *gpu = observe(f, "A100-80GB", "");
   gpu->mig_capable = false;
@@ -199,7 +199,9 @@ static void a_gpu_that_cannot_do_mig_is_only_identified(void **state) {
   gpu->model.profile_count = 0;
   snprintf(gpu->product, sizeof gpu->product, "Tesla T4");
   assert_string_equal(patch_of(f, &nobody),
-                      "{\"metadata\":{\"annotations\":{\"facet.gpu/gpu-0\":\"GPU-0 Tesla-T4 mig=off\"}}}");
+                      "{\"metadata\":{\"annotations\":{\"facet.gpu/gpu-0\":\"GPU-0 Tesla-T4 mig=off\"}},"
+                      "\"status\":{\"capacity\":{\"nvidia.com/gpu\":\"1\"},"
+                      "\"allocatable\":{\"nvidia.com/gpu\":\"1\"}}}");
 }
 
 static void equal_models_are_described_once(void **state) {
@@ -268,7 +270,8 @@ static void amounts_wait_until_the_kubelet_knows_each_resource(void **state) {
   Fixture *f = *state;
   observe(f, "A100-80GB", "1g.10gb@6 2g.20gb@0");
   AgentReport report = report_of(f, &nobody);
-  const bool none[] = {false, false}, second[] = {false, true};
+  assert_string_equal(report.resources->items[3].name, "nvidia.com/mig-2g.20gb");
+  const bool none[7] = {false}, second[7] = {[3] = true};
   report.known = none;
   apply(f, patch_with(f, &report));
   assert_int_equal(f->node.capacity.count + f->node.allocatable.count, 0);
@@ -339,7 +342,7 @@ int main(void) {
       FIXTURE_TEST(what_is_gone_from_the_gpus_is_taken_back),
       FIXTURE_TEST(annotations_of_people_and_of_the_controller_are_left_alone),
       FIXTURE_TEST(media_profiles_have_a_plus_in_lists_and_a_dot_in_keys),
-      FIXTURE_TEST(a_gpu_that_cannot_do_mig_is_only_identified),
+      FIXTURE_TEST(a_gpu_that_cannot_do_mig_is_identified_and_offered_whole),
       FIXTURE_TEST(equal_models_are_described_once),
       FIXTURE_TEST(a_plan_is_answered_once_and_stays_answered),
       FIXTURE_TEST(an_error_is_set_changed_and_removed),

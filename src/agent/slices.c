@@ -139,7 +139,9 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
   bool news = false;
   for (size_t i = 0; i < agent->resources.count; i++) {
     const AgentResource *resource = &agent->resources.items[i];
-    bool known = agent_publish_is_known(resource, helds);
+    /* One that is empty looks known to a kubelet that has never heard of it. */
+    bool known =
+        agent_publish_is_known(resource, helds) && kubelet_plugins_is_current(agent->plugins, resource->name);
     if (known && !agent->known[i]) {
       log_info(AGENT_COMPONENT, "kubelet knows the slices", "resource=%s count=%zu", resource->name,
                resource->partitions.count);
@@ -200,7 +202,7 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
   }
   Map fresh = {0};
   for (size_t i = 0; i < helds->count; i++)
-    for (size_t k = 0; mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
+    for (size_t k = 0; agent_publish_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
          k++)
       map_put(&fresh, helds->items[i].ids.items[k], agent);
   bool changed = !agent->used_known || !same_use(&agent->used, &fresh);
@@ -224,7 +226,7 @@ static int on_allocate(void *userdata, const char *resource, const Strings *ids,
   Agent *agent = userdata;
   CLEANUP(text_deinit) Text visible = {0};
   for (size_t i = 0; i < ids->count; i++) {
-    if (!agent->observation || !agent_publish_find(agent->observation, ids->items[i], NULL))
+    if (!agent->observation || !agent_publish_exists(agent->observation, ids->items[i]))
       return error_set(err, ERROR_NOT_FOUND, "slice %s of %s does not exist on this node any more",
                        ids->items[i], resource);
     text_format(&visible, "%s%s", i ? "," : "", ids->items[i]);

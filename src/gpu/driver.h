@@ -36,6 +36,7 @@ typedef struct GpuObserved {
   char uuid[MIG_UUID_SIZE];
   char product[MIG_MODEL_NAME_SIZE]; /* as NVML says: "NVIDIA A100-SXM4-80GB" */
   uint32_t pci_device_id;
+  bool identified; /* everything up to mig_capable was read */
   MigMode mode;
   bool mig_capable;
   bool model_from_table;

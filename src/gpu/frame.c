@@ -89,9 +89,10 @@ static bool model_is_sound(const MigModel *model) {
 
 static bool gpu_is_sound(const GpuObserved *gpu) {
   if (!text_ends(gpu->uuid, sizeof gpu->uuid) || !text_ends(gpu->product, sizeof gpu->product) ||
-      !text_ends(gpu->trouble, sizeof gpu->trouble) || !bool_is_sound(&gpu->mig_capable) ||
-      !bool_is_sound(&gpu->model_from_table) || gpu->mode > MIG_MODE_PENDING || gpu->instance_count < 0 ||
-      gpu->instance_count > MIG_INSTANCES_MAX || !model_is_sound(&gpu->model))
+      !text_ends(gpu->trouble, sizeof gpu->trouble) || !bool_is_sound(&gpu->identified) ||
+      !bool_is_sound(&gpu->mig_capable) || !bool_is_sound(&gpu->model_from_table) ||
+      gpu->mode > MIG_MODE_PENDING || gpu->instance_count < 0 || gpu->instance_count > MIG_INSTANCES_MAX ||
+      !model_is_sound(&gpu->model))
     return false;
   for (int i = 0; i < gpu->instance_count; i++)
     if (!text_ends(gpu->instances[i].uuid, sizeof gpu->instances[i].uuid))

@@ -18,6 +18,7 @@ static int observe_mode(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, bool
   NvmlReturn code = nvml->calls.mig_mode(device, &current, &pending);
   if (code != NVML_SUCCESS && code != NVML_NOT_SUPPORTED)
     return gpu_nvml_fail(err, code, "asking for the MIG mode");
+  gpu->identified = true;
   gpu->mig_capable = code == NVML_SUCCESS;
   if (current != pending)
     gpu->mode = MIG_MODE_PENDING;
