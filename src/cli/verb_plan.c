@@ -171,8 +171,9 @@ static void view_deinit(View *view) {
 /* ---- the planned state of one GPU ---- */
 
 typedef struct PlannedGpu {
-  MigLayout layout; /* with the creates in place */
+  MigLayout layout; /* with the creates in place of the destroys */
   PlanState states[MIG_INSTANCES_MAX];
+  const PlanGpu *changes; /* NULL: none */
 } PlannedGpu;
 
 /* The plan has them by node, then GPU: the nodes of the snapshot are sorted by name. */
@@ -190,9 +191,11 @@ static const PlanGpu *find_planned(const Plan *plan, int node, int gpu) {
 
 static PlannedGpu planned_gpu(const View *view, int node, int g) {
   const SnapshotGpu *gpu = &view->snapshot->nodes.items[node].gpus[g];
-  PlannedGpu planned = {.layout = gpu->layout};
   const PlanGpu *changes = find_planned(view->plan, node, g);
+  PlannedGpu planned = {.layout = gpu->layout, .changes = changes};
   uint32_t created = 0;
+  for (int i = 0; changes && i < changes->destroy_count; i++)
+    mig_layout_remove(&planned.layout, changes->destroys[i].start);
   for (int i = 0; changes && i < changes->create_count; i++) {
     mig_layout_place(&planned.layout, changes->creates[i].profile, changes->creates[i].start);
     created |= 1u << changes->creates[i].start;
@@ -208,14 +211,23 @@ static PlannedGpu planned_gpu(const View *view, int node, int g) {
 
 /* ---- JSON ---- */
 
+static json_t *slice_to_json(const MigProfile *profile, int start, PlanState state) {
+  return json_pack("{s:s,s:i,s:i,s:s}", "profile", profile->name, "start", start, "size", profile->size,
+                   "state", plan_state_name(state));
+}
+
+/* What goes first, then what will be there. */
 static json_t *layout_to_json(const PlannedGpu *planned) {
+  const MigProfile *profiles = planned->layout.model->profiles;
   json_t *list = json_array();
+  for (int i = 0; planned->changes && i < planned->changes->destroy_count; i++) {
+    const PlanDestroy *destroy = &planned->changes->destroys[i];
+    json_array_append_new(list, slice_to_json(&profiles[destroy->profile], destroy->start, PLAN_DESTROY));
+  }
   for (int i = 0; i < planned->layout.count; i++) {
     const MigInstance *instance = &planned->layout.instances[i];
-    const MigProfile *profile = &planned->layout.model->profiles[instance->profile];
     json_array_append_new(list,
-                          json_pack("{s:s,s:i,s:i,s:s}", "profile", profile->name, "start", instance->start,
-                                    "size", profile->size, "state", plan_state_name(planned->states[i])));
+                          slice_to_json(&profiles[instance->profile], instance->start, planned->states[i]));
   }
   return list;
 }
@@ -287,6 +299,16 @@ static DrawState draw_state_of(PlanState state) {
   return state == PLAN_CREATE ? DRAW_NEW : state == PLAN_USED ? DRAW_USED : DRAW_FREE;
 }
 
+static void print_destroys(const PlannedGpu *planned) {
+  const MigProfile *profiles = planned->layout.model->profiles;
+  for (int i = 0; planned->changes && i < planned->changes->destroy_count; i++)
+    printf("%s%s@%d",
+           i ? ", " : "  free slices that go first: ", profiles[planned->changes->destroys[i].profile].name,
+           planned->changes->destroys[i].start);
+  if (planned->changes && planned->changes->destroy_count)
+    putchar('\n');
+}
+
 static void print_gpu(View *view, int n, int g, bool colours) {
   const SnapshotNode *node = &view->snapshot->nodes.items[n];
   const SnapshotGpu *gpu = &node->gpus[g];
@@ -303,6 +325,7 @@ static void print_gpu(View *view, int n, int g, bool colours) {
   CLEANUP(text_deinit) Text line = {0};
   cli_draw_layout(&planned.layout, states, colours, &line);
   printf("  %s\n", text_string(&line));
+  print_destroys(&planned);
 }
 
 static void print_pod(View *view, const PlanPod *planned) {

@@ -6,7 +6,9 @@
 
 #include "mig/layout.h"
 
-#define MIG_LABEL_PARTITIONING             "nos.nebuly.com/gpu-partitioning" /* "mig" or "mps" */
+#define MIG_LABEL_PARTITIONING "nos.nebuly.com/gpu-partitioning" /* "mig" or "mps" */
+/* On the pods by which the agent takes slices out of the scheduler's reach; its value tells the node. */
+#define MIG_LABEL_RESERVATION              "facet.gpu/reservation"
 #define MIG_ANNOTATION_SPEC_PLAN           "nos.nebuly.com/spec-partitioning-plan"
 #define MIG_ANNOTATION_STATUS_PLAN         "nos.nebuly.com/status-partitioning-plan"
 #define MIG_ANNOTATION_SPEC_GPU_PREFIX     "facet.gpu/spec-gpu-"        /* + <index> */

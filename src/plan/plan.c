@@ -204,7 +204,10 @@ void plan_deinit(Plan *plan) {
 
 void plan_gpu_list(const Snapshot *snapshot, const PlanGpu *gpu, MigList *ret_list) {
   const SnapshotGpu *existing = &snapshot->nodes.items[gpu->node].gpus[gpu->gpu];
-  mig_list_from_layout(&existing->layout, ret_list);
+  MigLayout stays = existing->layout;
+  for (int i = 0; i < gpu->destroy_count; i++)
+    mig_layout_remove(&stays, gpu->destroys[i].start);
+  mig_list_from_layout(&stays, ret_list);
   for (int i = 0; i < gpu->create_count; i++) {
     assert(ret_list->count < MIG_INSTANCES_MAX);
     MigListItem *item = &ret_list->items[ret_list->count++];

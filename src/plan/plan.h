@@ -36,8 +36,16 @@ typedef struct PlanCreate {
   bool leftover; /* nobody asked for it yet */
 } PlanCreate;
 
+/* A free slice that has to go first. */
+typedef struct PlanDestroy {
+  uint8_t profile;
+  uint8_t start;
+} PlanDestroy;
+
 typedef struct PlanGpu {
-  int node, gpu;                         /* indexes in the snapshot */
+  int node, gpu;                           /* indexes in the snapshot */
+  PlanDestroy destroys[MIG_INSTANCES_MAX]; /* by start */
+  int destroy_count;
   PlanCreate creates[MIG_INSTANCES_MAX]; /* demanded ones first */
   int create_count;
 } PlanGpu;
@@ -71,7 +79,7 @@ typedef struct PlanOptions {
 /* Plans on the snapshot and leaves it as it was. */
 void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan);
 void plan_deinit(Plan *plan);
-/* The wanted instances of one changed GPU, existing ones first, then the creates in order. */
+/* The wanted instances of one changed GPU: existing ones without the destroys, then the creates in order. */
 void plan_gpu_list(const Snapshot *snapshot, const PlanGpu *gpu, MigList *ret_list);
 /* The words of the contract: "admitted", "fits", "blocked", "ignored"; "used", "keep", "create", "destroy".
  */
