@@ -6,9 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const list_kinds[] = {
-    [SIM_API_NODES] = "NodeList", [SIM_API_PODS] = "PodList", [SIM_API_EVENTS] = "EventList"};
-
 static int compare_entries(const void *a, const void *b) {
   const MapEntry *left = a, *right = b;
   return strcmp(left->key, right->key);
@@ -64,8 +61,8 @@ void sim_api_page_answer(const SimApiStore *store, const SimApiTarget *target, S
   sort(&objects);
   append_items(&objects, target, after, &items, &last);
   text_format(&answer->body,
-              "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"",
-              list_kinds[target->kind], target->kind == SIM_API_EVENTS ? "events.k8s.io/v1" : "v1", version);
+              "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"",
+              sim_api_kinds[target->kind].kind, sim_api_kinds[target->kind].api_version, version);
   if (last)
     text_format(&answer->body, ",\"continue\":\"%" PRIu64 ":%s\"", version, last);
   text_format(&answer->body, "},\"items\":[%s]}", text_string(&items));

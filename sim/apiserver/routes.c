@@ -1,35 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One function per verb. They work on copies and hand the result to the store, so that a request that is
  * refused half-way has changed nothing. */
-#include "sim/apiserver/answer.h"
 #include "sim/apiserver/page.h"
 #include "sim/apiserver/patch.h"
+#include "sim/apiserver/route.h"
 
-#include <inttypes.h>
 #include <time.h>
 
-typedef struct Route {
-  SimApiStore *store;
-  const SimApiRequest *request;
-  const SimApiTarget *target;
-  char key[SIM_API_KEY_SIZE];
-  SimApiAnswer *answer;
-} Route;
-
-static const char *const kind_names[] = {
-    [SIM_API_NODES] = "nodes", [SIM_API_PODS] = "pods", [SIM_API_EVENTS] = "events.events.k8s.io"};
-
-static void refuse_unknown(Route *route) {
-  sim_api_answer_refuse(route->answer, 404, "NotFound", "%s \"%s\" not found",
-                        kind_names[route->target->kind], route->target->name);
-}
-
-static json_t *find(const Route *route) {
+json_t *sim_api_route_find(const Route *route) {
   return sim_api_store_find(route->store, route->target->kind, route->key);
 }
 
-/* The body as a JSON value, or NULL after a refusal. */
-static json_t *read_body(Route *route) {
+void sim_api_route_refuse_unknown(Route *route) {
+  sim_api_answer_refuse(route->answer, 404, "NotFound", "%s \"%s\" not found",
+                        sim_api_kinds[route->target->kind].qualified, route->target->name);
+}
+
+json_t *sim_api_route_read_body(Route *route) {
   json_error_t problem;
   json_t *body = json_loadb(string_or_empty(route->request->body), route->request->body_size,
                             JSON_REJECT_DUPLICATES, &problem);
@@ -38,11 +25,20 @@ static json_t *read_body(Route *route) {
   return body;
 }
 
+json_t *sim_api_route_date(int64_t wall_ms) {
+  char date[32];
+  time_t seconds = (time_t)(wall_ms / 1000);
+  struct tm parts;
+  gmtime_r(&seconds, &parts);
+  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return json_string(date);
+}
+
 /* ---- GET ---- */
 
 static void get(Route *route) {
   const SimApiTarget *target = route->target;
-  const json_t *object = target->name[0] ? find(route) : NULL;
+  const json_t *object = target->name[0] ? sim_api_route_find(route) : NULL;
   if (!target->name[0] && target->watch) {
     route->answer->is_watch = true;
     if (!target->has_version)
@@ -52,68 +48,20 @@ static void get(Route *route) {
   } else if (object) {
     sim_api_answer_object(route->answer, 200, object);
   } else {
-    refuse_unknown(route);
+    sim_api_route_refuse_unknown(route);
   }
 }
 
 /* ---- POST ---- */
 
-static void stamp(const Route *route, json_t *meta) {
-  char uid[40], date[32];
-  /* Unique and readable: derived from the version that the object is about to get. */
-  snprintf(uid, sizeof uid, "00000000-0000-4000-8000-%012" PRIx64, route->store->version + 1);
-  time_t seconds = (time_t)(route->request->wall_ms / 1000);
-  struct tm parts;
-  gmtime_r(&seconds, &parts);
-  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  json_object_set_new(meta, "uid", json_string(uid));
-  json_object_set_new(meta, "creationTimestamp", json_string(date));
-}
-
-/* The name comes from the body, the namespace from the path. */
-static json_t *take_names(Route *route, json_t *object) {
-  json_t *meta = json_object_get(object, "metadata");
-  const char *name = string_or_empty(json_string_value(json_object_get(meta, "name")));
-  if (!*name || strlen(name) > 253)
-    return NULL;
-  if (route->target->namespace_[0])
-    json_object_set_new(meta, "namespace", json_string(route->target->namespace_));
-  snprintf(route->key, sizeof route->key, "%s%s%s", route->target->namespace_,
-           route->target->namespace_[0] ? "/" : "", name);
-  return meta;
-}
-
-static void create(Route *route) {
-  json_auto_t *object = read_body(route);
-  if (!object)
-    return;
-  SimApiKind kind = route->target->kind;
-  json_t *meta = take_names(route, object);
-  if (!meta) {
-    sim_api_answer_refuse(route->answer, 422, "Invalid", "metadata.name: Required value: name is required");
-  } else if (find(route)) {
-    sim_api_answer_refuse(route->answer, 409, "AlreadyExists", "%s \"%s\" already exists", kind_names[kind],
-                          route->key);
-  } else if (route->store->objects[kind].count >= SIM_API_OBJECTS_MAX) {
-    sim_api_answer_refuse(route->answer, 429, "TooManyRequests", "there are %d %s already",
-                          SIM_API_OBJECTS_MAX, kind_names[kind]);
-  } else {
-    stamp(route, meta);
-    if (kind == SIM_API_PODS && !json_object_get(object, "status"))
-      json_object_set_new(object, "status", json_pack("{s:s}", "phase", "Pending"));
-    sim_api_store_put(route->store, kind, route->key, json_incref(object));
-    sim_api_answer_object(route->answer, 201, object);
-  }
-}
-
 /* What the scheduler posts: the pod goes to a node, once. */
 static void bind_pod(Route *route) {
-  json_auto_t *binding = read_body(route);
+  json_auto_t *binding = sim_api_route_read_body(route);
   if (!binding)
     return;
-  const json_t *old = find(route);
+  const json_t *old = sim_api_route_find(route);
   if (!old) {
-    refuse_unknown(route);
+    sim_api_route_refuse_unknown(route);
     return;
   }
   const char *node = json_string_value(json_object_get(json_object_get(binding, "target"), "name"));
@@ -135,7 +83,7 @@ static void bind_pod(Route *route) {
 
 static void post(Route *route) {
   if (!route->target->name[0])
-    create(route);
+    sim_api_create_object(route);
   else if (route->target->kind == SIM_API_PODS && strcmp(route->target->subresource, "binding") == 0)
     bind_pod(route);
   else
@@ -191,13 +139,13 @@ static bool apply(Route *route, json_t *object, const json_t *body) {
 }
 
 static void patch(Route *route) {
-  json_auto_t *body = read_body(route);
+  json_auto_t *body = sim_api_route_read_body(route);
   if (!body)
     return;
-  const json_t *old = find(route);
+  const json_t *old = sim_api_route_find(route);
   bool is_status = strcmp(route->target->subresource, "status") == 0;
   if (!old || (route->target->subresource[0] && !is_status)) {
-    refuse_unknown(route);
+    sim_api_route_refuse_unknown(route);
     return;
   }
   json_auto_t *object = json_deep_copy(old);
@@ -207,44 +155,22 @@ static void patch(Route *route) {
     sim_api_answer_refuse(route->answer, 409, "Conflict",
                           "Operation cannot be fulfilled on %s \"%s\": the object has been modified; please "
                           "apply your changes to the latest version and try again",
-                          kind_names[route->target->kind], route->target->name);
+                          sim_api_kinds[route->target->kind].qualified, route->target->name);
     return;
   }
   restore(object, old, is_status);
   sim_api_store_put(route->store, route->target->kind, route->key, json_incref(object));
-  sim_api_answer_object(route->answer, 200, find(route));
-}
-
-/* ---- DELETE ---- */
-
-/* A pod on a node is only marked: its kubelet ends it and deletes it for good, with a grace period of 0. */
-static void delete_(Route *route) {
-  const json_t *old = find(route);
-  if (!old || route->target->subresource[0]) {
-    refuse_unknown(route);
-    return;
-  }
-  const json_t *phase = json_object_get(json_object_get(old, "status"), "phase");
-  const char *word = string_or_empty(json_string_value(phase));
-  bool is_over = strcmp(word, "Succeeded") == 0 || strcmp(word, "Failed") == 0;
-  bool is_on_node = json_object_get(json_object_get(old, "spec"), "nodeName") != NULL;
-  bool at_once = route->target->has_grace && route->target->grace_seconds == 0;
-  if (route->target->kind != SIM_API_PODS || at_once || is_over || !is_on_node) {
-    sim_api_answer_object(route->answer, 200, old);
-    sim_api_store_remove(route->store, route->target->kind, route->key);
-    return;
-  }
-  json_t *marked = json_deep_copy(old), *meta = json_object_get(marked, "metadata");
-  json_object_set(meta, "deletionTimestamp", json_object_get(meta, "creationTimestamp"));
-  sim_api_store_put(route->store, route->target->kind, route->key, marked);
-  sim_api_answer_object(route->answer, 200, find(route));
+  sim_api_answer_object(route->answer, 200, sim_api_route_find(route));
 }
 
 static const struct {
   const char *method;
   void (*run)(Route *route);
   bool needs_name;
-} methods[] = {{"GET", get, false}, {"POST", post, false}, {"PATCH", patch, true}, {"DELETE", delete_, true}};
+} methods[] = {{"GET", get, false},
+               {"POST", post, false},
+               {"PATCH", patch, true},
+               {"DELETE", sim_api_delete_object, true}};
 
 void sim_api_route(SimApiStore *store, const SimApiRequest *request, SimApiAnswer *ret_answer) {
   Error err;

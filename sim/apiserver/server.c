@@ -163,12 +163,11 @@ static void append_changes(KubeCall *call, Text *out) {
 }
 
 static void append_bookmark(KubeCall *call, Text *out) {
-  static const char *const kinds[] = {
-      [SIM_API_NODES] = "Node", [SIM_API_PODS] = "Pod", [SIM_API_EVENTS] = "Event"};
+  const SimApiKindInfo *info = &sim_api_kinds[call->answer.target.kind];
   CLEANUP(cleanup_free)
   char *object =
-      mem_format("{\"kind\":\"%s\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"}}",
-                 kinds[call->answer.target.kind], call->place);
+      mem_format("{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"}}",
+                 info->kind, info->api_version, call->place);
   append_event(out, "BOOKMARK", object);
 }
 
@@ -318,7 +317,8 @@ int sim_api_create(SimApi *api, const char *path, const json_t *object, Error *e
 void sim_api_delete_pod(SimApi *api, const char *namespace_, const char *name) {
   CLEANUP(cleanup_free) char *path = mem_format("/api/v1/namespaces/%s/pods/%s", namespace_, name);
   SimApiAnswer answer;
-  sim_api_route(&api->store, &(SimApiRequest){.method = "DELETE", .path = path}, &answer);
+  sim_api_route(&api->store,
+                &(SimApiRequest){.method = "DELETE", .path = path, .wall_ms = api->host->wall_ms}, &answer);
   text_deinit(&answer.body);
 }
 

@@ -1,114 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server as its clients see it: small calls through kube/client.h, watches byte by byte. */
-#include "base/test.h"
-
-#include "cluster/object.h"
-#include "kube/client.h"
 #include "kube/informer.h"
-#include "sim/apiserver/server.h"
-
-#define NODE_PATH "/api/v1/nodes"
-#define PODS_PATH "/api/v1/namespaces/demo/pods"
-
-typedef struct World {
-  Host host;
-  SimApi *api;
-  KubeClient *client;
-  /* the last answer */
-  int answer_count, status;
-  Text body;
-  char failure[ERROR_TEXT_SIZE];
-} World;
-
-static void world_init(World *world, uint32_t jitter_ms, uint64_t seed) {
-  *world = (World){0};
-  host_init(&world->host, seed);
-  host_advance(&world->host, 0, 1700000000000);
-  world->api = sim_api_new(&(SimApiOptions){.latency_ms = 1, .jitter_ms = jitter_ms}, &world->host);
-  world->client = kube_client_new(&world->host, sim_api_seam(world->api));
-}
-
-static void world_deinit(World *world) {
-  kube_client_free(world->client);
-  sim_api_free(world->api);
-  host_deinit(&world->host);
-  text_deinit(&world->body);
-}
-
-static void pass_time(World *world, uint64_t duration_ms) {
-  uint64_t end_ms = world->host.now_ms + duration_ms;
-  host_run_timers(&world->host);
-  while (host_next_ms(&world->host) <= end_ms) {
-    host_advance(&world->host, host_next_ms(&world->host), 1700000000000);
-    host_run_timers(&world->host);
-  }
-  host_advance(&world->host, end_ms, 1700000000000);
-}
-
-static void on_answer(void *userdata, const KubeAnswer *answer) {
-  World *world = userdata;
-  world->answer_count++;
-  world->status = answer->err ? -1 : answer->status;
-  text_clear(&world->body);
-  if (!answer->err)
-    text_append_bytes(&world->body, answer->body, answer->body_size);
-  snprintf(world->failure, sizeof world->failure, "%s",
-           answer->err ? answer->err->text : answer->failure.message);
-}
-
-/* Sends, and waits for the answer; returns its status, -1 where there was none. */
-static int call(World *world, const char *method, const char *path, const char *type, const char *body) {
-  int before = world->answer_count;
-  kube_client_call(world->client, &(KubeCallOptions){.method = method,
-                                                     .path = path,
-                                                     .content_type = type,
-                                                     .body = body,
-                                                     .body_size = body ? strlen(body) : 0,
-                                                     .on_answer = on_answer,
-                                                     .userdata = world});
-  assert_int_equal(world->answer_count, before); /* never from inside the call */
-  pass_time(world, 20);
-  assert_int_equal(world->answer_count, before + 1);
-  return world->status;
-}
-
-static int post(World *world, const char *path, const char *body) {
-  return call(world, "POST", path, "application/json", body);
-}
-
-static void create_node(World *world, const char *name) {
-  char body[256];
-  snprintf(body, sizeof body,
-           "{\"metadata\":{\"name\":\"%s\",\"annotations\":{\"plan\":\"1\"}},\"spec\":{},\"status\":{"
-           "\"capacity\":{\"cpu\":\"1\"}}}",
-           name);
-  assert_int_equal(post(world, NODE_PATH, body), 201);
-}
-
-static void create_pod(World *world, const char *name) {
-  char body[256];
-  snprintf(body, sizeof body, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"containers\":[]}}", name);
-  assert_int_equal(post(world, PODS_PATH, body), 201);
-}
-
-/* A text of an object in the store by its path through the object, e.g. "status phase". */
-static const char *look(World *world, SimApiKind kind, const char *key, const char *section,
-                        const char *field, const char *inner) {
-  const json_t *value = sim_api_store_find(sim_api_store(world->api), kind, key);
-  value = json_object_get(json_object_get(value, section), field);
-  return json_string_value(inner ? json_object_get(value, inner) : value);
-}
+#include "sim/apiserver/world_fixture.h"
 
 static void objects_are_created_with_identity_and_read_back(void **state) {
   World world;
   world_init(&world, 0, 1);
   create_pod(&world, "p");
-  assert_string_equal(look(&world, SIM_API_PODS, "demo/p", "metadata", "namespace", NULL), "demo");
-  assert_string_equal(look(&world, SIM_API_PODS, "demo/p", "metadata", "creationTimestamp", NULL),
+  assert_string_equal(look(&world, SIM_API_PODS, "default/p", "metadata", "namespace", NULL), "default");
+  assert_string_equal(look(&world, SIM_API_PODS, "default/p", "metadata", "creationTimestamp", NULL),
                       "2023-11-14T22:13:20Z");
-  assert_string_equal(look(&world, SIM_API_PODS, "demo/p", "metadata", "uid", NULL),
+  assert_string_equal(look(&world, SIM_API_PODS, "default/p", "metadata", "uid", NULL),
                       "00000000-0000-4000-8000-000000000001");
-  assert_string_equal(look(&world, SIM_API_PODS, "demo/p", "status", "phase", NULL), "Pending");
+  assert_string_equal(look(&world, SIM_API_PODS, "default/p", "status", "phase", NULL), "Pending");
   assert_int_equal(call(&world, "GET", PODS_PATH "/p", NULL, NULL), 200);
   assert_non_null(strstr(text_string(&world.body), "\"name\":\"p\""));
   world_deinit(&world);
@@ -214,25 +118,10 @@ static void a_pod_is_bound_once(void **state) {
   create_pod(&world, "p");
   assert_int_equal(post(&world, PODS_PATH "/p/binding", "{}"), 422);
   assert_int_equal(post(&world, PODS_PATH "/p/binding", binding), 201);
-  assert_string_equal(look(&world, SIM_API_PODS, "demo/p", "spec", "nodeName", NULL), "n1");
+  assert_string_equal(look(&world, SIM_API_PODS, "default/p", "spec", "nodeName", NULL), "n1");
   assert_int_equal(post(&world, PODS_PATH "/p/binding", binding), 409);
   assert_string_equal(world.failure, "pod p is already assigned to node \"n1\"");
   assert_int_equal(post(&world, PODS_PATH "/q/binding", binding), 404);
-  world_deinit(&world);
-}
-
-static void a_pod_on_a_node_is_deleted_by_its_kubelet(void **state) {
-  World world;
-  world_init(&world, 0, 1);
-  create_pod(&world, "waits");
-  create_pod(&world, "runs");
-  assert_int_equal(post(&world, PODS_PATH "/runs/binding", "{\"target\":{\"name\":\"n1\"}}"), 201);
-  assert_int_equal(call(&world, "DELETE", PODS_PATH "/waits", NULL, NULL), 200);
-  assert_null(sim_api_store_find(sim_api_store(world.api), SIM_API_PODS, "demo/waits"));
-  assert_int_equal(call(&world, "DELETE", PODS_PATH "/runs", NULL, NULL), 200);
-  assert_non_null(look(&world, SIM_API_PODS, "demo/runs", "metadata", "deletionTimestamp", NULL));
-  assert_int_equal(call(&world, "DELETE", PODS_PATH "/runs?gracePeriodSeconds=0", NULL, NULL), 200);
-  assert_null(sim_api_store_find(sim_api_store(world.api), SIM_API_PODS, "demo/runs"));
   world_deinit(&world);
 }
 
@@ -470,7 +359,6 @@ int main(void) {
       cmocka_unit_test(a_patch_that_changes_nothing_makes_no_new_version),
       cmocka_unit_test(an_outdated_resource_version_in_a_patch_is_a_conflict),
       cmocka_unit_test(a_pod_is_bound_once),
-      cmocka_unit_test(a_pod_on_a_node_is_deleted_by_its_kubelet),
       cmocka_unit_test(pages_show_one_moment),
       cmocka_unit_test(selectors_choose_by_fields_and_namespace),
       cmocka_unit_test(watch_events_come_in_the_order_of_their_versions),

@@ -16,7 +16,14 @@ enum {
   SIM_API_KEY_SIZE = 512,
 };
 
-typedef enum SimApiKind { SIM_API_NODES, SIM_API_PODS, SIM_API_EVENTS, SIM_API_KIND_COUNT } SimApiKind;
+typedef enum SimApiKind {
+  SIM_API_NODES,
+  SIM_API_PODS,
+  SIM_API_EVENTS,
+  SIM_API_NAMESPACES,
+  SIM_API_PRIORITY_CLASSES,
+  SIM_API_KIND_COUNT
+} SimApiKind;
 
 /* One change; `object` of a deletion is what was deleted, with the version of the deletion. */
 typedef struct SimApiChange {

@@ -8,13 +8,15 @@
 
 enum { PARTS_MAX = 6, PART_SIZE = 256, VALUE_SIZE = 1024 };
 
-static const struct {
-  const char *root, *name;
-  bool is_namespaced;
-} kinds[SIM_API_KIND_COUNT] = {
-    [SIM_API_NODES] = {"/api/v1/", "nodes", false},
-    [SIM_API_PODS] = {"/api/v1/", "pods", true},
-    [SIM_API_EVENTS] = {"/apis/events.k8s.io/v1/", "events", true},
+const SimApiKindInfo sim_api_kinds[SIM_API_KIND_COUNT] = {
+    [SIM_API_NODES] = {"/api/v1/", "nodes", "nodes", "Node", "v1", false, true},
+    [SIM_API_PODS] = {"/api/v1/", "pods", "pods", "Pod", "v1", true, true},
+    [SIM_API_EVENTS] = {"/apis/events.k8s.io/v1/", "events", "events.events.k8s.io", "Event",
+                        "events.k8s.io/v1", true, true},
+    [SIM_API_NAMESPACES] = {"/api/v1/", "namespaces", "namespaces", "Namespace", "v1", false, false},
+    [SIM_API_PRIORITY_CLASSES] = {"/apis/scheduling.k8s.io/v1/", "priorityclasses",
+                                  "priorityclasses.scheduling.k8s.io", "PriorityClass",
+                                  "scheduling.k8s.io/v1", false, false},
 };
 
 static int hex_digit(char c) {
@@ -61,7 +63,9 @@ static int take_parameter(SimApiTarget *target, const char *name, const char *va
   else if (strcmp(name, "continue") == 0)
     snprintf(target->continue_, sizeof target->continue_, "%s", value);
   else if (strcmp(name, "fieldSelector") == 0)
-    return sim_api_selector_parse(value, &target->selector, err);
+    return sim_api_selector_parse_fields(value, &target->selector, err);
+  else if (strcmp(name, "labelSelector") == 0)
+    return sim_api_selector_parse_labels(value, &target->selector, err);
   else if (strcmp(name, "limit") == 0)
     return parse_number(name, value, &target->limit, err);
   else if (strcmp(name, "timeoutSeconds") == 0)
@@ -116,14 +120,15 @@ static bool split(const char *path, size_t size, Parts *ret_parts) {
 
 /* [namespaces NAMESPACE] KIND [NAME [SUBRESOURCE]] */
 static bool take_parts(SimApiTarget *target, const Parts *parts, SimApiKind kind) {
+  const SimApiKindInfo *info = &sim_api_kinds[kind];
   int i = 0;
-  if (kinds[kind].is_namespaced && parts->count > 2 && strcmp(parts->texts[0], "namespaces") == 0) {
+  if (info->is_namespaced && parts->count > 2 && strcmp(parts->texts[0], "namespaces") == 0) {
     snprintf(target->namespace_, sizeof target->namespace_, "%s", parts->texts[1]);
     i = 2;
   }
-  bool is_kind = i < parts->count && strcmp(parts->texts[i], kinds[kind].name) == 0;
-  bool may_be_named = !kinds[kind].is_namespaced || target->namespace_[0];
-  if (!is_kind || parts->count - i > (may_be_named ? 3 : 1))
+  bool is_kind = i < parts->count && strcmp(parts->texts[i], info->name) == 0;
+  bool may_be_named = !info->is_namespaced || target->namespace_[0];
+  if (!is_kind || parts->count - i > (may_be_named ? 2 + info->has_subresources : 1))
     return false;
   target->kind = kind;
   if (i + 1 < parts->count)
@@ -135,10 +140,10 @@ static bool take_parts(SimApiTarget *target, const Parts *parts, SimApiKind kind
 
 static bool parse_path(SimApiTarget *target, const char *path, size_t size) {
   for (int kind = 0; kind < SIM_API_KIND_COUNT; kind++) {
-    size_t root = strlen(kinds[kind].root);
+    size_t root = strlen(sim_api_kinds[kind].root);
     Parts parts;
     *target = (SimApiTarget){0};
-    if (size > root && strncmp(path, kinds[kind].root, root) == 0 &&
+    if (size > root && strncmp(path, sim_api_kinds[kind].root, root) == 0 &&
         split(path + root, size - root, &parts) && take_parts(target, &parts, (SimApiKind)kind))
       return true;
   }
@@ -151,7 +156,7 @@ int sim_api_target_parse(const char *path, SimApiTarget *ret_target, Error *err)
     return error_set(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
   if (ret_target->namespace_[0]) {
     SimApiTerm *term = &ret_target->selector.terms[ret_target->selector.count++];
-    *term = (SimApiTerm){.section = "metadata", .field = "namespace"};
+    *term = (SimApiTerm){.section = "metadata", .field = "namespace", .operator_ = SIM_API_EQUALS};
     snprintf(term->value, sizeof term->value, "%s", ret_target->namespace_);
   }
   return path[size] ? parse_query(ret_target, path + size + 1, err) : 0;

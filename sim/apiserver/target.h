@@ -8,6 +8,15 @@
 #include "sim/apiserver/selector.h"
 #include "sim/apiserver/store.h"
 
+typedef struct SimApiKindInfo {
+  const char *root, *name; /* of its paths: "/api/v1/", "pods" */
+  const char *qualified;   /* as refusals name it: "events.events.k8s.io" */
+  const char *kind, *api_version;
+  bool is_namespaced, has_subresources;
+} SimApiKindInfo;
+
+extern const SimApiKindInfo sim_api_kinds[SIM_API_KIND_COUNT];
+
 typedef struct SimApiTarget {
   SimApiKind kind;
   char namespace_[256];

@@ -78,6 +78,27 @@ void sim_cluster_start_controller(SimCluster *cluster) {
 
 /* ---- objects ---- */
 
+static int create_named(SimCluster *cluster, const char *path, json_t *object, Error *err) {
+  int result = sim_api_create(cluster->api, path, object, err);
+  json_decref(object);
+  return result;
+}
+
+/* What facet's manifests make, and the namespace of the pods. */
+static int create_surroundings(SimCluster *cluster, Error *err) {
+  static const char *const namespaces[] = {SIM_CLUSTER_NAMESPACE, "facet-system"};
+  for (size_t i = 0; i < COUNT_OF(namespaces); i++) {
+    int result = create_named(cluster, "/api/v1/namespaces",
+                              json_pack("{s:{s:s}}", "metadata", "name", namespaces[i]), err);
+    if (result < 0)
+      return result;
+  }
+  return create_named(cluster, "/apis/scheduling.k8s.io/v1/priorityclasses",
+                      json_pack("{s:{s:s},s:i,s:s}", "metadata", "name", "facet-reservation", "value",
+                                1000000000, "preemptionPolicy", "Never"),
+                      err);
+}
+
 static int create_node(SimCluster *cluster, const char *name, Error *err) {
   json_auto_t *amounts = json_pack("{s:s,s:s,s:s}", "cpu", "64", "memory", "512Gi", "pods", "110");
   json_auto_t *object =
@@ -155,9 +176,12 @@ int sim_cluster_new(const SimClusterOptions *options, SimCluster **ret_cluster, 
   host_advance(&cluster->host, 0, BEGINNING_MS);
   cluster->api = sim_api_new(&options->api, &cluster->host);
   sim_api_listen(cluster->api, on_change, cluster);
+  int result = create_surroundings(cluster, err);
+  if (result < 0)
+    return result;
   cluster->nodes = mem_alloc((size_t)options->node_count * sizeof *cluster->nodes);
   while (cluster->node_count < options->node_count) {
-    int result = start_node(cluster, err);
+    result = start_node(cluster, err);
     if (result < 0)
       return result;
   }

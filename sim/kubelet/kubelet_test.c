@@ -175,6 +175,7 @@ static int setup(void **state) {
   host_advance(&world->host, 0, 1700000000000);
   world->api = sim_api_new(&(SimApiOptions){.latency_ms = 1, .jitter_ms = 2}, &world->host);
   world->port = sim_port_new(&world->host, 1);
+  create(world, "/api/v1/namespaces", "{\"metadata\":{\"name\":\"demo\"}}");
   create(world, "/api/v1/nodes", "{\"metadata\":{\"name\":\"n1\"},\"spec\":{},\"status\":{}}");
   kubelet_start(world);
   agent_start(world);
