@@ -182,6 +182,8 @@ NvmlReturn nvmlComputeInstanceDestroy(NvmlComputeInstance compute) {
   NvmlReturn result = sim_edit_handle(&edit, compute, SIM_CIS);
   if (result != NVML_SUCCESS)
     return result;
+  if (edit.place.ci->process_count > 0)
+    return NVML_IN_USE;
   sim_edit_spend(&edit, sim_latency_ms(edit.place.gpu, slices_of(&edit.place), SIM_WORK_DESTROY_CI));
   sim_ci_remove(edit.place.gi, edit.place.ci);
   return sim_edit_commit(&edit);

@@ -144,16 +144,3 @@ NvmlReturn nvmlDeviceSetMigMode(NvmlDevice device, unsigned mode, NvmlReturn *ac
     *activation_status = status;
   return result;
 }
-
-/* Nothing runs on simulated GPUs. */
-NvmlReturn nvmlDeviceGetComputeRunningProcesses_v3(NvmlDevice device, unsigned *count,
-                                                   NvmlProcessInfo *infos) {
-  SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
-  if (result != NVML_SUCCESS)
-    return result;
-  if (!count)
-    return NVML_INVALID_ARGUMENT;
-  *count = 0;
-  return NVML_SUCCESS;
-}

@@ -247,14 +247,49 @@ static void uuids_return_with_the_place(void **test_state) {
   fixture_stop(nvml);
 }
 
+static void pretended_processes_are_seen_and_hold_their_slice(void **test_state) {
+  SimNvml *nvml = fixture_start("A30", NULL);
+  NvmlDevice gpu = fixture_gpu(0);
+  NvmlComputeInstance first = fixture_create_compute(fixture_create(gpu, "1g.6gb"), 0);
+  NvmlComputeInstance second = fixture_create_compute(fixture_create(gpu, "1g.6gb"), 0);
+  char uuid[NVML_UUID_SIZE];
+  Error err = {0};
+  assert_int_equal(nvmlDeviceGetUUID(fixture_mig_device(second), uuid, sizeof uuid), NVML_SUCCESS);
+  assert_ok(sim_nvml_set_processes(nvml, uuid, 2, &err));
+  NvmlProcessInfo infos[4];
+  unsigned count = 0, instance_id;
+  assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v2(gpu, &count, NULL), NVML_INSUFFICIENT_SIZE);
+  assert_int_equal(count, 2);
+  count = COUNT_OF(infos);
+  assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v3(gpu, &count, infos), NVML_SUCCESS);
+  assert_int_equal(count, 2);
+  assert_int_not_equal(infos[0].pid, infos[1].pid);
+  assert_int_equal(nvmlDeviceGetGpuInstanceId(fixture_mig_device(second), &instance_id), NVML_SUCCESS);
+  assert_int_equal(infos[0].gpu_instance_id, instance_id);
+  count = COUNT_OF(infos);
+  assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v3(fixture_mig_device(first), &count, infos),
+                   NVML_SUCCESS);
+  assert_int_equal(count, 0);
+  assert_int_equal(nvmlComputeInstanceDestroy(second), NVML_IN_USE);
+  assert_ok(sim_nvml_set_processes(nvml, uuid, 0, &err));
+  assert_int_equal(nvmlComputeInstanceDestroy(second), NVML_SUCCESS);
+  assert_fails(sim_nvml_set_processes(nvml, "MIG-none", 1, &err),
+               "simulated GPUs: there is no MIG device MIG-none");
+  fixture_stop(nvml);
+}
+
 static void nothing_runs_and_nothing_happens(void **test_state) {
   SimNvml *nvml = fixture_start("A30", NULL);
   NvmlDevice gpu = fixture_gpu(0);
+  NvmlProcessInfo infos[5];
   unsigned count = 5;
   unsigned long long types;
   NvmlEventSet set, other;
   NvmlEventData data;
-  assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v3(gpu, &count, NULL), NVML_SUCCESS);
+  assert_int_equal(nvmlDeviceGetComputeRunningProcesses_v3(gpu, &count, infos), NVML_SUCCESS);
+  assert_int_equal(count, 0);
+  count = 5;
+  assert_int_equal(nvmlDeviceGetGraphicsRunningProcesses_v2(gpu, &count, infos), NVML_SUCCESS);
   assert_int_equal(count, 0);
   assert_int_equal(nvmlDeviceGetSupportedEventTypes(gpu, &types), NVML_SUCCESS);
   assert_int_equal(nvmlEventSetCreate(&set), NVML_SUCCESS);
@@ -330,6 +365,7 @@ int main(void) {
       cmocka_unit_test(mig_device_indexes_have_holes),
       cmocka_unit_test(a_mig_device_describes_its_slice),
       cmocka_unit_test(uuids_return_with_the_place),
+      cmocka_unit_test(pretended_processes_are_seen_and_hold_their_slice),
       cmocka_unit_test(nothing_runs_and_nothing_happens),
       cmocka_unit_test(changes_take_the_measured_time),
       cmocka_unit_test(names_lead_to_the_functions),

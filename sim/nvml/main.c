@@ -11,6 +11,7 @@ static const char usage_text[] =
     "  init MACHINE     start afresh with these GPUs, e.g. 2xA100-SXM4-80GB,H100-80GB-HBM3:mig=off\n"
     "  show             the GPUs and their instances\n"
     "  mode GPU on|off  MIG mode of one GPU, as nvidia-smi -i GPU -mig 1|0\n"
+    "  use MIG COUNT    so many processes run on the MIG device with this UUID\n"
     "  reset            reset all GPUs: instances are gone, pending MIG modes become active\n"
     "  reboot           likewise, and MIG mode is lost where the driver alone holds it\n"
     "The machine is kept in the folder FACET_SIM_NVML_STATE; see the README for the other variables.\n";
@@ -36,7 +37,10 @@ static void print_gpu(const SimState *state, int index) {
       char name[NVML_NAME_V2_SIZE];
       sim_name_mig(NULL, profile, gi->cis[k].slices, name);
       sim_uuid_mig(state, index, gi, &gi->cis[k], uuid);
-      printf("    CI %u  %s  Device %u: (UUID: %s)\n", gi->cis[k].id, name, gi->cis[k].mig_index, uuid);
+      printf("    CI %u  %s  Device %u: (UUID: %s)", gi->cis[k].id, name, gi->cis[k].mig_index, uuid);
+      if (gi->cis[k].process_count)
+        printf(" %u processes", gi->cis[k].process_count);
+      printf("\n");
     }
   }
 }
@@ -75,6 +79,15 @@ static int set_mode(SimNvml *nvml, const char *gpu_text, const char *mode_text, 
   return 0;
 }
 
+static int set_processes(SimNvml *nvml, const char *uuid, const char *count_text, Error *err) {
+  char *end = NULL;
+  unsigned long count = strtoul(count_text, &end, 10);
+  if (*end || end == count_text || count > UINT8_MAX)
+    return error_set(err, ERROR_INVALID, "use needs the UUID of a MIG device and a number up to %d",
+                     UINT8_MAX);
+  return sim_nvml_set_processes(nvml, uuid, (uint8_t)count, err);
+}
+
 /* init and the rest differ in what they want to find in the folder. */
 static int open_machine(SimNvmlEnvironment *environment, int argc, char **argv, SimNvml **ret_nvml,
                         Error *err) {
@@ -96,6 +109,8 @@ static int run(int argc, char **argv, Error *err) {
     return result;
   if (strcmp(argv[1], "mode") == 0)
     result = set_mode(nvml, argv[2], argv[3], err);
+  else if (strcmp(argv[1], "use") == 0)
+    result = set_processes(nvml, argv[2], argv[3], err);
   else if (strcmp(argv[1], "show") != 0 && strcmp(argv[1], "init") != 0)
     result = sim_nvml_reset(nvml, strcmp(argv[1], "reboot") == 0, err);
   return result < 0 ? result : show(nvml, environment.folder, err);
@@ -105,7 +120,7 @@ static bool is_command(int argc, char **argv) {
   static const struct {
     const char *name;
     int argument_count;
-  } commands[] = {{"init", 1}, {"show", 0}, {"mode", 2}, {"reset", 0}, {"reboot", 0}};
+  } commands[] = {{"init", 1}, {"show", 0}, {"mode", 2}, {"use", 2}, {"reset", 0}, {"reboot", 0}};
   for (size_t i = 0; argc > 1 && i < COUNT_OF(commands); i++)
     if (strcmp(argv[1], commands[i].name) == 0)
       return argc == 2 + commands[i].argument_count;

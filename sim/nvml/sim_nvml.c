@@ -4,6 +4,7 @@
 #include "sim/nvml/sim_nvml.h"
 
 #include "base/memory.h"
+#include "sim/nvml/instance.h"
 #include "sim/nvml/object.h"
 
 #include <assert.h>
@@ -84,6 +85,31 @@ int sim_nvml_reset(SimNvml *nvml, bool reboot, Error *err) {
   if (result < 0)
     return result;
   sim_state_reset(&change.state, reboot);
+  return sim_change_commit(&change, err);
+}
+
+static SimCi *find_mig(SimState *state, const char *uuid) {
+  for (int g = 0; g < state->gpu_count; g++)
+    for (int i = 0; i < state->gpus[g].gi_count; i++)
+      for (int k = 0; k < state->gpus[g].gis[i].ci_count; k++) {
+        SimGi *gi = &state->gpus[g].gis[i];
+        char found[NVML_UUID_SIZE];
+        sim_uuid_mig(state, g, gi, &gi->cis[k], found);
+        if (strcmp(found, uuid) == 0)
+          return &gi->cis[k];
+      }
+  return NULL;
+}
+
+int sim_nvml_set_processes(SimNvml *nvml, const char *mig_uuid, uint8_t count, Error *err) {
+  CLEANUP(sim_change_end) SimChange change = {0};
+  int result = sim_change_begin(&change, &nvml->store, err);
+  if (result < 0)
+    return result;
+  SimCi *ci = find_mig(&change.state, mig_uuid);
+  if (!ci)
+    return error_set(err, ERROR_NOT_FOUND, "simulated GPUs: there is no MIG device %.80s", mig_uuid);
+  ci->process_count = count;
   return sim_change_commit(&change, err);
 }
 

@@ -43,6 +43,9 @@ int sim_nvml_load(SimNvml *nvml, SimState *ret_state, Error *err) MUST_CHECK;
 /* A GPU reset, or a reboot, of the whole machine (sim_state_reset). */
 int sim_nvml_reset(SimNvml *nvml, bool reboot, Error *err) MUST_CHECK;
 
+/* So many processes are to be seen on this MIG device; ERROR_NOT_FOUND where there is no such device. */
+int sim_nvml_set_processes(SimNvml *nvml, const char *mig_uuid, uint8_t count, Error *err) MUST_CHECK;
+
 /* What libnvidia-ml.so.1 reads at nvmlInit:
  *     FACET_SIM_NVML_STATE    the folder; default $XDG_RUNTIME_DIR/facet-sim-nvml or
  * /tmp/facet-sim-nvml-<uid> FACET_SIM_NVML_MACHINE  the machine, for a folder without state

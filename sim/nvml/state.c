@@ -8,6 +8,7 @@
  *     gpu on on NVIDIA A100-SXM4-80GB            MIG mode now, and after a reset
  *       gi 1g.10gb start 6 serial 1              belongs to the gpu above
  *         ci 0 slices 1 start 0 mig 0 serial 2   belongs to the gi above
+ *         ci 1 slices 1 start 1 mig 1 serial 3 processes 2
  *     end
  *
  * The last line tells a whole file from one that was cut. Every line is checked against the rules while it is
@@ -31,8 +32,11 @@ static void format_gpu(const SimGpu *gpu, Text *text) {
     text_format(text, "  gi %s start %u serial %u\n", sim_gi_profile(gpu, gi)->name, gi->start, gi->serial);
     for (int k = 0; k < gi->ci_count; k++) {
       const SimCi *ci = &gi->cis[k];
-      text_format(text, "    ci %u slices %u start %u mig %u serial %u\n", ci->id, ci->slices, ci->start,
+      text_format(text, "    ci %u slices %u start %u mig %u serial %u", ci->id, ci->slices, ci->start,
                   ci->mig_index, ci->serial);
+      if (ci->process_count)
+        text_format(text, " processes %u", ci->process_count);
+      text_append(text, "\n");
     }
   }
 }
@@ -108,12 +112,19 @@ static bool mig_index_is_free(const SimGpu *gpu, unsigned mig_index) {
   return mig_index < sim_gpu_mig_device_max(gpu);
 }
 
+/* Written only where there are some. */
+static bool parse_processes(const char *text, unsigned *ret_count) {
+  int used = 0;
+  return sscanf(text, " processes %u%n", ret_count, &used) == 1 && whole(text, used) && *ret_count > 0 &&
+         *ret_count <= UINT8_MAX;
+}
+
 static bool parse_ci(const char *line, SimState *state) {
-  unsigned id, slices, start, mig_index, serial;
+  unsigned id, slices, start, mig_index, serial, process_count = 0;
   int used = 0;
   if (sscanf(line, " ci %u slices %u start %u mig %u serial %u%n", &id, &slices, &start, &mig_index, &serial,
              &used) != 5 ||
-      !whole(line, used))
+      (line[used] && !parse_processes(line + used, &process_count)))
     return false;
   SimGpu *gpu = state->gpu_count > 0 ? &state->gpus[state->gpu_count - 1] : NULL;
   if (!gpu || gpu->gi_count == 0 || id >= SIM_CIS_MAX || slices > SIM_CIS_MAX || start >= SIM_CIS_MAX ||
@@ -129,7 +140,8 @@ static bool parse_ci(const char *line, SimState *state) {
                                     .slices = (uint8_t)slices,
                                     .start = (uint8_t)start,
                                     .mig_index = (uint8_t)mig_index,
-                                    .serial = serial};
+                                    .serial = serial,
+                                    .process_count = (uint8_t)process_count};
   return true;
 }
 

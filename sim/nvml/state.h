@@ -16,11 +16,12 @@ enum {
 
 /* A compute instance. */
 typedef struct SimCi {
-  uint8_t id;        /* within its GPU instance */
-  uint8_t slices;    /* compute slices; with the GPU instance's slices this names the profile */
-  uint8_t start;     /* in compute slices */
-  uint8_t mig_index; /* index of its MIG device on the GPU */
-  uint32_t serial;   /* of its creation; tells a stale handle from a new instance at the same place */
+  uint8_t id;            /* within its GPU instance */
+  uint8_t slices;        /* compute slices; with the GPU instance's slices this names the profile */
+  uint8_t start;         /* in compute slices */
+  uint8_t mig_index;     /* index of its MIG device on the GPU */
+  uint32_t serial;       /* of its creation; tells a stale handle from a new instance at the same place */
+  uint8_t process_count; /* processes that are pretended to run on it */
 } SimCi;
 
 /* A GPU instance; its id follows from its place (sim_gi_id). */

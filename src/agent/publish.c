@@ -8,6 +8,7 @@
  * Empty resources register early, so that the kubelet knows the name before the first slice is made. */
 #include "agent/publish.h"
 
+#include "agent/use.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -178,7 +179,7 @@ static Choice describe(const GpuObservation *observation, const Map *used, const
     return (Choice){.id = id, .free_on_gpu = MIG_INSTANCES_MAX + 1};
   Choice choice = {.id = id, .gpu = gpu->index, .start = instance->start};
   for (int i = 0; i < gpu->instance_count; i++)
-    choice.free_on_gpu += gpu->instances[i].uuid[0] && !map_find(used, gpu->instances[i].uuid);
+    choice.free_on_gpu += !agent_use_is_used(&gpu->instances[i], used);
   return choice;
 }
 

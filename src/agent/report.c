@@ -6,6 +6,7 @@
  */
 #include "agent/report.h"
 
+#include "agent/use.h"
 #include "agent/wanted.h"
 #include "base/memory.h"
 #include "cluster/quantity.h"
@@ -27,15 +28,10 @@ static void put_identity(const GpuObserved *gpu, Map *wanted, Arena *arena) {
   put(wanted, arena, key, value);
 }
 
-/* While nobody knows who holds what, every slice counts as held: nothing may be taken from under a pod. So
- * does one that is not complete: no pod could ever get it, and a plan that counted on it would wait for ever.
- */
 static bool is_used(const GpuObserved *gpu, const Map *used, int start) {
-  if (!used)
-    return true;
   for (int i = 0; i < gpu->instance_count; i++)
     if (gpu->instances[i].start == start)
-      return !gpu->instances[i].uuid[0] || map_find(used, gpu->instances[i].uuid);
+      return agent_use_is_used(&gpu->instances[i], used);
   return false;
 }
 

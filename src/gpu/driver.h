@@ -27,6 +27,7 @@ typedef struct GpuInstance {
   uint32_t gpu_instance_id;
   int nvml_id;
   uint8_t start, size;
+  uint32_t process_count; /* that the driver knows of; 0 also where it does not tell */
 } GpuInstance;
 
 /* One GPU. `model` is what NVML says of this very GPU (profiles, placements), never the built-in table,

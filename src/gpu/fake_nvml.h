@@ -11,6 +11,7 @@
 enum { FAKE_GPUS_MAX = 40, FAKE_INSTANCES_MAX = 16, FAKE_COMPUTES_MAX = 4, FAKE_FAULTS_MAX = 8 };
 
 typedef enum FakeKind { FAKE_GPU, FAKE_COMPUTE } FakeKind;
+enum { FAKE_COMPUTE_PROCESSES, FAKE_GRAPHICS_PROCESSES };
 
 /* A compute instance, at the same time its MIG device. */
 typedef struct FakeCompute {
@@ -27,6 +28,7 @@ typedef struct FakeInstance {
   const MigProfile *profile;
   unsigned start;
   FakeCompute computes[FAKE_COMPUTES_MAX];
+  unsigned process_counts[2];
 } FakeInstance;
 
 typedef struct FakeGpu {
@@ -393,6 +395,28 @@ static inline NvmlReturn fake_nvmlDeviceGetComputeInstanceId(NvmlDevice mig_devi
   *id = ((const FakeCompute *)mig_device)->id;
   return NVML_SUCCESS;
 }
+
+static inline NvmlReturn fake_list_processes(NvmlDevice device, int kind, unsigned *count,
+                                             NvmlProcessInfo *infos) {
+  const FakeGpu *gpu = (const FakeGpu *)device;
+  unsigned room = *count;
+  *count = 0;
+  for (int i = 0; i < FAKE_INSTANCES_MAX; i++) {
+    const FakeInstance *instance = &gpu->instances[i];
+    for (unsigned k = 0; instance->alive && k < instance->process_counts[kind]; k++, ++*count)
+      if (*count < room)
+        infos[*count] = (NvmlProcessInfo){.pid = 100 + k, .gpu_instance_id = instance->id};
+  }
+  return *count > room ? NVML_INSUFFICIENT_SIZE : NVML_SUCCESS;
+}
+
+#define FAKE_LIST(function, kind)                                                                            \
+  static inline NvmlReturn fake_##function(NvmlDevice device, unsigned *count, NvmlProcessInfo *infos) {     \
+    FAKE_CALL();                                                                                             \
+    return fake_list_processes(device, kind, count, infos);                                                  \
+  }
+FAKE_LIST(nvmlDeviceGetComputeRunningProcesses_v2, FAKE_COMPUTE_PROCESSES)
+FAKE_LIST(nvmlDeviceGetGraphicsRunningProcesses_v2, FAKE_GRAPHICS_PROCESSES)
 
 static inline void *fake_resolve(void *userdata, const char *name) {
   static const struct {

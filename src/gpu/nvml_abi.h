@@ -244,8 +244,14 @@ NvmlReturn nvmlDeviceGetMemoryInfo(NvmlDevice device, NvmlMemory *memory);
 NvmlReturn nvmlDeviceGetMemoryInfo_v2(NvmlDevice device, NvmlMemoryV2 *memory);
 NvmlReturn nvmlDeviceGetMigMode(NvmlDevice device, unsigned *current, unsigned *pending);
 NvmlReturn nvmlDeviceSetMigMode(NvmlDevice device, unsigned mode, NvmlReturn *activation_status);
+NvmlReturn nvmlDeviceGetComputeRunningProcesses_v2(NvmlDevice device, unsigned *count,
+                                                   NvmlProcessInfo *infos);
 NvmlReturn nvmlDeviceGetComputeRunningProcesses_v3(NvmlDevice device, unsigned *count,
                                                    NvmlProcessInfo *infos);
+NvmlReturn nvmlDeviceGetGraphicsRunningProcesses_v2(NvmlDevice device, unsigned *count,
+                                                    NvmlProcessInfo *infos);
+NvmlReturn nvmlDeviceGetGraphicsRunningProcesses_v3(NvmlDevice device, unsigned *count,
+                                                    NvmlProcessInfo *infos);
 
 /* GPU instances. List buffers have no size argument: they must hold the profile's instance_count. */
 NvmlReturn nvmlDeviceGetGpuInstanceProfileInfo(NvmlDevice device, unsigned profile,

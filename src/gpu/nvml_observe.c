@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One look at every GPU, in three steps of growing need: who it is, what it can be cut into, what it is cut
- * into.
+/* One look at every GPU, in steps of growing need: who it is, what it can be cut into, what it is cut
+ * into, who runs there.
  *
  *     identity     uuid, product, PCI id, MIG mode      every GPU answers
  *     model        profiles, placements                 only where MIG exists (nvml_model.c)
  *     instances    start, size, id, UUID                only where MIG is active
+ *     processes    how many run on each instance        where the driver tells (nvml_process.c)
  *
  * What cannot be read of one GPU becomes its `trouble`, with as much of it as was read before, and never
  * hides the other GPUs. Everything is asked anew each time: other programs cut GPUs too. */
@@ -89,7 +90,7 @@ static int observe_instances(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu,
       r = observe_instance(nvml, instances[k], profile, &devices, gpu, err);
   }
   qsort(gpu->instances, (size_t)gpu->instance_count, sizeof gpu->instances[0], compare_instances);
-  return r;
+  return r < 0 ? r : gpu_nvml_count_processes(nvml, device, gpu, err);
 }
 
 static int observe_gpu(GpuNvml *nvml, GpuObserved *gpu, Error *err) {

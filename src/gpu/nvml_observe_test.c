@@ -298,6 +298,68 @@ static void a_node_without_gpus_is_observed_as_such(void **state) {
   assert_int_equal(result->observation.gpu_count, 0);
 }
 
+/* ---- processes ---- */
+
+static void processes_are_counted_by_instance(void **state) {
+  fake_reset("A100-80GB", 1);
+  fake_add_instance(0, "1g.10gb", 6, 1);
+  fake_add_instance(0, "1g.10gb", 5, 1);
+  fake_add_instance(0, "2g.20gb", 0, 2);
+  fake.gpus[0].instances[0].process_counts[FAKE_COMPUTE_PROCESSES] = 3;
+  fake.gpus[0].instances[0].process_counts[FAKE_GRAPHICS_PROCESSES] = 1;
+  fake.gpus[0].instances[2].process_counts[FAKE_GRAPHICS_PROCESSES] = 2;
+  GpuObserved gpu = observe_first();
+  assert_string_equal(gpu.trouble, "");
+  assert_int_equal(gpu.instances[0].start, 0);
+  assert_int_equal(gpu.instances[0].process_count, 2);
+  assert_int_equal(gpu.instances[1].process_count, 0);
+  assert_int_equal(gpu.instances[2].process_count, 4);
+}
+
+static void a_long_list_of_processes_is_read_to_its_end(void **state) {
+  fake_reset("A100-80GB", 1);
+  fake_add_instance(0, "1g.10gb", 6, 1);
+  fake.gpus[0].instances[0].process_counts[FAKE_COMPUTE_PROCESSES] = 1000;
+  assert_int_equal(observe_first().instances[0].process_count, 1000);
+}
+
+static void a_driver_that_does_not_tell_of_processes_saw_none(void **state) {
+  const NvmlReturn codes[] = {NVML_NOT_SUPPORTED, NVML_NO_PERMISSION};
+  for (size_t i = 0; i < COUNT_OF(codes); i++) {
+    fake_reset("A100-80GB", 1);
+    fake_add_instance(0, "1g.10gb", 6, 1);
+    fake.gpus[0].instances[0].process_counts[FAKE_COMPUTE_PROCESSES] = 1;
+    fake_fail("nvmlDeviceGetComputeRunningProcesses_v2", codes[i], 0, 1);
+    GpuObserved gpu = observe_first();
+    assert_string_equal(gpu.trouble, "");
+    assert_int_equal(gpu.instances[0].process_count, 0);
+  }
+  fake_reset("A100-80GB", 1);
+  fake_add_instance(0, "1g.10gb", 6, 1);
+  fake.missing[0] = "nvmlDeviceGetComputeRunningProcesses_v2";
+  fake.missing[1] = "nvmlDeviceGetGraphicsRunningProcesses_v2";
+  assert_string_equal(observe_first().trouble, "");
+}
+
+static void a_list_of_processes_that_fails_or_never_ends_is_a_trouble(void **state) {
+  const struct {
+    NvmlReturn code;
+    const char *trouble;
+  } cases[] = {
+      {NVML_UNKNOWN, "listing the graphics processes: Unknown Error (NVML code 999); look at the kernel's "
+                     "log on this node"},
+      {NVML_INSUFFICIENT_SIZE, "listing the graphics processes: Insufficient Size (NVML code 7)"},
+  };
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    fake_reset("A100-80GB", 1);
+    fake_add_instance(0, "1g.10gb", 6, 1);
+    fake_fail("nvmlDeviceGetGraphicsRunningProcesses_v2", cases[i].code, 0, 100);
+    GpuObserved gpu = observe_first();
+    assert_string_equal(gpu.trouble, cases[i].trouble);
+    assert_string_not_equal(gpu.instances[0].uuid, ""); /* what was read before stays */
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_model_is_read_as_the_driver_tells_it),
@@ -321,6 +383,10 @@ int main(void) {
       cmocka_unit_test(instances_at_impossible_places_are_trouble),
       cmocka_unit_test(a_failing_count_is_the_jobs_failure),
       cmocka_unit_test(a_node_without_gpus_is_observed_as_such),
+      cmocka_unit_test(processes_are_counted_by_instance),
+      cmocka_unit_test(a_long_list_of_processes_is_read_to_its_end),
+      cmocka_unit_test(a_driver_that_does_not_tell_of_processes_saw_none),
+      cmocka_unit_test(a_list_of_processes_that_fails_or_never_ends_is_a_trouble),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

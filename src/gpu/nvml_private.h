@@ -34,7 +34,9 @@
   X(mig_count_max, nvmlDeviceGetMaxMigDeviceCount, "450.51", true)                                           \
   X(mig_by_index, nvmlDeviceGetMigDeviceHandleByIndex, "450.51", true)                                       \
   X(mig_instance_id, nvmlDeviceGetGpuInstanceId, "450.51", true)                                             \
-  X(mig_compute_id, nvmlDeviceGetComputeInstanceId, "450.51", true)
+  X(mig_compute_id, nvmlDeviceGetComputeInstanceId, "450.51", true)                                          \
+  X(compute_processes, nvmlDeviceGetComputeRunningProcesses_v2, "450.66", false)                             \
+  X(graphics_processes, nvmlDeviceGetGraphicsRunningProcesses_v2, "450.66", false)
 
 typedef struct GpuNvmlCalls {
 #define MEMBER(member, symbol, since, required) __typeof__(symbol) *member;
@@ -47,6 +49,7 @@ enum {
   GPU_COMPUTES_MAX = 64,        /* compute instances of one profile in one GPU instance */
   GPU_PLACEMENTS_MAX = 64,      /* placements of one profile */
   GPU_MIG_DEVICES_MAX = 64,     /* indexes of MIG devices on one GPU */
+  GPU_PROCESSES_MAX = 65536,    /* of one kind on one GPU */
   GPU_ANY_SLICE_COUNT = 0,
 };
 
@@ -91,6 +94,9 @@ NvmlReturn gpu_nvml_next_compute_profile(GpuNvml *nvml, NvmlGpuInstance instance
 /* The compute instance over the whole GPU instance, ret_found false where there is none. */
 int gpu_nvml_find_full_compute(GpuNvml *nvml, NvmlGpuInstance instance, unsigned slice_count, bool *ret_found,
                                unsigned *ret_compute_id, Error *err) MUST_CHECK;
+
+/* nvml_process.c: adds to the process_count of each instance. */
+int gpu_nvml_count_processes(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, Error *err) MUST_CHECK;
 
 /* nvml_observe.c: uuid, product, PCI id and MIG mode of one GPU; ret_active: MIG instances can exist now. */
 int gpu_nvml_observe_identity(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, bool *ret_active,
