@@ -314,12 +314,20 @@ int sim_api_create(SimApi *api, const char *path, const json_t *object, Error *e
   return error_set(err, ERROR_INVALID, "POST %s: %d %s", path, answer.status, text_string(&text));
 }
 
-void sim_api_delete_pod(SimApi *api, const char *namespace_, const char *name) {
-  CLEANUP(cleanup_free) char *path = mem_format("/api/v1/namespaces/%s/pods/%s", namespace_, name);
+static void delete_pod(SimApi *api, const char *namespace_, const char *name, const char *query) {
+  CLEANUP(cleanup_free) char *path = mem_format("/api/v1/namespaces/%s/pods/%s%s", namespace_, name, query);
   SimApiAnswer answer;
   sim_api_route(&api->store,
                 &(SimApiRequest){.method = "DELETE", .path = path, .wall_ms = api->host->wall_ms}, &answer);
   text_deinit(&answer.body);
+}
+
+void sim_api_delete_pod(SimApi *api, const char *namespace_, const char *name) {
+  delete_pod(api, namespace_, name, "");
+}
+
+void sim_api_remove_pod(SimApi *api, const char *namespace_, const char *name) {
+  delete_pod(api, namespace_, name, "?gracePeriodSeconds=0");
 }
 
 void sim_api_listen(SimApi *api, void (*on_change)(void *userdata, const SimApiChange *change),

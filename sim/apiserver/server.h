@@ -30,6 +30,7 @@ const SimApiStore *sim_api_store(const SimApi *api);
 /* POST of an object to a collection's path, e.g. "/api/v1/nodes". */
 int sim_api_create(SimApi *api, const char *path, const json_t *object, Error *err) MUST_CHECK;
 void sim_api_delete_pod(SimApi *api, const char *namespace_, const char *name); /* as kubectl does */
+void sim_api_remove_pod(SimApi *api, const char *namespace_, const char *name); /* with --force */
 /* Hears of every change, in order, before any client does. At most one listener; must not call the server. */
 void sim_api_listen(SimApi *api, void (*on_change)(void *userdata, const SimApiChange *change),
                     void *userdata);

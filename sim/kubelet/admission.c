@@ -4,7 +4,11 @@
  *     enough healthy and free? -> GetPreferredAllocation -> taken -> Allocate -> the environment is kept
  *
  * Any failure rejects the pod for good, in the words of the real kubelet. A resource that nobody ever
- * registered is none of the device manager's business: the pod gets through without anything. */
+ * registered is none of the device manager's business: the pod gets through without anything.
+ *
+ * As in the real one, what was free is not looked at again when the plugin has said what it prefers: Allocate
+ * may name a partition that has just left the list. And a pod that had its partitions before a restart of
+ * the kubelet, but whose container did not run, is admitted again only if all of them are healthy. */
 #include "sim/kubelet/state.h"
 
 #include <assert.h>
@@ -123,32 +127,49 @@ static void choose(const Strings *available, const Strings *preferred, size_t co
         ret_ids->items[ret_ids->count++] = sources[s]->items[i];
 }
 
-/* Whether there is enough; else the sentence of the real kubelet in the error. */
-static int check(const SimKubelet *kubelet, const SimResource *resource, const SimNeed *need,
+static bool is_healthy(const SimResource *resource, const char *id) {
+  for (size_t i = 0; i < resource->partitions.count; i++)
+    if (strcmp(resource->partitions.items[i].id, id) == 0)
+      return resource->partitions.items[i].is_healthy;
+  return false;
+}
+
+static bool are_healthy(const SimResource *resource, const Strings *ids) {
+  for (size_t i = 0; i < ids->count; i++)
+    if (!is_healthy(resource, ids->items[i]))
+      return false;
+  return true;
+}
+
+/* Whether the need can be met; else the sentence of the real kubelet in the error. held: what the pod has of
+ * it already, or NULL. */
+static int check(const SimResource *resource, const SimNeed *need, const SimHeld *held,
                  const Strings *available, Error *err) {
-  if (sim_endpoint_count_healthy(resource) == 0 || !resource->endpoint)
+  if (sim_endpoint_count_healthy(resource) == 0)
     return error_set(err, ERROR_UNAVAILABLE,
                      "no healthy devices present; cannot allocate unhealthy devices %s", need->resource);
-  if (available->count < need->count)
+  if (held && !are_healthy(resource, &held->ids))
+    return error_set(
+        err, ERROR_UNAVAILABLE,
+        "previously allocated devices are no longer healthy; cannot allocate unhealthy devices %s",
+        need->resource);
+  if (!held && available->count < need->count)
     return error_set(err, ERROR_UNAVAILABLE,
                      "requested number of devices unavailable for %s. Requested: %zu, Available: %zu",
                      need->resource, need->count, available->count);
   return 0;
 }
 
-/* The world may have changed while the plugin thought: everything is looked at again. */
 static void take(SimKubelet *kubelet, const Strings *preferred) {
   const SimNeed *need = current_need(kubelet);
-  const SimResource *resource = sim_endpoint_find(kubelet, need->resource);
   CLEANUP(arena_deinit) Arena arena = {0};
-  Strings available, ids;
-  Error err;
-  find_available(kubelet, resource, &arena, &available);
-  if (check(kubelet, resource, need, &available, &err) < 0) {
-    finish(kubelet, err.text);
+  Strings ids;
+  if (!sim_endpoint_find(kubelet, need->resource)->endpoint) {
+    CLEANUP(cleanup_free) char *why = mem_format("endpoint %s has been stopped", need->resource);
+    finish(kubelet, why);
     return;
   }
-  choose(&available, preferred, need->count, &arena, &ids);
+  choose(&kubelet->admission.available, preferred, need->count, &arena, &ids);
   allocate(kubelet, &ids);
 }
 
@@ -171,36 +192,42 @@ static void on_preferred(void *userdata, GrpcStatus status, const char *text) {
   take(kubelet, lists.count == 1 ? &lists.items[0] : &none);
 }
 
-static void ask_preference(SimKubelet *kubelet, const Strings *available) {
+static void ask_preference(SimKubelet *kubelet) {
   CLEANUP(text_deinit) Text message = {0};
-  KubeletPreferred request = {.available = *available, .size = (int32_t)current_need(kubelet)->count};
+  KubeletPreferred request = {.available = kubelet->admission.available,
+                              .size = (int32_t)current_need(kubelet)->count};
   kubelet_preferreds_encode(&(KubeletPreferreds){.items = &request, .count = 1}, &message);
   call_plugin(kubelet, KUBELET_METHOD_PREFERRED, &message, on_preferred);
 }
 
 /* ---- the pod ---- */
 
-static void admit_need(SimKubelet *kubelet, const SimResource *resource) {
+/* True where the pod has it already. */
+static bool admit_need(SimKubelet *kubelet, const SimResource *resource) {
+  SimAdmission *admission = &kubelet->admission;
   const SimNeed *need = current_need(kubelet);
-  CLEANUP(arena_deinit) Arena arena = {0};
-  Strings available;
+  const SimHeld *held = sim_disk_find(kubelet->disk, admission->pod->uid, need->container, need->resource);
   const Strings none = {0};
-  find_available(kubelet, resource, &arena, &available);
-  if (resource->endpoint && resource->endpoint->prefers && available.count >= need->count)
-    ask_preference(kubelet, &available);
+  Error err;
+  arena_deinit(&admission->arena);
+  find_available(kubelet, resource, &admission->arena, &admission->available);
+  if (check(resource, need, held, &admission->available, &err) < 0)
+    finish(kubelet, err.text);
+  else if (held)
+    return true;
+  else if (resource->endpoint->prefers)
+    ask_preference(kubelet);
   else
     take(kubelet, &none);
+  return false;
 }
 
 static void go_on(SimKubelet *kubelet) {
   SimAdmission *admission = &kubelet->admission;
   for (; admission->need < admission->pod->needs.count; admission->need++) {
-    const SimNeed *need = current_need(kubelet);
-    const SimResource *resource = sim_endpoint_find(kubelet, need->resource);
-    if (resource && !sim_disk_find(kubelet->disk, admission->pod->uid, need->container, need->resource)) {
-      admit_need(kubelet, resource);
+    const SimResource *resource = sim_endpoint_find(kubelet, current_need(kubelet)->resource);
+    if (resource && !admit_need(kubelet, resource))
       return;
-    }
   }
   finish(kubelet, NULL);
 }

@@ -129,6 +129,7 @@ void sim_kubelet_free(SimKubelet *kubelet) {
   sim_port_set_killing(kubelet->port, false);
   sim_pods_deinit(kubelet);
   text_deinit(&kubelet->admission.answer);
+  arena_deinit(&kubelet->admission.arena);
   array_deinit(&kubelet->peers);
   free(kubelet->node_name);
   free(kubelet);

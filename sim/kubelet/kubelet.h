@@ -16,12 +16,16 @@
 #define SIM_KUBELET_POD_RESOURCES "/var/lib/kubelet/pod-resources/kubelet.sock"
 /* A pod's annotation: its container ends by itself after so many milliseconds. */
 #define SIM_KUBELET_RUN_MS "sim.facet.gpu/run-ms"
+/* The pods with this label have an image that exists nowhere: admitted, they hold what they got and stay
+ * Pending. (The typed pods that informers keep have no images.) */
+#define SIM_KUBELET_NO_IMAGE "facet.gpu/reservation"
 
 typedef struct SimKubelet SimKubelet;
 
 typedef struct SimKubeletOptions {
   const char *node_name;
   uint32_t container_start_ms; /* from admission to Running */
+  uint32_t container_stop_ms;  /* from the wish to delete a pod to the end of its container */
   uint32_t status_tick_ms;
 } SimKubeletOptions;
 

@@ -2,9 +2,12 @@
 /* The life of a pod on its node:
  *
  *     bound -> QUEUED -> ADMITTING -> STARTING --timer--> RUNNING --(timer)--> OVER
- *                             '------------ rejected ---------------------------^
+ *                             |           '-- deleted -> STOPPING --timer-------^
+ *                             '------------ rejected ---------------------------'
  *
- * What the API server has to hear of it is kept with the pod and sent until it was accepted. */
+ * What it holds is free again when it is OVER; only then the API server hears the last phase, and when it has
+ * accepted that, it is told to delete a pod that was asked to go. News is kept with the pod and sent until it
+ * was accepted. */
 #include "sim/kubelet/state.h"
 
 #include "cluster/quantity.h"
@@ -16,6 +19,11 @@ static SimPod *find_pod(const SimKubelet *kubelet, const char *uid) {
     if (strcmp(kubelet->pods.items[i]->uid, uid) == 0)
       return kubelet->pods.items[i];
   return NULL;
+}
+
+bool sim_pods_is_known(const SimKubelet *kubelet, const char *uid) {
+  const SimPod *pod = find_pod(kubelet, uid);
+  return pod && !pod->is_gone;
 }
 
 static void say(SimPod *pod, const char *phase, const char *message) {
@@ -31,22 +39,49 @@ static void end_pod(SimPod *pod) {
   sim_disk_release(pod->kubelet->disk, pod->uid);
 }
 
-static void on_pod_timer(void *userdata) {
-  SimPod *pod = userdata;
-  if (pod->state == SIM_POD_RUNNING) {
-    end_pod(pod);
-    say(pod, "Succeeded", "");
+/* Frees it if it is gone and nothing needs it any more. */
+static void release(SimPod *pod) {
+  SimKubelet *kubelet = pod->kubelet;
+  if (!pod->is_gone || pod->in_flight || pod->state != SIM_POD_OVER)
     return;
-  }
+  for (size_t i = 0; i < kubelet->pods.count; i++)
+    if (kubelet->pods.items[i] == pod) {
+      array_remove(&kubelet->pods, i);
+      break;
+    }
+  Arena arena = pod->arena;
+  arena_deinit(&arena);
+  free(pod);
+}
+
+static void run_pod(SimPod *pod) {
   pod->state = SIM_POD_RUNNING;
+  pod->has_run = true;
   if (pod->run_ms)
     timer_set(pod->kubelet->host, &pod->timer, pod->run_ms);
+}
+
+/* Its container has ended, or there never was one. */
+static void finish_pod(SimPod *pod) {
+  end_pod(pod);
+  say(pod, pod->has_run ? "Succeeded" : "Failed", "");
+  release(pod);
+}
+
+static void on_pod_timer(void *userdata) {
+  SimPod *pod = userdata;
+  if (pod->state != SIM_POD_STARTING) {
+    finish_pod(pod);
+    return;
+  }
+  run_pod(pod);
   say(pod, "Running", "");
 }
 
 void sim_pods_admitted(SimPod *pod) {
   pod->state = SIM_POD_STARTING;
-  timer_set(pod->kubelet->host, &pod->timer, pod->kubelet->options.container_start_ms);
+  if (!pod->never_starts)
+    timer_set(pod->kubelet->host, &pod->timer, pod->kubelet->options.container_start_ms);
 }
 
 void sim_pods_rejected(SimPod *pod, const char *why) {
@@ -56,25 +91,8 @@ void sim_pods_rejected(SimPod *pod, const char *why) {
   say(pod, "Failed", message);
 }
 
-/* Frees it if it is gone and nothing needs it any more. */
-static void release(SimPod *pod) {
-  SimKubelet *kubelet = pod->kubelet;
-  if (!pod->is_gone || pod->in_flight || kubelet->admission.pod == pod)
-    return;
-  for (size_t i = 0; i < kubelet->pods.count; i++)
-    if (kubelet->pods.items[i] == pod) {
-      array_remove(&kubelet->pods, i);
-      break;
-    }
-  timer_cancel(kubelet->host, &pod->timer);
-  Arena arena = pod->arena;
-  arena_deinit(&arena);
-  free(pod);
-}
-
 void sim_pods_withdrawn(SimPod *pod) {
-  end_pod(pod);
-  release(pod);
+  finish_pod(pod);
 }
 
 /* ---- pods come and go ---- */
@@ -108,8 +126,8 @@ static void read_needs(SimPod *pod, const Pod *object) {
     read_container(pod, &object->containers.items[i]);
 }
 
-/* One that runs already was started by an earlier kubelet. */
-static void add_pod(SimKubelet *kubelet, const Pod *object) {
+/* One that runs already was started by an earlier kubelet, and one that is over only has to be deleted. */
+static SimPod *add_pod(SimKubelet *kubelet, const Pod *object) {
   SimPod *pod = mem_alloc(sizeof *pod);
   *array_push(&kubelet->pods) = pod;
   pod->kubelet = kubelet;
@@ -118,47 +136,42 @@ static void add_pod(SimKubelet *kubelet, const Pod *object) {
   pod->name = arena_strdup(&pod->arena, object->meta.name);
   pod->timer = (HostTimer){.fire = on_pod_timer, .userdata = pod};
   pod->run_ms = read_run_ms(object);
+  pod->never_starts = key_values_find(&object->meta.labels, SIM_KUBELET_NO_IMAGE) != NULL;
   read_needs(pod, object);
-  if (!string_equal(object->phase, "Running")) {
+  if (pod_is_terminal(object))
+    end_pod(pod);
+  else if (string_equal(object->phase, "Running"))
+    run_pod(pod);
+  else
     sim_admission_next(kubelet);
-    return;
+  return pod;
+}
+
+/* A container needs its time to end; whoever is being admitted is stopped by the admission. */
+static void stop_pod(SimPod *pod) {
+  if (pod->state == SIM_POD_QUEUED) {
+    finish_pod(pod);
+  } else if (pod->state == SIM_POD_STARTING || pod->state == SIM_POD_RUNNING) {
+    pod->state = SIM_POD_STOPPING;
+    timer_set(pod->kubelet->host, &pod->timer, pod->kubelet->options.container_stop_ms);
+  } else {
+    timer_set(pod->kubelet->host, &pod->kubelet->tell_timer, 0);
+    release(pod);
   }
-  pod->state = SIM_POD_RUNNING;
-  if (pod->run_ms)
-    timer_set(kubelet->host, &pod->timer, pod->run_ms);
-}
-
-static void forget_pod(SimPod *pod) {
-  pod->is_gone = true;
-  if (pod->state != SIM_POD_ADMITTING)
-    end_pod(pod);
-  release(pod);
-}
-
-/* Asked to go: the container ends, then the object is deleted for good. */
-static void delete_pod(SimPod *pod) {
-  if (pod->is_deleted)
-    return;
-  pod->is_deleted = true;
-  if (pod->state != SIM_POD_ADMITTING)
-    end_pod(pod);
-  say(pod, "Succeeded", "");
 }
 
 void sim_pods_on_change(void *userdata, const void *old, const void *new_) {
   SimKubelet *kubelet = userdata;
   const Pod *before = old, *after = new_;
   SimPod *pod = find_pod(kubelet, (after ? after : before)->meta.uid);
-  if (!after && pod)
-    forget_pod(pod);
-  if (!after)
+  bool is_leaving = after && after->meta.deletion_time;
+  if (!pod && after && (is_leaving || !pod_is_terminal(after)))
+    pod = add_pod(kubelet, after);
+  if (!pod || (after && (!is_leaving || pod->is_deleted)))
     return;
-  if (!pod && !pod_is_terminal(after)) {
-    add_pod(kubelet, after);
-    pod = find_pod(kubelet, after->meta.uid);
-  }
-  if (pod && after->meta.deletion_time)
-    delete_pod(pod);
+  pod->is_deleted = true;
+  pod->is_gone = !after;
+  stop_pod(pod);
 }
 
 /* The checkpoint of pods that went while no kubelet was there. */
@@ -171,56 +184,77 @@ void sim_pods_on_synced(void *userdata) {
 
 /* ---- telling the API server ---- */
 
+static SimNews find_news(const SimPod *pod) {
+  if (pod->is_gone || pod->in_flight)
+    return SIM_NEWS_NONE;
+  if (pod->phase && !pod->is_told)
+    return SIM_NEWS_PHASE;
+  bool shall_go = pod->is_deleted && pod->state == SIM_POD_OVER && !pod->is_removed;
+  return shall_go ? SIM_NEWS_DELETION : SIM_NEWS_NONE;
+}
+
 static void on_told(void *userdata, const KubeAnswer *answer) {
   SimPod *pod = userdata;
   SimKubelet *kubelet = pod->kubelet;
   Error err;
-  pod->in_flight = false;
+  SimNews news = pod->in_flight;
+  pod->in_flight = SIM_NEWS_NONE;
   /* A pod that is not there any more needs no news. */
-  bool is_done = kube_answer_is_ok(answer, &err) || answer->status == 404;
-  pod->is_told = is_done && pod->is_told;
-  if (!pod->is_told)
+  bool is_done = kube_answer_is_ok(answer, &err) || answer->status == 404 || answer->status == 409;
+  if (news == SIM_NEWS_DELETION)
+    pod->is_removed = is_done;
+  else
+    pod->is_told = is_done && pod->is_told;
+  if (find_news(pod))
     timer_set(kubelet->host, &kubelet->tell_timer, is_done ? 0 : TELL_AGAIN_MS);
   release(pod);
 }
 
 static void format_status(const SimPod *pod, Text *body) {
-  bool is_running = strcmp(pod->phase, "Running") == 0, is_failed = strcmp(pod->phase, "Failed") == 0;
+  bool is_running = strcmp(pod->phase, "Running") == 0;
   text_format(body,
               "{\"status\":{\"phase\":\"%s\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"True\"},"
               "{\"type\":\"Ready\",\"status\":\"%s\"}]",
               pod->phase, is_running ? "True" : "False");
-  if (is_failed) {
+  if (pod->message[0]) {
     text_append(body, ",\"reason\":\"UnexpectedAdmissionError\",\"message\":");
     text_append_json(body, pod->message);
   }
   text_append(body, "}}");
 }
 
-static void tell(SimPod *pod) {
-  CLEANUP(text_deinit) Text body = {0};
+static void send(SimPod *pod, const char *method, const char *subresource, const char *content_type,
+                 const Text *body) {
   CLEANUP(cleanup_free)
-  char *path = mem_format("/api/v1/namespaces/%s/pods/%s%s", pod->namespace_, pod->name,
-                          pod->is_deleted ? "?gracePeriodSeconds=0" : "/status");
-  if (!pod->is_deleted)
-    format_status(pod, &body);
-  pod->in_flight = pod->is_told = true;
-  kube_client_call(pod->kubelet->client,
-                   &(KubeCallOptions){.method = pod->is_deleted ? "DELETE" : "PATCH",
-                                      .path = path,
-                                      .content_type = pod->is_deleted ? NULL : KUBE_MERGE_PATCH,
-                                      .body = pod->is_deleted ? NULL : text_string(&body),
-                                      .body_size = body.size,
-                                      .on_answer = on_told,
-                                      .userdata = pod});
+  char *path = mem_format("/api/v1/namespaces/%s/pods/%s%s", pod->namespace_, pod->name, subresource);
+  kube_client_call(pod->kubelet->client, &(KubeCallOptions){.method = method,
+                                                            .path = path,
+                                                            .content_type = content_type,
+                                                            .body = text_string(body),
+                                                            .body_size = body->size,
+                                                            .on_answer = on_told,
+                                                            .userdata = pod});
+}
+
+static void tell(SimPod *pod, SimNews news) {
+  CLEANUP(text_deinit) Text body = {0};
+  pod->in_flight = news;
+  if (news == SIM_NEWS_DELETION) {
+    text_format(&body, "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"%s\"}}", pod->uid);
+    send(pod, "DELETE", "", "application/json", &body);
+    return;
+  }
+  pod->is_told = true;
+  format_status(pod, &body);
+  send(pod, "PATCH", "/status", KUBE_MERGE_PATCH, &body);
 }
 
 void sim_pods_tell(void *userdata) {
   SimKubelet *kubelet = userdata;
   for (size_t i = 0; i < kubelet->pods.count; i++) {
-    SimPod *pod = kubelet->pods.items[i];
-    if (pod->phase && !pod->is_told && !pod->in_flight && !pod->is_gone)
-      tell(pod);
+    SimNews news = find_news(kubelet->pods.items[i]);
+    if (news)
+      tell(kubelet->pods.items[i], news);
   }
 }
 

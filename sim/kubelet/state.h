@@ -48,8 +48,11 @@ typedef enum SimPodState {
   SIM_POD_ADMITTING,
   SIM_POD_STARTING,
   SIM_POD_RUNNING,
+  SIM_POD_STOPPING,
   SIM_POD_OVER, /* finished or rejected: holds nothing */
 } SimPodState;
+
+typedef enum SimNews { SIM_NEWS_NONE, SIM_NEWS_PHASE, SIM_NEWS_DELETION } SimNews;
 
 typedef struct SimPod {
   SimKubelet *kubelet;
@@ -57,13 +60,19 @@ typedef struct SimPod {
   const char *uid, *namespace_, *name;
   LIST(SimNeed) needs;
   uint64_t run_ms; /* 0: for ever */
+  bool never_starts;
+  bool has_run;
   SimPodState state;
-  HostTimer timer; /* STARTING, RUNNING */
+  HostTimer timer; /* STARTING, RUNNING, STOPPING */
   /* what the API server is to be told */
   const char *phase; /* static; NULL: nothing */
   char message[ERROR_TEXT_SIZE];
-  bool is_told, is_deleted, in_flight;
-  bool is_gone; /* from the API server; freed when nothing needs it any more */
+  bool is_told;
+  bool is_removed;   /* the API server has deleted it on our word */
+  SimNews in_flight; /* what it is being told */
+  /* what it told us */
+  bool is_deleted; /* asked to go */
+  bool is_gone;    /* freed when nothing needs it any more */
 } SimPod;
 
 typedef struct SimAdmission {
@@ -71,6 +80,8 @@ typedef struct SimAdmission {
   size_t need;
   SimHeld *held;
   SimEndpoint *endpoint; /* of the open call */
+  Arena arena;
+  Strings available; /* when the need's turn came; in the arena */
   Text answer;
 } SimAdmission;
 
@@ -117,7 +128,8 @@ void sim_pods_on_synced(void *userdata);
 void sim_pods_admitted(SimPod *pod);
 void sim_pods_rejected(SimPod *pod, const char *why);
 void sim_pods_withdrawn(SimPod *pod); /* deleted while it was being admitted */
-void sim_pods_tell(void *userdata);   /* sends what the API server does not know yet */
+bool sim_pods_is_known(const SimKubelet *kubelet, const char *uid);
+void sim_pods_tell(void *userdata); /* sends what the API server does not know yet */
 void sim_pods_deinit(SimKubelet *kubelet);
 
 /* pod_resources.c */
