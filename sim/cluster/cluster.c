@@ -19,6 +19,7 @@ SimClusterOptions sim_cluster_defaults(void) {
       .socket_jitter_ms = 1,
       .gpu_latency = 1,
       .container_start_ms = 300,
+      .container_stop_ms = 100,
       .leftover = PLAN_LEFTOVER_FILL,
   };
 }
@@ -56,6 +57,7 @@ void sim_cluster_start_kubelet(SimCluster *cluster, int i) {
   assert(!node->kubelet);
   const SimKubeletOptions options = {.node_name = node->name,
                                      .container_start_ms = cluster->options.container_start_ms,
+                                     .container_stop_ms = cluster->options.container_stop_ms,
                                      .status_tick_ms = STATUS_TICK_MS};
   node->kubelet =
       sim_kubelet_new(&options, &cluster->host, sim_api_seam(cluster->api), node->port, &node->disk);
@@ -109,21 +111,23 @@ static int create_node(SimCluster *cluster, const char *name, Error *err) {
   return sim_api_create(cluster->api, "/api/v1/nodes", object, err);
 }
 
-static int create_pod(SimCluster *cluster, const char *resource, Error *err) {
+int sim_cluster_create_pod(SimCluster *cluster, const char *profile, uint64_t run_ms, Error *err) {
+  char resource[MIG_RESOURCE_NAME_SIZE];
+  mig_profile_format_resource(profile, resource);
   CLEANUP(cleanup_free) char *name = mem_format("p-%0*d", cluster->options.pod_digits, ++cluster->pod_count);
+  CLEANUP(cleanup_free) char *run = mem_format("%llu", (unsigned long long)run_ms);
   json_auto_t *amounts = json_pack("{s:s}", resource, "1");
-  json_auto_t *object = json_pack(
-      "{s:s,s:s,s:{s:s},s:{s:s,s:[{s:s,s:s,s:[s,s],s:{s:O,s:O}}]}}", "apiVersion", "v1", "kind", "Pod",
-      "metadata", "name", name, "spec", "schedulerName", "default-scheduler", "containers", "name", "main",
-      "image", "busybox", "command", "sleep", "120", "resources", "requests", amounts, "limits", amounts);
+  json_auto_t *object =
+      json_pack("{s:s,s:s,s:{s:s,s:{s:s}},s:{s:s,s:[{s:s,s:s,s:[s,s],s:{s:O,s:O}}]}}", "apiVersion", "v1",
+                "kind", "Pod", "metadata", "name", name, "annotations", SIM_KUBELET_RUN_MS, run, "spec",
+                "schedulerName", "default-scheduler", "containers", "name", "main", "image", "busybox",
+                "command", "sleep", "120", "resources", "requests", amounts, "limits", amounts);
   return sim_api_create(cluster->api, "/api/v1/namespaces/" SIM_CLUSTER_NAMESPACE "/pods", object, err);
 }
 
 int sim_cluster_create_pods(SimCluster *cluster, const char *profile, int count, Error *err) {
-  char resource[MIG_RESOURCE_NAME_SIZE];
-  mig_profile_format_resource(profile, resource);
   for (int i = 0; i < count; i++) {
-    int result = create_pod(cluster, resource, err);
+    int result = sim_cluster_create_pod(cluster, profile, 0, err);
     if (result < 0)
       return result;
   }

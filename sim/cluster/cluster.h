@@ -29,7 +29,7 @@ typedef struct SimClusterOptions {
   SimApiOptions api;
   uint32_t socket_jitter_ms;
   double gpu_latency; /* factor on the times of real GPUs */
-  uint32_t container_start_ms;
+  uint32_t container_start_ms, container_stop_ms;
   PlanLeftover leftover;
   int pod_digits; /* at least so many in a pod's name, so that names sort by age */
 } SimClusterOptions;
@@ -73,6 +73,8 @@ bool sim_cluster_run(SimCluster *cluster, uint64_t until_ms, bool (*is_done)(voi
 bool sim_cluster_settle(SimCluster *cluster);
 /* n pods "p-<number>" that ask one slice each; numbers go on from the pods before. */
 int sim_cluster_create_pods(SimCluster *cluster, const char *profile, int count, Error *err) MUST_CHECK;
+/* One more such pod, whose container ends by itself after run_ms (0: never). */
+int sim_cluster_create_pod(SimCluster *cluster, const char *profile, uint64_t run_ms, Error *err) MUST_CHECK;
 size_t sim_cluster_count_pods(const SimCluster *cluster, const char *phase);
 
 /* kill -9 and start afresh; of the node nodes[i]. */

@@ -12,7 +12,11 @@ enum { REASONS_MAX = 32 };
 
 typedef struct Word { /* a binding or a condition on its way */
   SimScheduler *scheduler;
-  char *uid;
+  char *uid, *path;
+  const char *method, *content_type; /* static */
+  Text body;
+  KubeOnAnswer *on_answer;
+  HostTimer timer; /* until it is sent */
 } Word;
 
 struct SimScheduler {
@@ -23,6 +27,8 @@ struct SimScheduler {
   Map assumed; /* uid -> node name, owned */
   Map told;    /* uid -> message of the condition that was sent, owned */
   ARRAY(Word *) words;
+  bool is_paused;
+  uint32_t slow_percent, slow_max_ms;
 };
 
 static void schedule(SimScheduler *scheduler) {
@@ -43,25 +49,33 @@ static void drop_word(Word *word) {
       array_remove(&scheduler->words, i);
       break;
     }
+  timer_cancel(scheduler->host, &word->timer);
+  text_deinit(&word->body);
   free(word->uid);
+  free(word->path);
   free(word);
 }
 
-static void send(SimScheduler *scheduler, const Pod *pod, const char *method, const char *subresource,
-                 const char *content_type, const Text *body, KubeOnAnswer *on_answer) {
+static void send(void *userdata) {
+  Word *word = userdata;
+  kube_client_call(word->scheduler->client, &(KubeCallOptions){.method = word->method,
+                                                               .path = word->path,
+                                                               .content_type = word->content_type,
+                                                               .body = text_string(&word->body),
+                                                               .body_size = word->body.size,
+                                                               .on_answer = word->on_answer,
+                                                               .userdata = word});
+}
+
+/* A word about the pod whose body is to be filled in and which is to be sent. */
+static Word *new_word(SimScheduler *scheduler, const Pod *pod, const char *subresource) {
   Word *word = mem_alloc(sizeof *word);
   *word = (Word){.scheduler = scheduler, .uid = mem_strdup(pod->meta.uid)};
-  *array_push(&scheduler->words) = word;
-  CLEANUP(cleanup_free)
-  char *path =
+  word->path =
       mem_format("/api/v1/namespaces/%s/pods/%s/%s", pod->meta.namespace_, pod->meta.name, subresource);
-  kube_client_call(scheduler->client, &(KubeCallOptions){.method = method,
-                                                         .path = path,
-                                                         .content_type = content_type,
-                                                         .body = text_string(body),
-                                                         .body_size = body->size,
-                                                         .on_answer = on_answer,
-                                                         .userdata = word});
+  word->timer = (HostTimer){.fire = send, .userdata = word};
+  *array_push(&scheduler->words) = word;
+  return word;
 }
 
 static void on_bound(void *userdata, const KubeAnswer *answer) {
@@ -74,13 +88,23 @@ static void on_bound(void *userdata, const KubeAnswer *answer) {
   drop_word(word);
 }
 
+static uint64_t binding_delay(SimScheduler *scheduler) {
+  Random *random = &scheduler->host->random;
+  bool is_slow = scheduler->slow_percent && random_below(random, 100) < scheduler->slow_percent;
+  return is_slow ? random_below(random, (uint64_t)scheduler->slow_max_ms + 1) : 0;
+}
+
 static void bind_pod(SimScheduler *scheduler, const Pod *pod, const char *node) {
-  CLEANUP(text_deinit) Text body = {0};
-  text_append(&body, "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"target\":{\"kind\":\"Node\",\"name\":");
-  text_append_json(&body, node);
-  text_append(&body, "}}");
+  Word *word = new_word(scheduler, pod, "binding");
+  word->method = "POST";
+  word->content_type = "application/json";
+  word->on_answer = on_bound;
+  text_append(&word->body,
+              "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"target\":{\"kind\":\"Node\",\"name\":");
+  text_append_json(&word->body, node);
+  text_append(&word->body, "}}");
   remember(&scheduler->assumed, pod->meta.uid, node);
-  send(scheduler, pod, "POST", "binding", "application/json", &body, on_bound);
+  timer_set(scheduler->host, &word->timer, binding_delay(scheduler));
 }
 
 static void on_told(void *userdata, const KubeAnswer *answer) {
@@ -97,13 +121,16 @@ static void tell(SimScheduler *scheduler, const Pod *pod, const char *message) {
   const char *before = map_find(&scheduler->told, pod->meta.uid);
   if (before && strcmp(before, message) == 0)
     return;
-  CLEANUP(text_deinit) Text body = {0};
-  text_append(&body, "{\"status\":{\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\","
-                     "\"reason\":\"Unschedulable\",\"message\":");
-  text_append_json(&body, message);
-  text_append(&body, "}]}}");
+  Word *word = new_word(scheduler, pod, "status");
+  word->method = "PATCH";
+  word->content_type = KUBE_MERGE_PATCH;
+  word->on_answer = on_told;
+  text_append(&word->body, "{\"status\":{\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\","
+                           "\"reason\":\"Unschedulable\",\"message\":");
+  text_append_json(&word->body, message);
+  text_append(&word->body, "}]}}");
   remember(&scheduler->told, pod->meta.uid, message);
-  send(scheduler, pod, "PATCH", "status", KUBE_MERGE_PATCH, &body, on_told);
+  send(word);
 }
 
 /* ---- why not ---- */
@@ -197,7 +224,8 @@ static void add_pods(SimScheduler *scheduler, Arena *arena, Snapshot *snapshot) 
 }
 
 static bool is_ours(const Pod *pod) {
-  return !pod->scheduling_gates.count && !pod->meta.deletion_time;
+  bool is_for_us = !pod->scheduler_name || strcmp(pod->scheduler_name, "default-scheduler") == 0;
+  return is_for_us && !pod->scheduling_gates.count && !pod->meta.deletion_time;
 }
 
 static void place_pod(SimScheduler *scheduler, Snapshot *snapshot, int index) {
@@ -219,7 +247,8 @@ static void place_pod(SimScheduler *scheduler, Snapshot *snapshot, int index) {
 
 static void on_timer(void *userdata) {
   SimScheduler *scheduler = userdata;
-  if (!kube_informer_is_synced(scheduler->nodes) || !kube_informer_is_synced(scheduler->pods))
+  if (scheduler->is_paused || !kube_informer_is_synced(scheduler->nodes) ||
+      !kube_informer_is_synced(scheduler->pods))
     return;
   CLEANUP(arena_deinit) Arena arena = {0};
   CLEANUP(snapshot_deinit) Snapshot snapshot;
@@ -278,6 +307,16 @@ SimScheduler *sim_scheduler_new(Host *host, KubeTransport *transport) {
 void sim_scheduler_start(SimScheduler *scheduler) {
   kube_informer_start(scheduler->nodes);
   kube_informer_start(scheduler->pods);
+}
+
+void sim_scheduler_pause(SimScheduler *scheduler, bool is_paused) {
+  scheduler->is_paused = is_paused;
+  schedule(scheduler);
+}
+
+void sim_scheduler_delay_bindings(SimScheduler *scheduler, uint32_t percent, uint32_t max_ms) {
+  scheduler->slow_percent = percent;
+  scheduler->slow_max_ms = max_ms;
 }
 
 static void free_texts(Map *map) {

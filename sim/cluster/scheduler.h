@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small kube-scheduler: the first node, by name, that passes the real filters (sched/filter.h) gets the
- * pod. What can be allocated is what the node's status says: it knows nothing of facet. Pods that fit nowhere
- * are marked Unschedulable in the real scheduler's words, and tried again whenever a pod or node changes. */
+/* A small kube-scheduler: the pods by priority and age, and for each the first node, by name, that passes the
+ * real filters (sched/filter.h). It evicts nobody. What can be allocated is what the node's status says: it
+ * knows nothing of facet. Pods that fit nowhere are marked Unschedulable in the real scheduler's words, and
+ * tried again whenever a pod or node changes. */
 #pragma once
 
 #include "kube/client.h"
@@ -13,5 +14,10 @@ typedef struct SimScheduler SimScheduler;
 
 SimScheduler *sim_scheduler_new(Host *host, KubeTransport *transport);
 void sim_scheduler_start(SimScheduler *scheduler);
+/* While paused it decides nothing; bindings that are under way go on. */
+void sim_scheduler_pause(SimScheduler *scheduler, bool is_paused);
+/* From now on so many of a hundred bindings, by the host's random numbers, take up to that long: meanwhile
+ * the pod is assumed, which nobody else can see. */
+void sim_scheduler_delay_bindings(SimScheduler *scheduler, uint32_t percent, uint32_t max_ms);
 void sim_scheduler_free(SimScheduler *scheduler);
 DEFINE_CLEANUP(SimScheduler, sim_scheduler_free)
