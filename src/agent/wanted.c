@@ -193,7 +193,7 @@ static void compare_counts(const Node *node, const GpuObserved *gpu, const Agent
   compare_list(gpu, &missing, failed, failed_count, wanted);
 }
 
-static bool is_excluded(const Node *node, const GpuObserved *gpu) {
+bool agent_wanted_is_excluded(const Node *node, const GpuObserved *gpu) {
   const char *text = key_values_find(&node->meta.annotations, MIG_ANNOTATION_EXCLUDE);
   uint64_t indexes;
   Error err;
@@ -220,7 +220,7 @@ void agent_wanted_compute(const Node *node, const GpuObservation *observation, c
   *ret_wanted = (AgentWanted){.step = AGENT_STEP_DONE};
   for (int i = 0; i < observation->gpu_count && ret_wanted->step == AGENT_STEP_DONE; i++) {
     const GpuObserved *gpu = &observation->gpus[i];
-    if (gpu->mode != MIG_MODE_ON || !gpu->model.profile_count || is_excluded(node, gpu))
+    if (gpu->mode != MIG_MODE_ON || !gpu->model.profile_count || agent_wanted_is_excluded(node, gpu))
       continue;
     char key[MIG_KEY_SIZE];
     snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);

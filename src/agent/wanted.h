@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what the node is told and what its GPUs hold to the next slice to create. Pure.
  *
- * Only growth: a wanted slice whose place is free is created; one that exists is done; one whose place is
- * taken by something else is skipped, because the controller planned with an older picture and will plan
- * again. */
+ * A wanted slice whose place is free is created; one that exists is done; one whose place is taken by
+ * something else is skipped: it may become free (withdrawal.h), or else the controller planned with an older
+ * picture and will plan again. */
 #pragma once
 
 #include "cluster/object.h"
@@ -13,6 +13,8 @@
 bool agent_wanted_is_managed(const Node *node);
 /* facet.gpu/paused is there and not "false": whoever wrote it wanted something to stop. */
 bool agent_wanted_is_paused(const Node *node);
+/* facet.gpu/exclude-gpus names the GPU, or cannot be read. */
+bool agent_wanted_is_excluded(const Node *node, const GpuObserved *gpu);
 
 typedef enum AgentStep {
   AGENT_STEP_DONE,   /* everything wanted exists or was skipped */

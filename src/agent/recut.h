@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One re-cut of a node: free slices are taken away so that others can be made in their place, without ever
+ * killing a pod that was promised one. Pure: a step takes what is known and returns what to do next.
+ *
+ * A slice that the scheduler has promised to a pod, but not bound yet, is visible to nobody. So the slices are
+ * asked for through the scheduler, by a reservation pod: what that gets, nobody else was promised.
+ *
+ *     RESERVING   the pod is created; the scheduler binds it                           10 s
+ *         |
+ *     LEARNING    the kubelet says which slices the pod holds: exactly the targets?    10 s
+ *         |
+ *     UNLISTING   ListAndWatch leaves them out, until the kubelet shows that           10 s
+ *         |
+ *     CUTTING     destroyed, one after the other
+ *         |
+ *     SHOWING     what is wanted is created, listed and known, in one patch the node says so, and our own
+ *         |       watch of the node shows it
+ *     LINGERING   the scheduler reads nodes and pods in two streams                     1 s
+ *         |
+ *     RELEASING   the pod is deleted, gracefully: a forced deletion would free the count of the scheduler
+ *         |       while the kubelet still holds the slices
+ *     OVER
+ *
+ * Until the first slice is destroyed a re-cut can be lost: not scheduled, deleted by somebody, other slices
+ * than the targets, out of time, no longer wanted. Then it goes to RELEASING, and nothing has happened. A
+ * reservation that an earlier life of the agent left behind begins at SHOWING, or, where the plan still wants
+ * it, at RESERVING. The order and its reasons were measured on a real kubelet and scheduler (1.36). */
+#pragma once
+
+#include "agent/withdrawal.h"
+
+enum {
+  AGENT_RECUT_PATIENCE_MS = 10000, /* for scheduler and kubelet, each */
+  AGENT_RECUT_LINGER_MS = 1000,
+  AGENT_RECUT_RELEASE_AGAIN_MS = 5000,
+  AGENT_RECUT_NAME_SIZE = 64,
+};
+
+typedef enum AgentRecutState {
+  AGENT_RECUT_RESERVING,
+  AGENT_RECUT_LEARNING,
+  AGENT_RECUT_UNLISTING,
+  AGENT_RECUT_CUTTING,
+  AGENT_RECUT_SHOWING,
+  AGENT_RECUT_LINGERING,
+  AGENT_RECUT_RELEASING,
+  AGENT_RECUT_OVER,
+} AgentRecutState;
+
+/* A reservation pod as the API server has it. */
+typedef enum AgentPodState {
+  AGENT_POD_ABSENT,
+  AGENT_POD_WAITING,       /* for the scheduler */
+  AGENT_POD_UNSCHEDULABLE, /* says the scheduler */
+  AGENT_POD_BOUND,
+  AGENT_POD_LEAVING, /* being deleted */
+  AGENT_POD_ENDED,   /* failed: the kubelet did not take it */
+} AgentPodState;
+
+typedef struct AgentRecut {
+  AgentRecutState state;
+  uint64_t since_ms;                   /* in this state */
+  uint64_t began_ms;
+  uint64_t asked_ms;                   /* RELEASING: the deletion was last asked for; 0: never */
+  uint32_t took_ms[AGENT_RECUT_OVER];  /* by state that is over */
+  char pod[AGENT_RECUT_NAME_SIZE];     /* name */
+  char plan[MIG_PLAN_ID_SIZE];         /* that takes the targets away */
+  AgentTargets targets;
+  int destroyed;
+  bool seen;                           /* the API server has shown the pod */
+  bool lost;
+  bool raced;                          /* lost to pods that were quicker: nothing is wrong */
+  char reason[ERROR_TEXT_SIZE];        /* why it was lost */
+} AgentRecut;
+
+typedef struct AgentRecutView {
+  uint64_t now_ms;
+  const AgentTargets *wanted; /* what an unanswered plan takes away now */
+  AgentPodState pod;
+  const char *pod_says;       /* the scheduler's or kubelet's words; may be NULL */
+  const Strings *held;        /* the pod's slices, by the kubelet; NULL: not known */
+  bool kubelet_agrees;        /* it shows exactly the lists that leave out what is withheld */
+  bool node_agrees;           /* the node's status shows the amounts of these lists */
+  bool growing;               /* a slice in the place of the targets may still come */
+  const GpuObservation *observation;
+} AgentRecutView;
+
+typedef enum AgentRecutAction {
+  AGENT_RECUT_WAIT,
+  AGENT_RECUT_ASK,     /* the kubelet which slices the pod holds */
+  AGENT_RECUT_DESTROY, /* ret_target */
+  AGENT_RECUT_DELETE,  /* the pod */
+} AgentRecutAction;
+
+/* Takes the targets over. */
+AgentRecut *agent_recut_new(const char *pod, const char *plan, AgentTargets *targets, uint64_t now_ms);
+/* Of a reservation that is not needed any more: it is let go once the node shows what there is. */
+AgentRecut *agent_recut_new_orphan(const char *pod, uint64_t now_ms);
+void agent_recut_free(AgentRecut *recut);
+
+AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
+                                  const AgentTarget **ret_target);
+/* The pod could not be created: nothing has to be released. */
+void agent_recut_refuse(AgentRecut *recut, const char *reason, uint64_t now_ms);
+/* When a step is due although nothing happens; HOST_NEVER. */
+uint64_t agent_recut_wake_ms(const AgentRecut *recut);
+
+/* Is it at work on its targets (before SHOWING)? Only one of a node is. */
+bool agent_recut_is_active(const AgentRecut *recut);
+/* Must the slice stay out of the kubelet's list? */
+bool agent_recut_withholds(const AgentRecut *recut, const char *uuid);
+const char *agent_recut_state_name(AgentRecutState state);

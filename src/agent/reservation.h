@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A reservation pod: it asks the scheduler for the slices that are to be taken away, and never runs. Pure.
+ *
+ * It goes to its node only, tolerates every taint, comes first in the scheduler's queue and evicts nobody
+ * (PriorityClass facet-reservation: preemptionPolicy Never). Its image exists nowhere, so the kubelet admits
+ * it, gives it slices, and starts nothing. It belongs to the node: if that goes, so does the pod. */
+#pragma once
+
+#include "agent/recut.h"
+#include "base/text.h"
+#include "cluster/object.h"
+
+#define AGENT_RESERVATION_PRIORITY_CLASS "facet-reservation"
+#define AGENT_RESERVATION_PLAN           "facet.gpu/reservation-plan" /* annotation: for which plan */
+#define AGENT_RESERVATION_PREFIX         "facet-reservation-"         /* of the pod's name */
+
+enum { AGENT_LABEL_SIZE = 64 };
+
+/* The value of the label MIG_LABEL_RESERVATION: the node's name, shortened with a hash where it is no label
+ * value. */
+void agent_reservation_label(const char *node, char ret_label[AGENT_LABEL_SIZE]);
+/* A new name for a pod. */
+void agent_reservation_name(uint64_t random, char ret_name[AGENT_RECUT_NAME_SIZE]);
+/* The body of the POST. scheduler NULL: the default one. */
+void agent_reservation_format(const Node *node, const AgentRecut *recut, const char *scheduler,
+                              Text *ret_body);
+/* NULL: absent. ret_says: the scheduler's or the kubelet's words, borrowed from the pod, or NULL. */
+AgentPodState agent_reservation_judge(const Pod *pod, const char **ret_says);
