@@ -39,7 +39,8 @@ void sim_cluster_start_agent(SimCluster *cluster, int i) {
   assert(!node->agent);
   const AgentOptions options = {.node_name = node->name,
                                 .device_plugin_folder = SIM_KUBELET_PLUGIN_FOLDER,
-                                .pod_resources_socket = SIM_KUBELET_POD_RESOURCES};
+                                .pod_resources_socket = SIM_KUBELET_POD_RESOURCES,
+                                .reservation_namespace = SIM_CLUSTER_SYSTEM_NAMESPACE};
   const AgentSeams seams = {.host = &cluster->host,
                             .transport = sim_api_seam(cluster->api),
                             .port = sim_port_seam(node->port),

@@ -15,7 +15,8 @@
 #include "sim/cluster/scheduler.h"
 #include "sim/kubelet/kubelet.h"
 
-#define SIM_CLUSTER_NAMESPACE "demo"
+#define SIM_CLUSTER_NAMESPACE        "demo"
+#define SIM_CLUSTER_SYSTEM_NAMESPACE "facet-system" /* of the reservation pods */
 
 enum {
   SIM_CLUSTER_NODES_MAX = 1000,

@@ -68,7 +68,8 @@ static void send_report(Agent *agent, const Text *body) {
 
 static void report(Agent *agent, const Node *node) {
   bool gpus_were_looked_at = agent->observation || agent->observe_error.code;
-  if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms)
+  if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms ||
+      agent_recutting_holds_report(agent))
     return;
   uint64_t ready_ms = agent_slices_settled_by(agent);
   if (!agent->used_known && agent->resources.count && ready_ms < agent->started_ms + AGENT_USE_WAIT_MS)
@@ -100,16 +101,19 @@ static bool is_ours(Agent *agent, const Node *node) {
   return managed;
 }
 
-/* (0) after a crash: publish again at once (1) our node is known and handed to us (2) GPUs: look, create (3)
- * the kubelet: publish, barrier (4) report
+/* (0) after a crash: publish again at once (1) our node is known and handed to us (2) GPUs: look, take away,
+ * create (3) the kubelet: publish, barrier (4) report
  */
 static void step(void *userdata) {
   Agent *agent = userdata;
   agent_gpus_look_once(agent);
   agent_slices_adopt(agent);
   const Node *node = agent_node(agent);
-  if (!is_ours(agent, node))
+  if (!is_ours(agent, node)) {
+    if (agent->observation)
+      agent_recutting_step(agent, NULL);
     return;
+  }
   agent_gpus_step(agent, node);
   agent_slices_step(agent);
   report(agent, node);
@@ -155,6 +159,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
                                                           .on_trouble = on_trouble,
                                                           .userdata = agent});
   agent_gpus_init(agent);
+  agent_recutting_init(agent, seams->transport, options);
   agent_slices_init(agent, seams->port, options);
   return agent;
 }
@@ -162,6 +167,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
 void agent_start(Agent *agent) {
   agent->started_ms = agent->host->now_ms;
   kube_informer_start(agent->nodes);
+  agent_recutting_start(agent);
   agent_kick(agent);
 }
 
@@ -171,6 +177,7 @@ void agent_free(Agent *agent) {
   timer_cancel(agent->host, &agent->step_timer);
   timer_cancel(agent->host, &agent->report_timer);
   agent_slices_deinit(agent);
+  agent_recutting_deinit(agent);
   agent_gpus_deinit(agent);
   kube_informer_free(agent->nodes);
   kube_client_free(agent->client);

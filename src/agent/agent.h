@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent: one per GPU node. Observes the GPUs, creates what the controller wants, publishes slices to the
+/* The agent: one per GPU node. Observes the GPUs, makes them what the controller wants, publishes slices to the
  * kubelet, and reports. A state machine over the four seams; everything is level-triggered: an event only
  * marks that something changed, then one step compares wanted, existing, published and reported and starts
  * what is next.
  *
- *     node watch --> wanted ---.
- *     NVML worker -> existing --+--> create (one job at a time)
+ *     node watch --> wanted ---.---> take away free slices (recut.h)
+ *     NVML worker -> existing --+--> create, destroy (one job at a time)
  *     kubelet -----> published -+--> list, barrier (the kubelet shows it)
  *     pod-resources> used ------'--> one PATCH of nodes/status, when something changed */
 #pragma once
@@ -37,6 +37,10 @@ typedef struct AgentOptions {
   const char *node_name;
   const char *device_plugin_folder; /* "/var/lib/kubelet/device-plugins" */
   const char *pod_resources_socket; /* "/var/lib/kubelet/pod-resources/kubelet.sock" */
+  /* Of the pods that reserve slices to be taken away. */
+  const char *reservation_namespace; /* "facet-system" */
+  const char *scheduler_name;        /* that serves this node's pods; NULL: the default one */
+  bool naive_withdrawal;             /* a test: takes slices away without a reservation, which kills pods */
 } AgentOptions;
 
 typedef struct AgentSeams {

@@ -46,12 +46,17 @@ static void submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
   agent->driver->submit(agent->driver, job, on_result, agent);
 }
 
+/* No second try until the plan changes. */
+static void note_failed(Agent *agent, int gpu, const char *profile, int start) {
+  AgentFailed *failed = array_push(&agent->failed);
+  failed->gpu = gpu;
+  failed->start = start;
+  snprintf(failed->profile, sizeof failed->profile, "%s", profile);
+}
+
 static void give_up_on_slice(Agent *agent, const Error *err) {
   const AgentWanted *current = &agent->current;
-  AgentFailed *failed = array_push(&agent->failed);
-  failed->gpu = current->gpu;
-  failed->start = current->job.start;
-  snprintf(failed->profile, sizeof failed->profile, "%s", current->profile);
+  note_failed(agent, current->gpu, current->profile, current->job.start);
   snprintf(agent->create_error, sizeof agent->create_error, "creating %s at slot %d of GPU %d failed: %.400s",
            current->profile, current->job.start, current->gpu, err->text);
   log_error(AGENT_COMPONENT, "slice not created", "plan=%s gpu=%d profile=%s start=%d err=" LOG_QUOTED,
@@ -69,13 +74,18 @@ static int judge_result(const Agent *agent, const GpuResult *result, Error *err)
   return error_set(err, ERROR_GPU, "the driver reported success, but the slice is not there");
 }
 
+static bool is_worker_failure(int r, const Error *err) {
+  return r < 0 && (err->code == ERROR_UNAVAILABLE || err->code == ERROR_TIMEOUT);
+}
+
 static void on_created(void *userdata, const GpuResult *result) {
   Agent *agent = userdata;
   Error err;
   agent->driver_busy = false;
+  agent->recutting.awaits_first = false;
   take_observation(agent, result);
   int r = judge_result(agent, result, &err);
-  bool worker_failed = r < 0 && (err.code == ERROR_UNAVAILABLE || err.code == ERROR_TIMEOUT);
+  bool worker_failed = is_worker_failure(r, &err);
   if (r == 0) {
     agent->tries = 0;
     log_info(AGENT_COMPONENT, "slice created", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
@@ -93,6 +103,56 @@ static void on_created(void *userdata, const GpuResult *result) {
   agent_kick(agent);
 }
 
+/* A slice that cannot be destroyed goes back on offer. */
+static void give_up_destroying(Agent *agent, const Error *err) {
+  const AgentTarget *target = &agent->leaving;
+  note_failed(agent, target->gpu, target->profile, target->start);
+  snprintf(agent->create_error, sizeof agent->create_error, "destroying %s at slot %d of GPU %d failed: %.400s",
+           target->profile, target->start, target->gpu, err->text);
+  log_error(AGENT_COMPONENT, "slice not destroyed", "plan=%s gpu=%d profile=%s start=%d err=" LOG_QUOTED,
+            agent->plan, target->gpu, target->profile, target->start, err->text);
+}
+
+static int judge_destruction(const Agent *agent, const GpuResult *result, Error *err) {
+  if (result->err.code) {
+    *err = result->err;
+    return -err->code;
+  }
+  if (!result->observed || !agent_publish_find(agent->observation, agent->leaving.uuid, NULL))
+    return 0;
+  return error_set(err, ERROR_GPU, "the driver reported success, but the slice is still there");
+}
+
+static void on_destroyed(void *userdata, const GpuResult *result) {
+  Agent *agent = userdata;
+  Error err;
+  agent->driver_busy = false;
+  take_observation(agent, result);
+  int r = judge_destruction(agent, result, &err);
+  if (r == 0) {
+    agent->tries = 0;
+    log_info(AGENT_COMPONENT, "slice destroyed", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
+             agent->plan, agent->leaving.gpu, agent->leaving.profile, agent->leaving.start,
+             agent->leaving.uuid, result->took_ms);
+  } else if (is_worker_failure(r, &err) && ++agent->tries < AGENT_TRIES_MAX) {
+    log_warn(AGENT_COMPONENT, "destroying the slice again", "gpu=%d profile=%s err=" LOG_QUOTED,
+             agent->leaving.gpu, agent->leaving.profile, err.text);
+  } else {
+    agent->tries = 0;
+    give_up_destroying(agent, &err);
+  }
+  agent->observe_due = agent->observe_due || !result->observed;
+  agent_kick(agent);
+}
+
+void agent_gpus_destroy(Agent *agent, const AgentTarget *target) {
+  GpuJob job = {
+      .kind = GPU_JOB_DESTROY, .nvml_id = target->nvml_id, .start = target->start, .size = target->size};
+  snprintf(job.uuid, sizeof job.uuid, "%s", target->gpu_uuid);
+  agent->leaving = *target;
+  submit(agent, &job, on_destroyed);
+}
+
 static void on_observe_timer(void *userdata) {
   Agent *agent = userdata;
   agent->observe_due = true;
@@ -105,6 +165,7 @@ static void follow_plan(Agent *agent, const Node *node) {
   if (strncmp(agent->plan, plan, sizeof agent->plan - 1) == 0)
     return;
   snprintf(agent->plan, sizeof agent->plan, "%s", plan);
+  agent_recutting_forget_plan(agent);
   array_clear(&agent->failed);
   agent->tries = 0;
   agent->plan_done = false;
@@ -126,30 +187,38 @@ void agent_gpus_look_once(Agent *agent) {
   submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
 }
 
-void agent_gpus_step(Agent *agent, const Node *node) {
-  if (agent->driver_busy)
+/* Starts the next creation, or sees that there is none. */
+static void create_next(Agent *agent, const Node *node) {
+  if (agent_wanted_is_paused(node)) {
+    agent->recutting.awaits_first = agent->plan_done = false;
     return;
-  if (agent->observe_due) {
+  }
+  agent_wanted_compute(node, agent->observation, agent->failed.items, agent->failed.count, &agent->current);
+  /* Done is done: what somebody destroyed since stays destroyed, until there is a new plan or a new start. */
+  bool was_done = agent->plan_done && agent->plan[0];
+  if (agent->current.step == AGENT_STEP_CREATE && !was_done) {
+    agent->plan_done = false;
+    submit(agent, &agent->current.job, on_created);
+    return;
+  }
+  agent->recutting.awaits_first = false;
+  if (was_done || !agent_recutting_is_pending(agent))
+    finish_plan(agent, &agent->current);
+}
+
+void agent_gpus_step(Agent *agent, const Node *node) {
+  if (!agent->driver_busy && agent->observe_due) {
     agent->observe_due = false;
     submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
     return;
   }
   if (!agent->observation || agent->observe_error.code)
     return;
-  follow_plan(agent, node);
-  if (agent_wanted_is_paused(node)) {
-    agent->plan_done = false;
-    return;
-  }
-  agent_wanted_compute(node, agent->observation, agent->failed.items, agent->failed.count, &agent->current);
-  /* Done is done: what somebody destroyed since stays destroyed, until there is a new plan or a new start. */
-  bool was_done = agent->plan_done && agent->plan[0];
-  if (agent->current.step == AGENT_STEP_DONE || was_done) {
-    finish_plan(agent, &agent->current);
-    return;
-  }
-  agent->plan_done = false;
-  submit(agent, &agent->current.job, on_created);
+  if (!agent->driver_busy)
+    follow_plan(agent, node);
+  agent_recutting_step(agent, node);
+  if (!agent->driver_busy)
+    create_next(agent, node);
 }
 
 static const char *describe_node_problem(const Agent *agent) {
@@ -177,6 +246,7 @@ const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
       agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent),
       agent->create_error,
       agent->current.problem,
+      agent_recutting_error(agent),
   };
   CLEANUP(text_deinit) Text text = {0};
   for (size_t i = 0; i < COUNT_OF(parts); i++)

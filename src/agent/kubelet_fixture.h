@@ -39,6 +39,7 @@ struct FakeKubelet {
   ARRAY(Endpoint *) endpoints;
   ARRAY(Peer *) peers;
   Text held;             /* ids that pods hold */
+  Text reserved;         /* ids that the reservation pod holds */
   bool hides_new_slices; /* GetAllocatableResources lags */
 };
 
@@ -118,6 +119,16 @@ static inline void encode_held(FakeKubelet *kubelet, Arena *arena, Text *out) {
   kubelet_helds_encode(&(KubeletHelds){.items = &held, .count = held.ids.count > 0}, out);
 }
 
+/* Of the reservation pod, the only one that is asked for. */
+static inline void encode_reserved(FakeKubelet *kubelet, Arena *arena, Text *out) {
+  KubeletHeld held = {.pod = "facet-reservation-1",
+                      .namespace_ = "facet-system",
+                      .container = "reservation",
+                      .resource = "nvidia.com/mig-1g.10gb",
+                      .ids = split(text_string(&kubelet->reserved), arena)};
+  kubelet_helds_encode(&(KubeletHelds){.items = &held, .count = held.ids.count > 0}, out);
+}
+
 static inline void on_kubelet_call(void *userdata, GrpcCall *call, const char *method, const void *message,
                                    size_t size) {
   FakeKubelet *kubelet = ((Peer *)userdata)->kubelet;
@@ -130,6 +141,8 @@ static inline void on_kubelet_call(void *userdata, GrpcCall *call, const char *m
     on_register(kubelet, &request);
   } else if (strcmp(method, KUBELET_METHOD_ALLOCATABLE) == 0) {
     encode_allocatable(kubelet, &arena, &out);
+  } else if (strcmp(method, KUBELET_METHOD_PODS_GET) == 0) {
+    encode_reserved(kubelet, &arena, &out);
   } else {
     assert_string_equal(method, KUBELET_METHOD_PODS_LIST);
     encode_held(kubelet, &arena, &out);
@@ -185,4 +198,5 @@ static inline void kubelet_deinit(FakeKubelet *kubelet) {
   array_deinit(&kubelet->endpoints);
   array_deinit(&kubelet->peers);
   text_deinit(&kubelet->held);
+  text_deinit(&kubelet->reserved);
 }

@@ -210,3 +210,7 @@ bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_
   text_append(ret_body, "}");
   return true;
 }
+
+bool agent_report_shows(const Node *node, const AgentResource *resource) {
+  return amount_is(&node->allocatable, resource->name, resource->partitions.count);
+}

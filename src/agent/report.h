@@ -19,3 +19,5 @@ typedef struct AgentReport {
 
 /* Appends the patch's body; false (and nothing) where the node says all of it already. */
 bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_body);
+/* Does the node offer exactly the partitions of the resource? */
+bool agent_report_shows(const Node *node, const AgentResource *resource);

@@ -7,6 +7,8 @@
  */
 #include "agent/state.h"
 
+enum { BARRIER_POLL_FIRST_MS = 2 }; /* doubling: the API bears bursts of ten questions */
+
 static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const Error *err);
 
 /* ---- what the kubelet is told ---- */
@@ -69,14 +71,27 @@ static bool announce(Agent *agent, const AgentResource *resource) {
 
 static void start_barrier(Agent *agent) {
   agent->barrier_began_ms = agent->host->now_ms;
-  agent->barrier_poll_ms = KUBELET_POLL_MS;
+  agent->barrier_poll_ms = BARRIER_POLL_FIRST_MS;
   timer_set(agent->host, &agent->barrier_timer, 0);
+}
+
+/* Slices that are about to be destroyed. */
+static void drop_withheld(const Agent *agent, AgentResources *resources) {
+  for (size_t i = 0; i < resources->count; i++) {
+    KubeletPartitions *partitions = &resources->items[i].partitions;
+    size_t kept = 0;
+    for (size_t k = 0; k < partitions->count; k++)
+      if (!agent_recutting_withholds(agent, partitions->items[k].id))
+        partitions->items[kept++] = partitions->items[k];
+    partitions->count = kept;
+  }
 }
 
 static void publish(Agent *agent) {
   CLEANUP(arena_deinit) Arena arena = {0};
   AgentResources fresh;
   agent_publish_resources(agent->observation, &arena, &fresh);
+  drop_withheld(agent, &fresh);
   add_vanished(agent, &fresh, &arena);
   own_ids(&fresh, &arena);
   bool *known = arena_alloc(&arena, (fresh.count + 1) * sizeof *known);
@@ -113,11 +128,11 @@ static void ask_again(Agent *agent) {
   timer_set(agent->host, &agent->barrier_timer, agent->barrier_poll_ms);
   /* The kubelet shows a new slice within milliseconds; where it does not, it is away, and asking often is no
    * use. */
-  if (agent->host->now_ms - agent->barrier_began_ms > AGENT_BARRIER_MS) {
-    agent->barrier_poll_ms *= 2;
-    if (agent->barrier_poll_ms > AGENT_BARRIER_POLL_MAX_MS)
-      agent->barrier_poll_ms = AGENT_BARRIER_POLL_MAX_MS;
-  }
+  bool is_slow = agent->host->now_ms - agent->barrier_began_ms > AGENT_BARRIER_MS;
+  uint32_t most_ms = is_slow ? AGENT_BARRIER_POLL_MAX_MS : KUBELET_POLL_MS;
+  agent->barrier_poll_ms *= 2;
+  if (agent->barrier_poll_ms > most_ms)
+    agent->barrier_poll_ms = most_ms;
 }
 
 static void on_barrier_timer(void *userdata) {
@@ -202,7 +217,12 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
   }
   Map fresh = {0};
   for (size_t i = 0; i < helds->count; i++)
+<<<<<<< HEAD
     for (size_t k = 0; agent_publish_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
+=======
+    for (size_t k = 0; !agent_recutting_owns(agent, &helds->items[i]) &&
+                       mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
+>>>>>>> 055873e (Agent: take free slices away by reservation)
          k++)
       map_put(&fresh, helds->items[i].ids.items[k], agent);
   bool changed = !agent->used_known || !same_use(&agent->used, &fresh);
@@ -243,7 +263,7 @@ static void on_preferred(void *userdata, const char *resource, const KubeletPref
                          Strings *ret_ids) {
   Agent *agent = userdata;
   if (agent->observation)
-    agent_publish_prefer(agent->observation, &agent->used, request, arena, ret_ids);
+    agent_recutting_prefer(agent, resource, request, arena, ret_ids);
 }
 
 /* ---- life ---- */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent's state, shared by its own files: agent.c (life and the step), gpus.c (observe and create),
- * slices.c (publish, barrier, use). Nobody else includes this. */
+/* The agent's state, shared by its own files: agent.c (life and the step), gpus.c (observe, create, destroy),
+ * recutting.c (take free slices away), slices.c (publish, barrier, use). Nobody else includes this. */
 #pragma once
 
 #include "agent/agent.h"
 #include "agent/publish.h"
+#include "agent/recutting.h"
 #include "agent/report.h"
 #include "agent/wanted.h"
 #include "base/array.h"
@@ -32,10 +33,13 @@ struct Agent {
   HostTimer observe_timer;
   char plan[MIG_PLAN_ID_SIZE]; /* the plan that `failed` and `tries` speak of */
   ARRAY(AgentFailed) failed;
-  AgentWanted current; /* the job in the driver */
+  AgentWanted current; /* the creation in the driver */
+  AgentTarget leaving; /* the destruction in the driver */
   int tries;
   char create_error[ERROR_TEXT_SIZE];
   bool plan_done; /* everything of `plan` exists, was skipped or failed */
+
+  AgentRecutting recutting; /* recutting.c */
 
   /* slices.c */
   Arena slices_arena; /* of `resources` */
@@ -73,6 +77,8 @@ void agent_gpus_init(Agent *agent);
 void agent_gpus_step(Agent *agent, const Node *node);
 void agent_gpus_look_once(Agent *agent); /* reads the GPUs if nobody has yet; changes nothing */
 void agent_gpus_deinit(Agent *agent);
+/* Submits the destruction of the slice; the driver must be idle. */
+void agent_gpus_destroy(Agent *agent, const AgentTarget *target);
 /* Sentence for facet.gpu/error, or NULL. The buffer is the caller's. */
 const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size);
 
@@ -84,3 +90,22 @@ void agent_slices_adopt(
 void agent_slices_deinit(Agent *agent);
 /* The kubelet may be about to show new slices: a report can wait for it until then. In the past: no need. */
 uint64_t agent_slices_settled_by(const Agent *agent);
+
+/* recutting.c: takes free slices away, by reservation. */
+void agent_recutting_init(Agent *agent, KubeTransport *transport, const AgentOptions *options);
+void agent_recutting_start(Agent *agent);
+void agent_recutting_step(Agent *agent, const Node *node); /* node NULL: nothing is wanted any more */
+void agent_recutting_forget_plan(Agent *agent);            /* there is a new one */
+void agent_recutting_deinit(Agent *agent);
+/* Must the slice stay out of the kubelet's list? */
+bool agent_recutting_withholds(const Agent *agent, const char *uuid);
+/* Is the pod one of our reservations? */
+bool agent_recutting_owns(const Agent *agent, const KubeletHeld *held);
+/* Is the plan not done, because slices are still to be taken away? */
+bool agent_recutting_is_pending(const Agent *agent);
+/* Old amounts down and new ones up belong into one report. */
+bool agent_recutting_holds_report(const Agent *agent);
+const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
+/* GetPreferredAllocation. */
+void agent_recutting_prefer(const Agent *agent, const char *resource, const KubeletPreferred *request,
+                            Arena *arena, Strings *ret_ids);

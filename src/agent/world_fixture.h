@@ -4,9 +4,10 @@
  * told in one story:
  *
  *     observe;                        the driver was asked to look
- *     create 1g.10gb@6;               ... to create
+ *     create 1g.10gb@6;               ... to create, or destroy
  *     list 1g.10gb: MIG-0-6;          the kubelet received a list
- *     patch;                          the API server received a report (world->patch is its body) */
+ *     patch;                          the API server received a report (world->patch is its body)
+ *     reserve; release;               ... a reservation pod (world->pod), or its deletion */
 #pragma once
 
 #include "agent/agent_fixture.h"
@@ -32,7 +33,7 @@ typedef struct World {
   void *result_userdata;
   bool driver_is_mute;
   Error driver_error; /* what every job fails with; code 0: they succeed */
-  int dying;          /* so many CREATE jobs take the worker with them, before they did anything */
+  int dying;          /* so many jobs take the worker with them, before they did anything */
   bool driver_lies;   /* says "created" and creates nothing */
   /* the API server */
   FakeTransport fake;
@@ -46,6 +47,11 @@ typedef struct World {
   bool patch_is_undone; /* by somebody who disagrees, at once */
   char *patch;          /* the last one */
   int patch_count;
+  json_t *pod; /* the reservation pod; NULL: there is none */
+  KubeCall *pod_watch;
+  bool scheduler_is_mute; /* nobody binds the pod */
+  bool pod_stays;         /* being deleted, but the kubelet does not let it go */
+  int refuse_pod;         /* status that POST of it is answered with; 0: it succeeds */
   /* the kubelet */
   MemoryPort port;
   FakeKubelet kubelet;
@@ -77,7 +83,20 @@ static inline void driver_submit(GpuDriver *driver, const GpuJob *job, GpuOnResu
   if (job->kind == GPU_JOB_OBSERVE)
     text_format(&world->story, "observe;");
   else
-    text_format(&world->story, "create %s@%d;", profile_name(world, job), job->start);
+    text_format(&world->story, "%s %s@%d;", job->kind == GPU_JOB_CREATE ? "create" : "destroy",
+                profile_name(world, job), job->start);
+}
+
+static inline void destroy_slice(World *world) {
+  for (int g = 0; g < world->truth->gpu_count; g++) {
+    GpuObserved *gpu = &world->truth->gpus[g];
+    for (int i = 0; strcmp(gpu->uuid, world->job.uuid) == 0 && i < gpu->instance_count; i++)
+      if (gpu->instances[i].start == world->job.start && gpu->instances[i].nvml_id == world->job.nvml_id) {
+        gpu->instances[i] = gpu->instances[--gpu->instance_count];
+        return;
+      }
+  }
+  fail_msg("the slice to be destroyed does not exist");
 }
 
 static inline void create_slice(World *world, GpuResult *result) {
@@ -99,7 +118,7 @@ static inline bool driver_turn(World *world) {
     return false;
   CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
   bool is_create = world->job.kind == GPU_JOB_CREATE;
-  bool dies = is_create && world->dying > 0;
+  bool dies = world->job.kind != GPU_JOB_OBSERVE && world->dying > 0;
   if (dies)
     error_set(&result->err, ERROR_UNAVAILABLE, "the NVML worker died");
   else
@@ -107,8 +126,10 @@ static inline bool driver_turn(World *world) {
   world->dying -= dies;
   if (is_create && !result->err.code && !world->driver_lies)
     create_slice(world, result);
+  if (world->job.kind == GPU_JOB_DESTROY && !result->err.code && !world->driver_lies)
+    destroy_slice(world);
   /* A driver that refuses to create still lets itself be looked at; a dead worker does not. */
-  result->observed = !result->err.code || (is_create && !dies);
+  result->observed = !result->err.code || (world->job.kind != GPU_JOB_OBSERVE && !dies);
   if (result->observed)
     result->observation = *world->truth;
   GpuOnResult *on_result = world->on_result;
@@ -134,14 +155,30 @@ static inline const char *amount(World *world, const char *list, const char *res
   return value ? value : "(absent)";
 }
 
-static inline KubeCall *find_call(World *world, const char *method, bool is_watch) {
+#define PODS "/api/v1/namespaces/facet-system/pods"
+
+static inline KubeCall *find_call_of(World *world, const char *method, const char *path, bool is_watch) {
   for (size_t i = 0; i < world->fake.calls.count; i++) {
     KubeCall *call = world->fake.calls.items[i];
     if (!call->is_over && strcmp(call->request.method, method) == 0 &&
+        string_has_prefix(call->request.path, path) &&
         (strstr(call->request.path, "watch=1") != NULL) == is_watch)
       return call;
   }
   return NULL;
+}
+
+/* Of the node. */
+static inline KubeCall *find_call(World *world, const char *method, bool is_watch) {
+  return find_call_of(world, method, "/api/v1/nodes", is_watch);
+}
+
+static inline void send_event(KubeCall *watch, const char *type, json_t *object) {
+  json_t *event = json_pack("{s:s, s:O}", "type", type, "object", object);
+  CLEANUP(cleanup_free) char *line = json_dumps(event, JSON_COMPACT);
+  fake_body(watch, line);
+  fake_body(watch, "\n");
+  json_decref(event);
 }
 
 static inline void show(World *world, const char *type) {
@@ -150,11 +187,15 @@ static inline void show(World *world, const char *type) {
   KubeCall *watch = find_call(world, "GET", true);
   if (!watch || watch != world->watch || world->api_is_mute || world->watch_is_late)
     return;
-  json_t *event = json_pack("{s:s, s:O}", "type", type, "object", world->node);
-  CLEANUP(cleanup_free) char *line = json_dumps(event, JSON_COMPACT);
-  fake_body(watch, line);
-  fake_body(watch, "\n");
-  json_decref(event);
+  send_event(watch, type, world->node);
+}
+
+static inline void show_pod(World *world, const char *type) {
+  json_object_set_new(json_object_get(world->pod, "metadata"), "resourceVersion",
+                      json_sprintf("%d", ++world->version));
+  KubeCall *watch = find_call_of(world, "GET", PODS, true);
+  if (watch && watch == world->pod_watch && !world->api_is_mute)
+    send_event(watch, type, world->pod);
 }
 
 /* value NULL: takes it away. */
@@ -225,10 +266,10 @@ static inline void answer_patch(World *world, KubeCall *call) {
   show(world, "MODIFIED");
 }
 
-static inline void answer_list(World *world, KubeCall *call) {
+static inline void answer_list(World *world, KubeCall *call, json_t *object) {
   json_t *items = json_array();
-  if (world->node)
-    json_array_append(items, world->node);
+  if (object)
+    json_array_append(items, object);
   json_t *list = json_pack("{s:{s:s}, s:o}", "metadata", "resourceVersion", "1", "items", items);
   CLEANUP(cleanup_free) char *body = json_dumps(list, JSON_COMPACT);
   fake_answer(call, 200, body);
@@ -247,6 +288,80 @@ static inline bool begin_watch(World *world) {
   return true;
 }
 
+/* ---- the reservation pod ---- */
+
+static inline void set_pod(World *world, const char *section, const char *field, json_t *value) {
+  json_object_set_new(json_object_get(world->pod, section), field, value);
+  show_pod(world, "MODIFIED");
+}
+
+static inline void bind_pod(World *world) {
+  set_pod(world, "spec", "nodeName", json_string("n1"));
+}
+
+static inline void refuse_to_schedule(World *world, const char *message) {
+  set_pod(world, "status", "conditions",
+          json_pack("[{s:s, s:s, s:s, s:s}]", "type", "PodScheduled", "status", "False", "reason",
+                    "Unschedulable", "message", message));
+}
+
+static inline void remove_pod(World *world) {
+  show_pod(world, "DELETED");
+  json_decref(TAKE(world->pod));
+  text_clear(&world->kubelet.reserved);
+}
+
+static inline void answer_reservation(World *world, KubeCall *call) {
+  text_append(&world->story, "reserve;");
+  if (world->refuse_pod) {
+    fake_answer(call, world->refuse_pod, "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"no\"}");
+    return;
+  }
+  assert_null(world->pod); /* one at a time */
+  world->pod = json_loads(call->request.body, JSON_REJECT_DUPLICATES, NULL);
+  assert_non_null(world->pod);
+  json_object_set_new(world->pod, "status", json_pack("{s:s}", "phase", "Pending"));
+  json_object_set_new(json_object_get(world->pod, "metadata"), "namespace", json_string("facet-system"));
+  json_object_set_new(json_object_get(world->pod, "metadata"), "uid", json_string("r1"));
+  fake_answer(call, 201, "{}");
+  show_pod(world, "ADDED");
+  if (!world->scheduler_is_mute)
+    bind_pod(world);
+}
+
+static inline void answer_release(World *world, KubeCall *call) {
+  text_append(&world->story, "release;");
+  if (!world->pod) {
+    fake_answer(call, 404, "{\"kind\":\"Status\",\"reason\":\"NotFound\",\"message\":\"no\"}");
+    return;
+  }
+  assert_true(string_has_suffix(call->request.path, json_string_value(json_object_get(json_object_get(
+                                                        world->pod, "metadata"), "name"))));
+  fake_answer(call, 200, "{}");
+  set_pod(world, "metadata", "deletionTimestamp", json_string("2026-01-01T00:00:00Z"));
+  if (!world->pod_stays)
+    remove_pod(world);
+}
+
+static inline bool pods_turn(World *world) {
+  KubeCall *call;
+  if ((call = find_call_of(world, "POST", PODS, false))) {
+    answer_reservation(world, call);
+  } else if ((call = find_call_of(world, "DELETE", PODS, false))) {
+    answer_release(world, call);
+  } else if ((call = find_call_of(world, "GET", PODS, false))) {
+    answer_list(world, call, world->pod);
+  } else if ((call = find_call_of(world, "GET", PODS, true)) && call != world->pod_watch) {
+    world->pod_watch = call;
+    fake_head(call, 200, -1);
+    if (world->pod)
+      show_pod(world, "MODIFIED");
+  } else {
+    return false;
+  }
+  return true;
+}
+
 static inline bool api_turn(World *world) {
   KubeCall *call = find_call(world, "PATCH", false);
   if (world->api_is_mute)
@@ -257,10 +372,10 @@ static inline bool api_turn(World *world) {
   }
   call = find_call(world, "GET", false);
   if (call) {
-    answer_list(world, call);
+    answer_list(world, call, world->node);
     return true;
   }
-  return begin_watch(world);
+  return begin_watch(world) || pods_turn(world);
 }
 
 static inline void add_node(World *world) {
@@ -302,7 +417,8 @@ static inline void silence(void *userdata, LogLevel level, const char *component
 
 static inline void start_agent(World *world) {
   const AgentOptions options = {
-      .node_name = "n1", .device_plugin_folder = FOLDER, .pod_resources_socket = POD_SOCKET};
+      .node_name = "n1", .device_plugin_folder = FOLDER, .pod_resources_socket = POD_SOCKET,
+      .reservation_namespace = "facet-system"};
   const AgentSeams seams = {.host = &world->host,
                             .transport = &world->fake.seam,
                             .port = &world->port.seam,
@@ -353,6 +469,7 @@ static inline int world_deinit(void **state) {
   fake_deinit(&world->fake);
   memory_port_deinit(&world->port);
   json_decref(world->node);
+  json_decref(world->pod);
   text_deinit(&world->story);
   free(world->patch);
   free(world->truth);

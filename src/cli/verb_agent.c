@@ -20,6 +20,8 @@ typedef struct Options {
   const char *nvml_library;
   const char *device_plugin_folder;
   const char *pod_resources_socket;
+  const char *reservation_namespace;
+  const char *scheduler_name;
 } Options;
 
 static const CliOption options_table[] = {
@@ -32,6 +34,10 @@ static const CliOption options_table[] = {
      "The kubelet's device plugin folder (default: /var/lib/kubelet/device-plugins)."},
     {"--pod-resources-socket", CLI_STRING, offsetof(Options, pod_resources_socket), "FILE",
      "The kubelet's pod-resources socket (default: /var/lib/kubelet/pod-resources/kubelet.sock)."},
+    {"--reservation-namespace", CLI_STRING, offsetof(Options, reservation_namespace), "NAME",
+     "Namespace of the pods that reserve slices to be re-cut (default: $POD_NAMESPACE, else facet-system)."},
+    {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler_name), "NAME",
+     "The scheduler that serves this node's pods (default: the default scheduler)."},
 };
 
 /* The NVML worker as its own small executable, beside this one or in libexec: it brings neither libcurl nor
@@ -105,7 +111,10 @@ static int serve(const Options *options, Error *err) {
                       .driver = gpu_worker_seam(worker)};
   AgentOptions agent_options = {.node_name = options->node_name,
                                 .device_plugin_folder = options->device_plugin_folder,
-                                .pod_resources_socket = options->pod_resources_socket};
+                                .pod_resources_socket = options->pod_resources_socket,
+                                .reservation_namespace = options->reservation_namespace,
+                                .scheduler_name = options->scheduler_name,
+                                .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
   /* Its claim is given up last, after the agent's sockets are gone. */
   CLEANUP(beginning_deinit)
   Beginning beginning = {.host = &shell.host, .folder = options->device_plugin_folder, .claim = -1};
@@ -117,11 +126,16 @@ static int serve(const Options *options, Error *err) {
   return 0;
 }
 
+static const char *get_setting(const char *variable, const char *otherwise) {
+  const char *value = getenv(variable);
+  return value && *value ? value : otherwise;
+}
+
 static int run(const CliVerb *verb, int argc, char **argv) {
   char host_name[256] = "";
   gethostname(host_name, sizeof host_name - 1);
-  const char *node_name = getenv("NODE_NAME");
-  Options options = {.node_name = node_name && *node_name ? node_name : host_name,
+  Options options = {.node_name = get_setting("NODE_NAME", host_name),
+                     .reservation_namespace = get_setting("POD_NAMESPACE", "facet-system"),
                      .device_plugin_folder = "/var/lib/kubelet/device-plugins",
                      .pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock"};
   int exit_code;

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Level-triggered like the rest of the agent: each step computes afresh what the plan takes away, sees to it
+ * that one re-cut is at work on that, and lets every re-cut make its step. A reservation pod that no re-cut
+ * knows was left behind by an earlier life. */
+#include "agent/recutting.h"
+
+#include "agent/reservation.h"
+#include "agent/state.h"
+#include "agent/steer.h"
+
+/* ---- what is known ---- */
+
+static const Pod *find_pod(const AgentRecutting *recutting, const char *name) {
+  CLEANUP(cleanup_free) char *key = mem_format("%s/%s", recutting->namespace_, name);
+  return kube_informer_find(recutting->pods, key);
+}
+
+static AgentRecut *find_active(const AgentRecutting *recutting) {
+  for (size_t i = 0; i < recutting->recuts.count; i++)
+    if (agent_recut_is_active(recutting->recuts.items[i]))
+      return recutting->recuts.items[i];
+  return NULL;
+}
+
+static AgentRecut *find_recut(const AgentRecutting *recutting, const char *pod) {
+  for (size_t i = 0; i < recutting->recuts.count; i++)
+    if (strcmp(recutting->recuts.items[i]->pod, pod) == 0)
+      return recutting->recuts.items[i];
+  return NULL;
+}
+
+bool agent_recutting_withholds(const Agent *agent, const char *uuid) {
+  for (size_t i = 0; i < agent->recutting.recuts.count; i++)
+    if (agent_recut_withholds(agent->recutting.recuts.items[i], uuid))
+      return true;
+  return false;
+}
+
+bool agent_recutting_owns(const Agent *agent, const KubeletHeld *held) {
+  return string_equal(held->namespace_, agent->recutting.namespace_) && held->pod &&
+         string_has_prefix(held->pod, AGENT_RESERVATION_PREFIX);
+}
+
+bool agent_recutting_is_pending(const Agent *agent) {
+  return agent->recutting.wanted.count || find_active(&agent->recutting);
+}
+
+bool agent_recutting_holds_report(const Agent *agent) {
+  const AgentRecut *active = find_active(&agent->recutting);
+  if (active && active->state >= AGENT_RECUT_UNLISTING)
+    return true;
+  return agent->recutting.awaits_first && agent->driver_busy;
+}
+
+const char *agent_recutting_error(const Agent *agent) {
+  return agent->recutting.lost_reason;
+}
+
+/* ---- what the plan takes away ---- */
+
+static bool is_answered(const Agent *agent, const Node *node) {
+  const char *status = key_values_find(&node->meta.annotations, MIG_ANNOTATION_STATUS_PLAN);
+  return !agent->plan[0] || agent->plan_done || string_equal(status, agent->plan);
+}
+
+static bool has_failed(const Agent *agent, const AgentTarget *target) {
+  for (size_t i = 0; i < agent->failed.count; i++) {
+    const AgentFailed *failed = &agent->failed.items[i];
+    if (failed->gpu == target->gpu && failed->start == target->start &&
+        strcmp(failed->profile, target->profile) == 0)
+      return true;
+  }
+  return false;
+}
+
+static void compute_wanted(Agent *agent, const Node *node) {
+  AgentRecutting *recutting = &agent->recutting;
+  array_clear(&recutting->wanted);
+  if (node && agent->used_known && !is_answered(agent, node) && !agent_wanted_is_paused(node) &&
+      strcmp(recutting->lost_plan, agent->plan) != 0)
+    agent_withdrawal_compute(node, agent->observation, &agent->used, &recutting->wanted);
+  for (size_t i = recutting->wanted.count; i-- > 0;)
+    if (has_failed(agent, &recutting->wanted.items[i]))
+      array_remove(&recutting->wanted, i);
+  if (!recutting->wanted.count)
+    recutting->wanted_since_ms = 0;
+  else if (!recutting->wanted_since_ms)
+    recutting->wanted_since_ms = agent->host->now_ms;
+}
+
+/* ---- requests ---- */
+
+/* The plan is answered without what it wanted to take away, and the controller plans again from what there
+ * is. A lost race is nothing to report, unless it is always lost. */
+static void give_up(Agent *agent, bool raced, const char *reason) {
+  AgentRecutting *recutting = &agent->recutting;
+  snprintf(recutting->lost_plan, sizeof recutting->lost_plan, "%s", agent->plan);
+  recutting->losses++;
+  if (!raced || recutting->losses >= AGENT_RECUT_LOSSES_MAX)
+    snprintf(recutting->lost_reason, sizeof recutting->lost_reason, "free slices could not be taken away: %.400s",
+             reason);
+  log_warn(AGENT_COMPONENT, "re-cut lost", "plan=%s in_a_row=%d reason=" LOG_QUOTED, agent->plan,
+           recutting->losses, reason);
+}
+
+static void on_created(void *userdata, const KubeAnswer *answer) {
+  Agent *agent = userdata;
+  AgentRecut *active = find_active(&agent->recutting);
+  Error err;
+  agent->recutting.posting = false;
+  agent_kick(agent);
+  if (kube_answer_is_ok(answer, &err) || !active || active->seen)
+    return;
+  log_warn(AGENT_COMPONENT, "reservation pod not created", "pod=%s err=" LOG_QUOTED, active->pod, err.text);
+  /* Without the server's own word it may exist all the same: then the watch will show it. */
+  if (answer->err)
+    return;
+  agent_recut_refuse(active, err.text, agent->host->now_ms);
+  give_up(agent, false, err.text);
+}
+
+static void create_pod(Agent *agent, const Node *node, const AgentRecut *recut) {
+  AgentRecutting *recutting = &agent->recutting;
+  CLEANUP(text_deinit) Text body = {0};
+  agent_reservation_format(node, recut, recutting->scheduler, &body);
+  recutting->posting = true;
+  kube_client_call(agent->client, &(KubeCallOptions){.method = "POST",
+                                                     .path = recutting->path,
+                                                     .content_type = "application/json",
+                                                     .body = text_string(&body),
+                                                     .body_size = body.size,
+                                                     .on_answer = on_created,
+                                                     .userdata = agent});
+}
+
+static void on_deleted(void *userdata, const KubeAnswer *answer) {
+  Agent *agent = userdata;
+  const char *slash = strrchr(answer->path, '/');
+  AgentRecut *recut = find_recut(&agent->recutting, slash ? slash + 1 : answer->path);
+  Error err;
+  agent_kick(agent);
+  if (kube_answer_is_ok(answer, &err) || !recut)
+    return;
+  if (!answer->err && answer->status == 404)
+    recut->seen = true; /* gone before we saw it */
+  else
+    log_warn(AGENT_COMPONENT, "reservation pod not deleted", "pod=%s err=" LOG_QUOTED, recut->pod, err.text);
+}
+
+static void delete_pod(Agent *agent, const AgentRecut *recut) {
+  CLEANUP(cleanup_free) char *path = mem_format("%s/%s", agent->recutting.path, recut->pod);
+  kube_client_call(agent->client, &(KubeCallOptions){.method = "DELETE",
+                                                     .path = path,
+                                                     .on_answer = on_deleted,
+                                                     .userdata = agent});
+}
+
+/* ---- the kubelet's word ---- */
+
+static void on_held(void *userdata, const KubeletHelds *helds, const Error *err) {
+  Agent *agent = userdata;
+  AgentRecutting *recutting = &agent->recutting;
+  if (err)
+    return; /* asked again in time */
+  arena_deinit(&recutting->held_arena);
+  recutting->held_arena = (Arena){0};
+  size_t most = 0;
+  for (size_t i = 0; i < helds->count; i++)
+    most += helds->items[i].ids.count;
+  recutting->held = (Strings){.items = arena_alloc(&recutting->held_arena, most * sizeof *recutting->held.items)};
+  for (size_t i = 0; i < helds->count; i++)
+    for (size_t k = 0; mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count; k++)
+      recutting->held.items[recutting->held.count++] =
+          arena_strdup(&recutting->held_arena, helds->items[i].ids.items[k]);
+  recutting->held_known = true;
+  agent_kick(agent);
+}
+
+static void ask_kubelet(Agent *agent, const AgentRecut *recut) {
+  AgentRecutting *recutting = &agent->recutting;
+  if (timer_is_set(&recutting->ask_timer))
+    return;
+  bool is_quick = agent->host->now_ms - recut->since_ms < 1000;
+  timer_set(agent->host, &recutting->ask_timer, is_quick ? KUBELET_POLL_MS : AGENT_RECUT_ASK_SLOWLY_MS);
+  (void)kubelet_pod_resources_get(agent->pod_resources, recutting->namespace_, recut->pod, on_held, agent);
+}
+
+/* The kubelet does not say which pod it asks for. A reservation that is bound and has no slices yet is a
+ * likely asker; before our watch shows it bound, only a request of several slices is unlikely enough to be
+ * anybody else's. */
+static bool is_for_reservation(const Agent *agent, const char *resource, const KubeletPreferred *request) {
+  const AgentRecut *active = find_active(&agent->recutting);
+  if (!active || active->state > AGENT_RECUT_LEARNING || agent->recutting.held.count ||
+      request->size != agent_targets_count(&active->targets, resource))
+    return false;
+  const char *says;
+  return request->size > 1 ||
+         agent_reservation_judge(find_pod(&agent->recutting, active->pod), &says) == AGENT_POD_BOUND;
+}
+
+void agent_recutting_prefer(const Agent *agent, const char *resource, const KubeletPreferred *request,
+                            Arena *arena, Strings *ret_ids) {
+  const AgentRecut *active = find_active(&agent->recutting);
+  const AgentTargets *targets = active ? &active->targets : &agent->recutting.wanted;
+  agent_steer_prefer(agent->observation, &agent->used, targets, is_for_reservation(agent, resource, request),
+                     request, arena, ret_ids);
+}
+
+/* ---- beginning ---- */
+
+/* The scheduler counts what the node says: before that agrees with the kubelet, it cannot promise slices. */
+static bool agree_on_targets(const Agent *agent, const Node *node) {
+  for (size_t i = 0; i < agent->resources.count; i++) {
+    const AgentResource *resource = &agent->resources.items[i];
+    if (agent_targets_count(&agent->recutting.wanted, resource->name) &&
+        (!agent->known[i] || !agent_report_shows(node, resource)))
+      return false;
+  }
+  return agent->resources.count > 0;
+}
+
+static const char *find_obstacle(const Agent *agent, const Node *node) {
+  const AgentRecutting *recutting = &agent->recutting;
+  if (!kube_informer_is_synced(recutting->pods))
+    return recutting->trouble[0] ? recutting->trouble : "the reservation pods of this node cannot be listed";
+  if (!agree_on_targets(agent, node))
+    return "the kubelet or the node's status does not show all slices";
+  return NULL;
+}
+
+static void begin(Agent *agent, const Node *node, const char *pod) {
+  AgentRecutting *recutting = &agent->recutting;
+  char text[256], name[AGENT_RECUT_NAME_SIZE] = "";
+  AgentTargets targets = {0};
+  for (size_t i = 0; i < recutting->wanted.count; i++)
+    *array_push(&targets) = recutting->wanted.items[i];
+  agent_targets_format(&targets, text, sizeof text);
+  if (pod)
+    snprintf(name, sizeof name, "%s", pod);
+  else if (!recutting->naive)
+    agent_reservation_name(random_next(&agent->host->random), name);
+  AgentRecut *recut = agent_recut_new(name, agent->plan, &targets, agent->host->now_ms);
+  *array_push(&recutting->recuts) = recut;
+  recutting->held_known = false;
+  recutting->held.count = 0;
+  log_info(AGENT_COMPONENT, pod ? "re-cut taken up again" : "re-cut begins",
+           "plan=%s pod=%s withdraw=" LOG_QUOTED, agent->plan, name, text);
+  if (recutting->naive)
+    recut->state = AGENT_RECUT_UNLISTING;
+  else if (!pod)
+    create_pod(agent, node, recut);
+}
+
+/* Pods of an earlier life. The one that was made for this very plan goes on, the others are let go. */
+static void take_up(Agent *agent, const Node *node) {
+  AgentRecutting *recutting = &agent->recutting;
+  for (size_t i = 0; i < kube_informer_count(recutting->pods); i++) {
+    const Pod *pod = kube_informer_at(recutting->pods, i);
+    if (find_recut(recutting, pod->meta.name))
+      continue;
+    const char *plan = key_values_find(&pod->meta.annotations, AGENT_RESERVATION_PLAN);
+    if (recutting->wanted.count && !find_active(recutting) && !pod->meta.deletion_time &&
+        string_equal(plan, agent->plan)) {
+      begin(agent, node, pod->meta.name);
+    } else {
+      log_info(AGENT_COMPONENT, "letting a reservation go", "pod=%s plan=%s", pod->meta.name,
+               string_or_empty(plan));
+      *array_push(&recutting->recuts) = agent_recut_new_orphan(pod->meta.name, agent->host->now_ms);
+    }
+  }
+}
+
+static void ensure_begun(Agent *agent, const Node *node) {
+  AgentRecutting *recutting = &agent->recutting;
+  if (!recutting->wanted.count || find_active(recutting) || recutting->posting)
+    return;
+  const char *obstacle = find_obstacle(agent, node);
+  if (!obstacle)
+    begin(agent, node, NULL);
+  else if (agent->host->now_ms - recutting->wanted_since_ms >= AGENT_RECUT_READY_MS)
+    give_up(agent, false, obstacle);
+  else
+    timer_set(agent->host, &recutting->timer,
+              recutting->wanted_since_ms + AGENT_RECUT_READY_MS - agent->host->now_ms);
+}
+
+/* ---- one step ---- */
+
+static bool node_agrees(const Agent *agent, const Node *node) {
+  for (size_t i = 0; node && i < agent->resources.count; i++)
+    if (!agent->known[i] || !agent_report_shows(node, &agent->resources.items[i]))
+      return false;
+  return true;
+}
+
+static bool kubelet_agrees(const Agent *agent) {
+  for (size_t i = 0; i < agent->resources.count; i++)
+    if (!agent->known[i])
+      return false;
+  return true;
+}
+
+static void log_done(const AgentRecut *recut, uint64_t now_ms) {
+  char text[256];
+  agent_targets_format(&recut->targets, text, sizeof text);
+  log_info(AGENT_COMPONENT, "re-cut done",
+           "plan=%s withdrawn=" LOG_QUOTED " count=%zu reserve_ms=%u learn_ms=%u unlist_ms=%u destroy_ms=%u "
+           "show_ms=%u total_ms=%u",
+           recut->plan, text, recut->targets.count, recut->took_ms[AGENT_RECUT_RESERVING],
+           recut->took_ms[AGENT_RECUT_LEARNING], recut->took_ms[AGENT_RECUT_UNLISTING],
+           recut->took_ms[AGENT_RECUT_CUTTING], recut->took_ms[AGENT_RECUT_SHOWING],
+           (unsigned)(now_ms - recut->began_ms));
+}
+
+static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutState before) {
+  AgentRecutting *recutting = &agent->recutting;
+  bool was_active = before < AGENT_RECUT_SHOWING;
+  if (was_active && recut->lost)
+    give_up(agent, recut->raced, recut->reason);
+  if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count)
+    recutting->awaits_first = true;
+  if (before == AGENT_RECUT_SHOWING && recut->targets.count) {
+    recutting->losses = 0;
+    log_done(recut, agent->host->now_ms);
+  }
+  if (recut->state != before)
+    log_debug(AGENT_COMPONENT, "re-cut goes on", "pod=%s state=%s", recut->pod,
+              agent_recut_state_name(recut->state));
+}
+
+static void act(Agent *agent, const AgentRecut *recut, AgentRecutAction action, const AgentTarget *target) {
+  if (action == AGENT_RECUT_ASK)
+    ask_kubelet(agent, recut);
+  else if (action == AGENT_RECUT_DESTROY && !agent->driver_busy)
+    agent_gpus_destroy(agent, target);
+  else if (action == AGENT_RECUT_DELETE)
+    delete_pod(agent, recut);
+}
+
+static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
+  AgentRecutting *recutting = &agent->recutting;
+  const AgentTarget *target = NULL;
+  AgentRecutView view = {.now_ms = agent->host->now_ms,
+                         .wanted = &recutting->wanted,
+                         .held = recutting->held_known ? &recutting->held : NULL,
+                         .kubelet_agrees = kubelet_agrees(agent),
+                         .node_agrees = node_agrees(agent, node),
+                         .growing = recutting->awaits_first,
+                         .observation = agent->observation};
+  view.pod = recut->pod[0] ? agent_reservation_judge(find_pod(recutting, recut->pod), &view.pod_says)
+                           : AGENT_POD_BOUND;
+  AgentRecutState before = recut->state;
+  AgentRecutAction action = agent_recut_step(recut, &view, &target);
+  note_transition(agent, recut, before);
+  act(agent, recut, action, target);
+  uint64_t wake_ms = agent_recut_wake_ms(recut), due_ms = recutting->timer.at_ms;
+  if (wake_ms != HOST_NEVER && (!timer_is_set(&recutting->timer) || wake_ms < due_ms))
+    timer_set(agent->host, &recutting->timer, wake_ms > view.now_ms ? wake_ms - view.now_ms : 0);
+}
+
+void agent_recutting_step(Agent *agent, const Node *node) {
+  AgentRecutting *recutting = &agent->recutting;
+  timer_cancel(agent->host, &recutting->timer);
+  compute_wanted(agent, node);
+  if (kube_informer_is_synced(recutting->pods))
+    take_up(agent, node);
+  if (node)
+    ensure_begun(agent, node);
+  for (size_t i = recutting->recuts.count; i-- > 0;) {
+    AgentRecut *recut = recutting->recuts.items[i];
+    step_recut(agent, node, recut);
+    if (recut->state == AGENT_RECUT_OVER) {
+      agent_recut_free(recut);
+      array_remove(&recutting->recuts, i);
+    }
+  }
+}
+
+void agent_recutting_forget_plan(Agent *agent) {
+  agent->recutting.lost_reason[0] = '\0';
+}
+
+/* ---- life ---- */
+
+static void on_timer(void *userdata) {
+  agent_kick(userdata);
+}
+
+static void on_pod_change(void *userdata, const void *old, const void *new_) {
+  agent_kick(userdata);
+}
+
+static void on_synced(void *userdata) {
+  Agent *agent = userdata;
+  agent->recutting.trouble[0] = '\0';
+  agent_kick(agent);
+}
+
+static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
+  Agent *agent = userdata;
+  uint32_t held_back;
+  snprintf(agent->recutting.trouble, sizeof agent->recutting.trouble, "%s", err->text);
+  if (log_gate_pass(&agent->gate, err->text, agent->host->now_ms, &held_back))
+    log_warn(AGENT_COMPONENT, "watching the reservation pods failed",
+             "retry_ms=%llu held_back=%u err=" LOG_QUOTED, (unsigned long long)retry_ms, held_back, err->text);
+}
+
+void agent_recutting_init(Agent *agent, KubeTransport *transport, const AgentOptions *options) {
+  AgentRecutting *recutting = &agent->recutting;
+  char label[AGENT_LABEL_SIZE];
+  agent_reservation_label(options->node_name, label);
+  recutting->namespace_ = mem_strdup(options->reservation_namespace);
+  recutting->scheduler = mem_strdup(options->scheduler_name);
+  recutting->naive = options->naive_withdrawal;
+  recutting->path = mem_format("/api/v1/namespaces/%s/pods", options->reservation_namespace);
+  recutting->timer = (HostTimer){.fire = on_timer, .userdata = agent};
+  recutting->ask_timer = (HostTimer){.fire = on_timer, .userdata = agent};
+  recutting->type = kube_pod_type;
+  recutting->type.path = recutting->path;
+  CLEANUP(cleanup_free) char *selector = mem_format("labelSelector=facet.gpu%%2Freservation%%3D%s", label);
+  recutting->pods = kube_informer_new(agent->host, transport,
+                                      &(KubeInformerOptions){.type = &recutting->type,
+                                                             .selector = selector,
+                                                             .on_change = on_pod_change,
+                                                             .on_synced = on_synced,
+                                                             .on_trouble = on_trouble,
+                                                             .userdata = agent});
+}
+
+void agent_recutting_start(Agent *agent) {
+  kube_informer_start(agent->recutting.pods);
+}
+
+void agent_recutting_deinit(Agent *agent) {
+  AgentRecutting *recutting = &agent->recutting;
+  timer_cancel(agent->host, &recutting->timer);
+  timer_cancel(agent->host, &recutting->ask_timer);
+  kube_informer_free(recutting->pods);
+  for (size_t i = 0; i < recutting->recuts.count; i++)
+    agent_recut_free(recutting->recuts.items[i]);
+  array_deinit(&recutting->recuts);
+  array_deinit(&recutting->wanted);
+  arena_deinit(&recutting->held_arena);
+  free(recutting->namespace_);
+  free(recutting->scheduler);
+  free(recutting->path);
+}
