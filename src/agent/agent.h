@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent: one per GPU node. Observes the GPUs, makes them what the controller wants, publishes slices to the
- * kubelet, and reports. A state machine over the four seams; everything is level-triggered: an event only
+/* The agent: one per GPU node. Observes the GPUs, makes them what the controller wants, publishes slices to
+ * the kubelet, and reports. A state machine over the four seams; everything is level-triggered: an event only
  * marks that something changed, then one step compares wanted, existing, published and reported and starts
  * what is next.
  *

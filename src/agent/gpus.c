@@ -107,8 +107,9 @@ static void on_created(void *userdata, const GpuResult *result) {
 static void give_up_destroying(Agent *agent, const Error *err) {
   const AgentTarget *target = &agent->leaving;
   note_failed(agent, target->gpu, target->profile, target->start);
-  snprintf(agent->create_error, sizeof agent->create_error, "destroying %s at slot %d of GPU %d failed: %.400s",
-           target->profile, target->start, target->gpu, err->text);
+  snprintf(agent->create_error, sizeof agent->create_error,
+           "destroying %s at slot %d of GPU %d failed: %.400s", target->profile, target->start, target->gpu,
+           err->text);
   log_error(AGENT_COMPONENT, "slice not destroyed", "plan=%s gpu=%d profile=%s start=%d err=" LOG_QUOTED,
             agent->plan, target->gpu, target->profile, target->start, err->text);
 }

@@ -7,10 +7,9 @@
 #include <stdio.h>
 
 static const char *const state_names[] = {
-    [AGENT_RECUT_RESERVING] = "reserve",  [AGENT_RECUT_LEARNING] = "learn",
-    [AGENT_RECUT_UNLISTING] = "unlist",   [AGENT_RECUT_CUTTING] = "destroy",
-    [AGENT_RECUT_SHOWING] = "show",       [AGENT_RECUT_LINGERING] = "linger",
-    [AGENT_RECUT_RELEASING] = "release",  [AGENT_RECUT_OVER] = "over",
+    [AGENT_RECUT_RESERVING] = "reserve", [AGENT_RECUT_LEARNING] = "learn", [AGENT_RECUT_UNLISTING] = "unlist",
+    [AGENT_RECUT_CUTTING] = "destroy",   [AGENT_RECUT_SHOWING] = "show",   [AGENT_RECUT_LINGERING] = "linger",
+    [AGENT_RECUT_RELEASING] = "release", [AGENT_RECUT_OVER] = "over",
 };
 
 const char *agent_recut_state_name(AgentRecutState state) {
@@ -111,8 +110,8 @@ static AgentRecutAction reserve(AgentRecut *recut, const AgentRecutView *view) {
   return AGENT_RECUT_WAIT;
 }
 
-/* Of the slices that exist, does the pod hold the targets and no others? Those that do not exist any more were
- * destroyed by an earlier life of the agent. */
+/* Of the slices that exist, does the pod hold the targets and no others? Those that do not exist any more
+ * were destroyed by an earlier life of the agent. */
 static bool holds_targets(const AgentRecut *recut, const AgentRecutView *view, const char **ret_wrong) {
   size_t right = 0;
   *ret_wrong = NULL;

@@ -2,8 +2,8 @@
 /* One re-cut of a node: free slices are taken away so that others can be made in their place, without ever
  * killing a pod that was promised one. Pure: a step takes what is known and returns what to do next.
  *
- * A slice that the scheduler has promised to a pod, but not bound yet, is visible to nobody. So the slices are
- * asked for through the scheduler, by a reservation pod: what that gets, nobody else was promised.
+ * A slice that the scheduler has promised to a pod, but not bound yet, is visible to nobody. So the slices
+ * are asked for through the scheduler, by a reservation pod: what that gets, nobody else was promised.
  *
  *     RESERVING   the pod is created; the scheduler binds it                           10 s
  *         |
@@ -59,29 +59,29 @@ typedef enum AgentPodState {
 
 typedef struct AgentRecut {
   AgentRecutState state;
-  uint64_t since_ms;                   /* in this state */
+  uint64_t since_ms; /* in this state */
   uint64_t began_ms;
-  uint64_t asked_ms;                   /* RELEASING: the deletion was last asked for; 0: never */
-  uint32_t took_ms[AGENT_RECUT_OVER];  /* by state that is over */
-  char pod[AGENT_RECUT_NAME_SIZE];     /* name */
-  char plan[MIG_PLAN_ID_SIZE];         /* that takes the targets away */
+  uint64_t asked_ms;                  /* RELEASING: the deletion was last asked for; 0: never */
+  uint32_t took_ms[AGENT_RECUT_OVER]; /* by state that is over */
+  char pod[AGENT_RECUT_NAME_SIZE];    /* name */
+  char plan[MIG_PLAN_ID_SIZE];        /* that takes the targets away */
   AgentTargets targets;
   int destroyed;
-  bool seen;                           /* the API server has shown the pod */
+  bool seen; /* the API server has shown the pod */
   bool lost;
-  bool raced;                          /* lost to pods that were quicker: nothing is wrong */
-  char reason[ERROR_TEXT_SIZE];        /* why it was lost */
+  bool raced;                   /* lost to pods that were quicker: nothing is wrong */
+  char reason[ERROR_TEXT_SIZE]; /* why it was lost */
 } AgentRecut;
 
 typedef struct AgentRecutView {
   uint64_t now_ms;
   const AgentTargets *wanted; /* what an unanswered plan takes away now */
   AgentPodState pod;
-  const char *pod_says;       /* the scheduler's or kubelet's words; may be NULL */
-  const Strings *held;        /* the pod's slices, by the kubelet; NULL: not known */
-  bool kubelet_agrees;        /* it shows exactly the lists that leave out what is withheld */
-  bool node_agrees;           /* the node's status shows the amounts of these lists */
-  bool growing;               /* a slice in the place of the targets may still come */
+  const char *pod_says; /* the scheduler's or kubelet's words; may be NULL */
+  const Strings *held;  /* the pod's slices, by the kubelet; NULL: not known */
+  bool kubelet_agrees;  /* it shows exactly the lists that leave out what is withheld */
+  bool node_agrees;     /* the node's status shows the amounts of these lists */
+  bool growing;         /* a slice in the place of the targets may still come */
   const GpuObservation *observation;
 } AgentRecutView;
 

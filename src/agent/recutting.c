@@ -42,7 +42,7 @@ bool agent_recutting_owns(const Agent *agent, const KubeletHeld *held) {
 }
 
 bool agent_recutting_is_pending(const Agent *agent) {
-  return agent->recutting.wanted.count || find_active(&agent->recutting);
+  return agent->recutting.unjudged || agent->recutting.wanted.count || find_active(&agent->recutting);
 }
 
 bool agent_recutting_holds_report(const Agent *agent) {
@@ -73,15 +73,20 @@ static bool has_failed(const Agent *agent, const AgentTarget *target) {
   return false;
 }
 
+/* Before anybody said who holds what, nothing is taken away; but where there is something to judge, the plan
+ * is not done either. */
 static void compute_wanted(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
   array_clear(&recutting->wanted);
-  if (node && agent->used_known && !is_answered(agent, node) && !agent_wanted_is_paused(node) &&
+  if (node && !is_answered(agent, node) && !agent_wanted_is_paused(node) &&
       strcmp(recutting->lost_plan, agent->plan) != 0)
     agent_withdrawal_compute(node, agent->observation, &agent->used, &recutting->wanted);
   for (size_t i = recutting->wanted.count; i-- > 0;)
     if (has_failed(agent, &recutting->wanted.items[i]))
       array_remove(&recutting->wanted, i);
+  recutting->unjudged = !agent->used_known && recutting->wanted.count;
+  if (recutting->unjudged)
+    array_clear(&recutting->wanted);
   if (!recutting->wanted.count)
     recutting->wanted_since_ms = 0;
   else if (!recutting->wanted_since_ms)
@@ -95,10 +100,11 @@ static void compute_wanted(Agent *agent, const Node *node) {
 static void give_up(Agent *agent, bool raced, const char *reason) {
   AgentRecutting *recutting = &agent->recutting;
   snprintf(recutting->lost_plan, sizeof recutting->lost_plan, "%s", agent->plan);
+  array_clear(&recutting->wanted);
   recutting->losses++;
   if (!raced || recutting->losses >= AGENT_RECUT_LOSSES_MAX)
-    snprintf(recutting->lost_reason, sizeof recutting->lost_reason, "free slices could not be taken away: %.400s",
-             reason);
+    snprintf(recutting->lost_reason, sizeof recutting->lost_reason,
+             "free slices could not be taken away: %.400s", reason);
   log_warn(AGENT_COMPONENT, "re-cut lost", "plan=%s in_a_row=%d reason=" LOG_QUOTED, agent->plan,
            recutting->losses, reason);
 }
@@ -149,10 +155,9 @@ static void on_deleted(void *userdata, const KubeAnswer *answer) {
 
 static void delete_pod(Agent *agent, const AgentRecut *recut) {
   CLEANUP(cleanup_free) char *path = mem_format("%s/%s", agent->recutting.path, recut->pod);
-  kube_client_call(agent->client, &(KubeCallOptions){.method = "DELETE",
-                                                     .path = path,
-                                                     .on_answer = on_deleted,
-                                                     .userdata = agent});
+  kube_client_call(
+      agent->client,
+      &(KubeCallOptions){.method = "DELETE", .path = path, .on_answer = on_deleted, .userdata = agent});
 }
 
 /* ---- the kubelet's word ---- */
@@ -167,9 +172,11 @@ static void on_held(void *userdata, const KubeletHelds *helds, const Error *err)
   size_t most = 0;
   for (size_t i = 0; i < helds->count; i++)
     most += helds->items[i].ids.count;
-  recutting->held = (Strings){.items = arena_alloc(&recutting->held_arena, most * sizeof *recutting->held.items)};
+  recutting->held =
+      (Strings){.items = arena_alloc(&recutting->held_arena, most * sizeof *recutting->held.items)};
   for (size_t i = 0; i < helds->count; i++)
-    for (size_t k = 0; mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count; k++)
+    for (size_t k = 0; mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
+         k++)
       recutting->held.items[recutting->held.count++] =
           arena_strdup(&recutting->held_arena, helds->items[i].ids.items[k]);
   recutting->held_known = true;
@@ -362,7 +369,7 @@ void agent_recutting_step(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
   timer_cancel(agent->host, &recutting->timer);
   compute_wanted(agent, node);
-  if (kube_informer_is_synced(recutting->pods))
+  if (kube_informer_is_synced(recutting->pods) && !recutting->unjudged)
     take_up(agent, node);
   if (node)
     ensure_begun(agent, node);
@@ -402,7 +409,8 @@ static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
   snprintf(agent->recutting.trouble, sizeof agent->recutting.trouble, "%s", err->text);
   if (log_gate_pass(&agent->gate, err->text, agent->host->now_ms, &held_back))
     log_warn(AGENT_COMPONENT, "watching the reservation pods failed",
-             "retry_ms=%llu held_back=%u err=" LOG_QUOTED, (unsigned long long)retry_ms, held_back, err->text);
+             "retry_ms=%llu held_back=%u err=" LOG_QUOTED, (unsigned long long)retry_ms, held_back,
+             err->text);
 }
 
 void agent_recutting_init(Agent *agent, KubeTransport *transport, const AgentOptions *options) {

@@ -8,7 +8,7 @@
 #include "kube/informer.h"
 
 enum {
-  AGENT_RECUT_READY_MS = 10000,   /* a withdrawal that cannot even begin by then is given up */
+  AGENT_RECUT_READY_MS = 10000,    /* a withdrawal that cannot even begin by then is given up */
   AGENT_RECUT_ASK_SLOWLY_MS = 100, /* ... the kubelet, after a second without an answer that helps */
   AGENT_RECUT_LOSSES_MAX = 3,      /* lost races one after the other before the node says so */
 };
@@ -22,6 +22,7 @@ typedef struct AgentRecutting {
   ARRAY(AgentRecut *) recuts;        /* one at work at most; the others are on their way out */
   AgentTargets wanted;               /* what the unanswered plan takes away now */
   uint64_t wanted_since_ms;          /* 0: nothing is */
+  bool unjudged;                     /* the plan may take slices away, but nobody knows who holds them */
   char lost_plan[MIG_PLAN_ID_SIZE];  /* its withdrawal was lost and is not tried again */
   char lost_reason[ERROR_TEXT_SIZE]; /* for facet.gpu/error; "" */
   char trouble[ERROR_TEXT_SIZE];     /* why the pods cannot be watched; "" */

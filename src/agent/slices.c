@@ -217,14 +217,9 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
   }
   Map fresh = {0};
   for (size_t i = 0; i < helds->count; i++)
-<<<<<<< HEAD
-    for (size_t k = 0; agent_publish_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
-=======
-    for (size_t k = 0; !agent_recutting_owns(agent, &helds->items[i]) &&
-                       mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
->>>>>>> 055873e (Agent: take free slices away by reservation)
-         k++)
-      map_put(&fresh, helds->items[i].ids.items[k], agent);
+    if (agent_publish_is_resource(helds->items[i].resource) && !agent_recutting_owns(agent, &helds->items[i]))
+      for (size_t k = 0; k < helds->items[i].ids.count; k++)
+        map_put(&fresh, helds->items[i].ids.items[k], agent);
   bool changed = !agent->used_known || !same_use(&agent->used, &fresh);
   map_deinit(&agent->used);
   agent->used = fresh;

@@ -335,8 +335,8 @@ static inline void answer_release(World *world, KubeCall *call) {
     fake_answer(call, 404, "{\"kind\":\"Status\",\"reason\":\"NotFound\",\"message\":\"no\"}");
     return;
   }
-  assert_true(string_has_suffix(call->request.path, json_string_value(json_object_get(json_object_get(
-                                                        world->pod, "metadata"), "name"))));
+  assert_true(string_has_suffix(call->request.path, json_string_value(json_object_get(
+                                                        json_object_get(world->pod, "metadata"), "name"))));
   fake_answer(call, 200, "{}");
   set_pod(world, "metadata", "deletionTimestamp", json_string("2026-01-01T00:00:00Z"));
   if (!world->pod_stays)
@@ -416,9 +416,10 @@ static inline void silence(void *userdata, LogLevel level, const char *component
 }
 
 static inline void start_agent(World *world) {
-  const AgentOptions options = {
-      .node_name = "n1", .device_plugin_folder = FOLDER, .pod_resources_socket = POD_SOCKET,
-      .reservation_namespace = "facet-system"};
+  const AgentOptions options = {.node_name = "n1",
+                                .device_plugin_folder = FOLDER,
+                                .pod_resources_socket = POD_SOCKET,
+                                .reservation_namespace = "facet-system"};
   const AgentSeams seams = {.host = &world->host,
                             .transport = &world->fake.seam,
                             .port = &world->port.seam,

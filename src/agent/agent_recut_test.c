@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent takes free slices away: the whole order of things, and everything that may come between. */
+#include "agent/world_fixture.h"
+
+#include "agent/publish.h"
+#include "agent/recutting.h"
+
+#define SMALL "nvidia.com/mig-1g.10gb"
+#define LARGE "nvidia.com/mig-3g.40gb"
+
+/* Seven small slices, all reported; the plan wants a 3g.40gb in the place of three of them. */
+static void begin_recut(World *world) {
+  observe_slices(&world->truth->gpus[0],
+                 "1g.10gb@0 1g.10gb@1 1g.10gb@2 1g.10gb@3 1g.10gb@4 1g.10gb@5 1g.10gb@6");
+  settle(world);
+  assert_string_equal(amount(world, "allocatable", SMALL), "7");
+  text_append(&world->kubelet.reserved, "MIG-0-4 MIG-0-5 MIG-0-6");
+  set_plan(world, "p1", "GPU-0 3g.40gb@4,1g.10gb@0,1g.10gb@1,1g.10gb@2,1g.10gb@3");
+}
+
+static const char *const CUT = "list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3;"
+                               "destroy 1g.10gb@4;destroy 1g.10gb@5;destroy 1g.10gb@6;create 3g.40gb@4;"
+                               "list 3g.40gb: MIG-0-4;patch;";
+
+static void assert_cut(World *world) {
+  assert_string_equal(amount(world, "allocatable", SMALL), "4");
+  assert_string_equal(amount(world, "allocatable", LARGE), "1");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p1");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR), "(absent)");
+}
+
+static void assert_uncut(World *world) {
+  assert_string_equal(amount(world, "allocatable", SMALL), "7");
+  assert_int_equal(world->truth->gpus[0].instance_count, 7);
+}
+
+static void slices_go_and_come_in_one_report_and_the_reservation_is_let_go(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  run_for(world, 900);
+  CLEANUP(cleanup_free) char *expected = mem_format("reserve;%s", CUT);
+  assert_story(world, expected);
+  assert_cut(world);
+  assert_non_null(world->pod); /* the scheduler may still count the old slices */
+  run_for(world, 1000);
+  assert_story(world, "release;");
+  assert_null(world->pod);
+  run_for(world, 30000);
+  assert_story(world, "");
+}
+
+static void nothing_is_taken_away_before_the_kubelet_follows_the_list(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->kubelet.hides_new_slices = true;
+  run_for(world, 5000);
+  assert_story(world, "reserve;list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3;");
+  world->kubelet.hides_new_slices = false;
+  run_for(world, 900);
+  assert_cut(world);
+}
+
+static void a_reservation_that_the_scheduler_refuses_is_deleted_and_the_plan_answered(void **state) {
+  World *world = *state;
+  world->scheduler_is_mute = true;
+  begin_recut(world);
+  run_for(world, 100);
+  refuse_to_schedule(world, "0/1 nodes are available: 1 Insufficient nvidia.com/mig-1g.10gb.");
+  run_for(world, 100);
+  assert_story(world, "reserve;patch;release;");
+  assert_uncut(world);
+  assert_null(world->pod);
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p1");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR), "(absent)"); /* a lost race is nothing wrong */
+}
+
+static void races_that_are_always_lost_are_reported(void **state) {
+  World *world = *state;
+  world->scheduler_is_mute = true;
+  begin_recut(world);
+  for (int i = 1; i <= AGENT_RECUT_LOSSES_MAX; i++) {
+    char plan[8];
+    snprintf(plan, sizeof plan, "p%d", i);
+    set_annotation(world, MIG_ANNOTATION_SPEC_PLAN, plan);
+    run_for(world, 100);
+    refuse_to_schedule(world, "0/1 nodes are available: 1 Too many pods.");
+    run_for(world, 100);
+  }
+  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR),
+                      "free slices could not be taken away: 0/1 nodes are available: 1 Too many pods.");
+}
+
+static void a_scheduler_that_never_answers_is_not_waited_for_for_ever(void **state) {
+  World *world = *state;
+  world->scheduler_is_mute = true;
+  begin_recut(world);
+  run_for(world, AGENT_RECUT_PATIENCE_MS - 1);
+  assert_story(world, "reserve;");
+  run_for(world, 100);
+  assert_story(world, "patch;release;");
+  assert_uncut(world);
+  assert_string_equal(
+      annotation(world, MIG_ANNOTATION_ERROR),
+      "free slices could not be taken away: the scheduler did not look at the reservation pod "
+      "within 10 s");
+}
+
+static void other_slices_than_the_targets_are_given_back(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  text_clear(&world->kubelet.reserved);
+  text_append(&world->kubelet.reserved, "MIG-0-3 MIG-0-5 MIG-0-6");
+  run_for(world, 900);
+  assert_story(world, "reserve;patch;release;");
+  assert_uncut(world);
+}
+
+static void a_reservation_that_somebody_deletes_takes_nothing_away(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->kubelet.hides_new_slices = true;
+  run_for(world, 500);
+  assert_story(world, "reserve;list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3;");
+  remove_pod(world);
+  run_for(world, 100);
+  world->kubelet.hides_new_slices = false;
+  run_for(world, 2000);
+  assert_story(world, "list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3 MIG-0-4 MIG-0-5 MIG-0-6;patch;");
+  assert_uncut(world);
+}
+
+static void a_reservation_that_the_kubelet_rejects_takes_nothing_away(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  text_clear(&world->kubelet.reserved);
+  run_for(world, 100);
+  set_pod(world, "status", "phase", json_string("Failed"));
+  run_for(world, 900);
+  assert_story(world, "reserve;patch;release;");
+  assert_uncut(world);
+}
+
+static void slices_that_a_newer_plan_wants_again_stay(void **state) {
+  World *world = *state;
+  world->scheduler_is_mute = true;
+  begin_recut(world);
+  run_for(world, 100);
+  set_plan(world, "p2", "GPU-0 1g.10gb@0,1g.10gb@1,1g.10gb@2,1g.10gb@3,1g.10gb@4,1g.10gb@5,1g.10gb@6");
+  run_for(world, 100);
+  assert_story(world, "reserve;patch;release;");
+  assert_uncut(world);
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p2");
+}
+
+static void a_used_slice_is_never_asked_for(void **state) {
+  World *world = *state;
+  text_append(&world->kubelet.held, "MIG-0-5");
+  begin_recut(world);
+  text_clear(&world->kubelet.reserved);
+  text_append(&world->kubelet.reserved, "MIG-0-4 MIG-0-6");
+  run_for(world, 5000);
+  assert_int_equal(world->truth->gpus[0].instance_count, 5); /* the 3g.40gb has no room and is skipped */
+  assert_non_null(agent_publish_find(world->truth, "MIG-0-5", NULL));
+}
+
+static void a_refused_reservation_says_so_on_the_node(void **state) {
+  World *world = *state;
+  world->refuse_pod = 403;
+  begin_recut(world);
+  run_for(world, 900);
+  assert_story(world, "reserve;patch;");
+  assert_uncut(world);
+  assert_true(
+      string_has_prefix(annotation(world, MIG_ANNOTATION_ERROR), "free slices could not be taken away: "));
+}
+
+static void a_slice_that_cannot_be_destroyed_goes_back_on_offer(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  error_set(&world->driver_error, ERROR_GPU, "in use by another client");
+  run_for(world, 3000);
+  assert_uncut(world);
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p1");
+  assert_true(string_has_prefix(annotation(world, MIG_ANNOTATION_ERROR),
+                                "destroying 1g.10gb at slot 6 of GPU 0 failed: in use by another client"));
+  run_for(world, 5000);
+  assert_null(world->pod);
+}
+
+static void an_answered_plan_takes_nothing_away(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@5 1g.10gb@6");
+  set_annotation(world, MIG_ANNOTATION_STATUS_PLAN, "p0");
+  set_plan(world, "p0", "GPU-0 1g.10gb@6");
+  settle(world);
+  assert_int_equal(world->truth->gpus[0].instance_count, 2);
+  assert_null(world->pod);
+}
+
+static void a_paused_node_takes_nothing_away(void **state) {
+  World *world = *state;
+  set_annotation(world, MIG_ANNOTATION_PAUSED, "true");
+  begin_recut(world);
+  run_for(world, 5000);
+  assert_story(world, "");
+  assert_uncut(world);
+}
+
+/* Killed with its hands in the cake: after each millisecond of the way the next life brings it to its end. */
+static void a_crash_at_any_moment_loses_nothing(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  for (uint64_t moment = 0; moment < 60; moment++) {
+    run_for(world, moment % 7);
+    bool was_over = !world->pod && world->truth->gpus[0].instance_count == 5;
+    stop_agent(world);
+    start_agent(world);
+    if (was_over)
+      break;
+  }
+  run_for(world, 30000);
+  assert_cut(world);
+  assert_null(world->pod);
+}
+
+static void a_reservation_of_an_earlier_life_is_let_go(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@5 1g.10gb@6");
+  world->pod =
+      json_pack("{s:{s:s, s:s, s:s, s:{s:s}}, s:{s:s}, s:{s:s}}", "metadata", "name", "facet-reservation-1",
+                "namespace", "facet-system", "uid", "r1", "annotations", "facet.gpu/reservation-plan", "old",
+                "spec", "nodeName", "n1", "status", "phase", "Pending");
+  settle(world);
+  assert_null(world->pod);
+  assert_int_equal(world->truth->gpus[0].instance_count, 2);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WORLD_TEST(slices_go_and_come_in_one_report_and_the_reservation_is_let_go),
+      WORLD_TEST(nothing_is_taken_away_before_the_kubelet_follows_the_list),
+      WORLD_TEST(a_reservation_that_the_scheduler_refuses_is_deleted_and_the_plan_answered),
+      WORLD_TEST(races_that_are_always_lost_are_reported),
+      WORLD_TEST(a_scheduler_that_never_answers_is_not_waited_for_for_ever),
+      WORLD_TEST(other_slices_than_the_targets_are_given_back),
+      WORLD_TEST(a_reservation_that_somebody_deletes_takes_nothing_away),
+      WORLD_TEST(a_reservation_that_the_kubelet_rejects_takes_nothing_away),
+      WORLD_TEST(slices_that_a_newer_plan_wants_again_stay),
+      WORLD_TEST(a_used_slice_is_never_asked_for),
+      WORLD_TEST(a_refused_reservation_says_so_on_the_node),
+      WORLD_TEST(a_slice_that_cannot_be_destroyed_goes_back_on_offer),
+      WORLD_TEST(an_answered_plan_takes_nothing_away),
+      WORLD_TEST(a_paused_node_takes_nothing_away),
+      WORLD_TEST(a_crash_at_any_moment_loses_nothing),
+      WORLD_TEST(a_reservation_of_an_earlier_life_is_let_go),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
