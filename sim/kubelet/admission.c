@@ -56,6 +56,7 @@ static void keep_envs(SimHeld *held, const KubeletAllocation *allocation) {
     envs[i] = (KeyValue){.key = arena_strdup(&held->arena, allocation->envs.items[i].key),
                          .value = arena_strdup(&held->arena, allocation->envs.items[i].value)};
   held->envs = (KeyValues){.items = envs, .count = allocation->envs.count};
+  held->is_answered = true;
 }
 
 static void on_allocated(void *userdata, GrpcStatus status, const char *text) {

@@ -53,6 +53,12 @@ void sim_disk_release(SimDisk *disk, const char *uid) {
       drop(disk, i);
 }
 
+void sim_disk_forget_unanswered(SimDisk *disk) {
+  for (size_t i = disk->held.count; i-- > 0;)
+    if (!disk->held.items[i]->is_answered)
+      drop(disk, i);
+}
+
 const char *sim_disk_find_env(const SimDisk *disk, const char *uid, const char *name) {
   for (size_t i = 0; i < disk->held.count; i++) {
     const SimHeld *held = disk->held.items[i];

@@ -13,7 +13,8 @@ typedef struct SimHeld {
   Arena arena; /* owns the strings */
   const char *uid, *namespace_, *pod, *container, *resource;
   Strings ids;
-  KeyValues envs; /* what Allocate gave the container */
+  bool is_answered; /* by Allocate */
+  KeyValues envs;   /* what it gave the container */
 } SimHeld;
 
 typedef struct SimDisk {
@@ -28,5 +29,7 @@ SimHeld *sim_disk_find(const SimDisk *disk, const char *uid, const char *contain
 bool sim_disk_is_taken(const SimDisk *disk, const char *resource, const char *id);
 /* Everything of the pod. */
 void sim_disk_release(SimDisk *disk, const char *uid);
+/* What Allocate had not answered yet when the kubelet died: the checkpoint is written after the answer. */
+void sim_disk_forget_unanswered(SimDisk *disk);
 /* An environment variable of the pod's first container that has it, or NULL. */
 const char *sim_disk_find_env(const SimDisk *disk, const char *uid, const char *name);

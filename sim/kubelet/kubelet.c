@@ -99,6 +99,7 @@ SimKubelet *sim_kubelet_new(const SimKubeletOptions *options, Host *host, KubeTr
 
 void sim_kubelet_start(SimKubelet *kubelet) {
   sim_port_clear(kubelet->port, SIM_KUBELET_PLUGIN_FOLDER);
+  sim_disk_forget_unanswered(kubelet->disk);
   for (size_t i = 0; i < kubelet->disk->registered.count; i++)
     sim_endpoint_remember(kubelet, kubelet->disk->registered.entries[i].key);
   kubelet->registry = listen_at(kubelet, REGISTRY, sim_endpoint_on_accept);

@@ -88,6 +88,7 @@ static void on_created(void *userdata, const GpuResult *result) {
   bool worker_failed = is_worker_failure(r, &err);
   if (r == 0) {
     agent->tries = 0;
+    map_put(&agent->fresh, result->created_uuid, agent);
     log_info(AGENT_COMPONENT, "slice created", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
              agent->plan, agent->current.gpu, agent->current.profile, agent->current.job.start,
              result->created_uuid, result->took_ms);
@@ -179,6 +180,7 @@ static void finish_plan(Agent *agent, const AgentWanted *wanted) {
     log_info(AGENT_COMPONENT, "plan done", "plan=%s failed=%zu skipped=%d problem=" LOG_QUOTED, agent->plan,
              agent->failed.count, wanted->skipped, wanted->problem);
   agent->plan_done = true;
+  map_clear(&agent->fresh);
 }
 
 void agent_gpus_look_once(Agent *agent) {
@@ -267,5 +269,6 @@ void agent_gpus_init(Agent *agent) {
 void agent_gpus_deinit(Agent *agent) {
   timer_cancel(agent->host, &agent->observe_timer);
   array_deinit(&agent->failed);
+  map_deinit(&agent->fresh);
   free(agent->observation);
 }

@@ -63,7 +63,11 @@ static bool is_answered(const Agent *agent, const Node *node) {
   return !agent->plan[0] || agent->plan_done || string_equal(status, agent->plan);
 }
 
-static bool has_failed(const Agent *agent, const AgentTarget *target) {
+/* A slice that came after the controller looked may be missing in a plan that replaces an unanswered one: it was
+ * not left out, it was not known. And what could not be destroyed is not tried again. */
+static bool must_stay(const Agent *agent, const AgentTarget *target) {
+  if (map_find(&agent->fresh, target->uuid))
+    return true;
   for (size_t i = 0; i < agent->failed.count; i++) {
     const AgentFailed *failed = &agent->failed.items[i];
     if (failed->gpu == target->gpu && failed->start == target->start &&
@@ -82,7 +86,7 @@ static void compute_wanted(Agent *agent, const Node *node) {
       strcmp(recutting->lost_plan, agent->plan) != 0)
     agent_withdrawal_compute(node, agent->observation, &agent->used, &recutting->wanted);
   for (size_t i = recutting->wanted.count; i-- > 0;)
-    if (has_failed(agent, &recutting->wanted.items[i]))
+    if (must_stay(agent, &recutting->wanted.items[i]))
       array_remove(&recutting->wanted, i);
   recutting->unjudged = !agent->used_known && recutting->wanted.count;
   if (recutting->unjudged)

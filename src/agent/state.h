@@ -36,6 +36,7 @@ struct Agent {
   AgentWanted current; /* the creation in the driver */
   AgentTarget leaving; /* the destruction in the driver */
   int tries;
+  Map fresh; /* ids of slices made since a plan was last answered */
   char create_error[ERROR_TEXT_SIZE];
   bool plan_done; /* everything of `plan` exists, was skipped or failed */
 
