@@ -63,8 +63,8 @@ static bool is_answered(const Agent *agent, const Node *node) {
   return !agent->plan[0] || agent->plan_done || string_equal(status, agent->plan);
 }
 
-/* A slice that came after the controller looked may be missing in a plan that replaces an unanswered one: it was
- * not left out, it was not known. And what could not be destroyed is not tried again. */
+/* A slice that came after the controller looked may be missing in a plan that replaces an unanswered one: it
+ * was not left out, it was not known. And what could not be destroyed is not tried again. */
 static bool must_stay(const Agent *agent, const AgentTarget *target) {
   if (map_find(&agent->fresh, target->uuid))
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/withdrawal.h"
 
+#include "agent/use.h"
 #include "agent/wanted.h"
 #include "base/text.h"
 
@@ -63,8 +64,8 @@ static void compare_gpu(const Node *node, const GpuObserved *gpu, const Map *use
   for (int i = 0; i < gpu->instance_count; i++) {
     const GpuInstance *instance = &gpu->instances[i];
     const MigProfile *profile = find_profile(&gpu->model, instance->nvml_id);
-    if (profile && instance->uuid[0] && !map_find(used, instance->uuid) &&
-        !has_item(&wish, profile->name, instance->start) && !has_item(&keep, profile->name, instance->start))
+    if (profile && !agent_use_is_used(instance, used) && !has_item(&wish, profile->name, instance->start) &&
+        !has_item(&keep, profile->name, instance->start))
       add_target(gpu, instance, profile, targets);
   }
 }
