@@ -90,16 +90,20 @@ class Machine:
         self.environment = dict(os.environ, KUBECONFIG=os.path.join(self.kubernetes, "admin.kubeconfig"),
                                 FACET_SIM_NVML_STATE=os.path.join(folder, "nvml"),
                                 FACET_SIM_NVML_MACHINE="1xA100-SXM4-80GB")
-        facet = os.path.join(build, "facet")
-        self.agent = self.program("agent", [
-            facet, "agent", "--node-name", "node1",
-            "--nvml-library", os.path.join(build, "sim", "nvml", "libnvidia-ml.so.1"),
-            "--device-plugin-path", os.path.join(self.kubernetes, "device-plugins"),
-            "--pod-resources-socket", os.path.join(self.kubernetes, "kubelet", "pod-resources", "kubelet.sock")])
-        self.controller = self.program("controller", [facet, "controller"])
+        self.programs = []
+        self.agent = self.agent_program("agent", "node1", self.kubernetes, self.environment)
+        self.controller = self.program("controller", [os.path.join(build, "facet"), "controller"], self.environment)
 
-    def program(self, name, command):
-        return Program(name, command, self.environment, os.path.join(self.folder, "facet", name + ".log"))
+    def program(self, name, command, environment):
+        self.programs.append(Program(name, command, environment, os.path.join(self.folder, "facet", name + ".log")))
+        return self.programs[-1]
+
+    def agent_program(self, name, node, home, environment):
+        return self.program(name, [
+            os.path.join(self.build, "facet"), "agent", "--node-name", node,
+            "--nvml-library", os.path.join(self.build, "sim", "nvml", "libnvidia-ml.so.1"),
+            "--device-plugin-path", os.path.join(home, "device-plugins"),
+            "--pod-resources-socket", os.path.join(home, "kubelet", "pod-resources", "kubelet.sock")], environment)
 
     # ---- the cluster ----
 
@@ -110,7 +114,7 @@ class Machine:
         self.cluster("up", self.kubernetes, str(self.port_base))
 
     def down(self):
-        for program in (self.agent, self.controller):
+        for program in self.programs:
             if program.process and program.process.poll() is None:
                 program.kill()
         self.cluster("down", self.kubernetes)

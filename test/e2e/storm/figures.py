@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers from the programs' log lines: how many re-cuts, and how long each stage took."""
+import re
+
+from timeline import parse
+
+FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
+STAGES = ("reserve_ms", "learn_ms", "unlist_ms", "destroy_ms", "create_ms", "announce_ms", "report_ms", "total_ms")
+
+
+class Follower:
+    """New lines of a program's log, as (ms, message, fields)."""
+
+    def __init__(self, program):
+        self.program, self.offset, self.rest = program, 0, ""
+
+    def new_lines(self):
+        try:
+            with open(self.program.log_path, encoding="utf-8", errors="replace") as log:
+                log.seek(self.offset)
+                text = self.rest + log.read()
+                self.offset = log.tell()
+        except FileNotFoundError:
+            return
+        *whole, self.rest = text.split("\n")
+        for line in whole:
+            parsed = parse(line)
+            if parsed:
+                yield parsed[0], parsed[1], dict(FIELD.findall(parsed[2]))
+
+
+class Recuts:
+    """What the agents tell of re-cuts since this was made."""
+
+    def __init__(self, nodes):
+        self.followers = [Follower(node.agent) for node in nodes]
+        self.done, self.lost = [], {}
+        self.skip()
+
+    def skip(self):
+        for follower in self.followers:
+            for _ in follower.new_lines():
+                pass
+
+    def count(self):
+        for follower in self.followers:
+            for _, message, fields in follower.new_lines():
+                if message == "re-cut done":
+                    self.done.append(fields)
+                elif message == "re-cut lost":
+                    reason = fields.get("reason", "?").strip('"')
+                    self.lost[reason] = self.lost.get(reason, 0) + 1
+        return len(self.done)
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def line_of(name, values):
+    if not values:
+        return f"#   {name:<34} -"
+    return (f"#   {name:<34} p50 {percentile(values, 0.5):>7.0f}   p99 {percentile(values, 0.99):>7.0f}   "
+            f"max {max(values):>7.0f}   of {len(values)}")
+
+
+def show_recuts(recuts, seconds):
+    print(f"# re-cuts: {len(recuts.done)} in {seconds:.0f} s, {60 * len(recuts.done) / seconds:.1f} a minute; "
+          f"lost and planned again: {sum(recuts.lost.values())}")
+    for reason, count in sorted(recuts.lost.items(), key=lambda item: -item[1]):
+        print(f"#   {count:>4} x {reason}")
+    print("# stages of a re-cut, ms:")
+    for stage in STAGES:
+        print(line_of(stage.removesuffix("_ms"), [int(f[stage]) for f in recuts.done if stage in f]))
+
+
+def show_pods(ledger, seconds):
+    pods = list(ledger.times.values())
+    print(f"# pods: {ledger.succeeded} succeeded, {60 * ledger.succeeded / seconds:.0f} a minute; "
+          f"reservation pods: {ledger.reservations}")
+    for first, then in (("created", "bound"), ("bound", "seen by the kubelet")):
+        print(line_of(f"{first} .. {then}", [(t[then] - t[first]) * 1000 for t in pods if first in t and then in t]))
