@@ -8,6 +8,7 @@ import threading
 import time
 
 RETRY_SECONDS = 60
+NOT_READY = (403, 429, 500, 503)  # 403: before the service accounts of a young cluster are there
 
 
 class ApiError(Exception):
@@ -42,7 +43,7 @@ class Api:
                 status, text = self.once(method, path, body, content_type)
                 if status < 400:
                     return json.loads(text)
-                if status not in (429, 500, 503) and not (status in (401, 403) and b"RBAC" in text):
+                if status not in NOT_READY:
                     raise ApiError(status, text.decode(errors="replace"))
                 reason = text.decode(errors="replace")
             except (OSError, http.client.HTTPException) as error:

@@ -101,5 +101,3 @@ class Load(threading.Thread):
     def stop(self):
         self.stopping = True
         self.join()
-        if self.trouble:
-            raise self.trouble

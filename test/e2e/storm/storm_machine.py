@@ -3,9 +3,10 @@
 import os
 import subprocess
 
-from machine import ROOT, Machine
+from machine import Machine
 from setting import kubernetes
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 LABEL = "nos.nebuly.com/gpu-partitioning"
 NAIVE = "FACET_TEST_NAIVE_WITHDRAWAL"
 GPUS = (1, 2)  # of the nodes
@@ -38,8 +39,7 @@ class StormMachine(Machine):
     def up(self, seed):
         self.cluster("up", self.kubernetes, str(self.port_base), "--fake-cri", str(len(self.nodes)),
                      "--slow-bindings", str(seed))
-        for file in ("reservation.yaml",):
-            self.kubectl("apply", "-f", os.path.join(ROOT, "deploy", file))
+        self.kubectl("apply", "-f", os.path.join(HERE, "reservation.yaml"))
         for node in self.nodes:
             self.kubectl("label", "node", node.name, LABEL + "=mig")
 
