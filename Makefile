@@ -3,8 +3,9 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+RECUTS ?= 1000
 
-.PHONY: all demo test unit bench lint install clean help
+.PHONY: all demo test unit bench soak lint install clean help
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJAFLAGS)
 
@@ -30,6 +31,12 @@ unit: all
 bench: all
 	@bench/run
 
+# The storm of test/run, long and with everything restarted and killed meanwhile: about an hour.
+soak:
+	@tools/install-dependencies test
+	@test/parts/build build -Dtests=true
+	@test/e2e/storm/run --chaos --recuts $(RECUTS) build
+
 lint:
 	@tools/lint
 
@@ -42,4 +49,4 @@ clean:
 	@rm -rf $(BUILD) build-*
 
 help:
-	@echo "make | make demo | make test | make unit | make bench | make lint | make install PREFIX= DESTDIR="
+	@echo "make | make demo | make test | make unit | make bench | make soak | make lint | make install PREFIX= DESTDIR="

@@ -5,7 +5,6 @@ import re
 from timeline import parse
 
 FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
-STAGES = ("reserve_ms", "learn_ms", "unlist_ms", "destroy_ms", "create_ms", "announce_ms", "report_ms", "total_ms")
 
 
 class Follower:
@@ -71,13 +70,15 @@ def show_recuts(recuts, seconds):
     for reason, count in sorted(recuts.lost.items(), key=lambda item: -item[1]):
         print(f"#   {count:>4} x {reason}")
     print("# stages of a re-cut, ms:")
-    for stage in STAGES:
-        print(line_of(stage.removesuffix("_ms"), [int(f[stage]) for f in recuts.done if stage in f]))
+    for stage in recuts.done[0] if recuts.done else ():
+        if stage.endswith("_ms"):
+            print(line_of(stage.removesuffix("_ms"), [int(fields[stage]) for fields in recuts.done]))
 
 
 def show_pods(ledger, seconds):
     pods = list(ledger.times.values())
     print(f"# pods: {ledger.succeeded} succeeded, {60 * ledger.succeeded / seconds:.0f} a minute; "
-          f"reservation pods: {ledger.reservations}")
+          f"reservation pods: {len(ledger.reservations)}")
     for first, then in (("created", "bound"), ("bound", "seen by the kubelet")):
         print(line_of(f"{first} .. {then}", [(t[then] - t[first]) * 1000 for t in pods if first in t and then in t]))
+    print(line_of("life of a reservation pod", [seconds * 1000 for seconds in ledger.reservation_lives]))

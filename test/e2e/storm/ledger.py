@@ -28,7 +28,8 @@ class Ledger(threading.Thread):
         self.rejected = {}      # by namespace/name: (ms, node, "Reason: message")
         self.times = {}         # by namespace/name: {"created", "bound", "running"} in seconds
         self.succeeded = 0
-        self.reservations = 0
+        self.reservations = {}  # by namespace/name: when it was seen first
+        self.reservation_lives = []  # seconds, of those that are gone
         self.start()
 
     def run(self):
@@ -40,14 +41,19 @@ class Ledger(threading.Thread):
                     self.take(thing)
                 elif kind == "DELETED":
                     self.take(thing)
-                    self.pods.pop(key_of(thing), None)
+                    self.forget(key_of(thing))
 
     def take_list(self, pods):
         gone = set(self.pods) - {key_of(p) for p in pods}
         for key in gone:
-            del self.pods[key]
+            self.forget(key)
         for pod in pods:
             self.take(pod)
+
+    def forget(self, key):
+        del self.pods[key]
+        if key in self.reservations:
+            self.reservation_lives.append(time.time() - self.reservations[key])
 
     def take(self, pod):
         key, status = key_of(pod), pod["status"]
@@ -55,7 +61,7 @@ class Ledger(threading.Thread):
         self.pods[key] = pod
         self.created.pop(key, None)
         if is_reservation(pod):
-            self.reservations += before is None
+            self.reservations.setdefault(key, time.time())
             return
         now = time.time()
         times = self.times.setdefault(key, {"created": now})
@@ -89,10 +95,6 @@ class Ledger(threading.Thread):
             for profile in self.created.values():
                 live[profile] = live.get(profile, 0) + 1
         return live
-
-    def living_reservations(self):
-        with self.lock:
-            return sorted(key_of(p) for p in self.pods.values() if is_reservation(p))
 
     def stop(self):
         self.stopping = True

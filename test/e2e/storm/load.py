@@ -13,6 +13,8 @@ REDRAW_SECONDS = (0.5, 2.5)
 PODS_PER_SECOND = 12
 DEMAND = (0.2, 2.0)           # of the room
 CANCELLED_SHARE = 0.5         # of the pods that wait and are not wanted any more
+# Not 0: that deletes by force, and Kubernetes then gives the slice away while the container still ends.
+GRACE_SECONDS = 1
 RUNNING_DELETED_SHARE = 0.03  # of the running pods, at each drawing
 
 
@@ -20,7 +22,7 @@ def pod(name, profile, seconds):
     resource = "nvidia.com/mig-" + profile
     return {"apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"profile": profile}},
-            "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "enableServiceLinks": False,
+            "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": GRACE_SECONDS, "enableServiceLinks": False,
                      "automountServiceAccountToken": False,
                      "containers": [{"name": "main", "image": "busybox", "imagePullPolicy": "IfNotPresent",
                                      "command": ["sleep", f"{seconds:.2f}"],
