@@ -66,18 +66,9 @@ static void send_report(Agent *agent, const Text *body) {
                                                      .userdata = agent});
 }
 
-static void report(Agent *agent, const Node *node) {
-  bool gpus_were_looked_at = agent->observation || agent->observe_error.code;
-  if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms ||
-      agent_recutting_holds_report(agent))
-    return;
-  uint64_t ready_ms = agent_slices_settled_by(agent);
-  if (!agent->used_known && agent->resources.count && ready_ms < agent->started_ms + AGENT_USE_WAIT_MS)
-    ready_ms = agent->started_ms + AGENT_USE_WAIT_MS;
-  if (agent->host->now_ms < ready_ms) {
-    timer_set(agent->host, &agent->report_timer, ready_ms - agent->host->now_ms);
-    return;
-  }
+/* False where there is nothing new to say. */
+static bool format_report(const Agent *agent, const Node *node, Text *ret_body) {
+  bool is_leaving = agent->leaving_node.state != AGENT_STAYING;
   char error[ERROR_TEXT_SIZE * 2];
   AgentReport said = {
       .observation = agent->observe_error.code ? NULL : agent->observation,
@@ -86,10 +77,38 @@ static void report(Agent *agent, const Node *node) {
       .known = agent->known,
       .answered_plan = agent->plan_done && agent->plan[0] ? agent->plan : NULL,
       .error = agent_gpus_error(agent, error, sizeof error),
+      .withdrawn = is_leaving,
+      .retired = is_leaving && !agent->leaving_node.is_end,
   };
+  return agent_report_format(node, &said, ret_body);
+}
+
+/* The kubelet may be about to show new slices, or to say who holds what: one report for all of it. */
+static bool waits_for_kubelet(Agent *agent) {
+  uint64_t ready_ms = agent_slices_settled_by(agent);
+  if (!agent->used_known && agent->resources.count && ready_ms < agent->started_ms + AGENT_USE_WAIT_MS)
+    ready_ms = agent->started_ms + AGENT_USE_WAIT_MS;
+  if (agent->host->now_ms >= ready_ms)
+    return false;
+  timer_set(agent->host, &agent->report_timer, ready_ms - agent->host->now_ms);
+  return true;
+}
+
+static void report(Agent *agent, const Node *node) {
+  bool gpus_were_looked_at = agent->observation || agent->observe_error.code;
+  bool is_leaving = agent->leaving_node.state != AGENT_STAYING;
+  if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms)
+    return;
+  if (!is_leaving && (agent_recutting_holds_report(agent) || waits_for_kubelet(agent)))
+    return;
   CLEANUP(text_deinit) Text body = {0};
-  if (agent_report_format(node, &said, &body) && !is_repetition(agent, &body))
+  if (format_report(agent, node, &body) && !is_repetition(agent, &body))
     send_report(agent, &body);
+}
+
+bool agent_has_said_all(const Agent *agent, const Node *node) {
+  CLEANUP(text_deinit) Text body = {0};
+  return !agent->report_in_flight && !format_report(agent, node, &body);
 }
 
 static bool is_ours(Agent *agent, const Node *node) {
@@ -101,6 +120,18 @@ static bool is_ours(Agent *agent, const Node *node) {
   return managed;
 }
 
+/* Nothing is changed any more; what the kubelet has is served, and the node says that there is nothing to
+ * have. */
+static void serve_out(Agent *agent, const Node *node) {
+  if (agent->observation)
+    agent_recutting_step(agent, NULL);
+  if (agent->leaving_node.state != AGENT_CLEARING)
+    return;
+  agent_slices_step(agent);
+  if (node)
+    report(agent, node);
+}
+
 /* (0) after a crash: publish again at once (1) our node is known and handed to us (2) GPUs: look, take away,
  * create (3) the kubelet: publish, barrier (4) report
  */
@@ -109,6 +140,10 @@ static void step(void *userdata) {
   agent_gpus_look_once(agent);
   agent_slices_adopt(agent);
   const Node *node = agent_node(agent);
+  if (agent_leaving_step(agent, node)) {
+    serve_out(agent, node);
+    return;
+  }
   if (!is_ours(agent, node)) {
     if (agent->observation)
       agent_recutting_step(agent, NULL);
@@ -160,6 +195,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
                                                           .userdata = agent});
   agent_gpus_init(agent);
   agent_recutting_init(agent, seams->transport, options);
+  agent_leaving_init(agent);
   agent_slices_init(agent, seams->port, options);
   return agent;
 }
@@ -178,6 +214,7 @@ void agent_free(Agent *agent) {
   timer_cancel(agent->host, &agent->report_timer);
   agent_slices_deinit(agent);
   agent_recutting_deinit(agent);
+  agent_leaving_deinit(agent);
   agent_gpus_deinit(agent);
   kube_informer_free(agent->nodes);
   kube_client_free(agent->client);

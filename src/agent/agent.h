@@ -52,6 +52,8 @@ typedef struct AgentSeams {
 
 Agent *agent_new(const AgentOptions *options, const AgentSeams *seams);
 void agent_start(Agent *agent);
+/* Before the end: nobody is promised a slice any more, and who was gets it. Then on_left, perhaps at once. */
+void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata);
 /* At any time, not from inside a callback of a seam. A job in the driver is not taken back: free the driver
  * before the loop turns again. */
 void agent_free(Agent *agent);

@@ -82,6 +82,8 @@ static void on_created(void *userdata, const GpuResult *result) {
   Agent *agent = userdata;
   Error err;
   agent->driver_busy = false;
+  if (agent->recutting.awaits_first)
+    agent->recutting.first_created_ms = agent->host->now_ms;
   agent->recutting.awaits_first = false;
   take_observation(agent, result);
   int r = judge_result(agent, result, &err);

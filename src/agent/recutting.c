@@ -311,16 +311,24 @@ static bool kubelet_agrees(const Agent *agent) {
   return true;
 }
 
-static void log_done(const AgentRecut *recut, uint64_t now_ms) {
+/* From `before` to `after`, where both are known and in this order. */
+static unsigned between(uint64_t before_ms, uint64_t after_ms) {
+  return after_ms > before_ms ? (unsigned)(after_ms - before_ms) : 0;
+}
+
+static void log_done(const Agent *agent, const AgentRecut *recut) {
   char text[256];
+  uint64_t now_ms = agent->host->now_ms, created_ms = agent->recutting.first_created_ms;
   agent_targets_format(&recut->targets, text, sizeof text);
   log_info(AGENT_COMPONENT, "re-cut done",
            "plan=%s withdrawn=" LOG_QUOTED " count=%zu reserve_ms=%u learn_ms=%u unlist_ms=%u destroy_ms=%u "
-           "show_ms=%u total_ms=%u",
+           "create_ms=%u announce_ms=%u report_ms=%u total_ms=%u",
            recut->plan, text, recut->targets.count, recut->took_ms[AGENT_RECUT_RESERVING],
            recut->took_ms[AGENT_RECUT_LEARNING], recut->took_ms[AGENT_RECUT_UNLISTING],
-           recut->took_ms[AGENT_RECUT_CUTTING], recut->took_ms[AGENT_RECUT_SHOWING],
-           (unsigned)(now_ms - recut->began_ms));
+           recut->took_ms[AGENT_RECUT_CUTTING],
+           between(now_ms - recut->took_ms[AGENT_RECUT_SHOWING], created_ms),
+           between(created_ms, agent->known_ms), between(agent->known_ms, now_ms),
+           between(recut->began_ms, now_ms));
 }
 
 static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutState before) {
@@ -330,9 +338,9 @@ static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutSta
     give_up(agent, recut->raced, recut->reason);
   if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count)
     recutting->awaits_first = true;
-  if (before == AGENT_RECUT_SHOWING && recut->targets.count) {
+  if (before == AGENT_RECUT_SHOWING && recut->state != before && recut->targets.count) {
     recutting->losses = 0;
-    log_done(recut, agent->host->now_ms);
+    log_done(agent, recut);
   }
   if (recut->state != before)
     log_debug(AGENT_COMPONENT, "re-cut goes on", "pod=%s state=%s", recut->pod,
@@ -372,6 +380,7 @@ static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
 void agent_recutting_step(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
   timer_cancel(agent->host, &recutting->timer);
+  recutting->awaits_first = recutting->awaits_first && node; /* without a node nothing is created */
   compute_wanted(agent, node);
   if (kube_informer_is_synced(recutting->pods) && !recutting->unjudged)
     take_up(agent, node);

@@ -166,10 +166,12 @@ static void withdraw_vanished(const ResourceTexts *current, const AgentReport *r
 static void compare_amounts(const ResourceTexts *current, const AgentReport *report, Text *changes) {
   for (size_t i = 0; i < report->resources->count; i++) {
     const AgentResource *resource = &report->resources->items[i];
-    if (!report->known[i] || amount_is(current, resource->name, resource->partitions.count))
+    size_t amount = report->withdrawn ? 0 : resource->partitions.count;
+    bool is_certain = report->withdrawn || report->known[i];
+    if (!is_certain || amount_is(current, resource->name, amount))
       continue;
     char value[16];
-    snprintf(value, sizeof value, "%zu", resource->partitions.count);
+    snprintf(value, sizeof value, "%zu", amount);
     append_member(changes, resource->name, value);
   }
   withdraw_vanished(current, report, changes);
@@ -191,7 +193,8 @@ bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_
   if (report->observation) {
     CLEANUP(arena_deinit) Arena arena = {0};
     CLEANUP(map_deinit) Map wanted = {0};
-    collect(node, report, &wanted, &arena);
+    if (!report->retired)
+      collect(node, report, &wanted, &arena);
     compare_annotations(&node->meta.annotations, &wanted, &annotations);
     compare_amounts(&node->capacity, report, &capacity);
     compare_amounts(&node->allocatable, report, &allocatable);

@@ -166,6 +166,8 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
   }
   if (!all_known(agent))
     ask_again(agent);
+  else if (news)
+    agent->known_ms = agent->host->now_ms;
   if (news)
     agent_kick(agent);
 }
@@ -249,6 +251,7 @@ static int on_allocate(void *userdata, const char *resource, const Strings *ids,
   KeyValue *env = arena_alloc(arena, sizeof *env);
   *env = (KeyValue){.key = "NVIDIA_VISIBLE_DEVICES", .value = arena_strdup(arena, text_string(&visible))};
   *ret_allocation = (KubeletAllocation){.envs = {.items = env, .count = 1}};
+  agent->leaving_node.allocated_ms = agent->host->now_ms;
   log_info(AGENT_COMPONENT, "slice allocated", "resource=%s ids=%s", resource, env->value);
   timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
   return 0;
@@ -290,16 +293,33 @@ void agent_slices_step(Agent *agent) {
     timer_set(agent->host, &agent->use_timer, 0);
 }
 
-void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *options) {
-  agent->barrier_timer = (HostTimer){.fire = on_barrier_timer, .userdata = agent};
-  agent->use_timer = (HostTimer){.fire = on_use_timer, .userdata = agent};
-  agent->plugins = kubelet_plugins_new(agent->host, port,
-                                       &(KubeletPluginsOptions){.folder = options->device_plugin_folder,
+static void open_plugins(Agent *agent) {
+  agent->plugins = kubelet_plugins_new(agent->host, agent->port,
+                                       &(KubeletPluginsOptions){.folder = agent->plugin_folder,
                                                                 .on_allocate = on_allocate,
                                                                 .on_preferred = on_preferred,
                                                                 .on_registered = on_registered,
                                                                 .on_trouble = on_plugin_trouble,
                                                                 .userdata = agent});
+}
+
+void agent_slices_withdraw(Agent *agent) {
+  timer_cancel(agent->host, &agent->barrier_timer);
+  kubelet_plugins_free(agent->plugins);
+  open_plugins(agent);
+  map_clear(&agent->announced);
+  arena_deinit(&agent->slices_arena);
+  agent->slices_arena = (Arena){0};
+  agent->resources = (AgentResources){0};
+  agent->known = NULL;
+}
+
+void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *options) {
+  agent->barrier_timer = (HostTimer){.fire = on_barrier_timer, .userdata = agent};
+  agent->use_timer = (HostTimer){.fire = on_use_timer, .userdata = agent};
+  agent->port = port;
+  agent->plugin_folder = mem_strdup(options->device_plugin_folder);
+  open_plugins(agent);
   agent->pod_resources = kubelet_pod_resources_new(agent->host, port, options->pod_resources_socket);
 }
 
@@ -307,6 +327,7 @@ void agent_slices_deinit(Agent *agent) {
   timer_cancel(agent->host, &agent->barrier_timer);
   timer_cancel(agent->host, &agent->use_timer);
   kubelet_plugins_free(agent->plugins);
+  free(agent->plugin_folder);
   kubelet_pod_resources_free(agent->pod_resources);
   map_deinit(&agent->announced);
   map_deinit(&agent->used);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/agent.h"
+#include "agent/leaving.h"
 #include "agent/publish.h"
 #include "agent/recutting.h"
 #include "agent/report.h"
@@ -40,9 +41,12 @@ struct Agent {
   char create_error[ERROR_TEXT_SIZE];
   bool plan_done; /* everything of `plan` exists, was skipped or failed */
 
-  AgentRecutting recutting; /* recutting.c */
+  AgentRecutting recutting;  /* recutting.c */
+  AgentLeaving leaving_node; /* leaving.c */
 
   /* slices.c */
+  KubeletPort *port;
+  char *plugin_folder;
   Arena slices_arena; /* of `resources` */
   AgentResources resources;
   bool adopted;  /* agent_slices_adopt() has had its look */
@@ -50,6 +54,7 @@ struct Agent {
   Map announced; /* resource name -> non-NULL */
   HostTimer barrier_timer;
   uint64_t barrier_began_ms;
+  uint64_t known_ms; /* when it last ended: the kubelet knew everything */
   uint32_t barrier_poll_ms;
   Map used; /* ids that pods hold */
   bool used_known;
@@ -70,6 +75,8 @@ struct Agent {
 
 /* Runs the step in this turn of the loop. */
 void agent_kick(Agent *agent);
+/* Does the node, as the API server has it, carry all that we have to say? */
+bool agent_has_said_all(const Agent *agent, const Node *node);
 /* Our node as the API server has it; NULL while unknown. */
 const Node *agent_node(const Agent *agent);
 
@@ -89,8 +96,15 @@ void agent_slices_step(Agent *agent);
 void agent_slices_adopt(
     Agent *agent); /* what a crashed earlier life had published; before anything else is known */
 void agent_slices_deinit(Agent *agent);
+/* Takes every plugin away from the kubelet. */
+void agent_slices_withdraw(Agent *agent);
 /* The kubelet may be about to show new slices: a report can wait for it until then. In the past: no need. */
 uint64_t agent_slices_settled_by(const Agent *agent);
+
+/* leaving.c: true where the agent leaves, or has left, and nothing else is to be done than to serve. */
+bool agent_leaving_step(Agent *agent, const Node *node);
+void agent_leaving_init(Agent *agent);
+void agent_leaving_deinit(Agent *agent);
 
 /* recutting.c: takes free slices away, by reservation. */
 void agent_recutting_init(Agent *agent, KubeTransport *transport, const AgentOptions *options);

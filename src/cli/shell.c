@@ -39,8 +39,13 @@ static int next_wait_ms(const CliShell *shell) {
 
 static void on_signal(uv_signal_t *handle, int number) {
   CliShell *shell = handle->data;
+  void (*on_stop)(void *userdata) = shell->on_stop;
   log_info("shell", "stopping", "signal=%d", number);
-  shell->stop = true;
+  shell->on_stop = NULL;
+  if (on_stop)
+    on_stop(shell->stop_userdata);
+  else
+    shell->stop = true;
 }
 
 int cli_shell_init(CliShell *shell, Error *err) {

@@ -13,10 +13,13 @@ typedef struct CliShell {
   Host host;
   uv_signal_t signals[2];
   bool stop;
+  /* What the first signal asks for, instead of the end; the second one ends. May be NULL. */
+  void (*on_stop)(void *userdata);
+  void *stop_userdata;
 } CliShell;
 
 int cli_shell_init(CliShell *shell, Error *err) MUST_CHECK;
-/* Runs until SIGTERM or SIGINT. */
+/* Runs until SIGTERM or SIGINT, or until somebody sets `stop`. */
 void cli_shell_run(CliShell *shell);
 /* Lets the loop finish what was closed. Free all seams before. */
 void cli_shell_deinit(CliShell *shell);

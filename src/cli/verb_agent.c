@@ -62,6 +62,7 @@ static const char *find_worker(char *buffer, size_t size) {
 /* The agent begins when the device plugin folder is there and nobody else serves it: before a kubelet's first
  * start, or while an older agent is still ending, it waits. */
 typedef struct Beginning {
+  CliShell *shell;
   Host *host;
   Agent *agent;
   const char *folder;
@@ -81,6 +82,18 @@ static void begin(void *userdata) {
     log_warn("agent", "waiting to begin", "err=" LOG_QUOTED, err.text);
   snprintf(beginning->said, sizeof beginning->said, "%s", err.text);
   timer_set(beginning->host, &beginning->timer, CLAIM_RETRY_MS);
+}
+
+static void on_left(void *userdata) {
+  ((CliShell *)userdata)->stop = true;
+}
+
+static void on_stop(void *userdata) {
+  Beginning *beginning = userdata;
+  if (beginning->claim >= 0)
+    agent_leave(beginning->agent, on_left, beginning->shell);
+  else
+    beginning->shell->stop = true;
 }
 
 static void beginning_deinit(Beginning *beginning) {
@@ -117,11 +130,14 @@ static int serve(const Options *options, Error *err) {
                                 .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
   /* Its claim is given up last, after the agent's sockets are gone. */
   CLEANUP(beginning_deinit)
-  Beginning beginning = {.host = &shell.host, .folder = options->device_plugin_folder, .claim = -1};
+  Beginning beginning = {
+      .shell = &shell, .host = &shell.host, .folder = options->device_plugin_folder, .claim = -1};
   CLEANUP(agent_freep) Agent *agent = agent_new(&agent_options, &seams);
   beginning.agent = agent;
   beginning.timer = (HostTimer){.fire = begin, .userdata = &beginning};
   begin(&beginning);
+  shell.on_stop = on_stop;
+  shell.stop_userdata = &beginning;
   cli_shell_run(&shell);
   return 0;
 }

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent leaves a node: who was promised a slice gets it, and nobody comes for one that is not served. */
+#include "agent/world_fixture.h"
+
+#include "agent/leaving.h"
+
+#define SMALL  "nvidia.com/mig-1g.10gb"
+#define STATUS "facet.gpu/status-gpu-0"
+
+static void note_left(void *userdata) {
+  *(bool *)userdata = true;
+}
+
+static bool leaves_within(World *world, uint64_t ms, bool *has_left) {
+  run_for(world, ms);
+  return *has_left;
+}
+
+static void settle_with_two(World *world) {
+  observe_slices(&world->truth->gpus[0], "1g.10gb@5 1g.10gb@6");
+  settle(world);
+  assert_string_equal(amount(world, "allocatable", SMALL), "2");
+}
+
+static void the_node_offers_nothing_while_promised_pods_are_served(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  agent_leave(world->agent, note_left, &has_left);
+  run_for(world, AGENT_LEAVE_SETTLE_MS - 1);
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  assert_false(has_left);
+  assert_story(world, "patch;"); /* the kubelet keeps its list, and gives slices to those who come */
+  assert_true(leaves_within(world, 2, &has_left));
+  assert_string_equal(annotation(world, STATUS), "1g.10gb@5:free,1g.10gb@6:free");
+}
+
+static void what_the_kubelet_restores_is_taken_down_again(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  agent_leave(world->agent, note_left, &has_left);
+  run_for(world, 4000);
+  set_amount(world, SMALL, "2");
+  run_for(world, 100);
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  assert_false(leaves_within(world, AGENT_LEAVE_SETTLE_MS - 200, &has_left));
+  assert_true(leaves_within(world, 200, &has_left));
+}
+
+static void without_free_slices_nothing_is_waited_for(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  text_append(&world->kubelet.held, "MIG-0-5 MIG-0-6");
+  settle_with_two(world);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_true(leaves_within(world, 10, &has_left));
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+}
+
+static void without_anything_published_it_leaves_at_once(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  set_label(world, NULL);
+  settle(world);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_true(has_left);
+}
+
+static void a_silent_api_server_does_not_keep_it_for_ever(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  world->api_is_mute = true;
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(leaves_within(world, AGENT_LEAVE_MAX_MS - 1, &has_left));
+  assert_true(leaves_within(world, 1, &has_left));
+}
+
+static void a_reservation_is_let_go_first(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  world->scheduler_is_mute = true;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 100);
+  assert_non_null(world->pod);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_true(leaves_within(world, AGENT_LEAVE_SETTLE_MS + 100, &has_left));
+  assert_null(world->pod);
+  assert_int_equal(world->truth->gpus[0].instance_count, 2);
+}
+
+static void a_node_that_leaves_facet_keeps_its_gpus_and_loses_our_words(void **state) {
+  World *world = *state;
+  settle_with_two(world);
+  set_label(world, NULL);
+  run_for(world, AGENT_LEAVE_SETTLE_MS + 100);
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  assert_string_equal(annotation(world, STATUS), "(absent)");
+  assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "(absent)");
+  assert_string_equal(annotation(world, "facet.gpu/profiles"), "(absent)");
+  assert_int_equal(world->truth->gpus[0].instance_count, 2);
+  assert_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+}
+
+static void a_node_that_left_is_left_alone(void **state) {
+  World *world = *state;
+  settle_with_two(world);
+  set_label(world, NULL);
+  run_for(world, AGENT_LEAVE_SETTLE_MS + 100);
+  int patches = world->patch_count;
+  set_amount(world, SMALL, "2"); /* another plugin publishes them now */
+  run_for(world, 60000);
+  assert_int_equal(world->patch_count, patches);
+  assert_string_equal(amount(world, "allocatable", SMALL), "2");
+}
+
+static void a_node_that_comes_back_is_served_again(void **state) {
+  World *world = *state;
+  settle_with_two(world);
+  set_label(world, NULL);
+  run_for(world, AGENT_LEAVE_SETTLE_MS + 100);
+  set_label(world, "mig");
+  run_for(world, 1000);
+  assert_string_equal(amount(world, "allocatable", SMALL), "2");
+  assert_string_equal(annotation(world, STATUS), "1g.10gb@5:free,1g.10gb@6:free");
+}
+
+static void a_label_that_comes_back_in_the_middle_stops_the_leaving(void **state) {
+  World *world = *state;
+  settle_with_two(world);
+  set_label(world, NULL);
+  run_for(world, 1000);
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  set_label(world, "mig");
+  run_for(world, 1000);
+  assert_string_equal(amount(world, "allocatable", SMALL), "2");
+}
+
+static void the_next_life_offers_the_slices_within_a_second(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_true(leaves_within(world, AGENT_LEAVE_SETTLE_MS + 100, &has_left));
+  stop_agent(world);
+  start_agent(world);
+  run_for(world, 1000);
+  assert_string_equal(amount(world, "allocatable", SMALL), "2");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WORLD_TEST(the_node_offers_nothing_while_promised_pods_are_served),
+      WORLD_TEST(what_the_kubelet_restores_is_taken_down_again),
+      WORLD_TEST(without_free_slices_nothing_is_waited_for),
+      WORLD_TEST(without_anything_published_it_leaves_at_once),
+      WORLD_TEST(a_silent_api_server_does_not_keep_it_for_ever),
+      WORLD_TEST(a_reservation_is_let_go_first),
+      WORLD_TEST(a_node_that_leaves_facet_keeps_its_gpus_and_loses_our_words),
+      WORLD_TEST(a_node_that_left_is_left_alone),
+      WORLD_TEST(a_node_that_comes_back_is_served_again),
+      WORLD_TEST(a_label_that_comes_back_in_the_middle_stops_the_leaving),
+      WORLD_TEST(the_next_life_offers_the_slices_within_a_second),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

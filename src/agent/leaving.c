@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/leaving.h"
+
+#include "agent/state.h"
+
+static bool is_handed_over(const Agent *agent, const Node *node) {
+  return node && agent_wanted_is_managed(node);
+}
+
+/* Slices that the kubelet may still give to somebody. */
+static size_t count_free(const Agent *agent) {
+  size_t count = 0;
+  for (size_t i = 0; i < agent->resources.count; i++)
+    for (size_t k = 0; k < agent->resources.items[i].partitions.count; k++)
+      count +=
+          !agent->used_known || !map_find(&agent->used, agent->resources.items[i].partitions.items[k].id);
+  return count;
+}
+
+static bool offers_nothing(const Agent *agent, const Node *node) {
+  for (size_t i = 0; node && i < agent->resources.count; i++) {
+    AgentResource nothing = agent->resources.items[i];
+    nothing.partitions.count = 0;
+    if (!agent_report_shows(node, &nothing))
+      return false;
+  }
+  return true;
+}
+
+static void begin(Agent *agent, bool is_end) {
+  AgentLeaving *leaving = &agent->leaving_node;
+  leaving->state = AGENT_CLEARING;
+  leaving->is_end = is_end;
+  leaving->began_ms = agent->host->now_ms;
+  leaving->nothing_since_ms = 0;
+  agent->report_again_ms = 0;
+  log_info(AGENT_COMPONENT, "leaving", "why=" LOG_QUOTED " free_slices=%zu hint=" LOG_QUOTED,
+           is_end ? "the agent ends" : "the node is not labelled any more", count_free(agent),
+           is_end ? "promised pods are served first; a second signal ends at once" : "");
+}
+
+static void leave(Agent *agent, const char *how) {
+  AgentLeaving *leaving = &agent->leaving_node;
+  leaving->state = AGENT_LEFT;
+  timer_cancel(agent->host, &leaving->timer);
+  log_info(AGENT_COMPONENT, "left", "how=" LOG_QUOTED " took_ms=%llu", how,
+           (unsigned long long)(agent->host->now_ms - leaving->began_ms));
+  if (!leaving->is_end)
+    agent_slices_withdraw(agent);
+  else if (leaving->on_left)
+    leaving->on_left(leaving->userdata);
+}
+
+/* When everybody has been served as far as anybody can know; 0: not to be told yet. */
+static uint64_t served_at(const Agent *agent) {
+  const AgentLeaving *leaving = &agent->leaving_node;
+  if (!leaving->nothing_since_ms)
+    return 0;
+  if (!count_free(agent))
+    return agent->host->now_ms;
+  uint64_t settled_ms = leaving->nothing_since_ms + AGENT_LEAVE_SETTLE_MS;
+  uint64_t quiet_ms = leaving->allocated_ms + AGENT_LEAVE_QUIET_MS;
+  return settled_ms > quiet_ms ? settled_ms : quiet_ms;
+}
+
+static void clear(Agent *agent, const Node *node) {
+  AgentLeaving *leaving = &agent->leaving_node;
+  uint64_t now_ms = agent->host->now_ms, last_ms = leaving->began_ms + AGENT_LEAVE_MAX_MS;
+  if (!offers_nothing(agent, node))
+    leaving->nothing_since_ms = 0;
+  else if (!leaving->nothing_since_ms)
+    leaving->nothing_since_ms = now_ms;
+  uint64_t served_ms = served_at(agent);
+  bool is_served = served_ms && now_ms >= served_ms && (!node || agent_has_said_all(agent, node));
+  if (is_served && !agent->recutting.recuts.count)
+    leave(agent, "the node offers nothing, and who was promised a slice has it");
+  else if (now_ms >= last_ms)
+    leave(agent, "out of time: a pod that was promised a slice may be rejected");
+  else
+    timer_set(agent->host, &leaving->timer,
+              (served_ms > now_ms && served_ms < last_ms ? served_ms : last_ms) - now_ms);
+}
+
+bool agent_leaving_step(Agent *agent, const Node *node) {
+  AgentLeaving *leaving = &agent->leaving_node;
+  bool is_gone = node && !agent_wanted_is_managed(node);
+  if (leaving->state == AGENT_STAYING && is_gone && agent->announced.count)
+    begin(agent, false);
+  if (leaving->state != AGENT_STAYING && !leaving->is_end && is_handed_over(agent, node)) {
+    log_info(AGENT_COMPONENT, "staying: the node is labelled again", "node=%s", agent->node_name);
+    timer_cancel(agent->host, &leaving->timer);
+    leaving->state = AGENT_STAYING;
+  }
+  if (leaving->state == AGENT_CLEARING)
+    clear(agent, node);
+  return leaving->state != AGENT_STAYING;
+}
+
+void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata) {
+  AgentLeaving *leaving = &agent->leaving_node;
+  leaving->on_left = on_left;
+  leaving->userdata = userdata;
+  if (!agent->announced.count)
+    on_left(userdata);
+  else
+    begin(agent, true);
+  agent_kick(agent);
+}
+
+static void on_timer(void *userdata) {
+  agent_kick(userdata);
+}
+
+void agent_leaving_init(Agent *agent) {
+  agent->leaving_node.timer = (HostTimer){.fire = on_timer, .userdata = agent};
+}
+
+void agent_leaving_deinit(Agent *agent) {
+  timer_cancel(agent->host, &agent->leaving_node.timer);
+}
