@@ -39,10 +39,10 @@ class Program:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(5)
+                self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise Failed(f"{self.name} did not stop within 5 s of SIGTERM") from None
+                raise Failed(f"{self.name} did not stop within 30 s of SIGTERM") from None
 
     def log(self):
         try:
