@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin registers: we dial its socket and ask for its options before we answer, then keep ListAndWatch
- * open on that connection. A lost connection makes everything it listed unhealthy; a new registration of the
- * same resource takes its place. */
+ * open on that connection. A lost connection makes everything it listed unhealthy.
+ *
+ * Where a second plugin registers the same resource, it is the one that is asked from now on; the first one
+ * keeps its ListAndWatch, and the last list of either counts. When the ListAndWatch of one of them ends, we
+ * hang up on the newest, whichever ended (plugin/v1beta1/handler.go of the real one: runClient). */
 #include "sim/kubelet/state.h"
 
 #include <assert.h>
@@ -99,8 +102,7 @@ static void on_list(void *userdata, const void *message, size_t size) {
   CLEANUP(arena_deinit) Arena arena = {0};
   KubeletPartitions listed;
   Error err;
-  if (!resource || resource->endpoint != endpoint ||
-      kubelet_partitions_decode(message, size, &arena, &listed, &err) < 0)
+  if (!resource || kubelet_partitions_decode(message, size, &arena, &listed, &err) < 0)
     return;
   clear_partitions(resource);
   for (size_t i = 0; i < listed.count; i++)
@@ -110,15 +112,14 @@ static void on_list(void *userdata, const void *message, size_t size) {
 
 static void on_list_end(void *userdata, GrpcStatus status, const char *text) {
   SimEndpoint *endpoint = userdata;
-  leave_resource(endpoint);
+  SimResource *resource = sim_endpoint_find(endpoint->kubelet, endpoint->resource);
+  if (resource && resource->endpoint)
+    hang_up(resource->endpoint);
   sim_endpoint_call_ended(endpoint);
 }
 
 static void open_list(SimEndpoint *endpoint) {
   SimResource *resource = get_resource(endpoint->kubelet, endpoint->resource);
-  SimEndpoint *old = TAKE(resource->endpoint);
-  if (old)
-    hang_up(old);
   resource->endpoint = endpoint;
   map_put(&endpoint->kubelet->disk->registered, endpoint->resource, endpoint->kubelet->disk);
   const GrpcReply reply = {.on_message = on_list, .on_end = on_list_end, .userdata = endpoint};

@@ -32,6 +32,18 @@ static void without_its_plugin_a_resource_has_nothing_healthy(void **state) {
   assert_string_equal(offered(world, "allocatable"), "2");
 }
 
+static void a_second_registration_leaves_the_first_stream_open_and_the_last_list_counts(void **state) {
+  World *world = *state;
+  announce(world, "a");
+  kubelet_plugins_claim(world->plugins, RESOURCE);
+  pass_time(world, 100);
+  assert_int_equal(world->registered_count, 2);
+  pass_time(world, TICK_MS);
+  assert_int_equal(world->registered_count, 2); /* nobody was hung up on */
+  announce(world, "a b");
+  assert_string_equal(ask_allocatable(world), "a; b; ");
+}
+
 /* ---- pods ---- */
 
 static void a_pod_gets_a_slice_and_its_environment_and_runs_after_the_start_time(void **state) {
@@ -225,6 +237,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(an_announced_slice_is_known_at_once_and_offered_at_the_next_tick),
       CASE(without_its_plugin_a_resource_has_nothing_healthy),
+      CASE(a_second_registration_leaves_the_first_stream_open_and_the_last_list_counts),
       CASE(a_pod_gets_a_slice_and_its_environment_and_runs_after_the_start_time),
       CASE(the_plugin_chooses_among_the_available_ones),
       CASE(a_pod_without_a_healthy_slice_is_rejected_for_good),

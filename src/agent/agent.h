@@ -28,7 +28,9 @@ enum {
   AGENT_USE_WAIT_MS = 2000,    /* the first report waits so long for who holds what */
   AGENT_RETRY_FIRST_MS = 2000, /* after a report was refused, doubling */
   AGENT_RETRY_MAX_MS = 60000,
-  AGENT_TRIES_MAX = 3, /* of one slice, where the worker died or hung */
+  AGENT_RIVAL_LOOK_MS = 10000, /* has another plugin taken our resources? */
+  AGENT_GIVEN_MAX = 4096,      /* remembered ids that pods got */
+  AGENT_TRIES_MAX = 3,         /* of one slice, where the worker died or hung */
 };
 
 typedef struct Agent Agent;

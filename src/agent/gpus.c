@@ -247,11 +247,13 @@ static const char *describe_node_problem(const Agent *agent) {
 }
 
 const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
+  char publishing[ERROR_TEXT_SIZE];
   const char *parts[] = {
       agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent),
       agent->create_error,
       agent->current.problem,
       agent_recutting_error(agent),
+      agent_trouble_format(&agent->troubles, publishing, sizeof publishing),
   };
   CLEANUP(text_deinit) Text text = {0};
   for (size_t i = 0; i < COUNT_OF(parts); i++)

@@ -39,8 +39,11 @@ struct FakeKubelet {
   ARRAY(Endpoint *) endpoints;
   ARRAY(Peer *) peers;
   Text held;             /* ids that pods hold */
+  Map allocated;         /* those of them that the plugin was asked for */
   Text reserved;         /* ids that the reservation pod holds */
   bool hides_new_slices; /* GetAllocatableResources lags */
+  const char *foreign;   /* ids of 1g.10gb that another plugin lists, in the place of ours; NULL: none */
+  bool asks_another;     /* ... and Allocate goes there */
 };
 
 static inline Strings split(const char *words, Arena *arena) {
@@ -100,14 +103,34 @@ static inline bool is_newest(const FakeKubelet *kubelet, size_t i) {
 }
 
 static inline void encode_allocatable(FakeKubelet *kubelet, Arena *arena, Text *out) {
-  KubeletHelds helds = {.items = arena_alloc(arena, kubelet->endpoints.count * sizeof *helds.items)};
+  KubeletHelds helds = {.items = arena_alloc(arena, (kubelet->endpoints.count + 1) * sizeof *helds.items)};
+  if (kubelet->foreign)
+    helds.items[helds.count++] =
+        (KubeletHeld){.resource = "nvidia.com/mig-1g.10gb", .ids = split(kubelet->foreign, arena)};
   for (size_t i = 0; i < kubelet->endpoints.count && !kubelet->hides_new_slices; i++) {
     const Endpoint *endpoint = kubelet->endpoints.items[i];
-    if (endpoint->connection && is_newest(kubelet, i))
+    bool is_hidden = kubelet->foreign && strcmp(endpoint->resource, "nvidia.com/mig-1g.10gb") == 0;
+    if (endpoint->connection && is_newest(kubelet, i) && !is_hidden)
       helds.items[helds.count++] =
           (KubeletHeld){.resource = endpoint->resource, .ids = split(text_string(&endpoint->ids), arena)};
   }
   kubelet_allocatable_encode(&helds, out);
+}
+
+/* What a pod holds was allocated by the newest plugin that has it. */
+static inline void allocate(FakeKubelet *kubelet, const char *id) {
+  static const GrpcReply reply = {.on_end = on_list_end};
+  Endpoint *owner = NULL;
+  for (size_t i = 0; i < kubelet->endpoints.count; i++)
+    if (kubelet->endpoints.items[i]->connection && strstr(text_string(&kubelet->endpoints.items[i]->ids), id))
+      owner = kubelet->endpoints.items[i];
+  if (!owner || kubelet->asks_another || map_put(&kubelet->allocated, id, kubelet))
+    return;
+  CLEANUP(text_deinit) Text request = {0};
+  Strings container = {.items = &id, .count = 1};
+  kubelet_allocate_encode(&(KubeletIdLists){.items = &container, .count = 1}, &request);
+  grpc_session_call(kubelet_connection_session(owner->connection), KUBELET_METHOD_ALLOCATE, request.bytes,
+                    request.size, 0, &reply);
 }
 
 static inline void encode_held(FakeKubelet *kubelet, Arena *arena, Text *out) {
@@ -116,6 +139,8 @@ static inline void encode_held(FakeKubelet *kubelet, Arena *arena, Text *out) {
                       .container = "main",
                       .resource = "nvidia.com/mig-1g.10gb",
                       .ids = split(text_string(&kubelet->held), arena)};
+  for (size_t i = 0; i < held.ids.count; i++)
+    allocate(kubelet, held.ids.items[i]);
   kubelet_helds_encode(&(KubeletHelds){.items = &held, .count = held.ids.count > 0}, out);
 }
 
@@ -198,5 +223,6 @@ static inline void kubelet_deinit(FakeKubelet *kubelet) {
   array_deinit(&kubelet->endpoints);
   array_deinit(&kubelet->peers);
   text_deinit(&kubelet->held);
+  map_deinit(&kubelet->allocated);
   text_deinit(&kubelet->reserved);
 }

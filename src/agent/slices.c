@@ -64,6 +64,7 @@ static bool announce(Agent *agent, const AgentResource *resource) {
   map_put(&agent->announced, resource->name, agent);
   if (kubelet_plugins_set(agent->plugins, resource->name, &resource->partitions, &err) < 0) {
     log_trouble(agent, "slices not published", &err);
+    agent_trouble_set(&agent->troubles, "announcing", err.text);
     return false;
   }
   return true;
@@ -117,9 +118,10 @@ static void publish(Agent *agent) {
 
 /* ---- the barrier ---- */
 
+/* What another plugin took will not come. */
 static bool all_known(const Agent *agent) {
   for (size_t i = 0; i < agent->resources.count; i++)
-    if (!agent->known[i])
+    if (!agent->known[i] && !kubelet_plugins_has_yielded(agent->plugins, agent->resources.items[i].name))
       return false;
   return true;
 }
@@ -192,11 +194,23 @@ static void on_registered(void *userdata, const char *resource) {
   for (size_t i = 0; i < agent->resources.count; i++)
     if (strcmp(agent->resources.items[i].name, resource) == 0)
       agent->known[i] = false;
+  agent_rival_on_registered(agent);
   start_barrier(agent);
 }
 
+static void on_rival(void *userdata, const char *resource) {
+  agent_rival_noticed(userdata, resource, "NVIDIA's device plugin has just made its socket");
+}
+
+/* A kubelet that is away is no trouble of this node's, and comes back; a socket that cannot be made is one.
+ */
 static void on_plugin_trouble(void *userdata, const char *resource, const Error *err) {
-  log_trouble(userdata, "device plugin trouble", err);
+  Agent *agent = userdata;
+  if (err)
+    log_trouble(agent, "device plugin trouble", err);
+  bool is_ours = err && err->code != ERROR_UNAVAILABLE && err->code != ERROR_TIMEOUT;
+  if (resource && agent_trouble_set(&agent->troubles, resource, is_ours ? err->text : NULL))
+    agent_kick(agent);
 }
 
 /* ---- who holds what ---- */
@@ -217,6 +231,7 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
     log_trouble(agent, "the kubelet does not say who holds slices", err);
     return;
   }
+  agent_rival_on_use(agent, helds);
   Map fresh = {0};
   for (size_t i = 0; i < helds->count; i++)
     if (agent_publish_is_resource(helds->items[i].resource) && !agent_recutting_owns(agent, &helds->items[i]))
@@ -247,6 +262,7 @@ static int on_allocate(void *userdata, const char *resource, const Strings *ids,
       return error_set(err, ERROR_NOT_FOUND, "slice %s of %s does not exist on this node any more",
                        ids->items[i], resource);
     text_format(&visible, "%s%s", i ? "," : "", ids->items[i]);
+    agent_rival_on_allocate(agent, ids->items[i]);
   }
   KeyValue *env = arena_alloc(arena, sizeof *env);
   *env = (KeyValue){.key = "NVIDIA_VISIBLE_DEVICES", .value = arena_strdup(arena, text_string(&visible))};
@@ -300,6 +316,7 @@ static void open_plugins(Agent *agent) {
                                                                 .on_preferred = on_preferred,
                                                                 .on_registered = on_registered,
                                                                 .on_trouble = on_plugin_trouble,
+                                                                .on_rival = on_rival,
                                                                 .userdata = agent});
 }
 
@@ -321,15 +338,18 @@ void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *opti
   agent->plugin_folder = mem_strdup(options->device_plugin_folder);
   open_plugins(agent);
   agent->pod_resources = kubelet_pod_resources_new(agent->host, port, options->pod_resources_socket);
+  agent_rival_init(agent);
 }
 
 void agent_slices_deinit(Agent *agent) {
   timer_cancel(agent->host, &agent->barrier_timer);
   timer_cancel(agent->host, &agent->use_timer);
+  agent_rival_deinit(agent);
   kubelet_plugins_free(agent->plugins);
   free(agent->plugin_folder);
   kubelet_pod_resources_free(agent->pod_resources);
   map_deinit(&agent->announced);
   map_deinit(&agent->used);
+  agent_trouble_deinit(&agent->troubles);
   arena_deinit(&agent->slices_arena);
 }

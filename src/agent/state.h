@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's state, shared by its own files: agent.c (life and the step), gpus.c (observe, create, destroy),
- * recutting.c (take free slices away), slices.c (publish, barrier, use). Nobody else includes this. */
+ * recutting.c (take free slices away), slices.c (publish, barrier, use), rival.c (other plugins). Nobody else
+ * includes this. */
 #pragma once
 
 #include "agent/agent.h"
@@ -8,6 +9,7 @@
 #include "agent/publish.h"
 #include "agent/recutting.h"
 #include "agent/report.h"
+#include "agent/trouble.h"
 #include "agent/wanted.h"
 #include "base/array.h"
 #include "base/log.h"
@@ -59,6 +61,12 @@ struct Agent {
   Map used; /* ids that pods hold */
   bool used_known;
   HostTimer use_timer;
+
+  AgentTroubles troubles; /* with publishing */
+
+  /* rival.c */
+  HostTimer rival_timer;
+  Map given; /* ids that pods held at the start or got from us since, and those that are not explained yet */
 
   /* agent.c */
   HostTimer report_timer; /* looks again whether there is something to report */
@@ -124,3 +132,11 @@ const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
 /* GetPreferredAllocation. */
 void agent_recutting_prefer(const Agent *agent, const char *resource, const KubeletPreferred *request,
                             Arena *arena, Strings *ret_ids);
+
+/* rival.c: notices other plugins that announce our resources, and yields to them. */
+void agent_rival_init(Agent *agent);
+void agent_rival_deinit(Agent *agent);
+void agent_rival_noticed(Agent *agent, const char *resource, const char *sign);
+void agent_rival_on_allocate(Agent *agent, const char *id);       /* the kubelet asks us for it */
+void agent_rival_on_use(Agent *agent, const KubeletHelds *helds); /* before agent->used is renewed */
+void agent_rival_on_registered(Agent *agent);

@@ -8,6 +8,15 @@
  *
  * and from every state: the kubelet's socket is another one -> WAITING, due now.
  *
+ * Where two plugins register one resource, the kubelet asks the newer one to allocate, believes whoever sent
+ * a list last, and tells neither of them; when the older one's ListAndWatch ends it hangs up on the newer one
+ * (pkg/kubelet/cm/devicemanager of v1.36, plugin/v1beta1/handler.go). So the older one must fall silent and
+ * keep its streams open: that is YIELDED. NVIDIA's plugin is known by its socket, which it makes anew right
+ * before it registers; others are noticed from outside (kubelet_plugins_yield).
+ *
+ *     REGISTERED -- NVIDIA's socket is a new one, or told so --> YIELDED -- its socket goes, or told so -->
+ * WAITING
+ *
  * Before it answers Register the kubelet connects to our socket and asks for the options, so serving works in
  * every state. Connections of a kubelet that went are not closed by us: they end by themselves, and a socket
  * that merely changed its owner or mode must not cost the running kubelet its ListAndWatch, because pods that
@@ -38,7 +47,8 @@ void kubelet_plugin_report(KubeletPlugin *plugin, const Error *err) {
 static void retry(KubeletPlugin *plugin) {
   plugin->state = KUBELET_PLUGIN_WAITING;
   timer_set(plugin->host, &plugin->timer, plugin->retry_ms);
-  plugin->retry_ms = plugin->retry_ms * 2 < RETRY_MAX_MS ? plugin->retry_ms * 2 : RETRY_MAX_MS;
+  uint64_t last_ms = plugin->retry_ms ? plugin->retry_ms : RETRY_MIN_MS;
+  plugin->retry_ms = last_ms * 2 < RETRY_MAX_MS ? last_ms * 2 : RETRY_MAX_MS;
 }
 
 static void unlisten(KubeletPlugin *plugin) {
@@ -52,9 +62,14 @@ static int ensure_listening(KubeletPlugin *plugin, Error *err) {
     return 0;
   unlisten(plugin);
   int result = port->listen(port, plugin->path, kubelet_plugin_accept, plugin, &plugin->listener, err);
-  if (result < 0)
+  if (result < 0) {
+    plugin->cannot_listen = true;
     return result;
+  }
   plugin->socket_identity = port->identity(port, plugin->path);
+  if (plugin->cannot_listen && plugin->options->on_trouble)
+    plugin->options->on_trouble(plugin->options->userdata, plugin->resource, NULL);
+  plugin->cannot_listen = false;
   return 0;
 }
 
@@ -66,6 +81,10 @@ static void on_registrar_lost(void *userdata, const Error *err) {
 static void hang_up_registrar(KubeletPlugin *plugin) {
   if (plugin->registrar)
     kubelet_connection_close(TAKE(plugin->registrar));
+}
+
+static uint64_t find_rival(const KubeletPlugin *plugin) {
+  return plugin->rival ? plugin->port->identity(plugin->port, plugin->rival) : 0;
 }
 
 static void on_register_end(void *userdata, GrpcStatus status, const char *text) {
@@ -84,6 +103,7 @@ static void on_register_end(void *userdata, GrpcStatus status, const char *text)
     return;
   }
   plugin->reported = (Error){0};
+  plugin->rival_identity = find_rival(plugin);
   if (!kubelet_plugin_is_current(plugin))
     timer_set(plugin->host, &plugin->timer, WATCH_TIMEOUT_MS);
   if (plugin->options->on_registered)
@@ -131,9 +151,37 @@ void kubelet_plugin_watch_opened(KubeletPlugin *plugin) {
 void kubelet_plugin_watch_ended(KubeletPlugin *plugin, uint64_t lived_ms) {
   if (plugin->state != KUBELET_PLUGIN_REGISTERED || kubelet_plugin_is_current(plugin))
     return;
-  if (lived_ms >= STEADY_MS)
-    plugin->retry_ms = RETRY_MIN_MS;
+  /* Each moment without a plugin may cost a pod: the first try comes at once. The kubelet also hangs up on us
+   * when it hears late of the end of our earlier life. */
+  if (lived_ms >= STEADY_MS || plugin->retry_ms == RETRY_MIN_MS)
+    plugin->retry_ms = 0;
   retry(plugin);
+}
+
+void kubelet_plugin_yield(KubeletPlugin *plugin) {
+  if (plugin->state != KUBELET_PLUGIN_REGISTERED)
+    return;
+  plugin->state = KUBELET_PLUGIN_YIELDED;
+  plugin->rival_identity = find_rival(plugin);
+  timer_cancel(plugin->host, &plugin->timer);
+}
+
+void kubelet_plugin_claim(KubeletPlugin *plugin) {
+  plugin->state = KUBELET_PLUGIN_WAITING;
+  plugin->retry_ms = RETRY_MIN_MS;
+  hang_up_registrar(plugin);
+  timer_set(plugin->host, &plugin->timer, 0);
+}
+
+static void look_for_rival(KubeletPlugin *plugin) {
+  uint64_t rival = find_rival(plugin);
+  if (plugin->state == KUBELET_PLUGIN_YIELDED && plugin->rival_identity && !rival) {
+    kubelet_plugin_claim(plugin);
+  } else if (plugin->state == KUBELET_PLUGIN_REGISTERED && rival && rival != plugin->rival_identity) {
+    kubelet_plugin_yield(plugin);
+    if (plugin->options->on_rival)
+      plugin->options->on_rival(plugin->options->userdata, plugin->resource);
+  }
 }
 
 void kubelet_plugin_check(KubeletPlugin *plugin) {
@@ -144,11 +192,9 @@ void kubelet_plugin_check(KubeletPlugin *plugin) {
     kubelet_plugin_report(plugin, &err);
   uint64_t identity = port->identity(port, plugin->kubelet);
   if (!identity || identity == plugin->kubelet_identity)
-    return;
-  plugin->state = KUBELET_PLUGIN_WAITING;
-  plugin->retry_ms = RETRY_MIN_MS;
-  hang_up_registrar(plugin);
-  timer_set(plugin->host, &plugin->timer, 0);
+    look_for_rival(plugin);
+  else
+    kubelet_plugin_claim(plugin);
 }
 
 void kubelet_plugin_set(KubeletPlugin *plugin, const KubeletPartitions *partitions) {
@@ -160,12 +206,12 @@ void kubelet_plugin_set(KubeletPlugin *plugin, const KubeletPartitions *partitio
   text_deinit(&plugin->list);
   plugin->list = list;
   list = (Text){0};
-  for (size_t i = 0; i < plugin->watchers.count; i++)
+  for (size_t i = 0; i < plugin->watchers.count && plugin->state != KUBELET_PLUGIN_YIELDED; i++)
     grpc_call_send(plugin->watchers.items[i]->call, plugin->list.bytes, plugin->list.size);
 }
 
 bool kubelet_plugin_is_current(const KubeletPlugin *plugin) {
-  for (size_t i = 0; i < plugin->watchers.count; i++) {
+  for (size_t i = 0; i < plugin->watchers.count && plugin->state != KUBELET_PLUGIN_YIELDED; i++) {
     if (plugin->watchers.items[i]->kubelet_identity == plugin->kubelet_identity)
       return true;
   }
@@ -190,7 +236,8 @@ KubeletPlugin *kubelet_plugin_new(Host *host, KubeletPort *port, const KubeletPl
   plugin->endpoint = kubelet_plugin_endpoint_new(resource);
   plugin->path = mem_format("%s/%s", options->folder, plugin->endpoint);
   plugin->kubelet = mem_format("%s/kubelet.sock", options->folder);
-  plugin->retry_ms = RETRY_MIN_MS;
+  if (string_has_prefix(resource, NVIDIA_DOMAIN))
+    plugin->rival = mem_format("%s/nvidia-%s.sock", options->folder, resource + strlen(NVIDIA_DOMAIN));
   plugin->timer = (HostTimer){.fire = on_timer, .userdata = plugin};
   timer_set(host, &plugin->timer, 0);
   return plugin;
@@ -209,5 +256,6 @@ void kubelet_plugin_free(KubeletPlugin *plugin) {
   free(plugin->endpoint);
   free(plugin->path);
   free(plugin->kubelet);
+  free(plugin->rival);
   free(plugin);
 }

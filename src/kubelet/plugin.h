@@ -28,6 +28,7 @@ typedef enum KubeletPluginState {
   KUBELET_PLUGIN_WAITING,     /* for the timer, or a new kubelet */
   KUBELET_PLUGIN_REGISTERING, /* Register is under way */
   KUBELET_PLUGIN_REGISTERED,  /* ListAndWatch is open, or the timer waits for it */
+  KUBELET_PLUGIN_YIELDED,     /* another plugin has the resource: nothing is sent */
 } KubeletPluginState;
 
 struct KubeletPlugin {
@@ -38,14 +39,17 @@ struct KubeletPlugin {
   char *endpoint; /* file name of the socket */
   char *path;     /* of the socket */
   char *kubelet;  /* path of the kubelet's socket */
+  char *rival;    /* path of the socket that NVIDIA's plugin has for this resource; NULL: it has none */
   Text list;      /* the latest ListAndWatchResponse */
   KubeletPluginState state;
   HostTimer timer;
-  uint64_t retry_ms; /* how long the next failure waits */
+  uint64_t retry_ms; /* how long the next failure waits; 0: not at all */
   KubeletConnection *registrar;
   uint64_t kubelet_identity; /* of the kubelet's socket when it was last dialled */
   KubeletListener *listener; /* NULL while the socket cannot be made */
   uint64_t socket_identity;
+  bool cannot_listen;
+  uint64_t rival_identity; /* of the rival's socket when we registered, or yielded to it; 0: it had none */
   ARRAY(KubeletPluginPeer *) peers;       /* oldest first */
   ARRAY(KubeletPluginWatcher *) watchers; /* oldest first */
   Error reported;                         /* the last trouble: the same one is not told twice in a row */
@@ -59,7 +63,9 @@ void kubelet_plugin_free(KubeletPlugin *plugin);
 /* Keeps the list and sends it, if it is another one than before. */
 void kubelet_plugin_set(KubeletPlugin *plugin, const KubeletPartitions *partitions);
 bool kubelet_plugin_is_current(const KubeletPlugin *plugin);
-/* Something changed in the folder: is our socket still there, is the kubelet's another one? */
+void kubelet_plugin_yield(KubeletPlugin *plugin);
+void kubelet_plugin_claim(KubeletPlugin *plugin);
+/* Something changed in the folder: is our socket still there, is the kubelet's or a rival's another one? */
 void kubelet_plugin_check(KubeletPlugin *plugin);
 void kubelet_plugin_report(KubeletPlugin *plugin, const Error *err);
 

@@ -143,6 +143,23 @@ bool kubelet_plugins_is_current(const KubeletPlugins *plugins, const char *resou
   return plugin && kubelet_plugin_is_current(plugin);
 }
 
+void kubelet_plugins_yield(KubeletPlugins *plugins, const char *resource) {
+  KubeletPlugin *plugin = find(plugins, resource);
+  if (plugin)
+    kubelet_plugin_yield(plugin);
+}
+
+bool kubelet_plugins_has_yielded(const KubeletPlugins *plugins, const char *resource) {
+  const KubeletPlugin *plugin = find(plugins, resource);
+  return plugin && plugin->state == KUBELET_PLUGIN_YIELDED;
+}
+
+void kubelet_plugins_claim(KubeletPlugins *plugins, const char *resource) {
+  KubeletPlugin *plugin = find(plugins, resource);
+  if (plugin)
+    kubelet_plugin_claim(plugin);
+}
+
 bool kubelet_plugins_was_published(const KubeletPlugins *plugins, const char *resource) {
   CLEANUP(cleanup_free) char *endpoint = kubelet_plugin_endpoint_new(resource);
   CLEANUP(cleanup_free) char *path = mem_format("%s/%s", plugins->folder, endpoint);

@@ -24,8 +24,11 @@ typedef struct KubeletPluginsOptions {
   void (*on_preferred)(void *userdata, const char *resource, const KubeletPreferred *request, Arena *arena,
                        Strings *ret_ids);
   void (*on_registered)(void *userdata, const char *resource);
-  /* It tries again by itself. Resource NULL: the folder cannot be watched. The same trouble is told once. */
+  /* It tries again by itself. Resource NULL: the folder cannot be watched. The same trouble is told once.
+   * err NULL: the socket that could not be made is there now. */
   void (*on_trouble)(void *userdata, const char *resource, const Error *err);
+  /* NVIDIA's plugin has registered the resource after us, and we yielded. May be NULL. */
+  void (*on_rival)(void *userdata, const char *resource);
   void *userdata;
 } KubeletPluginsOptions;
 
@@ -38,6 +41,13 @@ int kubelet_plugins_set(KubeletPlugins *plugins, const char *resource, const Kub
                         Error *err) MUST_CHECK;
 /* Is the kubelet connected to this resource's ListAndWatch and was the latest list sent? */
 bool kubelet_plugins_is_current(const KubeletPlugins *plugins, const char *resource);
+/* Another plugin has registered this resource after us: it gets no list and no registration any more until
+ * the kubelet restarts, the socket of NVIDIA's plugin goes, or it is claimed. Connections stay as they are.
+ */
+void kubelet_plugins_yield(KubeletPlugins *plugins, const char *resource);
+bool kubelet_plugins_has_yielded(const KubeletPlugins *plugins, const char *resource);
+/* Registers the resource anew, with the latest list. */
+void kubelet_plugins_claim(KubeletPlugins *plugins, const char *resource);
 /* Did an earlier life of this program leave the resource's socket behind? (One that ended in order removes
  * it.) Only tells while the resource was not set in this life. */
 bool kubelet_plugins_was_published(const KubeletPlugins *plugins, const char *resource);

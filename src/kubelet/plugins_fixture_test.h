@@ -211,7 +211,12 @@ static inline void on_registered(void *userdata, const char *resource) {
 }
 
 static inline void on_trouble(void *userdata, const char *resource, const Error *err) {
-  tell(userdata, "trouble %s: %s;", resource ? resource : "-", err->text);
+  tell(userdata, "%s %s%s%s;", err ? "trouble" : "well", resource ? resource : "-", err ? ": " : "",
+       err ? err->text : "");
+}
+
+static inline void on_rival(void *userdata, const char *resource) {
+  tell(userdata, "rival %s;", resource);
 }
 
 static inline void set(World *world, const char *resource, const char *ids) {
@@ -236,6 +241,7 @@ static inline KubeletPluginsOptions options_of(World *world) {
                                  .on_allocate = on_allocate,
                                  .on_registered = on_registered,
                                  .on_trouble = on_trouble,
+                                 .on_rival = on_rival,
                                  .userdata = world};
 }
 

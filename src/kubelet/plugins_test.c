@@ -82,7 +82,8 @@ static void a_restarted_kubelet_is_registered_with_at_once(void **state) {
   kubelet_kill(world);
   run(world);
   assert_false(kubelet_plugins_is_current(world->plugins, RESOURCE));
-  assert_story(world, "");
+  assert_story(world, "trouble " RESOURCE ": cannot register " RESOURCE
+                      " with the kubelet at /dp/kubelet.sock: connection refused (gRPC status 14);");
   kubelet_start(world);
   assert_null(memory_port_find(&world->port, SOCKET));
   run(world);
@@ -109,9 +110,21 @@ static void a_dropped_stream_leads_to_a_new_registration(void **state) {
   start_registered(world, "a");
   run_for(world, 20000);
   grpc_call_cancel(TAKE(world->endpoints.items[0]->watch));
-  run_for(world, 99);
+  run(world);
+  assert_story(world,
+               "register " RESOURCE " at facet-mig-1g.10gb.sock;options;registered " RESOURCE ";list a;");
+}
+
+static void a_stream_dropped_right_after_registering_is_registered_again_at_once(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  grpc_call_cancel(TAKE(world->endpoints.items[0]->watch));
+  run(world);
+  assert_story(world,
+               "register " RESOURCE " at facet-mig-1g.10gb.sock;options;registered " RESOURCE ";list a;");
+  grpc_call_cancel(TAKE(world->endpoints.items[1]->watch));
+  run_for(world, 199);
   assert_story(world, "");
-  assert_false(kubelet_plugins_is_current(world->plugins, RESOURCE));
   run_for(world, 1);
   assert_story(world,
                "register " RESOURCE " at facet-mig-1g.10gb.sock;options;registered " RESOURCE ";list a;");
@@ -129,7 +142,7 @@ static void a_stream_that_keeps_dropping_is_not_chased(void **state) {
     registrations += strstr(text_string(&world->story), "register ") != NULL;
     text_clear(&world->story);
   }
-  /* In a minute: 100, 200, 400 ... ms and then every 10 s. */
+  /* In a minute: 0, 200, 400 ... ms and then every 10 s. */
   assert_in_range(registrations, 8, 13);
 }
 
@@ -236,7 +249,7 @@ static void a_deleted_socket_that_cannot_be_made_again_costs_no_open_stream(void
   run_for(world, 5000);
   assert_non_null(memory_port_find(&world->port, SOCKET));
   assert_true(kubelet_plugins_is_current(world->plugins, RESOURCE));
-  assert_story(world, "");
+  assert_story(world, "well " RESOURCE ";");
 }
 
 static void a_folder_that_cannot_be_watched_is_told_once_and_looked_at(void **state) {
@@ -324,6 +337,88 @@ static void a_socket_left_behind_tells_of_an_earlier_life(void **state) {
   assert_false(kubelet_plugins_was_published(world->plugins, "nvidia.com/gpu"));
 }
 
+/* ---- rivals ---- */
+
+#define RIVAL FOLDER "/nvidia-mig-1g.10gb.sock"
+
+static void whoever_yields_keeps_its_streams_and_sends_nothing(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  kubelet_plugins_yield(world->plugins, RESOURCE);
+  assert_true(kubelet_plugins_has_yielded(world->plugins, RESOURCE));
+  assert_false(kubelet_plugins_is_current(world->plugins, RESOURCE));
+  set(world, RESOURCE, "a b");
+  run_for(world, 60000);
+  assert_story(world, "");
+  assert_non_null(world->endpoints.items[0]->watch);
+}
+
+static void whoever_yielded_does_not_register_when_its_stream_ends(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  kubelet_plugins_yield(world->plugins, RESOURCE);
+  grpc_call_cancel(TAKE(world->endpoints.items[0]->watch));
+  run_for(world, 60000);
+  assert_story(world, "");
+}
+
+static void a_claim_registers_with_the_latest_list(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  kubelet_plugins_yield(world->plugins, RESOURCE);
+  set(world, RESOURCE, "a b");
+  kubelet_plugins_claim(world->plugins, RESOURCE);
+  run(world);
+  assert_story(world,
+               "register " RESOURCE " at facet-mig-1g.10gb.sock;options;registered " RESOURCE ";list a b;");
+  assert_true(kubelet_plugins_is_current(world->plugins, RESOURCE));
+}
+
+static void a_restarted_kubelet_ends_the_yielding(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  kubelet_plugins_yield(world->plugins, RESOURCE);
+  kubelet_kill(world);
+  kubelet_start(world);
+  run(world);
+  assert_false(kubelet_plugins_has_yielded(world->plugins, RESOURCE));
+  assert_true(kubelet_plugins_is_current(world->plugins, RESOURCE));
+}
+
+static void nvidias_plugin_is_noticed_when_it_comes_and_when_it_goes(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  memory_port_touch(&world->port, RIVAL);
+  run_for(world, 60000);
+  assert_story(world, "rival " RESOURCE ";");
+  assert_true(kubelet_plugins_has_yielded(world->plugins, RESOURCE));
+  memory_port_remove(&world->port, RIVAL);
+  run(world);
+  assert_story(world,
+               "register " RESOURCE " at facet-mig-1g.10gb.sock;options;registered " RESOURCE ";list a;");
+}
+
+static void nvidias_plugin_that_was_there_before_us_is_no_rival_until_it_registers_again(void **state) {
+  World *world = *state;
+  kubelet_start(world);
+  memory_port_touch(&world->port, RIVAL);
+  set(world, RESOURCE, "a");
+  run_for(world, 60000);
+  assert_story(world,
+               "register " RESOURCE " at facet-mig-1g.10gb.sock;options;registered " RESOURCE ";list a;");
+  memory_port_touch(&world->port, RIVAL); /* it was restarted */
+  run(world);
+  assert_story(world, "rival " RESOURCE ";");
+}
+
+static void the_socket_of_another_resource_is_no_rival(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  memory_port_touch(&world->port, FOLDER "/nvidia-mig-2g.20gb.sock");
+  run_for(world, 60000);
+  assert_story(world, "");
+}
+
 static void freeing_removes_the_sockets(void **state) {
   World *world = *state;
   start_registered(world, "a");
@@ -344,6 +439,7 @@ int main(void) {
       CASE(a_restarted_kubelet_is_registered_with_at_once),
       CASE(a_kubelet_that_restarts_unseen_is_found_by_looking),
       CASE(a_dropped_stream_leads_to_a_new_registration),
+      CASE(a_stream_dropped_right_after_registering_is_registered_again_at_once),
       CASE(a_stream_that_keeps_dropping_is_not_chased),
       CASE(a_refused_registration_is_tried_again_with_back_off),
       CASE(a_kubelet_that_does_not_answer_is_given_up_after_a_while),
@@ -360,6 +456,13 @@ int main(void) {
       CASE(two_resources_cannot_share_a_socket),
       CASE(resources_are_limited),
       CASE(a_socket_left_behind_tells_of_an_earlier_life),
+      CASE(whoever_yields_keeps_its_streams_and_sends_nothing),
+      CASE(whoever_yielded_does_not_register_when_its_stream_ends),
+      CASE(a_claim_registers_with_the_latest_list),
+      CASE(a_restarted_kubelet_ends_the_yielding),
+      CASE(nvidias_plugin_is_noticed_when_it_comes_and_when_it_goes),
+      CASE(nvidias_plugin_that_was_there_before_us_is_no_rival_until_it_registers_again),
+      CASE(the_socket_of_another_resource_is_no_rival),
       CASE(freeing_removes_the_sockets),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
