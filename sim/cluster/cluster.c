@@ -53,13 +53,21 @@ void sim_cluster_kill_kubelet(SimCluster *cluster, int i) {
   sim_kubelet_free(TAKE(cluster->nodes[i].kubelet));
 }
 
+static void on_rejected(void *userdata, const SimRejection *rejection) {
+  const SimCluster *cluster = userdata;
+  if (cluster->on_rejected)
+    cluster->on_rejected(cluster->rejected_userdata, rejection);
+}
+
 void sim_cluster_start_kubelet(SimCluster *cluster, int i) {
   SimClusterNode *node = &cluster->nodes[i];
   assert(!node->kubelet);
   const SimKubeletOptions options = {.node_name = node->name,
                                      .container_start_ms = cluster->options.container_start_ms,
                                      .container_stop_ms = cluster->options.container_stop_ms,
-                                     .status_tick_ms = STATUS_TICK_MS};
+                                     .status_tick_ms = STATUS_TICK_MS,
+                                     .on_rejected = on_rejected,
+                                     .userdata = cluster};
   node->kubelet =
       sim_kubelet_new(&options, &cluster->host, sim_api_seam(cluster->api), node->port, &node->disk);
   sim_kubelet_start(node->kubelet);
@@ -89,7 +97,7 @@ static int create_named(SimCluster *cluster, const char *path, json_t *object, E
 
 /* What facet's manifests make, and the namespace of the pods. */
 static int create_surroundings(SimCluster *cluster, Error *err) {
-  static const char *const namespaces[] = {SIM_CLUSTER_NAMESPACE, "facet-system"};
+  static const char *const namespaces[] = {SIM_CLUSTER_NAMESPACE, SIM_CLUSTER_SYSTEM_NAMESPACE};
   for (size_t i = 0; i < COUNT_OF(namespaces); i++) {
     int result = create_named(cluster, "/api/v1/namespaces",
                               json_pack("{s:{s:s}}", "metadata", "name", namespaces[i]), err);

@@ -60,6 +60,8 @@ typedef struct SimCluster {
   /* Set by the owner; may be NULL. */
   void (*on_change)(void *userdata, const SimApiChange *change);
   void *change_userdata;
+  void (*on_rejected)(void *userdata, const SimRejection *rejection);
+  void *rejected_userdata;
   bool (*pace)(void *userdata, uint64_t next_ms); /* before time goes on to next_ms; false stops the run */
   void *pace_userdata;
 } SimCluster;

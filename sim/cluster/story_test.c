@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "sim/cluster/cluster.h"
+#include "sim/cluster/check.h"
 
 enum { LIMIT_MS = 60000, QUIET_MS = 6000 };
 
@@ -30,48 +30,23 @@ static int offered(const json_t *node, const char *resource) {
   return text ? (int)strtol(text, NULL, 10) : 0;
 }
 
-static int count_cut(const SimState *state, const char *profile) {
-  int count = 0;
-  for (int g = 0; g < state->gpu_count; g++)
-    for (int i = 0; i < state->gpus[g].gi_count; i++)
-      count += strcmp(state->gpus[g].row->model.profiles[state->gpus[g].gis[i].profile].name, profile) == 0;
-  return count;
+static void check(SimCluster *cluster) {
+  Error err;
+  assert_ok(sim_check_layouts(cluster, &err));
+  assert_ok(sim_check_offers(cluster, &err));
+  assert_ok(sim_check_held(cluster, &err));
 }
 
-static void load_state(const SimCluster *cluster, int i, SimState *ret_state) {
-  Error err = {0};
-  assert_ok(sim_driver_load(cluster->nodes[i].driver, ret_state, &err));
-  assert_ok(sim_state_check(ret_state, &err));
-}
-
-static void check_offers(void *userdata, const SimApiChange *change) {
-  const SimCluster *cluster = userdata;
-  for (int i = 0; change->kind == SIM_API_NODES && i < cluster->node_count; i++) {
-    if (strcmp(cluster->nodes[i].name, change->key) != 0)
-      continue;
-    SimState state;
-    load_state(cluster, i, &state);
-    json_t *amounts = json_object_get(json_object_get(change->object, "status"), "allocatable");
-    const char *resource;
-    json_t *amount;
-    json_object_foreach(amounts, resource, amount) {
-      char profile[MIG_PROFILE_NAME_SIZE];
-      Error err;
-      if (mig_profile_is_resource(resource) && mig_profile_parse_resource(resource, profile, &err) == 0)
-        assert_true(offered(change->object, resource) <= count_cut(&state, profile));
-    }
-  }
-}
-
-static const char *pod_text(const json_t *pod, const char *section, const char *field) {
-  return string_or_empty(json_string_value(json_object_get(json_object_get(pod, section), field)));
+static void on_change(void *userdata, const SimApiChange *change) {
+  if (change->kind != SIM_API_EVENTS)
+    check(userdata);
 }
 
 static const char *slice_of(const SimCluster *cluster, const json_t *pod) {
   for (int i = 0; i < cluster->node_count; i++)
-    if (strcmp(cluster->nodes[i].name, pod_text(pod, "spec", "nodeName")) == 0)
-      return string_or_empty(sim_disk_find_env(&cluster->nodes[i].disk, pod_text(pod, "metadata", "uid"),
-                                               "NVIDIA_VISIBLE_DEVICES"));
+    if (strcmp(cluster->nodes[i].name, sim_check_text(pod, "spec", "nodeName")) == 0)
+      return string_or_empty(sim_disk_find_env(
+          &cluster->nodes[i].disk, sim_check_text(pod, "metadata", "uid"), "NVIDIA_VISIBLE_DEVICES"));
   return "";
 }
 
@@ -81,7 +56,7 @@ static void check_slices(const SimCluster *cluster) {
   CLEANUP(map_deinit) Map slices = {0};
   for (size_t i = 0; i < pods->count; i++) {
     const json_t *pod = pods->entries[i].value;
-    if (strcmp(pod_text(pod, "status", "phase"), "Running") != 0)
+    if (strcmp(sim_check_text(pod, "status", "phase"), "Running") != 0)
       continue;
     const char *slice = slice_of(cluster, pod);
     assert_true(string_has_prefix(slice, "MIG-"));
@@ -94,7 +69,7 @@ static const char *find_note(const SimCluster *cluster, const char *pod, const c
   const char *note = NULL;
   for (size_t i = 0; i < events->count; i++) {
     const json_t *event = events->entries[i].value;
-    if (strcmp(pod_text(event, "regarding", "name"), pod) == 0 &&
+    if (strcmp(sim_check_text(event, "regarding", "name"), pod) == 0 &&
         strcmp(string_or_empty(json_string_value(json_object_get(event, "reason"))), reason) == 0)
       note = json_string_value(json_object_get(event, "note"));
   }
@@ -112,7 +87,7 @@ static void world_init(World *world, const SimClusterOptions *options) {
   Error err = {0};
   *world = (World){0};
   assert_ok(sim_cluster_new(options, &world->cluster, &err));
-  world->cluster->on_change = check_offers;
+  world->cluster->on_change = on_change;
   world->cluster->change_userdata = world->cluster;
   assert_true(sim_cluster_settle(world->cluster));
   world->began_ms = world->cluster->host.now_ms;
@@ -120,10 +95,7 @@ static void world_init(World *world, const SimClusterOptions *options) {
 
 static void world_deinit(World *world) {
   check_slices(world->cluster);
-  for (int i = 0; i < world->cluster->node_count; i++) {
-    SimState state;
-    load_state(world->cluster, i, &state);
-  }
+  check(world->cluster);
   sim_cluster_free(world->cluster);
 }
 

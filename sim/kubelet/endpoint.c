@@ -105,6 +105,7 @@ static void on_list(void *userdata, const void *message, size_t size) {
   if (!resource || kubelet_partitions_decode(message, size, &arena, &listed, &err) < 0)
     return;
   clear_partitions(resource);
+  resource->is_listed = true;
   for (size_t i = 0; i < listed.count; i++)
     *array_push(&resource->partitions) =
         (SimPartition){.id = mem_strdup(listed.items[i].id), .is_healthy = listed.items[i].healthy};
@@ -121,6 +122,7 @@ static void on_list_end(void *userdata, GrpcStatus status, const char *text) {
 static void open_list(SimEndpoint *endpoint) {
   SimResource *resource = get_resource(endpoint->kubelet, endpoint->resource);
   resource->endpoint = endpoint;
+  resource->is_listed = false;
   map_put(&endpoint->kubelet->disk->registered, endpoint->resource, endpoint->kubelet->disk);
   const GrpcReply reply = {.on_message = on_list, .on_end = on_list_end, .userdata = endpoint};
   const Text empty = {0};

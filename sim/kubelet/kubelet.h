@@ -9,6 +9,7 @@
 
 #include "kube/client.h"
 #include "kube/informer.h"
+#include "mig/contract.h"
 #include "sim/kubelet/disk.h"
 #include "sim/kubelet/port.h"
 
@@ -18,15 +19,24 @@
 #define SIM_KUBELET_RUN_MS "sim.facet.gpu/run-ms"
 /* The pods with this label have an image that exists nowhere: admitted, they hold what they got and stay
  * Pending. (The typed pods that informers keep have no images.) */
-#define SIM_KUBELET_NO_IMAGE "facet.gpu/reservation"
+#define SIM_KUBELET_NO_IMAGE MIG_LABEL_RESERVATION
 
 typedef struct SimKubelet SimKubelet;
+
+/* A pod that was rejected for good. */
+typedef struct SimRejection {
+  const char *namespace_, *pod, *why;
+  /* Something that it asked for had no plugin, or one that had not sent its list yet. */
+  bool is_plugin_away;
+} SimRejection;
 
 typedef struct SimKubeletOptions {
   const char *node_name;
   uint32_t container_start_ms; /* from admission to Running */
   uint32_t container_stop_ms;  /* from the wish to delete a pod to the end of its container */
   uint32_t status_tick_ms;
+  void (*on_rejected)(void *userdata, const SimRejection *rejection); /* may be NULL */
+  void *userdata;
 } SimKubeletOptions;
 
 /* Port and disk are those of the node and outlive it. */

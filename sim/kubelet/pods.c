@@ -84,7 +84,22 @@ void sim_pods_admitted(SimPod *pod) {
     timer_set(pod->kubelet->host, &pod->timer, pod->kubelet->options.container_start_ms);
 }
 
+static bool is_plugin_away(const SimPod *pod) {
+  for (size_t i = 0; i < pod->needs.count; i++) {
+    const SimResource *resource = sim_endpoint_find(pod->kubelet, pod->needs.items[i].resource);
+    if (resource && (!resource->endpoint || !resource->is_listed))
+      return true;
+  }
+  return false;
+}
+
 void sim_pods_rejected(SimPod *pod, const char *why) {
+  const SimKubeletOptions *options = &pod->kubelet->options;
+  if (options->on_rejected)
+    options->on_rejected(options->userdata, &(SimRejection){.namespace_ = pod->namespace_,
+                                                            .pod = pod->name,
+                                                            .why = why,
+                                                            .is_plugin_away = is_plugin_away(pod)});
   char message[ERROR_TEXT_SIZE];
   snprintf(message, sizeof message, "Allocate failed due to %s, which is unexpected", why);
   end_pod(pod);

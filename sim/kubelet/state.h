@@ -35,6 +35,7 @@ typedef struct SimPartition {
 struct SimResource {
   char *name;
   SimEndpoint *endpoint; /* NULL: the plugin is away, nothing is healthy */
+  bool is_listed;        /* this plugin has sent its list */
   ARRAY(SimPartition) partitions;
 };
 

@@ -129,6 +129,23 @@ static void a_reservation_that_somebody_deletes_takes_nothing_away(void **state)
   assert_uncut(world);
 }
 
+static void a_reservation_that_somebody_is_deleting_is_waited_for(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->kubelet.hides_new_slices = true;
+  run_for(world, 500);
+  set_pod(world, "metadata", "deletionTimestamp", json_string("2026-01-01T00:00:01Z"));
+  run_for(world, 100);
+  world->kubelet.hides_new_slices = false;
+  run_for(world, 20000);
+  assert_story(world, "reserve;list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3;"
+                      "list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3 MIG-0-4 MIG-0-5 MIG-0-6;patch;");
+  assert_uncut(world);
+  remove_pod(world);
+  run_for(world, 20000);
+  assert_story(world, "");
+}
+
 static void a_reservation_that_the_kubelet_rejects_takes_nothing_away(void **state) {
   World *world = *state;
   begin_recut(world);
@@ -244,6 +261,7 @@ int main(void) {
       WORLD_TEST(a_scheduler_that_never_answers_is_not_waited_for_for_ever),
       WORLD_TEST(other_slices_than_the_targets_are_given_back),
       WORLD_TEST(a_reservation_that_somebody_deletes_takes_nothing_away),
+      WORLD_TEST(a_reservation_that_somebody_is_deleting_is_waited_for),
       WORLD_TEST(a_reservation_that_the_kubelet_rejects_takes_nothing_away),
       WORLD_TEST(slices_that_a_newer_plan_wants_again_stay),
       WORLD_TEST(a_used_slice_is_never_asked_for),

@@ -179,10 +179,10 @@ static AgentRecutAction release(AgentRecut *recut, const AgentRecutView *view) {
     return AGENT_RECUT_WAIT;
   }
   bool is_due = !recut->asked_ms || view->now_ms - recut->asked_ms >= AGENT_RECUT_RELEASE_AGAIN_MS;
-  if (!is_due || view->pod == AGENT_POD_LEAVING)
+  if (!is_due)
     return AGENT_RECUT_WAIT;
-  recut->asked_ms = view->now_ms;
-  return AGENT_RECUT_DELETE;
+  recut->asked_ms = view->now_ms; /* by us, or by whoever deleted it */
+  return view->pod == AGENT_POD_LEAVING ? AGENT_RECUT_WAIT : AGENT_RECUT_DELETE;
 }
 
 AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must be true of a simulated cluster, for its tests. Each check fails with a sentence. */
+#pragma once
+
+#include "plan/plan.h"
+#include "sim/cluster/cluster.h"
+
+/* At any time. */
+
+/* NVML: every GPU's layout is legal. */
+int sim_check_layouts(SimCluster *cluster, Error *err) MUST_CHECK;
+/* Every slice that a kubelet gave to a pod exists, unless the pod is a reservation. */
+int sim_check_held(SimCluster *cluster, Error *err) MUST_CHECK;
+/* No node offers more slices of a profile than its GPUs have, but for those that a reservation pod holds. */
+int sim_check_offers(SimCluster *cluster, Error *err) MUST_CHECK;
+
+/* When everything is quiet and every program is there. */
+
+/* No reservation pod, and no plan that is not answered. */
+int sim_check_rest(const SimCluster *cluster, Error *err) MUST_CHECK;
+/* No pod waits that fits somewhere, or that could be admitted by cutting. */
+int sim_check_served(SimCluster *cluster, Error *err) MUST_CHECK;
+
+/* For looking. */
+size_t sim_check_count_cut(SimCluster *cluster, const char *profile); /* on all nodes */
+size_t sim_check_count_reservations(const SimCluster *cluster);
+const char *sim_check_text(const json_t *object, const char *section, const char *field); /* "": absent */
