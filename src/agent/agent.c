@@ -125,6 +125,8 @@ static bool is_ours(Agent *agent, const Node *node) {
 static void serve_out(Agent *agent, const Node *node) {
   if (agent->observation)
     agent_recutting_step(agent, NULL);
+  if (node && agent->leaving_node.state == AGENT_LEFT && !agent->leaving_node.is_end)
+    agent_takeover_give_back(agent, node);
   if (agent->leaving_node.state != AGENT_CLEARING)
     return;
   agent_slices_step(agent);
@@ -145,10 +147,13 @@ static void step(void *userdata) {
     return;
   }
   if (!is_ours(agent, node)) {
+    if (node)
+      agent_takeover_give_back(agent, node);
     if (agent->observation)
       agent_recutting_step(agent, NULL);
     return;
   }
+  agent_takeover_step(agent, node);
   agent_gpus_step(agent, node);
   agent_slices_step(agent);
   report(agent, node);
@@ -196,6 +201,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
   agent_gpus_init(agent);
   agent_recutting_init(agent, seams->transport, options);
   agent_leaving_init(agent);
+  agent_takeover_init(agent, options->take_over);
   agent_slices_init(agent, seams->port, options);
   return agent;
 }
@@ -215,6 +221,7 @@ void agent_free(Agent *agent) {
   agent_slices_deinit(agent);
   agent_recutting_deinit(agent);
   agent_leaving_deinit(agent);
+  agent_takeover_deinit(agent);
   agent_gpus_deinit(agent);
   kube_informer_free(agent->nodes);
   kube_client_free(agent->client);

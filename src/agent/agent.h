@@ -28,9 +28,10 @@ enum {
   AGENT_USE_WAIT_MS = 2000,    /* the first report waits so long for who holds what */
   AGENT_RETRY_FIRST_MS = 2000, /* after a report was refused, doubling */
   AGENT_RETRY_MAX_MS = 60000,
-  AGENT_RIVAL_LOOK_MS = 10000, /* has another plugin taken our resources? */
-  AGENT_GIVEN_MAX = 4096,      /* remembered ids that pods got */
-  AGENT_TRIES_MAX = 3,         /* of one slice, where the worker died or hung */
+  AGENT_TAKEOVER_PAUSE_MS = 10000, /* between two writes of the label of NVIDIA's plugin */
+  AGENT_RIVAL_LOOK_MS = 10000,     /* has another plugin taken our resources? */
+  AGENT_GIVEN_MAX = 4096,          /* remembered ids that pods got */
+  AGENT_TRIES_MAX = 3,             /* of one slice, where the worker died or hung */
 };
 
 typedef struct Agent Agent;
@@ -38,6 +39,7 @@ typedef struct Agent Agent;
 typedef struct AgentOptions {
   const char *node_name;
   const char *device_plugin_folder; /* "/var/lib/kubelet/device-plugins" */
+  bool take_over;                   /* keep NVIDIA's own device plugin away from the node */
   const char *pod_resources_socket; /* "/var/lib/kubelet/pod-resources/kubelet.sock" */
   /* Of the pods that reserve slices to be taken away. */
   const char *reservation_namespace; /* "facet-system" */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's state, shared by its own files: agent.c (life and the step), gpus.c (observe, create, destroy),
- * recutting.c (take free slices away), slices.c (publish, barrier, use), rival.c (other plugins). Nobody else
- * includes this. */
+ * recutting.c (take free slices away), slices.c (publish, barrier, use), rival.c (other plugins),
+ * takeover.c. Nobody else includes this. */
 #pragma once
 
 #include "agent/agent.h"
@@ -9,6 +9,7 @@
 #include "agent/publish.h"
 #include "agent/recutting.h"
 #include "agent/report.h"
+#include "agent/takeover.h"
 #include "agent/trouble.h"
 #include "agent/wanted.h"
 #include "base/array.h"
@@ -17,6 +18,14 @@
 #include "base/memory.h"
 
 #define AGENT_COMPONENT "agent"
+
+/* takeover.c */
+typedef struct AgentTakeover {
+  bool is_wanted;
+  bool is_asking; /* a patch is under way */
+  uint64_t retry_ms;
+  HostTimer timer; /* no patch before it fires */
+} AgentTakeover;
 
 struct Agent {
   char *node_name;
@@ -63,6 +72,7 @@ struct Agent {
   HostTimer use_timer;
 
   AgentTroubles troubles; /* with publishing */
+  AgentTakeover takeover;
 
   /* rival.c */
   HostTimer rival_timer;
@@ -140,3 +150,10 @@ void agent_rival_noticed(Agent *agent, const char *resource, const char *sign);
 void agent_rival_on_allocate(Agent *agent, const char *id);       /* the kubelet asks us for it */
 void agent_rival_on_use(Agent *agent, const KubeletHelds *helds); /* before agent->used is renewed */
 void agent_rival_on_registered(Agent *agent);
+
+/* takeover.c: NVIDIA's device plugin goes from the node while facet publishes, and may come back afterwards.
+ */
+void agent_takeover_init(Agent *agent, bool is_wanted);
+void agent_takeover_step(Agent *agent, const Node *node);
+void agent_takeover_give_back(Agent *agent, const Node *node);
+void agent_takeover_deinit(Agent *agent);

@@ -43,6 +43,7 @@ typedef struct World {
   KubeCall *watch; /* the one that was begun */
   bool watch_is_late;
   int refuse_status; /* what PATCH is answered with; 0: it succeeds */
+  bool take_over;    /* an option of the agent */
   bool patch_is_lost;
   bool patch_is_undone; /* by somebody who disagrees, at once */
   char *patch;          /* the last one */
@@ -419,6 +420,7 @@ static inline void start_agent(World *world) {
   const AgentOptions options = {.node_name = "n1",
                                 .device_plugin_folder = FOLDER,
                                 .pod_resources_socket = POD_SOCKET,
+                                .take_over = world->take_over,
                                 .reservation_namespace = "facet-system"};
   const AgentSeams seams = {.host = &world->host,
                             .transport = &world->fake.seam,

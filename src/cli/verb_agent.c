@@ -20,6 +20,7 @@ typedef struct Options {
   const char *nvml_library;
   const char *device_plugin_folder;
   const char *pod_resources_socket;
+  bool take_over;
   const char *reservation_namespace;
   const char *scheduler_name;
 } Options;
@@ -34,6 +35,9 @@ static const CliOption options_table[] = {
      "The kubelet's device plugin folder (default: /var/lib/kubelet/device-plugins)."},
     {"--pod-resources-socket", CLI_STRING, offsetof(Options, pod_resources_socket), "FILE",
      "The kubelet's pod-resources socket (default: /var/lib/kubelet/pod-resources/kubelet.sock)."},
+    {"--take-over", CLI_FLAG, offsetof(Options, take_over), NULL,
+     "Keep NVIDIA's device plugin away from this node (the GPU Operator's label "
+     "nvidia.com/gpu.deploy.device-plugin=false) while the node is handed to facet."},
     {"--reservation-namespace", CLI_STRING, offsetof(Options, reservation_namespace), "NAME",
      "Namespace of the pods that reserve slices to be re-cut (default: $POD_NAMESPACE, else facet-system)."},
     {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler_name), "NAME",
@@ -125,6 +129,7 @@ static int serve(const Options *options, Error *err) {
   AgentOptions agent_options = {.node_name = options->node_name,
                                 .device_plugin_folder = options->device_plugin_folder,
                                 .pod_resources_socket = options->pod_resources_socket,
+                                .take_over = options->take_over,
                                 .reservation_namespace = options->reservation_namespace,
                                 .scheduler_name = options->scheduler_name,
                                 .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};

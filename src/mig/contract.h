@@ -21,7 +21,10 @@
 #define MIG_ANNOTATION_EXCLUDE             "facet.gpu/exclude-gpus"
 #define MIG_ANNOTATION_KEEP_PREFIX         "facet.gpu/keep-gpu-" /* + <index> */
 #define MIG_ANNOTATION_ALLOWED             "facet.gpu/allowed-profiles"
-#define MIG_ANNOTATION_PAUSED              "facet.gpu/paused"
+#define MIG_ANNOTATION_TOOK_OVER           "facet.gpu/took-over"
+/* The GPU Operator's: "false" keeps NVIDIA's device plugin away from the node. */
+#define MIG_LABEL_DEVICE_PLUGIN "nvidia.com/gpu.deploy.device-plugin"
+#define MIG_ANNOTATION_PAUSED   "facet.gpu/paused"
 
 enum {
   MIG_UUID_SIZE = 96,     /* a GPU or MIG UUID and its NUL */
