@@ -41,14 +41,14 @@ typedef struct Storm {
   size_t window_victims; /* pods that came while there was no plugin */
 } Storm;
 
-static uint64_t replay_seed;   /* 0: none */
-static const Storm *the_storm; /* for on_abort */
+static uint64_t replay_seed; /* 0: none */
+static Storm *the_storm;     /* for those who get no userdata */
 
 /* ---- telling ---- */
 
 static void note(Storm *storm, const char *format, ...) PRINTF_LIKE(2, 3);
 static void note(Storm *storm, const char *format, ...) {
-  char line[256];
+  char line[512];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(line, sizeof line, format, arguments);
@@ -56,7 +56,25 @@ static void note(Storm *storm, const char *format, ...) {
   text_format(&storm->timeline, "# %6llu ms  %s\n", (unsigned long long)storm->cluster->host.now_ms, line);
 }
 
+static void on_log(void *userdata, LogLevel level, const char *component, const char *message,
+                   const char *fields) {
+  if (replay_seed && the_storm)
+    note(the_storm, "%s: %s %s", component, message, fields);
+}
+
+/* What facet says on the nodes. */
+static void note_nodes(Storm *storm) {
+  for (int i = 0; i < storm->cluster->node_count; i++) {
+    const char *name = storm->cluster->nodes[i].name, *key;
+    const json_t *node = sim_api_store_find(sim_api_store(storm->cluster->api), SIM_API_NODES, name);
+    json_t *value, *annotations = json_object_get(json_object_get(node, "metadata"), "annotations");
+    json_object_foreach(annotations, key, value) if (strcmp(key, MIG_ANNOTATION_PROFILES) != 0)
+        note(storm, "%s: %s=%s", name, key, json_string_value(value));
+  }
+}
+
 static void fail_storm(Storm *storm, const char *why) {
+  note_nodes(storm);
   fprintf(stderr, "%s", text_string(&storm->timeline));
   fail_msg("seed=%llu, %s storm, at %llu ms: %s; replay with the argument %llu",
            (unsigned long long)storm->seed, storm->is_wild ? "wild" : "calm",
@@ -336,14 +354,10 @@ static void a_storm_that_kills_programs_leaves_nothing_behind(void **state) {
   play_all(true);
 }
 
-static void drop_log(void *userdata, LogLevel level, const char *component, const char *message,
-                     const char *fields) {
-}
-
 int main(int argc, char **argv) {
   replay_seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
   signal(SIGABRT, on_abort);
-  log_configure((LogConfig){.level = LOG_LEVEL_ERROR, .sink = drop_log});
+  log_configure((LogConfig){.level = LOG_LEVEL_DEBUG, .sink = on_log});
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_storm_of_pods_kills_none),
       cmocka_unit_test(a_storm_that_kills_programs_leaves_nothing_behind),
