@@ -94,9 +94,9 @@ void agent_rival_on_allocate(Agent *agent, const char *id) {
 }
 
 /* Twice, because the kubelet may show a slice while its question to us is still under way. */
-static bool is_strange(Agent *agent, const char *id, bool is_first_look) {
+static bool is_strange(Agent *agent, const char *id, bool is_first) {
   const char *known = map_find(&agent->given, id);
-  if (!known && !is_first_look) {
+  if (!known && !is_first) {
     map_put(&agent->given, id, seen_once);
     return false;
   }
@@ -104,20 +104,27 @@ static bool is_strange(Agent *agent, const char *id, bool is_first_look) {
   return known == seen_once;
 }
 
+/* A kubelet that has just started, maybe with the whole node, shows nothing at first and then what it gave
+ * away in its earlier life, without asking anybody again. */
+static bool is_first_look(const Agent *agent) {
+  return !agent->used_known || agent->host->now_ms - agent->registered_ms < AGENT_RIVAL_GRACE_MS;
+}
+
 void agent_rival_on_use(Agent *agent, const KubeletHelds *helds) {
-  bool is_full = agent->given.count > AGENT_GIVEN_MAX, is_first_look = !agent->used_known || is_full;
+  bool is_full = agent->given.count > AGENT_GIVEN_MAX, is_first = is_full || is_first_look(agent);
   if (is_full)
     map_clear(&agent->given);
   for (size_t i = 0; i < helds->count; i++) {
     const KubeletHeld *held = &helds->items[i];
     for (size_t k = 0; agent_publish_is_resource(held->resource) && k < held->ids.count; k++)
-      if (is_strange(agent, held->ids.items[k], is_first_look) &&
+      if (is_strange(agent, held->ids.items[k], is_first) &&
           kubelet_plugins_is_current(agent->plugins, held->resource))
         agent_rival_noticed(agent, held->resource, "a pod got a slice, and nobody asked us for it");
   }
 }
 
 void agent_rival_on_registered(Agent *agent) {
+  agent->registered_ms = agent->host->now_ms;
   update_trouble(agent);
 }
 

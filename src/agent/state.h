@@ -76,6 +76,7 @@ struct Agent {
 
   /* rival.c */
   HostTimer rival_timer;
+  uint64_t registered_ms; /* when we last registered with a kubelet, maybe a new one */
   Map given; /* ids that pods held at the start or got from us since, and those that are not explained yet */
 
   /* agent.c */
