@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/object.h"
 
+#include "mig/contract.h"
+
 #include "base/text.h"
 
 #include <string.h>
@@ -14,6 +16,10 @@ const char *key_values_find(const KeyValues *list, const char *key) {
 
 bool pod_is_terminal(const Pod *pod) {
   return string_equal(pod->phase, "Succeeded") || string_equal(pod->phase, "Failed");
+}
+
+bool pod_is_reservation(const Pod *pod) {
+  return key_values_find(&pod->meta.labels, MIG_LABEL_RESERVATION) != NULL;
 }
 
 static const Condition *find_condition(const Condition *conditions, size_t count, const char *type) {

@@ -128,6 +128,8 @@ typedef struct Node {
 const char *key_values_find(const KeyValues *list, const char *key);
 /* Succeeded or Failed: holds nothing any more. */
 bool pod_is_terminal(const Pod *pod);
+/* Made by facet's own agent to take slices out of the scheduler's reach. */
+bool pod_is_reservation(const Pod *pod);
 /* The condition of that type, or NULL. */
 const Condition *pod_find_condition(const Pod *pod, const char *type);
 const Condition *node_find_condition(const Node *node, const char *type);

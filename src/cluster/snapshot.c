@@ -87,6 +87,7 @@ void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptio
   item->pod_max = resources_get(&item->allocatable, "pods");
   node_gpus_read(snapshot, item, warnings);
   judge_node(snapshot, item, options);
+  node_recut_read(snapshot, item);
 }
 
 /* Slices reported in use and slices asked for by bound pods are mostly the same ones: the larger number
@@ -95,6 +96,15 @@ static void charge_node(Snapshot *snapshot, SnapshotNode *node, const Resources 
   node->pod_count++;
   resources_add(&node->bound, requests, 1, &snapshot->arena);
   resources_max(&node->requested, &node->bound, &snapshot->arena);
+}
+
+/* Where a node is shown without the slices that go, the reservation that holds them takes nothing else. */
+static Resources without_slices(Snapshot *snapshot, const Resources *requests) {
+  Resources others = {0};
+  for (size_t i = 0; i < requests->count; i++)
+    if (!mig_profile_is_resource(requests->items[i].name))
+      resources_set(&others, requests->items[i].name, requests->items[i].amount, &snapshot->arena);
+  return others;
 }
 
 void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warnings) {
@@ -115,6 +125,8 @@ void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warn
                                string_or_empty(pod->meta.name)),
                   invalid);
   }
+  if (is_bound && snapshot->nodes.items[node].being_recut && pod_is_reservation(pod))
+    requests = without_slices(snapshot, &requests);
   if (is_bound)
     charge_node(snapshot, &snapshot->nodes.items[node], &requests);
   else
@@ -132,4 +144,11 @@ int64_t snapshot_free_of(const SnapshotNode *node, const char *resource) {
   if (requested >= allocatable)
     return 0;
   return allocatable - (requested > 0 ? requested : 0); /* a negative request frees nothing */
+}
+
+uint32_t snapshot_withdrawable(const SnapshotNode *node, const SnapshotGpu *gpu) {
+  if (!node->may_change || !gpu->model || gpu->mode != MIG_MODE_ON || gpu->excluded || gpu->blocked ||
+      gpu->assumed)
+    return 0;
+  return gpu->existing_starts & ~gpu->used_starts & ~gpu->keep_starts;
 }

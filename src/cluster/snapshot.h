@@ -3,6 +3,7 @@
  * pods that wait. Changes are tried in a fork and kept or undone:
  *
  *     size_t mark = snapshot_fork(s);
+ *     snapshot_remove(s, node, gpu, start);
  *     snapshot_place(s, node, gpu, profile, start); snapshot_bind(s, pod, node);
  *     if (better) snapshot_commit(s, mark); else snapshot_rollback(s, mark);
  *
@@ -13,7 +14,9 @@
  * exist yet (facet.gpu/spec-gpu-<i>) are not counted: the plan is made afresh from what exists, so that a
  * left-over slice that is not cut yet never stands in the way of a pod that came later. Taken is the larger
  * of "requested by bound pods" and "reported in use": a pod that is bound but not yet admitted will take some
- * free slice, nobody knows which (a floating claim). */
+ * free slice, nobody knows which (a floating claim).
+ *
+ * A node whose unanswered plan takes slices away is the exception: it is shown as that plan wants it. */
 #pragma once
 
 #include "base/arena.h"
@@ -49,7 +52,8 @@ typedef struct SnapshotNode {
   SnapshotGpu *gpus;
   int gpu_count;
   bool managed;          /* carries the label gpu-partitioning=mig and reported its GPUs */
-  bool may_change;       /* managed, not paused, ready, not held */
+  bool may_change;       /* managed, not paused, ready, not held, not being re-cut */
+  bool being_recut;      /* its plan takes slices away and is not answered: shown as it will be */
   const char *blocked;   /* why it may not change, for people; NULL where it may */
   const char *spec_plan; /* annotation values, NULL where absent */
   const char *status_plan;
@@ -76,7 +80,8 @@ typedef struct Snapshot {
 
 typedef struct SnapshotOptions {
   /* Nodes that get nothing new at present: name -> why, a sentence (char *, copied). The controller keeps
-   * this, e.g. where an agent owes an answer for too long; may be NULL. */
+   * this, e.g. where an agent owes an answer for too long; may be NULL. They are shown as they are, even
+   * where their plan takes slices away: nobody knows any more whether it will come about. */
   const Map *held;
 } SnapshotOptions;
 
@@ -101,11 +106,18 @@ int snapshot_find_node(const Snapshot *snapshot, const char *name);
 /* How many instances of the resource ("nvidia.com/mig-1g.10gb") the node can still give. */
 int64_t snapshot_free_of(const SnapshotNode *node, const char *resource);
 
+/* Starts of the slices that may be withdrawn: they exist and are free, nobody said to keep them, and it is
+ * known where they are. Of each profile no more than snapshot_free_of() may go on the whole node, because a
+ * floating claim will take some free slice. */
+uint32_t snapshot_withdrawable(const SnapshotNode *node, const SnapshotGpu *gpu);
+
 size_t snapshot_fork(Snapshot *snapshot);
 void snapshot_commit(Snapshot *snapshot, size_t mark); /* keeps; an outer fork can still undo it */
 void snapshot_rollback(Snapshot *snapshot, size_t mark);
-/* Changes, undone by rollback. place asserts that the layout allows it. */
+/* Changes, undone by rollback. place asserts that the layout allows it, remove that the slice may be
+ * withdrawn; what was placed does not exist yet and cannot be. */
 void snapshot_place(Snapshot *snapshot, int node, int gpu, int profile, int start);
+void snapshot_remove(Snapshot *snapshot, int node, int gpu, int start);
 void snapshot_bind(Snapshot *snapshot, int pod, int node);
 /* Of everything that rollback must restore; for tests. */
 uint64_t snapshot_hash(const Snapshot *snapshot);

@@ -12,3 +12,6 @@ void snapshot_add_slices(Snapshot *snapshot, Resources *into, const char *profil
 /* Reads the node's annotations into its GPUs: gpus, managed, blocked, plans, and the MIG part of allocatable
  * and requested. name, object and allocatable are filled before. */
 void node_gpus_read(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *warnings);
+/* Shows a node that is being re-cut as it will be, and blocks it; others stay as they are. The node's GPUs
+ * were read, and it may change. */
+void node_recut_read(Snapshot *snapshot, SnapshotNode *node);

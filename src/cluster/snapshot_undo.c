@@ -11,13 +11,14 @@
 
 typedef enum UndoKind {
   UNDO_PLACE,     /* an instance was placed: node, gpu, start */
+  UNDO_REMOVE,    /* an existing instance was removed: node, gpu, profile, start */
   UNDO_BIND,      /* a pod was put on the node: node, pod */
   UNDO_REQUESTED, /* node's requested[name] was amount */
 } UndoKind;
 
 struct SnapshotUndo {
   UndoKind kind;
-  int node, gpu, start, pod;
+  int node, gpu, profile, start, pod;
   const char *name; /* of the pod's requests, which outlive the log */
   int64_t amount;
 };
@@ -51,11 +52,21 @@ static void undo_place(Snapshot *snapshot, SnapshotNode *node, const SnapshotUnd
   mig_layout_remove(layout, undo->start);
 }
 
+static void undo_remove(Snapshot *snapshot, SnapshotNode *node, const SnapshotUndo *undo) {
+  SnapshotGpu *gpu = &node->gpus[undo->gpu];
+  mig_layout_place(&gpu->layout, undo->profile, undo->start);
+  gpu->existing_starts |= UINT32_C(1) << undo->start;
+  snapshot_add_slices(snapshot, &node->allocatable, gpu->model->profiles[undo->profile].name, 1);
+}
+
 static void undo_change(Snapshot *snapshot, const SnapshotUndo *undo) {
   SnapshotNode *node = get_node(snapshot, undo->node);
   switch (undo->kind) {
   case UNDO_PLACE:
     undo_place(snapshot, node, undo);
+    return;
+  case UNDO_REMOVE:
+    undo_remove(snapshot, node, undo);
     return;
   case UNDO_BIND:
     snapshot->pods.items[undo->pod].node = -1;
@@ -81,6 +92,19 @@ void snapshot_place(Snapshot *snapshot, int node, int gpu, int profile, int star
   push_undo(snapshot, (SnapshotUndo){.kind = UNDO_PLACE, .node = node, .gpu = gpu, .start = start});
   mig_layout_place(layout, profile, start);
   snapshot_add_slices(snapshot, &item->allocatable, layout->model->profiles[profile].name, 1);
+}
+
+void snapshot_remove(Snapshot *snapshot, int node, int gpu, int start) {
+  SnapshotNode *item = get_node(snapshot, node);
+  assert(gpu >= 0 && gpu < item->gpu_count);
+  SnapshotGpu *changed = &item->gpus[gpu];
+  assert(snapshot_withdrawable(item, changed) >> start & 1);
+  int profile = mig_layout_find(&changed->layout, start)->profile;
+  push_undo(snapshot, (SnapshotUndo){
+                          .kind = UNDO_REMOVE, .node = node, .gpu = gpu, .profile = profile, .start = start});
+  mig_layout_remove(&changed->layout, start);
+  changed->existing_starts &= ~(UINT32_C(1) << start);
+  snapshot_add_slices(snapshot, &item->allocatable, changed->model->profiles[profile].name, -1);
 }
 
 void snapshot_bind(Snapshot *snapshot, int pod, int node) {
@@ -124,6 +148,7 @@ static void hash_node(uint64_t *hash, const SnapshotNode *node) {
     hash_bytes(hash, &layout->mask, sizeof layout->mask);
     hash_bytes(hash, &layout->count, sizeof layout->count);
     hash_bytes(hash, layout->instances, layout->count * sizeof layout->instances[0]);
+    hash_bytes(hash, &node->gpus[i].existing_starts, sizeof node->gpus[i].existing_starts);
   }
 }
 

@@ -21,8 +21,11 @@ void controller_memory_deinit(ControllerMemory *memory) {
     node_memory_free(memory->nodes.entries[i].value);
   for (size_t i = 0; i < memory->told.count; i++)
     told_free(memory->told.entries[i].value);
+  for (size_t i = 0; i < memory->hushed.count; i++)
+    free(memory->hushed.entries[i].value);
   map_deinit(&memory->nodes);
   map_deinit(&memory->told);
+  map_deinit(&memory->hushed);
   map_deinit(&memory->counted);
   array_deinit(&memory->demand);
 }
@@ -31,6 +34,7 @@ void controller_memory_forget_pod(ControllerMemory *memory, const char *uid) {
   ControllerTold *told = map_remove(&memory->told, uid);
   if (told)
     told_free(told);
+  free(map_remove(&memory->hushed, uid));
   map_remove(&memory->counted, uid);
 }
 
@@ -175,8 +179,24 @@ void controller_memory_tell(ControllerMemory *memory, const Pod *pod, bool trigg
     told = mem_alloc(sizeof *told);
     map_put(&memory->told, pod->meta.uid, told);
   }
+  free(map_remove(&memory->hushed, pod->meta.uid));
   free(told->note);
   *told = (ControllerTold){.at_ms = now_ms, .triggered = triggered, .note = mem_strdup(note)};
+}
+
+bool controller_memory_hush(ControllerMemory *memory, const Pod *pod, uint64_t now_ms, uint64_t *wake_ms) {
+  if (!pod->meta.uid)
+    return true;
+  uint64_t *since_ms = map_find(&memory->hushed, pod->meta.uid);
+  if (!since_ms) {
+    since_ms = mem_alloc(sizeof *since_ms);
+    *since_ms = now_ms;
+    map_put(&memory->hushed, pod->meta.uid, since_ms);
+  }
+  uint64_t end_ms = *since_ms + CONTROLLER_ANSWER_MS;
+  if (now_ms < end_ms && end_ms < *wake_ms)
+    *wake_ms = end_ms;
+  return now_ms < end_ms;
 }
 
 void controller_memory_untell(ControllerMemory *memory, const char *uid) {

@@ -34,6 +34,7 @@ typedef struct ControllerTold {
 typedef struct ControllerMemory {
   Map nodes;                /* name -> ControllerNodeMemory, owned */
   Map told;                 /* pod uid -> ControllerTold, owned */
+  Map hushed;               /* pod uid -> when it began (uint64_t, owned) to hear nothing for a while */
   Map counted;              /* pod uid -> non-NULL: already part of `demand` */
   ARRAY(PlanDemand) demand; /* slices served in the past, decaying */
   uint64_t decayed_ms;
@@ -62,6 +63,10 @@ bool controller_memory_is_news(const ControllerMemory *memory, const Pod *pod, b
                                const char *note, uint64_t now_ms, uint64_t *wake_ms);
 void controller_memory_tell(ControllerMemory *memory, const Pod *pod, bool triggered, const char *note,
                             uint64_t now_ms);
+/* The pod is blocked while a node is being re-cut that may serve it in a moment. True while it shall hear
+ * nothing of that: CONTROLLER_ANSWER_MS at most since it was told something; *wake_ms is lowered to when that
+ * is over. */
+bool controller_memory_hush(ControllerMemory *memory, const Pod *pod, uint64_t now_ms, uint64_t *wake_ms);
 /* The pod did not hear it after all: the same words are news again, a refusal after CONTROLLER_REPEAT_MS. */
 void controller_memory_untell(ControllerMemory *memory, const char *uid);
 

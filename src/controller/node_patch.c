@@ -8,6 +8,12 @@
  * A GPU that only nos' counts tell of has no UUID, so nothing exact can be said of it: it gets counts alone,
  * and whoever reads them places the slices himself.
  *
+ * Where slices go, the patch begins with a second `test`, on the facet.gpu/status-gpu-0 that the plan saw:
+ * had one of them been taken meanwhile, another set of slices might have been the right one.
+ *
+ * A GPU that is not planned now may have been told less than exists on it by now, and the agent would take
+ * that for a wish to withdraw the rest. So it is told what exists.
+ *
  * The same patch removes what nobody wants any more: counts of profiles that are gone, and exact wishes for a
  * GPU that is no longer the one at its index, of which the agent would complain for ever. */
 #include "controller/node_patch.h"
@@ -102,6 +108,16 @@ static void append_gpu(const Snapshot *snapshot, const PlanGpu *planned, Text *b
   remove_old_counts(annotations, gpu, &list, body);
 }
 
+/* Slices may go only from what the plan saw. */
+static void append_status_test(const Snapshot *snapshot, const PlanGpu *planned, Text *body) {
+  const SnapshotGpu *gpu = &snapshot->nodes.items[planned->node].gpus[planned->gpu];
+  char key[MIG_KEY_SIZE];
+  if (!planned->destroy_count)
+    return;
+  snprintf(key, sizeof key, MIG_ANNOTATION_STATUS_GPU_PREFIX "%d", gpu->index);
+  append_operation(body, "test", key, key_values_find(annotations_of(snapshot, planned->node), key));
+}
+
 static const SnapshotGpu *find_gpu(const SnapshotNode *node, int index) {
   for (int i = 0; i < node->gpu_count; i++)
     if (node->gpus[i].index == index)
@@ -116,8 +132,25 @@ static bool is_planned(const SnapshotNode *node, const PlanGpu *gpus, size_t cou
   return false;
 }
 
-/* GPUs of the plan are told afresh anyway. */
-static void remove_foreign(const SnapshotNode *node, const PlanGpu *gpus, size_t count, Text *body) {
+static bool spec_has(const MigSpec *spec, const char *profile, int start) {
+  for (int i = 0; i < spec->list.count; i++)
+    if (spec->list.items[i].start == start && strcmp(spec->list.items[i].profile, profile) == 0)
+      return true;
+  return false;
+}
+
+static bool spec_has_existing(const MigSpec *spec, const SnapshotGpu *gpu) {
+  for (int i = 0; gpu->model && i < gpu->layout.count; i++) {
+    const MigInstance *instance = &gpu->layout.instances[i];
+    if (!spec_has(spec, gpu->model->profiles[instance->profile].name, instance->start))
+      return false;
+  }
+  return true;
+}
+
+/* What GPUs outside the plan were told some time. */
+static void append_others(const Snapshot *snapshot, const PlanGpu *gpus, size_t count, Text *body) {
+  const SnapshotNode *node = &snapshot->nodes.items[gpus[0].node];
   const KeyValues *annotations = &node->object->meta.annotations;
   for (size_t i = 0; i < annotations->count; i++) {
     const char *key = annotations->items[i].key;
@@ -130,6 +163,8 @@ static void remove_foreign(const SnapshotNode *node, const PlanGpu *gpus, size_t
     if (mig_spec_parse(string_or_empty(annotations->items[i].value), &spec, &err) < 0 || !gpu ||
         strcmp(spec.uuid, gpu->uuid) != 0)
       append_operation(body, "remove", key, NULL);
+    else if (!spec_has_existing(&spec, gpu))
+      append_gpu(snapshot, &(PlanGpu){.node = gpus[0].node, .gpu = (int)(gpu - node->gpus)}, body);
   }
 }
 
@@ -139,20 +174,15 @@ void controller_node_patch_format(const Snapshot *snapshot, const PlanGpu *gpus,
   const char *old_plan = key_values_find(annotations_of(snapshot, gpus[0].node), MIG_ANNOTATION_SPEC_PLAN);
   text_append(ret_body, "[");
   append_operation(ret_body, "test", MIG_ANNOTATION_SPEC_PLAN, old_plan);
+  for (size_t i = 0; i < count; i++)
+    append_status_test(snapshot, &gpus[i], ret_body);
   for (size_t i = 0; i < count; i++) {
     assert(gpus[i].node == gpus[0].node);
     append_gpu(snapshot, &gpus[i], ret_body);
   }
-  remove_foreign(&snapshot->nodes.items[gpus[0].node], gpus, count, ret_body);
+  append_others(snapshot, gpus, count, ret_body);
   append_operation(ret_body, "add", MIG_ANNOTATION_SPEC_PLAN, plan_id);
   text_append(ret_body, "]");
-}
-
-static bool spec_has(const MigSpec *spec, const char *profile, int start) {
-  for (int i = 0; i < spec->list.count; i++)
-    if (spec->list.items[i].start == start && strcmp(spec->list.items[i].profile, profile) == 0)
-      return true;
-  return false;
 }
 
 static bool exact_has_all(const SnapshotGpu *gpu, const PlanGpu *planned, const char *text) {
@@ -163,6 +193,9 @@ static bool exact_has_all(const SnapshotGpu *gpu, const PlanGpu *planned, const 
   for (int i = 0; i < planned->create_count; i++)
     if (!planned->creates[i].leftover &&
         !spec_has(&spec, gpu->model->profiles[planned->creates[i].profile].name, planned->creates[i].start))
+      return false;
+  for (int i = 0; i < planned->destroy_count; i++)
+    if (spec_has(&spec, gpu->model->profiles[planned->destroys[i].profile].name, planned->destroys[i].start))
       return false;
   return true;
 }

@@ -51,9 +51,14 @@ static void take_snapshot(const ControllerView *view, const Map *held, Controlle
 }
 
 static void summarise_gpu(const SnapshotGpu *gpu, const PlanGpu *planned, Text *summary) {
+  const MigProfile *profiles = gpu->model->profiles;
+  const char *separator = " ";
   text_format(summary, "%sgpu %d:", summary->size ? "; " : "", gpu->index);
-  for (int i = 0; i < planned->create_count; i++)
-    text_format(summary, "%s%s@%d", i ? "," : " ", gpu->model->profiles[planned->creates[i].profile].name,
+  for (int i = 0; i < planned->destroy_count; i++, separator = ",")
+    text_format(summary, "%s-%s@%d", separator, profiles[planned->destroys[i].profile].name,
+                planned->destroys[i].start);
+  for (int i = 0; i < planned->create_count; i++, separator = ",")
+    text_format(summary, "%s+%s@%d", separator, profiles[planned->creates[i].profile].name,
                 planned->creates[i].start);
 }
 
@@ -105,7 +110,8 @@ static const char *describe_admission(const Snapshot *snapshot, const PlanPod *p
     if (mig_profile_is_resource(request->name) && request->amount > 0)
       text_format(&slices, "%s%lld x %s", slices.size ? ", " : "", (long long)request->amount, request->name);
   }
-  return arena_format(arena, "Creating slices on node %s for this pod: %s",
+  return arena_format(arena, "%s on node %s for this pod: %s",
+                      planned->recut ? "Re-cutting free slices" : "Creating slices",
                       snapshot->nodes.items[planned->node].name, text_string(&slices));
 }
 
@@ -118,6 +124,8 @@ static void add_words(const Snapshot *snapshot, const Plan *plan, const Controll
     if (!triggered && planned->verdict != PLAN_BLOCKED)
       continue;
     const Pod *pod = snapshot->pods.items[planned->pod].object;
+    if (planned->premature && controller_memory_hush(memory, pod, view->now_ms, &pass->wake_ms))
+      continue;
     const char *note = triggered ? describe_admission(snapshot, planned, &pass->arena)
                                  : arena_strdup(&pass->arena, planned->reason);
     if (!controller_memory_is_news(memory, pod, triggered, note, view->now_ms, &pass->wake_ms))
@@ -150,7 +158,7 @@ static bool asks_for_slices(const Pod *pod) {
 static void remember_demand(const ControllerView *view, ControllerMemory *memory) {
   for (size_t i = 0; i < view->pod_count; i++) {
     const Pod *pod = view->pods[i];
-    if (!pod->node_name || pod_is_terminal(pod) || !asks_for_slices(pod))
+    if (!pod->node_name || pod_is_terminal(pod) || pod_is_reservation(pod) || !asks_for_slices(pod))
       continue;
     CLEANUP(arena_deinit) Arena arena = {0};
     SnapshotPod served = {.object = pod};

@@ -25,7 +25,7 @@ typedef struct ControllerView {
 typedef struct ControllerWrite {
   const char *node;
   const char *body;    /* JSON Patch of the node */
-  const char *summary; /* for the log: "gpu 0: 1g.10gb@6,1g.10gb@4" (new slices only) */
+  const char *summary; /* for the log: "gpu 0: -1g.10gb@4,+3g.40gb@4" (changes only) */
 } ControllerWrite;
 
 typedef struct ControllerWord {

@@ -37,7 +37,7 @@ static void pass_by(const Fixture *f, ControllerMemory *memory, uint64_t now_ms)
   controller_pass_deinit(&pass);
 }
 
-/* "n1{gpu 0: 1g.10gb@6} n2{...}" */
+/* "n1{gpu 0: +1g.10gb@6} n2{...}" */
 static const char *writes_of(Fixture *f, const ControllerPass *pass) {
   CLEANUP(text_deinit) Text text = {0};
   for (size_t i = 0; i < pass->writes.count; i++)
@@ -81,7 +81,7 @@ static void five_pods_and_an_empty_gpu_give_one_write_and_five_words(void **stat
   CLEANUP(controller_pass_deinit) ControllerPass pass;
   controller_pass_compute(&view, &memory, &pass);
   assert_string_equal(writes_of(&f, &pass),
-                      "n1{gpu 0: 1g.10gb@6,1g.10gb@5,1g.10gb@4,1g.10gb@3,1g.10gb@2,2g.20gb@0}");
+                      "n1{gpu 0: +1g.10gb@6,+1g.10gb@5,+1g.10gb@4,+1g.10gb@3,+1g.10gb@2,+2g.20gb@0}");
   assert_string_equal(pass.writes.items[0].body,
                       "[{\"op\":\"test\",\"path\":\"/metadata/annotations/"
                       "nos.nebuly.com~1spec-partitioning-plan\",\"value\":null},"
@@ -178,7 +178,7 @@ static void several_gpus_of_a_node_are_one_write(void **state) {
   fixture_gpu(&f, fixture_node(&f, "n2"), A100, "");
   add_pods(&f, 3, "p", "7g.80gb");
   CLEANUP(controller_pass_deinit) ControllerPass pass = compute(&f, &memory, NOW);
-  assert_string_equal(writes_of(&f, &pass), "n1{gpu 0: 7g.80gb@0; gpu 1: 7g.80gb@0} n2{gpu 0: 7g.80gb@0}");
+  assert_string_equal(writes_of(&f, &pass), "n1{gpu 0: +7g.80gb@0; gpu 1: +7g.80gb@0} n2{gpu 0: +7g.80gb@0}");
 }
 
 static void a_gpu_that_only_counts_tell_of_is_told_counts(void **state) {
@@ -222,8 +222,9 @@ static void what_was_served_lately_decides_how_the_rest_is_cut(void **state) {
   add_pods(&f, 8, "p", "1g.10gb");
   for (size_t i = 5; i < f.pods.count; i++)
     f.pods.items[i]->node_name = "elsewhere";
-  assert_string_equal(fill_twice(&f),
-                      "n1{gpu 0: 1g.10gb@6,1g.10gb@5,1g.10gb@4,1g.10gb@3,1g.10gb@2,1g.10gb@1,1g.10gb@0}");
+  assert_string_equal(
+      fill_twice(&f),
+      "n1{gpu 0: +1g.10gb@6,+1g.10gb@5,+1g.10gb@4,+1g.10gb@3,+1g.10gb@2,+1g.10gb@1,+1g.10gb@0}");
 }
 
 static void pods_that_still_wait_do_not_decide_how_the_rest_is_cut(void **state) {
@@ -231,7 +232,7 @@ static void pods_that_still_wait_do_not_decide_how_the_rest_is_cut(void **state)
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   add_pods(&f, 5, "p", "1g.10gb");
   assert_string_equal(fill_twice(&f),
-                      "n1{gpu 0: 1g.10gb@6,1g.10gb@5,1g.10gb@4,1g.10gb@3,1g.10gb@2,2g.20gb@0}");
+                      "n1{gpu 0: +1g.10gb@6,+1g.10gb@5,+1g.10gb@4,+1g.10gb@3,+1g.10gb@2,+2g.20gb@0}");
 }
 
 /* ---- nodes that do not answer, or fail ---- */
@@ -246,7 +247,7 @@ static void a_node_that_does_not_answer_loses_its_pods_to_another(void **state) 
   assert_string_equal(writes_of(&f, &waiting), "");
   assert_true(waiting.wake_ms == NOW + CONTROLLER_ANSWER_MS);
   CLEANUP(controller_pass_deinit) ControllerPass given_up = compute(&f, &memory, NOW + CONTROLLER_ANSWER_MS);
-  assert_string_equal(writes_of(&f, &given_up), "n2{gpu 0: 1g.10gb@6}");
+  assert_string_equal(writes_of(&f, &given_up), "n2{gpu 0: +1g.10gb@6}");
   assert_string_equal(words_of(&f, &given_up), "p0+");
   assert_string_equal(given_up.words.items[0].note,
                       "Creating slices on node n2 for this pod: 1 x nvidia.com/mig-1g.10gb");
@@ -261,7 +262,7 @@ static void a_node_that_does_not_answer_delays_no_other(void **state) {
   add_pods(&f, 1, "p", "1g.10gb");
   add_pods(&f, 1, "q", "4g.24gb");
   CLEANUP(controller_pass_deinit) ControllerPass pass = compute(&f, &memory, NOW);
-  assert_string_equal(writes_of(&f, &pass), "n2{gpu 0: 4g.24gb@0}");
+  assert_string_equal(writes_of(&f, &pass), "n2{gpu 0: +4g.24gb@0}");
   assert_int_equal(pass.admitted, 2);
 }
 
@@ -290,7 +291,7 @@ static void a_node_that_answers_late_is_planned_for_again(void **state) {
   annotate(&f, 0, MIG_ANNOTATION_STATUS_PLAN, "p1");
   CLEANUP(controller_pass_deinit)
   ControllerPass answered = compute(&f, &memory, NOW + CONTROLLER_ANSWER_MS + 1);
-  assert_string_equal(writes_of(&f, &answered), "n1{gpu 0: 7g.80gb@0}");
+  assert_string_equal(writes_of(&f, &answered), "n1{gpu 0: +7g.80gb@0}");
   assert_string_equal(words_of(&f, &answered), "p0+");
 }
 
@@ -308,7 +309,7 @@ static void a_failed_node_is_tried_again_after_its_rest(void **state) {
   assert_non_null(strstr(resting.words.items[0].note, "creating 1g.10gb at slot 6 of GPU 0 failed: no"));
   assert_true(resting.wake_ms == NOW + CONTROLLER_RETRY_FIRST_MS);
   CLEANUP(controller_pass_deinit) ControllerPass again = compute(&f, &memory, resting.wake_ms);
-  assert_string_equal(writes_of(&f, &again), "n1{gpu 0: 1g.10gb@6}");
+  assert_string_equal(writes_of(&f, &again), "n1{gpu 0: +1g.10gb@6}");
   assert_string_equal(words_of(&f, &again), "p0+");
   /* The next plan fails as well: the rest is twice as long. */
   annotate(&f, 0, MIG_ANNOTATION_SPEC_PLAN, "p2");
@@ -327,7 +328,7 @@ static void while_a_failed_node_rests_its_pods_go_elsewhere(void **state) {
   annotate(&f, 0, MIG_ANNOTATION_STATUS_PLAN, "p1");
   annotate(&f, 0, MIG_ANNOTATION_ERROR, "broken");
   CLEANUP(controller_pass_deinit) ControllerPass pass = compute(&f, &memory, NOW);
-  assert_string_equal(writes_of(&f, &pass), "n2{gpu 0: 1g.10gb@6}");
+  assert_string_equal(writes_of(&f, &pass), "n2{gpu 0: +1g.10gb@6}");
 }
 
 /* ---- limits ---- */
@@ -350,7 +351,7 @@ static void more_writes_than_the_limit_follow_in_the_next_pass(void **state) {
     annotate(&f, i, "facet.gpu/spec-gpu-0", arena_format(&f.arena, "GPU-n%03zu-0 7g.80gb@0", i));
   }
   CLEANUP(controller_pass_deinit) ControllerPass second = compute(&f, &memory, NOW + 1);
-  assert_string_equal(writes_of(&f, &second), "n128{gpu 0: 7g.80gb@0} n129{gpu 0: 7g.80gb@0}");
+  assert_string_equal(writes_of(&f, &second), "n128{gpu 0: +7g.80gb@0} n129{gpu 0: +7g.80gb@0}");
   assert_true(second.wake_ms == NOW + 1 + CONTROLLER_ANSWER_MS);
 }
 

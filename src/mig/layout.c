@@ -130,6 +130,18 @@ int mig_layout_why_not(const MigLayout *layout, int profile, int start, Error *e
                    profile_of(layout, other)->name, other->start);
 }
 
+uint32_t mig_layout_obstacles(const MigLayout *layout, int profile, int start) {
+  const MigProfile *wanted = &layout->model->profiles[profile];
+  uint32_t mask = mig_placement_mask(layout->model, profile, start), obstacles = 0;
+  for (int i = 0; i < layout->count; i++) {
+    const MigInstance *instance = &layout->instances[i];
+    const MigProfile *existing = profile_of(layout, instance);
+    if (slots_mask(existing, instance->start) & mask || media_clash(wanted, existing))
+      obstacles |= UINT32_C(1) << instance->start;
+  }
+  return obstacles;
+}
+
 uint32_t mig_layout_free_starts(const MigLayout *layout, int profile) {
   uint32_t free_starts = 0;
   for (int start = 0; start < layout->model->slot_count; start++)

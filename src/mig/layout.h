@@ -36,6 +36,9 @@ const MigInstance *mig_layout_find(const MigLayout *layout, int start);
 bool mig_layout_can_place(const MigLayout *layout, int profile, int start);
 /* 0 where it can be placed, else a sentence that names the rule and the instance in the way. */
 int mig_layout_why_not(const MigLayout *layout, int profile, int start, Error *err) MUST_CHECK;
+/* The starts of the instances that must go before the profile can be placed there: those that overlap it, and
+ * those that need the same media engines. Its instance limit is not looked at. The start is a legal one. */
+uint32_t mig_layout_obstacles(const MigLayout *layout, int profile, int start);
 /* All starts where the profile can go now, as bits. */
 uint32_t mig_layout_free_starts(const MigLayout *layout, int profile);
 /* Asserted to be possible. */

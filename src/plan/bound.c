@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two relaxations of the problem; the smaller result counts.
  *
+ * Slices that may be withdrawn count as free slots, of which the profile that is there is one use; so the
+ * free slices of a node are counted only as far as they are more than those. Floating claims are not looked
+ * at: they only take.
+ *
  *   slots    pods, smallest first, as long as the free slots of the whole cluster last;
  *   holes    each pod asks just one slice, its largest, of hosts that admit its class and have all the
  *            cpu and memory of the world.
@@ -17,6 +21,43 @@ typedef struct Group { /* hosts that admit the same classes */
   int served;
   int pods; /* that could come here */
 } Group;
+
+/* Slices of a profile that nobody may create any more have a use that the free slots have not. */
+static bool is_room(const PlanModel *model, int profile) {
+  return model->allowed >> profile & 1;
+}
+
+/* The free slices of the kind on the host that are not room. */
+static int count_fixed_free(const PlanProblem *problem, int host, int kind) {
+  const PlanHost *from = &problem->hosts.items[host];
+  int count = plan_problem_free(problem, host, kind);
+  for (int gpu = from->first_gpu; count > 0 && gpu < from->first_gpu + from->gpu_count; gpu++) {
+    const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+    const PlanModel *model = plan_problem_model(problem, gpu);
+    for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1) {
+      int profile = mig_layout_find(layout, __builtin_ctz(starts))->profile;
+      count -=
+          model->stock_of_profile[profile] == problem->kinds.items[kind].stock && is_room(model, profile);
+    }
+  }
+  return count > 0 ? count : 0;
+}
+
+/* The slots of the GPU that no plan can free. */
+static uint32_t fixed_slots(const PlanProblem *problem, int gpu) {
+  const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+  uint32_t slots = layout->mask;
+  for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1) {
+    int start = __builtin_ctz(starts);
+    slots &= ~mig_placement_mask(layout->model, mig_layout_find(layout, start)->profile, start);
+  }
+  return slots;
+}
+
+static int count_room(const PlanProblem *problem, int gpu) {
+  const MigModel *model = plan_problem_gpu(problem, gpu)->model;
+  return model->slot_count - __builtin_popcount(fixed_slots(problem, gpu));
+}
 
 static bool is_in_group(const Group *group, int host) {
   const PlanHost *hosts = group->problem->hosts.items;
@@ -38,7 +79,7 @@ static void serve_from_free(Group *group) {
   const PlanProblem *problem = group->problem;
   for (int host = group->host; host < (int)problem->hosts.count; host++)
     for (int kind = 0; is_in_group(group, host) && kind < (int)problem->kinds.count; kind++) {
-      int count = plan_problem_free(problem, host, kind);
+      int count = count_fixed_free(problem, host, kind);
       if (count > group->wanted[kind])
         count = group->wanted[kind];
       group->wanted[kind] -= count;
@@ -78,11 +119,9 @@ static void serve_from_pool(Group *group, int pool, const PlanHoles *holes) {
 /* GPUs that cannot be counted: as many pods as free slots. */
 static void serve_from_uncounted(Group *group) {
   const PlanProblem *problem = group->problem;
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    const MigLayout *layout = &plan_problem_gpu(problem, (int)i)->layout;
+  for (size_t i = 0; i < problem->gpus.count; i++)
     if (problem->gpus.items[i].pool < 0 && is_in_group(group, problem->gpus.items[i].host))
-      group->served += layout->model->slot_count - __builtin_popcount(layout->mask);
-  }
+      group->served += count_room(problem, (int)i);
 }
 
 static bool is_first_of_group(const PlanProblem *problem, int host) {
@@ -115,8 +154,7 @@ static int bound_by_holes(const PlanProblem *problem) {
     PlanHoles of_gpu;
     if (problem->gpus.items[gpu].pool < 0)
       continue;
-    plan_holes_of_slots(plan_problem_geometry(problem, gpu), plan_problem_gpu(problem, gpu)->layout.mask,
-                        &of_gpu);
+    plan_holes_of_slots(plan_problem_geometry(problem, gpu), fixed_slots(problem, gpu), &of_gpu);
     plan_holes_add(plan_problem_geometry(problem, gpu), &holes[problem->gpus.items[gpu].pool], &of_gpu, 1);
   }
   for (int host = 0; host < (int)problem->hosts.count; host++)
@@ -129,13 +167,24 @@ static int compare_counts(const void *a, const void *b) {
   return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
 }
 
+/* In the measure of PlanClass.slot_count. */
+static int64_t count_slots(const PlanProblem *problem) {
+  int64_t slots = 0;
+  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++)
+    slots += count_room(problem, gpu);
+  for (int host = 0; host < (int)problem->hosts.count; host++)
+    for (int kind = 0; kind < (int)problem->kinds.count; kind++)
+      slots += (int64_t)count_fixed_free(problem, host, kind) * problem->kinds.items[kind].size;
+  return slots;
+}
+
 static int bound_by_slots(const PlanProblem *problem) {
   size_t count = problem->waiting.count;
   CLEANUP(cleanup_free) int *sizes = mem_alloc((count + 1) * sizeof *sizes);
   for (size_t i = 0; i < count; i++)
     sizes[i] = plan_problem_class(problem, (int)i)->slot_count;
   qsort(sizes, count, sizeof *sizes, compare_counts);
-  int64_t slots = plan_problem_slots(problem, false);
+  int64_t slots = count_slots(problem);
   size_t served = 0;
   while (served < count && slots >= sizes[served])
     slots -= sizes[served++];

@@ -6,23 +6,19 @@
 
 #include "sched/filter.h"
 
-static void count_free(PlanDraft *draft) {
-  const PlanProblem *problem = draft->problem;
-  for (int host = 0; host < (int)problem->hosts.count; host++)
-    for (int kind = 0; kind < (int)problem->kinds.count; kind++)
-      *plan_draft_free(draft, host, kind) = plan_problem_free(problem, host, kind);
+static void count_free_of(PlanDraft *draft, int host) {
+  for (int kind = 0; kind < (int)draft->problem->kinds.count; kind++)
+    *plan_draft_free(draft, host, kind) = plan_problem_free(draft->problem, host, kind);
 }
 
-static void count_holes(PlanDraft *draft) {
-  const PlanProblem *problem = draft->problem;
-  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++) {
-    int pool = problem->gpus.items[gpu].pool;
-    if (pool < 0)
-      continue;
-    PlanHoles holes;
-    plan_problem_holes(problem, (int)gpu, &holes);
-    plan_holes_add(plan_problem_geometry(problem, (int)gpu), &draft->holes[pool], &holes, 1);
-  }
+/* Adds the holes of the GPU to its pool, or takes them out of it. */
+static void count_holes_of(PlanDraft *draft, int gpu, int sign) {
+  int pool = draft->problem->gpus.items[gpu].pool;
+  if (pool < 0)
+    return;
+  PlanHoles holes;
+  plan_problem_holes(draft->problem, gpu, &holes);
+  plan_holes_add(plan_problem_geometry(draft->problem, gpu), &draft->holes[pool], &holes, sign);
 }
 
 void plan_draft_init(PlanDraft *draft, const PlanProblem *problem) {
@@ -31,48 +27,80 @@ void plan_draft_init(PlanDraft *draft, const PlanProblem *problem) {
   draft->hosts = mem_alloc(problem->waiting.count * sizeof *draft->hosts);
   for (size_t i = 0; i < problem->waiting.count; i++)
     draft->hosts[i] = -1;
+  draft->recuts = mem_alloc(problem->waiting.count * sizeof *draft->recuts);
   draft->free = mem_alloc(hosts * problem->kinds.count * sizeof *draft->free);
   draft->touched_gpus = mem_alloc(problem->gpus.count * sizeof *draft->touched_gpus);
   draft->touched_hosts = mem_alloc(hosts * sizeof *draft->touched_hosts);
   draft->versions = mem_alloc(hosts * sizeof *draft->versions);
+  draft->openings = mem_alloc(hosts * sizeof *draft->openings);
   draft->holes = mem_alloc(pools * sizeof *draft->holes);
   draft->reserved = mem_alloc(pools * sizeof *draft->reserved);
   draft->mark = snapshot_fork(problem->snapshot);
-  count_free(draft);
-  count_holes(draft);
+  for (int host = 0; host < (int)hosts; host++)
+    count_free_of(draft, host);
+  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++)
+    count_holes_of(draft, gpu, 1);
 }
 
 void plan_draft_deinit(PlanDraft *draft) {
   snapshot_rollback(draft->problem->snapshot, draft->mark);
   free(draft->hosts);
+  free(draft->recuts);
   free(draft->free);
   free(draft->touched_gpus);
   free(draft->touched_hosts);
   free(draft->versions);
+  free(draft->openings);
   free(draft->holes);
   free(draft->reserved);
   array_deinit(&draft->slices);
+  array_deinit(&draft->withdrawn);
 }
 
 int *plan_draft_free(const PlanDraft *draft, int host, int kind) {
   return &draft->free[(size_t)host * draft->problem->kinds.count + (size_t)kind];
 }
 
-/* Creates the slice in the snapshot and keeps the holes of its pool in step. */
-static void place_slice(PlanDraft *draft, const PlanSlice *slice) {
+/* What one service changes on its host. */
+typedef struct Change {
+  const PlanSlice *slices; /* to create */
+  int count;
+  const PlanPacking *packing; /* NULL: nothing is withdrawn */
+} Change;
+
+/* Of the GPUs that the change touches, each once. Whatever is withdrawn makes room for a slice on that GPU.
+ */
+static void count_holes(PlanDraft *draft, const Change *change, int sign) {
+  for (int i = 0; i < change->count; i++) {
+    bool is_first = true;
+    for (int j = 0; j < i; j++)
+      is_first &= change->slices[j].gpu != change->slices[i].gpu;
+    if (is_first)
+      count_holes_of(draft, change->slices[i].gpu, sign);
+  }
+}
+
+static void withdraw_slices(const PlanDraft *draft, int host, const PlanPacking *packing) {
+  const PlanHost *from = &draft->problem->hosts.items[host];
+  for (int gpu = 0; gpu < from->gpu_count; gpu++)
+    for (uint32_t starts = packing->withdraws[gpu]; starts; starts &= starts - 1)
+      snapshot_remove(draft->problem->snapshot, from->node,
+                      draft->problem->gpus.items[from->first_gpu + gpu].gpu, __builtin_ctz(starts));
+}
+
+/* False where a place is not free: an offer was computed before others were served. */
+static bool make(const PlanDraft *draft, int host, const Change *change) {
   const PlanProblem *problem = draft->problem;
-  const PlanHostGpu *gpu = &problem->gpus.items[slice->gpu];
-  PlanHoles before = {0}, after = {0};
-  if (gpu->pool >= 0)
-    plan_problem_holes(problem, slice->gpu, &before);
-  snapshot_place(problem->snapshot, problem->hosts.items[gpu->host].node, gpu->gpu, slice->profile,
-                 slice->start);
-  if (gpu->pool < 0)
-    return;
-  const PlanGeometry *geometry = plan_problem_geometry(problem, slice->gpu);
-  plan_problem_holes(problem, slice->gpu, &after);
-  plan_holes_add(geometry, &draft->holes[gpu->pool], &after, 1);
-  plan_holes_add(geometry, &draft->holes[gpu->pool], &before, -1);
+  if (change->packing)
+    withdraw_slices(draft, host, change->packing);
+  for (int i = 0; i < change->count; i++) {
+    const PlanSlice *slice = &change->slices[i];
+    if (!mig_layout_can_place(&plan_problem_gpu(problem, slice->gpu)->layout, slice->profile, slice->start))
+      return false;
+    snapshot_place(problem->snapshot, problem->hosts.items[host].node, problem->gpus.items[slice->gpu].gpu,
+                   slice->profile, slice->start);
+  }
+  return true;
 }
 
 /* The slices of one pod may be in several pools, where GPUs of different models share a host. */
@@ -87,67 +115,120 @@ static bool reserved_fit(const PlanDraft *draft, const PlanSlice *slices, int co
   return true;
 }
 
-/* The holes of the pools that the slices touch, before the slices came. */
-static void restore_holes(PlanDraft *draft, const PlanSlice *slices, int count, size_t mark) {
-  const PlanProblem *problem = draft->problem;
-  for (int sign = -1; sign <= 1; sign += 2) {
-    for (int i = 0; i < count; i++) {
-      int pool = problem->gpus.items[slices[i].gpu].pool;
-      bool is_first = true;
-      for (int j = 0; j < i; j++)
-        is_first &= slices[j].gpu != slices[i].gpu;
-      if (pool < 0 || !is_first)
-        continue;
-      PlanHoles holes;
-      plan_problem_holes(problem, slices[i].gpu, &holes);
-      plan_holes_add(plan_problem_geometry(problem, slices[i].gpu), &draft->holes[pool], &holes, sign);
+/* Remembers what goes, before it does. */
+static void record_withdrawals(PlanDraft *draft, int host, const PlanPacking *packing) {
+  const PlanHost *from = &draft->problem->hosts.items[host];
+  for (int i = 0; i < from->gpu_count; i++) {
+    const MigLayout *layout = &plan_problem_gpu(draft->problem, from->first_gpu + i)->layout;
+    for (uint32_t starts = packing->withdraws[i]; starts; starts &= starts - 1) {
+      const MigInstance *instance = mig_layout_find(layout, __builtin_ctz(starts));
+      *array_push(&draft->withdrawn) = (PlanSlice){
+          .waiting = -1, .gpu = from->first_gpu + i, .profile = instance->profile, .start = instance->start};
     }
-    if (sign < 0)
-      snapshot_rollback(problem->snapshot, mark);
   }
 }
 
-static void record(PlanDraft *draft, int waiting, int host, const PlanSlice *slices, int count) {
-  const PlanProblem *problem = draft->problem;
-  const PlanClass *class_ = plan_problem_class(problem, waiting);
+/* True where the slice is one that was to go: then it stays instead of being created again. */
+static bool forget_withdrawal(PlanDraft *draft, const PlanSlice *slice) {
+  for (size_t i = 0; i < draft->withdrawn.count; i++) {
+    const PlanSlice *other = &draft->withdrawn.items[i];
+    if (other->gpu != slice->gpu || other->start != slice->start || other->profile != slice->profile)
+      continue;
+    array_remove(&draft->withdrawn, i);
+    return true;
+  }
+  return false;
+}
+
+static void record_slice(PlanDraft *draft, const PlanSlice *slice) {
+  if (!forget_withdrawal(draft, slice))
+    *array_push(&draft->slices) = *slice;
+}
+
+static void record(PlanDraft *draft, int waiting, int host, const Change *change) {
+  const PlanClass *class_ = plan_problem_class(draft->problem, waiting);
   draft->hosts[waiting] = host;
   draft->versions[host]++;
   for (int n = 0; n < class_->need_count; n++) {
     int *left = plan_draft_free(draft, host, class_->needs[n].kind);
     *left = *left > class_->needs[n].count ? *left - class_->needs[n].count : 0;
   }
-  for (int i = 0; i < count; i++) {
-    PlanSlice *slice = array_push(&draft->slices);
-    *slice = slices[i];
-    slice->waiting = waiting;
-    draft->touched_gpus[slice->gpu] = true;
+  for (int i = 0; i < change->count; i++) {
+    PlanSlice slice = change->slices[i];
+    slice.waiting = waiting;
+    record_slice(draft, &slice);
+    draft->touched_gpus[slice.gpu] = true;
     draft->touched_hosts[host] = true;
   }
 }
 
-PlanAnswer plan_draft_serve(PlanDraft *draft, int waiting, int host, const PlanSlice *slices, int count) {
+static PlanAnswer serve(PlanDraft *draft, int waiting, int host, const Change *change) {
   const PlanProblem *problem = draft->problem;
   SchedVerdict verdict;
   assert(draft->hosts[waiting] < 0);
-  size_t mark = snapshot_fork(problem->snapshot);
-  for (int i = 0; i < count; i++)
-    place_slice(draft, &slices[i]);
-  bool fits = sched_fits(plan_problem_pod(problem, waiting), plan_problem_node(problem, host), &verdict);
-  if (!fits || !reserved_fit(draft, slices, count)) {
-    restore_holes(draft, slices, count, mark);
-    draft->scheduler_refused |= !fits;
-    return fits ? PLAN_OTHERS_NEED_IT : PLAN_SCHEDULER_REFUSED;
+  size_t mark = snapshot_fork(problem->snapshot), withdrawn = draft->withdrawn.count;
+  count_holes(draft, change, -1);
+  if (change->packing)
+    record_withdrawals(draft, host, change->packing);
+  bool made = make(draft, host, change);
+  bool fits =
+      made && sched_fits(plan_problem_pod(problem, waiting), plan_problem_node(problem, host), &verdict);
+  if (fits)
+    count_holes(draft, change, 1);
+  if (fits && reserved_fit(draft, change->slices, change->count)) {
+    snapshot_bind(problem->snapshot, problem->waiting.items[waiting].pod, problem->hosts.items[host].node);
+    snapshot_commit(problem->snapshot, mark);
+    record(draft, waiting, host, change);
+    return PLAN_SERVED;
   }
-  snapshot_bind(problem->snapshot, problem->waiting.items[waiting].pod, problem->hosts.items[host].node);
-  snapshot_commit(problem->snapshot, mark);
-  record(draft, waiting, host, slices, count);
-  return PLAN_SERVED;
+  if (fits)
+    count_holes(draft, change, -1);
+  snapshot_rollback(problem->snapshot, mark);
+  count_holes(draft, change, 1);
+  draft->withdrawn.count = withdrawn;
+  draft->scheduler_refused |= made && !fits;
+  return made && !fits ? PLAN_SCHEDULER_REFUSED : PLAN_OTHERS_NEED_IT;
+}
+
+PlanAnswer plan_draft_serve(PlanDraft *draft, int waiting, int host, const PlanSlice *slices, int count) {
+  return serve(draft, waiting, host, &(Change){.slices = slices, .count = count});
+}
+
+PlanAnswer plan_draft_recut(PlanDraft *draft, int waiting, int host, const PlanPacking *packing) {
+  const Change change = {.slices = packing->slices, .count = packing->count, .packing = packing};
+  PlanAnswer answer = serve(draft, waiting, host, &change);
+  if (answer == PLAN_SERVED && packing->withdrawn) {
+    draft->recuts[waiting] = true;
+    draft->openings[host]++;
+    count_free_of(draft, host);
+  }
+  return answer;
+}
+
+static void place_unasked(PlanDraft *draft, const PlanSlice *slice) {
+  const PlanProblem *problem = draft->problem;
+  const PlanHostGpu *gpu = &problem->gpus.items[slice->gpu];
+  count_holes_of(draft, slice->gpu, -1);
+  snapshot_place(problem->snapshot, problem->hosts.items[gpu->host].node, gpu->gpu, slice->profile,
+                 slice->start);
+  count_holes_of(draft, slice->gpu, 1);
+}
+
+void plan_draft_reprieve(PlanDraft *draft) {
+  for (size_t i = draft->withdrawn.count; i-- > 0;) {
+    const PlanSlice slice = draft->withdrawn.items[i];
+    if (!mig_layout_can_place(&plan_problem_gpu(draft->problem, slice.gpu)->layout, slice.profile,
+                              slice.start))
+      continue;
+    place_unasked(draft, &slice);
+    array_remove(&draft->withdrawn, i);
+  }
 }
 
 void plan_draft_fill(PlanDraft *draft, int gpu, int profile, int start) {
   PlanSlice slice = {.waiting = -1, .gpu = gpu, .profile = (uint8_t)profile, .start = (uint8_t)start};
-  place_slice(draft, &slice);
-  *array_push(&draft->slices) = slice;
+  place_unasked(draft, &slice);
+  record_slice(draft, &slice);
 }
 
 void plan_draft_get_offer(const PlanDraft *draft, PlanOffer *ret_offer) {
@@ -162,17 +243,16 @@ void plan_draft_get_offer(const PlanDraft *draft, PlanOffer *ret_offer) {
   plan_offer_sort(ret_offer);
 }
 
-void plan_draft_apply(PlanDraft *draft, const PlanOffer *offer) {
-  size_t next = 0;
-  for (size_t waiting = 0; waiting < draft->problem->waiting.count; waiting++) {
-    size_t first = next;
+void plan_draft_apply(PlanDraft *draft, const PlanOffer *offer, size_t first, size_t end) {
+  size_t next = plan_offer_find(offer, (int)first);
+  for (size_t waiting = first; waiting < end; waiting++) {
+    size_t begin = next;
     while (next < offer->slices.count && offer->slices.items[next].waiting == (int)waiting)
       next++;
     if (offer->hosts[waiting] < 0)
       continue;
-    /* A refusal cannot happen to an offer that a draft made; one that was computed otherwise is held to it.
-     */
-    (void)plan_draft_serve(draft, (int)waiting, offer->hosts[waiting], &offer->slices.items[first],
-                           (int)(next - first));
+    /* What is refused, because an earlier tier took the place, is served otherwise afterwards. */
+    (void)plan_draft_serve(draft, (int)waiting, offer->hosts[waiting], &offer->slices.items[begin],
+                           (int)(next - begin));
   }
 }

@@ -37,6 +37,26 @@ static void set_profiles(PlanProblem *problem, PlanModel *model) {
   }
 }
 
+static int find_stock(PlanProblem *problem, const char *profile) {
+  char resource[MIG_RESOURCE_NAME_SIZE];
+  mig_profile_format_resource(profile, resource);
+  for (size_t i = 0; i < problem->stocks.count; i++)
+    if (strcmp(problem->stocks.items[i], resource) == 0)
+      return (int)i;
+  *array_push(&problem->stocks) = arena_strdup(&problem->arena, resource);
+  return (int)problem->stocks.count - 1;
+}
+
+static void set_stocks(PlanProblem *problem, PlanModel *model) {
+  for (int profile = 0; profile < model->model->profile_count; profile++) {
+    int stock = find_stock(problem, model->model->profiles[profile].name);
+    model->stock_of_profile[profile] = stock;
+    for (size_t kind = 0; kind < problem->kinds.count; kind++)
+      if (strcmp(problem->kinds.items[kind].resource, problem->stocks.items[stock]) == 0)
+        problem->kinds.items[kind].stock = stock;
+  }
+}
+
 static int find_model(PlanProblem *problem, const MigModel *content, uint32_t allowed) {
   for (size_t i = 0; i < problem->models.count; i++) {
     const PlanModel *known = &problem->models.items[i];
@@ -51,6 +71,7 @@ static int find_model(PlanProblem *problem, const MigModel *content, uint32_t al
   PlanModel *model = array_push(&problem->models);
   *model = (PlanModel){.model = content, .allowed = allowed, .shape = shape};
   set_profiles(problem, model);
+  set_stocks(problem, model);
   return (int)problem->models.count - 1;
 }
 

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding the best host for each of ten thousand pods must not ask a thousand hosts ten thousand times. A
  * host's answer to a set of slices (a quote) stays right until the host changes, and a host without room for
- * them never has room again in this draft, because a draft only takes. So quotes are remembered for a few
- * sets, and a pod costs one pass over numbers plus one new quote. */
+ * them never has room again in this draft, because a draft only takes - unless slices are withdrawn there. So
+ * quotes are remembered for a few sets, and a pod costs one pass over numbers plus one new quote. */
 #include "plan/greedy.h"
 
+#include "plan/recut.h"
 #include "sched/filter.h"
 
 enum { MEMORIES = 32, PACK_STEPS = 20000 };
 
-enum { EXHAUSTED_EXISTING = 1, EXHAUSTED_ALL = 2 };
+/* Each includes those before it. A withdrawal makes room, so it ends EXHAUSTED_GROWTH; the others last. */
+enum { EXHAUSTED_EXISTING = 1, EXHAUSTED_GROWTH = 2, EXHAUSTED_RECUT = 4 };
 
 typedef struct Quote {
-  uint32_t version; /* of the host when it was asked, plus one; 0: never asked */
-  bool impossible;
+  uint32_t version;  /* of the host when it was asked, plus one; 0: never asked */
+  uint32_t openings; /* of the host then */
+  bool impossible;   /* for good, or until slices are withdrawn there */
   bool creates;
+  int withdrawn;
   int new_gpus;
   uint64_t loss;
 } Quote;
@@ -78,49 +82,42 @@ static int count_missing(const PlanClass *class_, const int *left, int *missing)
   return total;
 }
 
-/* `touched` may be NULL. */
-static bool pack_for(const PlanProblem *problem, const PlanClass *class_, int host, const int *left,
-                     const bool *touched, uint64_t loss_min, PlanPacking *ret_packing) {
+static bool pack_in_draft(const PlanDraft *draft, const PlanClass *class_, int host, uint64_t loss_min,
+                          PlanPacking *ret_packing) {
+  const PlanProblem *problem = draft->problem;
   CLEANUP(cleanup_free) int *missing = mem_alloc(problem->kinds.count * sizeof *missing);
   int64_t steps = PACK_STEPS;
-  ret_packing->count = 0;
-  ret_packing->new_gpus = 0;
-  ret_packing->loss = 0;
-  if (!count_missing(class_, left, missing))
+  if (loss_min == PLAN_RECUT)
+    return plan_recut(problem, class_, host, draft->touched_gpus, ret_packing);
+  plan_packing_clear(ret_packing);
+  if (!count_missing(class_, plan_draft_free(draft, host, 0), missing))
     return true;
   PlanPackQuestion question = {.problem = problem,
                                .host = host,
                                .missing = missing,
-                               .touched = touched,
+                               .touched = draft->touched_gpus,
                                .loss_min = loss_min,
                                .steps = &steps};
   return loss_min != PLAN_ONLY_EXISTING && plan_pack(&question, ret_packing);
 }
 
-static bool pack_in_draft(const PlanDraft *draft, const PlanClass *class_, int host, uint64_t loss_min,
-                          PlanPacking *ret_packing) {
-  return pack_for(draft->problem, class_, host, plan_draft_free(draft, host, 0), draft->touched_gpus,
-                  loss_min, ret_packing);
-}
-
 bool plan_greedy_could_serve(const PlanProblem *problem, const PlanClass *class_, int host) {
-  CLEANUP(cleanup_free) int *left = mem_alloc(problem->kinds.count * sizeof *left);
   PlanPacking packing;
-  for (size_t kind = 0; kind < problem->kinds.count; kind++)
-    left[kind] = plan_problem_free(problem, host, (int)kind);
-  return pack_for(problem, class_, host, left, NULL, 0, &packing);
+  return plan_recut(problem, class_, host, NULL, &packing);
 }
 
 static const Quote *ask_host(const PlanGreedy *greedy, PlanQuotes *quotes, const PlanClass *class_,
                              int host) {
   Quote *quote = &quotes->hosts[host];
-  uint32_t version = greedy->draft->versions[host] + 1;
-  if (quote->impossible || quote->version == version)
+  uint32_t version = greedy->draft->versions[host] + 1, openings = greedy->draft->openings[host];
+  if (quote->version == version || (quote->impossible && quote->openings == openings))
     return quote;
   PlanPacking packing;
   quote->version = version;
+  quote->openings = openings;
   quote->impossible = !pack_in_draft(greedy->draft, class_, host, quotes->loss_min, &packing);
   quote->creates = packing.count > 0;
+  quote->withdrawn = packing.withdrawn;
   quote->loss = packing.loss;
   quote->new_gpus = packing.new_gpus;
   return quote;
@@ -131,6 +128,8 @@ static const Quote *ask_host(const PlanGreedy *greedy, PlanQuotes *quotes, const
 static bool is_better(const PlanDraft *draft, const Quote *a, int host_a, const Quote *b, int host_b) {
   if (a->creates != b->creates)
     return !a->creates;
+  if (a->withdrawn != b->withdrawn)
+    return a->withdrawn < b->withdrawn;
   if (a->loss != b->loss)
     return a->loss < b->loss;
   if (a->new_gpus != b->new_gpus)
@@ -176,16 +175,33 @@ static int find_best(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
   return best;
 }
 
-static bool is_exhausted(const PlanGreedy *greedy, int class_, uint64_t loss_min) {
-  uint8_t exhausted = greedy->exhausted[class_];
-  return exhausted & EXHAUSTED_ALL || (exhausted && loss_min == PLAN_ONLY_EXISTING);
+static uint8_t exhaustion_of(uint64_t loss_min) {
+  if (loss_min == PLAN_ONLY_EXISTING)
+    return EXHAUSTED_EXISTING;
+  if (loss_min == PLAN_RECUT)
+    return EXHAUSTED_RECUT;
+  return loss_min == 0 ? EXHAUSTED_GROWTH : 0;
 }
 
-static void note_exhausted(PlanGreedy *greedy, int class_, uint64_t loss_min) {
-  if (loss_min == PLAN_ONLY_EXISTING)
-    greedy->exhausted[class_] |= EXHAUSTED_EXISTING;
-  else if (loss_min == 0)
-    greedy->exhausted[class_] |= EXHAUSTED_ALL;
+static bool is_exhausted(const PlanGreedy *greedy, int class_, uint64_t loss_min) {
+  uint8_t least = loss_min == PLAN_ONLY_EXISTING ? EXHAUSTED_EXISTING
+                  : loss_min == PLAN_RECUT       ? EXHAUSTED_RECUT
+                                                 : EXHAUSTED_GROWTH;
+  return greedy->exhausted[class_] >= least;
+}
+
+static void note_opening(PlanGreedy *greedy) {
+  for (size_t i = 0; i < greedy->draft->problem->classes.count; i++)
+    greedy->exhausted[i] &= (uint8_t)~EXHAUSTED_GROWTH;
+}
+
+static PlanAnswer carry_out(PlanGreedy *greedy, int waiting, int host, const PlanPacking *packing) {
+  if (!packing->withdrawn)
+    return plan_draft_serve(greedy->draft, waiting, host, packing->slices, packing->count);
+  PlanAnswer answer = plan_draft_recut(greedy->draft, waiting, host, packing);
+  if (answer == PLAN_SERVED)
+    note_opening(greedy);
+  return answer;
 }
 
 bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
@@ -196,18 +212,18 @@ bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
     PlanQuotes *quotes = quotes_for(greedy, asking->asks, loss_min);
     int host = find_best(greedy, quotes, class_);
     if (host < 0) {
-      note_exhausted(greedy, class_, loss_min);
+      greedy->exhausted[class_] |= exhaustion_of(loss_min);
       return false;
     }
     PlanPacking packing;
     bool packed = pack_in_draft(draft, asking, host, loss_min, &packing);
     assert(packed);
-    PlanAnswer answer = plan_draft_serve(draft, waiting, host, packing.slices, packing.count);
+    PlanAnswer answer = carry_out(greedy, waiting, host, &packing);
     if (answer == PLAN_SERVED)
       return true;
     if (answer == PLAN_SCHEDULER_REFUSED)
       *refusals_of(greedy, class_, host) |= UINT64_C(1) << host % 64;
-    else if (plan_class_single_kind(asking) >= 0)
+    else if (plan_class_single_kind(asking) >= 0 && loss_min != PLAN_RECUT)
       loss_min = packing.loss + 1; /* no hole of this worth can be spared, on whatever host */
     else
       quotes->hosts[host].impossible = true;
@@ -215,8 +231,12 @@ bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
   return false;
 }
 
-void plan_greedy_serve_rest(PlanGreedy *greedy) {
-  for (size_t waiting = 0; waiting < greedy->draft->problem->waiting.count; waiting++)
+void plan_greedy_serve_range(PlanGreedy *greedy, size_t first, size_t end, uint64_t loss_min) {
+  for (size_t waiting = first; waiting < end; waiting++)
     if (greedy->draft->hosts[waiting] < 0)
-      (void)plan_greedy_serve(greedy, (int)waiting, 0);
+      (void)plan_greedy_serve(greedy, (int)waiting, loss_min);
+}
+
+void plan_greedy_serve_rest(PlanGreedy *greedy) {
+  plan_greedy_serve_range(greedy, 0, greedy->draft->problem->waiting.count, 0);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One pod after the other, each where it destroys the least: first on slices that exist, then where the least
- * worth is lost, then where few GPUs and nodes are changed that this plan left alone so far. */
+/* One pod after the other, each where it destroys the least: first on slices that exist, then where the
+ * fewest have to go, then where the least worth is lost, then where few GPUs and nodes are changed that this
+ * plan left alone so far. */
 #pragma once
 
 #include "plan/draft.h"
 
-#define PLAN_ONLY_EXISTING UINT64_MAX /* as loss_min: no slice may be created */
+/* As loss_min. */
+#define PLAN_ONLY_EXISTING UINT64_MAX       /* no slice may be created */
+#define PLAN_RECUT         (UINT64_MAX - 1) /* free slices may be withdrawn, and any worth lost */
 
 typedef struct PlanQuotes PlanQuotes;
 
@@ -26,5 +29,7 @@ void plan_greedy_forget(PlanGreedy *greedy);
 bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min);
 /* Serves, in order, every pod that is not served yet and can be. */
 void plan_greedy_serve_rest(PlanGreedy *greedy);
-/* Could the host, as the snapshot has it now, serve a pod of the class? */
+/* The same for the waiting pods from first to end; loss_min is 0 or PLAN_RECUT. */
+void plan_greedy_serve_range(PlanGreedy *greedy, size_t first, size_t end, uint64_t loss_min);
+/* Could the host, as the snapshot has it now, serve a pod of the class, be it by withdrawing free slices? */
 bool plan_greedy_could_serve(const PlanProblem *problem, const PlanClass *class_, int host);

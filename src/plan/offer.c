@@ -36,6 +36,18 @@ void plan_offer_sort(PlanOffer *offer) {
     qsort(offer->slices.items, offer->slices.count, sizeof offer->slices.items[0], compare_slices);
 }
 
+size_t plan_offer_find(const PlanOffer *offer, int waiting) {
+  size_t low = 0, high = offer->slices.count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (offer->slices.items[middle].waiting < waiting)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 static int compare_equals(const void *a, const void *b, void *userdata) {
   const PlanProblem *problem = userdata;
   int left = *(const int *)a, right = *(const int *)b;

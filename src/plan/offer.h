@@ -16,5 +16,7 @@ void plan_offer_deinit(PlanOffer *offer);
 /* Pods of one tier and class are interchangeable: the oldest of them get what the offer gives to any. */
 void plan_offer_prefer_oldest(PlanOffer *offer, const PlanProblem *problem);
 void plan_offer_sort(PlanOffer *offer); /* puts the slices in the order of their pods, as apply wants them */
+/* The first slice of this waiting pod or a later one. */
+size_t plan_offer_find(const PlanOffer *offer, int waiting);
 /* Serves more pods in the first tier in which the two differ. */
 bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than);

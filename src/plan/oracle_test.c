@@ -3,11 +3,11 @@
  *
  * The oracle is slow and obvious: it enumerates, slot by slot, every set of slices that each node could get,
  * then tries every assignment of pods to nodes. Give a number as argument to run with another seed. */
-#include "plan/plan_fixture.h"
+#include "plan/random_cluster.h"
 
 #include "plan/exact.h"
 
-enum { KINDS_MAX = 12, VECTORS_MAX = 4000, PODS_MAX = 7, NODES_MAX = 3, TIERS_MAX = 3 };
+enum { KINDS_MAX = 12, VECTORS_MAX = 4000 };
 
 static uint64_t seed = 20261122;
 
@@ -25,11 +25,11 @@ typedef struct Oracle {
   const Snapshot *snapshot;
   char kinds[KINDS_MAX][MIG_PROFILE_NAME_SIZE];
   int kind_count;
-  Vector wanted, asks[PODS_MAX];
-  OracleNode nodes[NODES_MAX];
-  Vector used[NODES_MAX]; /* by the current assignment */
-  int tiers[PODS_MAX];
-  int served[TIERS_MAX], best[TIERS_MAX];
+  Vector wanted, asks[RANDOM_PODS_MAX];
+  OracleNode nodes[RANDOM_NODES_MAX];
+  Vector used[RANDOM_NODES_MAX]; /* by the current assignment */
+  int tiers[RANDOM_PODS_MAX];
+  int served[RANDOM_TIERS_MAX], best[RANDOM_TIERS_MAX];
   int most; /* pods served whatever their tier */
 } Oracle;
 
@@ -113,10 +113,10 @@ static void add_pod(Oracle *oracle, int pod, int node, int sign) {
 
 static void keep_if_better(Oracle *oracle) {
   int total = 0, tier = 0;
-  for (int i = 0; i < TIERS_MAX; i++)
+  for (int i = 0; i < RANDOM_TIERS_MAX; i++)
     total += oracle->served[i];
   oracle->most = total > oracle->most ? total : oracle->most;
-  while (tier < TIERS_MAX - 1 && oracle->served[tier] == oracle->best[tier])
+  while (tier < RANDOM_TIERS_MAX - 1 && oracle->served[tier] == oracle->best[tier])
     tier++;
   if (oracle->served[tier] > oracle->best[tier])
     memcpy(oracle->best, oracle->served, sizeof oracle->best);
@@ -144,7 +144,7 @@ static void run_oracle(Oracle *oracle, const Snapshot *snapshot) {
   oracle->snapshot = snapshot;
   for (size_t i = 0; i < snapshot->pods.count; i++) {
     const SnapshotPod *pod = &snapshot->pods.items[i];
-    oracle->tiers[i] = TIERS_MAX - 1 - pod->object->priority;
+    oracle->tiers[i] = RANDOM_TIERS_MAX - 1 - pod->object->priority;
     for (size_t r = 0; r < pod->requests.count; r++) {
       char profile[MIG_PROFILE_NAME_SIZE];
       Error err;
@@ -159,98 +159,6 @@ static void run_oracle(Oracle *oracle, const Snapshot *snapshot) {
   for (size_t node = 0; node < snapshot->nodes.count; node++)
     offer_slices(oracle, (int)node);
   assign_from(oracle, 0);
-}
-
-/* Random clusters. */
-typedef struct Mix {
-  bool many_models, several_slices, other_profiles, limits, selectors, strange;
-} Mix;
-
-static const char *const models[] = {A100, H100, A30, A100_40, PRO6000};
-
-/* A model that only its driver knows, and that cannot be counted: its placements overlap without nesting. */
-#define STRANGE "NVIDIA-Unheard-Of"
-static const char strange_profiles[] =
-    STRANGE "/8 1g.10gb:6x1@0,1,2,3,5,7 2g.20gb:3x3@0,2,5 2g.20gb+me:1x2@1,4 4g.40gb:2x4@1,4";
-
-static const MigModel *strange_model(void) {
-  static MigModel parsed[MIG_NODE_MODELS_MAX];
-  int count;
-  Error err;
-  if (!parsed[0].slot_count)
-    assert_ok(mig_profiles_parse(strange_profiles, parsed, &count, &err));
-  return &parsed[0];
-}
-
-static const MigModel *model_named(const char *name) {
-  if (strcmp(name, STRANGE) == 0)
-    return strange_model();
-  const MigModelRow *row = mig_model_find(name);
-  assert_non_null(row);
-  return &row->model;
-}
-
-static void add_random_gpu(Fixture *f, Random *random, Node *node, const char *name) {
-  MigLayout layout;
-  char status[MIG_STATUS_TEXT_SIZE];
-  const MigModel *model = model_named(name);
-  mig_layout_init(&layout, model);
-  for (int tries = (int)random_below(random, 6); tries > 0; tries--) {
-    int profile = (int)random_below(random, model->profile_count);
-    int start = (int)random_below(random, model->slot_count);
-    if (mig_layout_can_place(&layout, profile, start))
-      mig_layout_place(&layout, profile, start);
-  }
-  mig_status_format(&layout, (uint32_t)random_next(random), status, sizeof status);
-  fixture_gpu(f, node, name, status);
-}
-
-static void add_random_pod(Fixture *f, Random *random, const Mix *mix, const char *const *names,
-                           int name_count) {
-  Pod *pod = fixture_pod(f, arena_format(&f->arena, "p%zu", f->pods.count), NULL);
-  pod->priority = (int32_t)random_below(random, 1 + random_below(random, TIERS_MAX));
-  int slices = mix->several_slices && !random_below(random, 3) ? 2 : 1;
-  for (int i = 0; i < slices; i++) {
-    const MigModel *model = model_named(names[random_below(random, (uint64_t)name_count)]);
-    const MigProfile *profile;
-    do
-      profile = &model->profiles[random_below(random, model->profile_count)];
-    while (profile->kind != MIG_PLAIN && !mix->other_profiles);
-    fixture_ask_slices(f, pod, profile->name, 1 + (mix->several_slices && !random_below(random, 3)));
-  }
-  if (mix->limits)
-    fixture_ask(f, pod, "cpu", arena_format(&f->arena, "%d", (int)random_below(random, 4)));
-  if (mix->selectors && !random_below(random, 2))
-    fixture_set(f, &pod->node_selector, "kubernetes.io/hostname",
-                f->nodes.items[random_below(random, f->nodes.count)]->meta.name);
-}
-
-static void build(Fixture *f, Random *random, const Mix *mix) {
-  const char *names[3];
-  int gpus = 1 + (int)random_below(random, 3);
-  Node *node = NULL;
-  for (int i = 0; i < gpus; i++) {
-    names[i] = i && !mix->many_models ? names[0] : models[random_below(random, COUNT_OF(models))];
-    if (mix->strange && random_below(random, 2))
-      names[i] = STRANGE;
-    if (!node || random_below(random, 2)) {
-      node = fixture_node(f, arena_format(&f->arena, "n%zu", f->nodes.count));
-      if (mix->limits)
-        fixture_set(f, (KeyValues *)&node->allocatable, "cpu",
-                    arena_format(&f->arena, "%d", 1 + (int)random_below(random, 8)));
-    }
-    if (mix->strange)
-      fixture_set(f, &node->meta.annotations, MIG_ANNOTATION_PROFILES, strange_profiles);
-    add_random_gpu(f, random, node, names[i]);
-  }
-  for (int pods = 1 + (int)random_below(random, PODS_MAX); pods > 0; pods--)
-    add_random_pod(f, random, mix, names, gpus);
-}
-
-static void count_served(const Fixture *f, int served[TIERS_MAX]) {
-  memset(served, 0, TIERS_MAX * sizeof *served);
-  for (size_t i = 0; i < f->plan.pods.count; i++)
-    served[TIERS_MAX - 1 - f->snapshot.pods.items[i].object->priority] += f->plan.pods.items[i].node >= 0;
 }
 
 static bool has_one_tier(const Fixture *f) {
@@ -274,30 +182,30 @@ static bool is_proven_by_counting(Fixture *f, const Oracle *oracle) {
   plan_problem_init(&problem, &f->snapshot);
   bool proven = plan_exact_solve(&problem, &offer);
   int tier = 0;
-  for (int t = 0; proven && t < TIERS_MAX; t++)
+  for (int t = 0; proven && t < RANDOM_TIERS_MAX; t++)
     if (has_pods(oracle, t))
       assert_int_equal(offer.served[tier++], oracle->best[t]);
   return proven;
 }
 
-static void compare(Random *random, const Mix *mix, int instances, int proven_min) {
+static void compare(Random *random, const RandomMix *mix, int instances, int proven_min) {
   static Oracle oracle;
   int proven = 0;
   for (int i = 0; i < instances; i++) {
     uint64_t state = random->state;
     CLEANUP(fixture_deinit) Fixture f = {0};
-    build(&f, random, mix);
+    random_cluster(&f, random, mix);
     const Plan *plan = fixture_plan(&f, NULL);
     run_oracle(&oracle, &f.snapshot);
-    int served[TIERS_MAX];
-    count_served(&f, served);
+    int served[RANDOM_TIERS_MAX];
+    random_count_served(&f, served);
     bool optimal = memcmp(served, oracle.best, sizeof served) == 0;
     bool bounded = plan->bound + plan->already_fit >= oracle.most &&
                    (!has_one_tier(&f) || plan->bound == plan->admitted);
     if (!optimal || !bounded)
       fail_msg("state %llu: served %d %d %d of %d %d %d, bound %d + %d of %d\n%s\n%s",
                (unsigned long long)state, served[0], served[1], served[2], oracle.best[0], oracle.best[1],
-               oracle.best[2], plan->bound, plan->already_fit, oracle.most, fixture_creates(&f),
+               oracle.best[2], plan->bound, plan->already_fit, oracle.most, fixture_changes(&f),
                fixture_verdicts(&f));
     proven += is_proven_by_counting(&f, &oracle);
   }
@@ -307,76 +215,63 @@ static void compare(Random *random, const Mix *mix, int instances, int proven_mi
 static void single_slices_on_one_model_are_planned_optimally(void **state) {
   Random random = {.state = seed};
   print_message("# seed %llu\n", (unsigned long long)seed);
-  compare(&random, &(Mix){0}, 6000, 5900);
+  compare(&random, &(RandomMix){0}, 6000, 5900);
 }
 
 static void several_slices_per_pod_are_planned_optimally_on_small_clusters(void **state) {
   Random random = {.state = seed};
-  compare(&random, &(Mix){.several_slices = true}, 2000, 0);
+  compare(&random, &(RandomMix){.several_slices = true}, 2000, 0);
 }
 
 static void scarce_cpu_and_selectors_are_planned_optimally_on_small_clusters(void **state) {
   Random random = {.state = seed};
-  compare(&random, &(Mix){.limits = true, .selectors = true}, 3000, 0);
+  compare(&random, &(RandomMix){.limits = true, .selectors = true}, 3000, 0);
 }
 
 static void everything_together_is_planned_optimally_on_small_clusters(void **state) {
   Random random = {.state = seed};
-  const Mix all = {
+  const RandomMix all = {
       .many_models = true, .several_slices = true, .other_profiles = true, .limits = true, .selectors = true};
   compare(&random, &all, 2000, 0);
 }
 
-/* What the plan claims, recounted from the nodes' status after the agents did their part. */
-static void assert_holds(Fixture *after, const Fixture *before) {
-  for (size_t i = 0; i < before->plan.pods.count; i++) {
-    const PlanPod *pod = &before->plan.pods.items[i];
-    SchedVerdict verdict;
-    if (pod->node < 0)
-      continue;
-    if (!sched_fits(&after->snapshot.pods.items[pod->pod], &after->snapshot.nodes.items[pod->node], &verdict))
-      fail_msg("%s: %s", verdict.plugin, verdict.reason);
-    snapshot_bind(&after->snapshot, pod->pod, pod->node);
-  }
-}
-
 static void a_plan_that_was_carried_out_holds_and_leaves_nothing_to_do(void **state) {
   Random random = {.state = seed};
-  const Mix all = {
+  const RandomMix all = {
       .many_models = true, .several_slices = true, .other_profiles = true, .limits = true, .selectors = true};
   const PlanOptions options = {.leftover = PLAN_LEFTOVER_FILL};
   for (int i = 0; i < 1500; i++) {
     uint64_t from = random.state;
     CLEANUP(fixture_deinit) Fixture f = {0};
-    build(&f, &random, &all);
+    random_cluster(&f, &random, &all);
     fixture_plan(&f, &options);
     fixture_carry_out(&f);
     Fixture after = {.nodes = f.nodes, .pods = f.pods};
     fixture_snapshot(&after);
-    assert_holds(&after, &f);
+    random_assert_holds(&after, &f);
     snapshot_deinit(&after.snapshot);
     int served = f.plan.admitted + f.plan.already_fit;
     const Plan *again = fixture_plan(&f, &options);
     if (again->create || again->admitted || again->already_fit != served)
       fail_msg("state %llu: %d served, then %d fit, %d admitted by %s", (unsigned long long)from, served,
-               again->already_fit, again->admitted, fixture_creates(&f));
+               again->already_fit, again->admitted, fixture_changes(&f));
   }
 }
 
 static void the_order_of_objects_does_not_matter(void **state) {
   Random random = {.state = seed};
-  const Mix all = {
+  const RandomMix all = {
       .many_models = true, .several_slices = true, .limits = true, .selectors = true, .strange = true};
   const PlanOptions options = {.leftover = PLAN_LEFTOVER_FILL};
   for (int i = 0; i < 500; i++) {
     CLEANUP(fixture_deinit) Fixture f = {0};
-    build(&f, &random, &all);
+    random_cluster(&f, &random, &all);
     fixture_plan(&f, &options);
-    const char *creates = fixture_creates(&f), *verdicts = fixture_verdicts(&f);
+    const char *creates = fixture_changes(&f), *verdicts = fixture_verdicts(&f);
     for (int shuffle = 0; shuffle < 3; shuffle++) {
       fixture_shuffle(&f, &random);
       fixture_plan(&f, &options);
-      assert_string_equal(fixture_creates(&f), creates);
+      assert_string_equal(fixture_changes(&f), creates);
       assert_string_equal(fixture_verdicts(&f), verdicts);
     }
   }

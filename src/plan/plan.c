@@ -5,9 +5,10 @@
  *   2. count and place (exact.c); where that proves nothing, try one by one as well (greedy.c) and search
  *      (search.c), keep the offer that serves more of the highest tier, and give its places to the oldest
  *      among equal pods (offer.c)
- *   3. carry the best offer out in a fork, every service verified by the scheduler's filters, and fill the
- *      rest of the changed GPUs (fill.c)
- *   4. take the result out, undo the fork, and say why the others are not helped (reason.c) */
+ *   3. carry the best offer out in a fork, tier by tier, every service verified by the scheduler's filters.
+ *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier
+ *   4. fill the rest of the changed GPUs (fill.c)
+ *   5. take the result out, undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
 
 #include "plan/bound.h"
@@ -68,16 +69,17 @@ static bool solve(const PlanProblem *problem, PlanOffer *ret_offer) {
   return proven;
 }
 
-static PlanGpu *find_gpu(const PlanProblem *problem, Plan *plan, int gpu) {
-  int node = problem->hosts.items[problem->gpus.items[gpu].host].node;
+static PlanGpu *get_gpu(const PlanProblem *problem, Plan *plan, int gpu) {
+  const PlanHostGpu *changed = &problem->gpus.items[gpu];
+  int node = problem->hosts.items[changed->host].node;
   bool is_first = plan->gpus.count == 0;
-  PlanGpu *last = is_first ? NULL : &plan->gpus.items[plan->gpus.count - 1];
-  if (!is_first && last->node == node && last->gpu == problem->gpus.items[gpu].gpu)
-    return last;
+  const PlanGpu *last = is_first ? NULL : &plan->gpus.items[plan->gpus.count - 1];
+  if (!is_first && last->node == node && last->gpu == changed->gpu)
+    return &plan->gpus.items[plan->gpus.count - 1];
   plan->nodes_changed += is_first || last->node != node;
   PlanGpu *added = array_push(&plan->gpus);
   added->node = node;
-  added->gpu = problem->gpus.items[gpu].gpu;
+  added->gpu = changed->gpu;
   return added;
 }
 
@@ -95,16 +97,37 @@ static int compare_creates(const void *a, const void *b) {
   return right->start - left->start;
 }
 
-static void take_creates(PlanDraft *draft, Plan *plan) {
+static int compare_destroys(const void *a, const void *b) {
+  const PlanSlice *left = a, *right = b;
+  return left->gpu != right->gpu ? (left->gpu < right->gpu ? -1 : 1) : left->start - right->start;
+}
+
+static void add_create(const PlanProblem *problem, Plan *plan, const PlanSlice *slice) {
+  PlanGpu *gpu = get_gpu(problem, plan, slice->gpu);
+  assert(gpu->create_count < MIG_INSTANCES_MAX);
+  gpu->creates[gpu->create_count++] =
+      (PlanCreate){.profile = slice->profile, .start = slice->start, .leftover = slice->waiting < 0};
+  plan->create++;
+}
+
+static void add_destroy(const PlanProblem *problem, Plan *plan, const PlanSlice *slice) {
+  PlanGpu *gpu = get_gpu(problem, plan, slice->gpu);
+  assert(gpu->destroy_count < MIG_INSTANCES_MAX);
+  gpu->destroys[gpu->destroy_count++] = (PlanDestroy){.profile = slice->profile, .start = slice->start};
+  plan->destroy++;
+}
+
+static void take_changes(PlanDraft *draft, Plan *plan) {
+  size_t created = 0, destroyed = 0;
   if (draft->slices.count)
     qsort(draft->slices.items, draft->slices.count, sizeof draft->slices.items[0], compare_creates);
-  for (size_t i = 0; i < draft->slices.count; i++) {
-    const PlanSlice *slice = &draft->slices.items[i];
-    PlanGpu *gpu = find_gpu(draft->problem, plan, slice->gpu);
-    assert(gpu->create_count < MIG_INSTANCES_MAX);
-    gpu->creates[gpu->create_count++] =
-        (PlanCreate){.profile = slice->profile, .start = slice->start, .leftover = slice->waiting < 0};
-    plan->create++;
+  if (draft->withdrawn.count)
+    qsort(draft->withdrawn.items, draft->withdrawn.count, sizeof draft->withdrawn.items[0], compare_destroys);
+  for (int gpu = 0; gpu < (int)draft->problem->gpus.count; gpu++) {
+    for (; destroyed < draft->withdrawn.count && draft->withdrawn.items[destroyed].gpu == gpu; destroyed++)
+      add_destroy(draft->problem, plan, &draft->withdrawn.items[destroyed]);
+    for (; created < draft->slices.count && draft->slices.items[created].gpu == gpu; created++)
+      add_create(draft->problem, plan, &draft->slices.items[created]);
   }
 }
 
@@ -123,8 +146,24 @@ static void take_services(const PlanDraft *draft, int *hosts, Plan *plan) {
     if (!pod || pod->verdict == PLAN_ADMITTED)
       continue;
     pod->verdict = PLAN_ADMITTED;
+    pod->recut = draft->recuts[waiting];
     plan->admitted++;
     plan->already_fit--;
+  }
+}
+
+/* Each tier grows before it takes anything away, and takes before a lower one is asked. What that one was
+ * offered and is gone is served otherwise, if it can be. */
+static void serve_tiers(PlanGreedy *greedy, const PlanOffer *offer) {
+  const PlanProblem *problem = greedy->draft->problem;
+  size_t end;
+  for (size_t first = 0; first < problem->waiting.count; first = end) {
+    int tier = problem->waiting.items[first].tier;
+    for (end = first + 1; end < problem->waiting.count && problem->waiting.items[end].tier == tier;)
+      end++;
+    plan_draft_apply(greedy->draft, offer, first, end);
+    plan_greedy_serve_range(greedy, first, end, 0);
+    plan_greedy_serve_range(greedy, first, end, PLAN_RECUT);
   }
 }
 
@@ -134,12 +173,12 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, co
   CLEANUP(plan_greedy_deinit) PlanGreedy greedy;
   plan_draft_init(&draft, problem);
   plan_greedy_init(&greedy, &draft);
-  plan_draft_apply(&draft, offer);
-  plan_greedy_serve_rest(&greedy);
+  serve_tiers(&greedy, offer);
+  plan_draft_reprieve(&draft);
   if (options->leftover == PLAN_LEFTOVER_FILL)
     plan_fill(&draft, options);
   take_services(&draft, hosts, plan);
-  take_creates(&draft, plan);
+  take_changes(&draft, plan);
 }
 
 static void ignore_pods(const Snapshot *snapshot, Plan *plan) {
@@ -170,11 +209,21 @@ static void explain(const PlanProblem *problem, const int *hosts, Plan *plan) {
       texts[class_] = arena_strdup(&plan->arena, text);
     }
     pod->reason = texts[class_];
+    pod->premature = plan_reasons_are_premature(&reasons, class_);
   }
 }
 
+/* Counting and search prove what growth can do. */
+static bool has_withdrawable(const PlanProblem *problem) {
+  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++)
+    if (plan_problem_withdrawable(problem, gpu))
+      return true;
+  return false;
+}
+
 static int bound_of(const PlanProblem *problem, const Plan *plan, bool proven) {
-  if (proven && problem->tier_count <= 1)
+  bool serves_all = plan->admitted + plan->already_fit == (int)problem->waiting.count;
+  if ((proven && problem->tier_count <= 1 && !has_withdrawable(problem)) || serves_all)
     return plan->admitted;
   int bound = plan_bound_compute(problem) - plan->already_fit;
   assert(bound >= plan->admitted);

@@ -7,7 +7,9 @@
  * search (plan/search.h). The result is deterministic: it depends on the objects in the snapshot, not on
  * their order, and on the options.
  *
- * It grows only: existing slices, used or free, stay. */
+ * Growth comes first. Only for a pod that no new slice beside the existing ones can serve are free slices
+ * withdrawn, tier by tier, as few as possible (plan/recut.h): never one that is used, kept, or promised to a
+ * bound pod or to one that this plan serves. */
 #pragma once
 
 #include "cluster/snapshot.h"
@@ -26,6 +28,8 @@ typedef struct PlanPod {
   int pod; /* index in snapshot.pods */
   PlanVerdict verdict;
   int node;           /* where the plan counts on it; -1 for ignored and blocked */
+  bool recut;         /* admitted where free slices have to go first */
+  bool premature;     /* blocked, but a node that is being re-cut may serve it when it has answered */
   const char *reason; /* a sentence for people, "" for fits and admitted; in the plan's arena */
 } PlanPod;
 
@@ -87,5 +91,6 @@ const char *plan_verdict_name(PlanVerdict verdict);
 const char *plan_state_name(PlanState state);
 
 /* Is partitioning able to help this pod at all? NULL: yes, else why not (static text). Unschedulable, not
- * gated, not deleting, no nominated node, not owned by a DaemonSet, asks at least one MIG slice. */
+ * gated, not deleting, no nominated node, not owned by a DaemonSet, no reservation, asks at least one MIG
+ * slice. */
 const char *plan_ignore_reason(const Pod *pod, const Resources *requests);

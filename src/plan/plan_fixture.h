@@ -76,8 +76,8 @@ static inline void fixture_status(Fixture *f, Node *node, int gpu, const char *s
   fixture_set(f, &node->meta.annotations, key, status);
 }
 
-/* The next GPU of the node, with these instances: "1g.10gb@6:used,2g.20gb@0:free". */
-static inline void fixture_gpu(Fixture *f, Node *node, const char *model, const char *status) {
+/* The next GPU of the node, with these instances: "1g.10gb@6:used,2g.20gb@0:free". Returns its index. */
+static inline int fixture_gpu(Fixture *f, Node *node, const char *model, const char *status) {
   int index = 0;
   char *key = arena_format(&f->arena, MIG_ANNOTATION_IDENTITY_PREFIX "%d", index);
   while (key_values_find(&node->meta.annotations, key))
@@ -85,6 +85,7 @@ static inline void fixture_gpu(Fixture *f, Node *node, const char *model, const 
   fixture_set(f, &node->meta.annotations, key,
               arena_format(&f->arena, "GPU-%s-%d %s mig=on", node->meta.name, index, model));
   fixture_status(f, node, index, status);
+  return index;
 }
 
 static inline void fixture_ask(Fixture *f, Pod *pod, const char *resource, const char *amount) {
@@ -143,13 +144,17 @@ static inline const Plan *fixture_plan(Fixture *f, const PlanOptions *options) {
   return &f->plan;
 }
 
-/* "n1/0: 1g.10gb@6 1g.10gb@5 +2g.20gb@0; n2/1: ..." with + before left-over slices. */
-static inline const char *fixture_creates(Fixture *f) {
+/* "n1/0: -1g.10gb@4 1g.10gb@6 +2g.20gb@0; n2/1: ..." with - before slices that go, + before left-over ones.
+ */
+static inline const char *fixture_changes(Fixture *f) {
   CLEANUP(text_deinit) Text text = {0};
   for (size_t i = 0; i < f->plan.gpus.count; i++) {
     const PlanGpu *gpu = &f->plan.gpus.items[i];
     const SnapshotNode *node = &f->snapshot.nodes.items[gpu->node];
     text_format(&text, "%s%s/%d:", i ? "; " : "", node->name, node->gpus[gpu->gpu].index);
+    for (int d = 0; d < gpu->destroy_count; d++)
+      text_format(&text, " -%s@%d", node->gpus[gpu->gpu].model->profiles[gpu->destroys[d].profile].name,
+                  gpu->destroys[d].start);
     for (int c = 0; c < gpu->create_count; c++)
       text_format(&text, " %s%s@%d", gpu->creates[c].leftover ? "+" : "",
                   node->gpus[gpu->gpu].model->profiles[gpu->creates[c].profile].name, gpu->creates[c].start);

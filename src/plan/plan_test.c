@@ -9,7 +9,7 @@ static void five_small_pods_leave_room_for_one_2g_on_an_empty_a100(void **state)
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   fixture_pods(&f, 5, "p", "1g.10gb");
   const Plan *plan = fixture_plan(&f, &fill);
-  assert_string_equal(fixture_creates(&f),
+  assert_string_equal(fixture_changes(&f),
                       "n1/0: 1g.10gb@6 1g.10gb@5 1g.10gb@4 1g.10gb@3 1g.10gb@2 +2g.20gb@0");
   assert_int_equal(plan->pending, 5);
   assert_int_equal(plan->admitted, 5);
@@ -168,9 +168,9 @@ static void scenarios_are_planned_as_told(void **state) {
     CLEANUP(fixture_deinit) Fixture f = {0};
     build(&f, scenario);
     const Plan *plan = fixture_plan(&f, NULL);
-    if (strcmp(fixture_creates(&f), scenario->creates) != 0 || plan->admitted != scenario->admitted ||
+    if (strcmp(fixture_changes(&f), scenario->creates) != 0 || plan->admitted != scenario->admitted ||
         plan->already_fit != scenario->already_fit || plan->bound != scenario->bound) {
-      print_error("%s: %s, %d admitted, %d fit, bound %d\n%s\n", scenario->what, fixture_creates(&f),
+      print_error("%s: %s, %d admitted, %d fit, bound %d\n%s\n", scenario->what, fixture_changes(&f),
                   plan->admitted, plan->already_fit, plan->bound, fixture_verdicts(&f));
       failures++;
     }
@@ -183,7 +183,7 @@ static void nothing_is_filled_where_leftovers_shall_stay_empty(void **state) {
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   fixture_pod(&f, "p", "3g.40gb");
   fixture_plan(&f, &(PlanOptions){.leftover = PLAN_LEFTOVER_NONE});
-  assert_string_equal(fixture_creates(&f), "n1/0: 3g.40gb@4");
+  assert_string_equal(fixture_changes(&f), "n1/0: 3g.40gb@4");
 }
 
 static void leftovers_are_cut_as_large_as_possible(void **state) {
@@ -193,7 +193,7 @@ static void leftovers_are_cut_as_large_as_possible(void **state) {
   fixture_gpu(&f, node, A100, ""); /* not changed, so not filled */
   fixture_pod(&f, "p", "1g.10gb");
   fixture_plan(&f, &fill);
-  assert_string_equal(fixture_creates(&f), "n1/0: 1g.10gb@3 +3g.40gb@4 +1g.10gb@2");
+  assert_string_equal(fixture_changes(&f), "n1/0: 1g.10gb@3 +3g.40gb@4 +1g.10gb@2");
 }
 
 typedef struct FillCase {
@@ -237,8 +237,8 @@ static void leftovers_follow_recent_demand_and_what_is_allowed(void **state) {
     fixture_pod(&f, "p", "4g.40gb");
     fixture_plan(
         &f, &(PlanOptions){.recent_demand = cases[i].demand, .recent_demand_count = cases[i].demand_count});
-    if (strcmp(fixture_creates(&f), cases[i].creates) != 0)
-      fail_msg("%s: %s", cases[i].what, fixture_creates(&f));
+    if (strcmp(fixture_changes(&f), cases[i].creates) != 0)
+      fail_msg("%s: %s", cases[i].what, fixture_changes(&f));
   }
 }
 
@@ -252,7 +252,7 @@ static void slices_of_one_pod_may_be_on_several_gpus_of_its_node(void **state) {
   fixture_ask_slices(&f, pod, "4g.40gb", 2);
   fixture_ask_slices(&f, pod, "2g.20gb", 2);
   fixture_plan(&f, NULL);
-  assert_string_equal(fixture_creates(&f), "n2/0: 2g.20gb@4 4g.40gb@0; n2/1: 4g.40gb@0");
+  assert_string_equal(fixture_changes(&f), "n2/0: 2g.20gb@4 4g.40gb@0; n2/1: 4g.40gb@0");
   assert_string_equal(fixture_verdicts(&f), "p admitted n2");
 }
 
@@ -266,7 +266,7 @@ static void pods_are_spread_where_cpu_is_short(void **state) {
   for (int i = 0; i < 5; i++)
     fixture_ask(&f, fixture_pod(&f, arena_format(&f.arena, "p%d", i), "1g.10gb"), "cpu", "1500m");
   const Plan *plan = fixture_plan(&f, NULL);
-  assert_string_equal(fixture_creates(&f), "n1/0: 1g.10gb@6 1g.10gb@5; n2/0: 1g.10gb@6 1g.10gb@5");
+  assert_string_equal(fixture_changes(&f), "n1/0: 1g.10gb@6 1g.10gb@5; n2/0: 1g.10gb@6 1g.10gb@5");
   assert_int_equal(plan->admitted, 4);
   assert_int_equal(plan->bound, 4);
 }
@@ -416,7 +416,7 @@ static void a_model_whose_placements_overlap_without_nesting_is_planned_too(void
   fixture_pods(&f, 2, "p", "2g.20gb");
   fixture_pods(&f, 3, "q", "1g.10gb");
   const Plan *plan = fixture_plan(&f, &fill);
-  assert_string_equal(fixture_creates(&f),
+  assert_string_equal(fixture_changes(&f),
                       "n1/0: 1g.10gb@7 1g.10gb@6 1g.10gb@5 2g.20gb@2 +1g.10gb@1 +1g.10gb@0");
   assert_int_equal(plan->admitted, 4);
   assert_int_equal(plan->bound, 4);

@@ -13,6 +13,7 @@ void plan_problem_deinit(PlanProblem *problem) {
   array_deinit(&problem->waiting);
   array_deinit(&problem->shapes);
   array_deinit(&problem->models);
+  array_deinit(&problem->stocks);
   array_deinit(&problem->hosts);
   array_deinit(&problem->gpus);
   array_deinit(&problem->pools);
@@ -51,6 +52,11 @@ bool plan_class_admits(const PlanClass *class_, int host) {
 int plan_problem_free(const PlanProblem *problem, int host, int kind) {
   int64_t count = snapshot_free_of(plan_problem_node(problem, host), problem->kinds.items[kind].resource);
   return count < 0 ? 0 : (count > PLAN_SLICES_MAX ? PLAN_SLICES_MAX : (int)count);
+}
+
+uint32_t plan_problem_withdrawable(const PlanProblem *problem, int gpu) {
+  return snapshot_withdrawable(plan_problem_node(problem, problem->gpus.items[gpu].host),
+                               plan_problem_gpu(problem, gpu));
 }
 
 int plan_class_single_kind(const PlanClass *class_) {

@@ -6,6 +6,7 @@
  *     kind     a MIG resource that some pod asks
  *     class    pods with equal requests and equal constraints on nodes: one answer holds for all of them
  *     host     a node with slices, or with GPUs that may get some
+ *     stock    the free slices of one profile on one host: what withdrawals take from
  *     pool     GPUs of one exact geometry on hosts that admit the same classes: any hole is as good */
 #pragma once
 
@@ -21,6 +22,7 @@ typedef struct PlanKind {
   char name[MIG_PROFILE_NAME_SIZE]; /* "1g.10gb+me"; "" where the resource names no profile */
   int size;                         /* slots that a slice takes at least, whatever the GPU */
   int slice_count;                  /* compute slices: the number before the g */
+  int stock;                        /* -1 where no GPU that may be changed has the profile */
 } PlanKind;
 
 typedef struct PlanNeed {
@@ -54,7 +56,8 @@ typedef struct PlanModel { /* a GPU model with what may be created on it */
   const MigModel *model;
   uint32_t allowed; /* bit per profile: what facet.gpu/allowed-profiles does not exclude */
   int shape;
-  int8_t *profile_of_kind; /* -1 where the model has no such profile or it is not allowed */
+  int8_t *profile_of_kind;                /* -1 where the model has no such profile or it is not allowed */
+  int stock_of_profile[MIG_PROFILES_MAX]; /* of all its profiles, asked for or not */
 } PlanModel;
 
 typedef struct PlanHost {
@@ -86,7 +89,8 @@ typedef struct PlanProblem {
   int asks_count; /* different sets of slices that classes ask */
   ARRAY(PlanShape) shapes;
   ARRAY(PlanModel) models;
-  ARRAY(PlanHost) hosts; /* by name */
+  ARRAY(const char *) stocks; /* resource names of the profiles */
+  ARRAY(PlanHost) hosts;      /* by name */
   ARRAY(PlanHostGpu) gpus;
   ARRAY(PlanPool) pools;
 } PlanProblem;
@@ -105,6 +109,8 @@ const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu);
 bool plan_class_admits(const PlanClass *class_, int host);
 /* How many free slices of a kind the host has in the snapshot now, PLAN_SLICES_MAX at most. */
 int plan_problem_free(const PlanProblem *problem, int host, int kind);
+/* Starts of the GPU's slices that may be withdrawn, as the snapshot has it now. */
+uint32_t plan_problem_withdrawable(const PlanProblem *problem, int gpu);
 /* The slots of the cluster's free slices, and its free slots unless existing_only, in the measure of
  * PlanClass.slot_count: the pods that are served have no more together. */
 int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only);

@@ -32,6 +32,8 @@ static bool asks_slices(const Resources *requests) {
 }
 
 const char *plan_ignore_reason(const Pod *pod, const Resources *requests) {
+  if (pod_is_reservation(pod))
+    return "it is a reservation of facet's own";
   if (!asks_slices(requests))
     return "it asks for no MIG slice";
   if (pod->meta.deletion_time)
@@ -118,6 +120,7 @@ static int intern_kind(PlanProblem *problem, const char *resource) {
   PlanKind *kind = array_push(&problem->kinds);
   kind->resource = resource;
   kind->size = MIG_SLOTS_MAX; /* until a model is found that has it */
+  kind->stock = -1;
   name_kind(kind);
   return (int)problem->kinds.count - 1;
 }

@@ -4,10 +4,11 @@
  *   1. no GPU has the profile                              -> the profiles that there are
  *   2. every node that has it is closed to the pod         -> by which filter, or by which words of the node
  *   3. alone it would be served                            -> those that came before it, or what they leave
- *   4. existing slices are in the way                      -> the place that is nearest to being free */
+ *   4. slices that have to stay are in the way             -> the place that is nearest to being free */
 #include "plan/reason.h"
 
 #include "plan/greedy.h"
+#include "plan/nearest.h"
 #include "sched/filter.h"
 
 #include "base/text.h"
@@ -272,106 +273,6 @@ static void explain_rivals(Inquiry *inquiry, const Rivals *rivals) {
   text_append(text, ": of higher priority, smaller, or older");
 }
 
-typedef struct Nearest { /* the place for the largest slice with the least in the way */
-  int gpu, start;        /* gpu -1: none */
-  int profile;
-  int in_the_way, used;
-  int gpu_count; /* that could have the profile at all */
-} Nearest;
-
-static uint32_t instance_mask(const MigLayout *layout, const MigInstance *instance) {
-  return mig_placement_mask(layout->model, instance->profile, instance->start);
-}
-
-static void weigh_place(Nearest *nearest, const SnapshotGpu *gpu, int index, int profile, int start) {
-  uint32_t mask = mig_placement_mask(gpu->model, profile, start);
-  int in_the_way = 0, used = 0;
-  for (int i = 0; i < gpu->layout.count; i++) {
-    const MigInstance *instance = &gpu->layout.instances[i];
-    if (!(instance_mask(&gpu->layout, instance) & mask))
-      continue;
-    in_the_way++;
-    used += gpu->used_starts >> instance->start & 1;
-  }
-  if (nearest->gpu >= 0 &&
-      (used > nearest->used || (used == nearest->used && in_the_way >= nearest->in_the_way)))
-    return;
-  nearest->gpu = index;
-  nearest->start = start;
-  nearest->profile = profile;
-  nearest->in_the_way = in_the_way;
-  nearest->used = used;
-}
-
-static Nearest find_nearest(const Inquiry *inquiry) {
-  const PlanProblem *problem = inquiry->problem;
-  Nearest nearest = {.gpu = -1};
-  for (int i = 0; i < (int)problem->gpus.count; i++) {
-    const SnapshotGpu *gpu = plan_problem_gpu(problem, i);
-    int profile = plan_problem_model(problem, i)->profile_of_kind[inquiry->class_->needs[0].kind];
-    if (profile < 0 || !inquiry->open[problem->gpus.items[i].host])
-      continue;
-    nearest.gpu_count++;
-    for (uint32_t starts = gpu->model->profiles[profile].starts; starts; starts &= starts - 1)
-      weigh_place(&nearest, gpu, i, profile, __builtin_ctz(starts));
-  }
-  return nearest;
-}
-
-/* Where none of them is in use, people ask why it is not simply cut again. */
-static void append_slices_in_the_way(Text *text, const SnapshotGpu *gpu, uint32_t mask, bool all_free) {
-  int listed = 0, more = 0;
-  for (int i = 0; i < gpu->layout.count; i++) {
-    const MigInstance *instance = &gpu->layout.instances[i];
-    if (!(instance_mask(&gpu->layout, instance) & mask))
-      continue;
-    if (listed == LISTED_MAX) {
-      more++;
-      continue;
-    }
-    text_format(text, "%s%s@%d %s", listed++ ? ", " : " (", gpu->model->profiles[instance->profile].name,
-                instance->start, gpu->used_starts >> instance->start & 1 ? "used by a pod" : "free");
-  }
-  if (more)
-    text_format(text, ", and %d more", more);
-  text_append(text, all_free ? "; facet removes no slices)" : ")");
-}
-
-/* "GPU 0 of node n1 empty, but 5 slices are on it (...)" or "slots 4-7 of ..., but 1 slice is in the way
- * (...)". */
-static void append_nearest_place(Inquiry *inquiry, const Nearest *nearest, const SnapshotGpu *gpu) {
-  Text *text = &inquiry->text;
-  int size = gpu->model->profiles[nearest->profile].size;
-  const SnapshotNode *node =
-      plan_problem_node(inquiry->problem, inquiry->problem->gpus.items[nearest->gpu].host);
-  bool is_whole = size == gpu->model->slot_count;
-  text_format(text, "%s needs ", inquiry->kind->name);
-  if (size == 1)
-    text_format(text, "slot %d of ", nearest->start);
-  else if (!is_whole)
-    text_format(text, "slots %d-%d of ", nearest->start, nearest->start + size - 1);
-  text_format(text, "GPU %d of node %s%s, but %d slice%s %s", gpu->index, node->name,
-              is_whole ? " empty" : "", nearest->in_the_way, nearest->in_the_way == 1 ? " is" : "s are",
-              is_whole ? "on it" : "in the way");
-  append_slices_in_the_way(text, gpu, mig_placement_mask(gpu->model, nearest->profile, nearest->start),
-                           !nearest->used);
-}
-
-static void explain_nearest(Inquiry *inquiry, const Nearest *nearest) {
-  const SnapshotGpu *gpu = plan_problem_gpu(inquiry->problem, nearest->gpu);
-  Error err;
-  if (nearest->in_the_way) {
-    append_nearest_place(inquiry, nearest, gpu);
-  } else {
-    int r = mig_layout_why_not(&gpu->layout, nearest->profile, nearest->start, &err);
-    text_format(&inquiry->text, "%s has no place on GPU %d of node %s: %s", inquiry->kind->name, gpu->index,
-                plan_problem_node(inquiry->problem, inquiry->problem->gpus.items[nearest->gpu].host)->name,
-                r < 0 ? err.text : "it needs more steps to plan than facet takes");
-  }
-  if (nearest->gpu_count > 1)
-    text_format(&inquiry->text, "; no other of the %d GPUs for it is nearer", nearest->gpu_count);
-}
-
 static const SnapshotNode *find_open_node(const Inquiry *inquiry) {
   int host = 0;
   while (!inquiry->open[host])
@@ -380,9 +281,10 @@ static const SnapshotNode *find_open_node(const Inquiry *inquiry) {
 }
 
 static void explain_lack_of_room(Inquiry *inquiry) {
-  Nearest nearest = find_nearest(inquiry);
+  PlanNearest nearest;
+  plan_nearest_find(inquiry->problem, inquiry->class_->needs[0].kind, inquiry->open, &nearest);
   if (plan_class_single_kind(inquiry->class_) >= 0 && nearest.gpu >= 0) {
-    explain_nearest(inquiry, &nearest);
+    plan_nearest_format(inquiry->problem, &nearest, &inquiry->text);
     return;
   }
   if (inquiry->open_count == 1)
@@ -436,6 +338,18 @@ void plan_reasons_deinit(PlanReasons *reasons) {
   free(reasons->taken);
   arena_deinit(&reasons->arena);
   free(reasons->rooms);
+}
+
+bool plan_reasons_are_premature(const PlanReasons *reasons, int class_) {
+  const PlanProblem *problem = reasons->problem;
+  const PlanClass *asking = &problem->classes.items[class_];
+  for (int host = 0; host < (int)problem->hosts.count; host++) {
+    const SnapshotNode *node = plan_problem_node(problem, host);
+    if (node->being_recut && plan_class_admits(asking, host) &&
+        node_has_profile(node, problem->kinds.items[asking->needs[0].kind].name))
+      return true;
+  }
+  return false;
 }
 
 void plan_reasons_format(PlanReasons *reasons, int class_, char ret_reason[PLAN_REASON_SIZE]) {

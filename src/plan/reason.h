@@ -19,5 +19,8 @@ typedef struct PlanReasons {
  */
 void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const int *hosts);
 void plan_reasons_deinit(PlanReasons *reasons);
+/* A node that is being re-cut might serve a pod of this class once it is done: no reason is final until then.
+ */
+bool plan_reasons_are_premature(const PlanReasons *reasons, int class_);
 /* For a pod of this class that is not served. */
 void plan_reasons_format(PlanReasons *reasons, int class_, char ret_reason[PLAN_REASON_SIZE]);

@@ -64,12 +64,49 @@ static void a_profile_in_another_spelling_is_none(void **state) {
                                           "1g.6gb, 1g.6gb+me, 2g.12gb, 2g.12gb+me, 4g.24gb");
 }
 
-static void free_slices_in_the_way_stay(void **state) {
+static void a_kept_slice_in_the_way_is_named_with_its_annotation(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
-  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "1g.10gb@2:free");
+  Node *node = fixture_node(&f, "n1");
+  fixture_gpu(&f, node, A100, "1g.10gb@2:free,1g.10gb@3:free");
+  fixture_set(&f, &node->meta.annotations, "facet.gpu/keep-gpu-0", "1g.10gb@2");
   fixture_pod(&f, "p", "7g.80gb");
   assert_string_equal(reason_of(&f, "p"), "7g.80gb needs GPU 0 of node n1 empty, but 1 slice is on it "
-                                          "(1g.10gb@2 free; facet removes no slices)");
+                                          "(1g.10gb@2 kept by facet.gpu/keep-gpu-0)");
+}
+
+/* Two free slices and one claim: one of the two could go, which is not enough. */
+static void a_free_slice_that_a_bound_pod_counts_on_is_in_the_way(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "3g.40gb@0:used,1g.10gb@5:free,1g.10gb@6:free");
+  fixture_pod(&f, "b", "1g.10gb")->node_name = "n1";
+  fixture_pod(&f, "p", "3g.40gb");
+  assert_string_equal(reason_of(&f, "p"),
+                      "3g.40gb needs slots 4-7 of GPU 0 of node n1, but 1 slice is in the "
+                      "way (1g.10gb@6 free, but promised to a pod that is on its way)");
+}
+
+static void slices_of_which_only_counts_tell_stay(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = fixture_node(&f, "n1");
+  fixture_set(&f, &node->meta.labels, "nvidia.com/gpu.product", A100);
+  fixture_set(&f, &node->meta.annotations, "nos.nebuly.com/status-gpu-0-3g.40gb-free", "1");
+  fixture_pod(&f, "p", "7g.80gb");
+  assert_string_equal(reason_of(&f, "p"),
+                      "7g.80gb needs GPU 0 of node n1 empty, but 1 slice is on it (3g.40gb@4 free, but only "
+                      "counts tell of it and not its place)");
+}
+
+static void a_node_that_is_being_recut_says_so(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = fixture_node(&f, "n1");
+  fixture_gpu(&f, node, A100, "7g.80gb@0:free");
+  fixture_set(&f, &node->meta.annotations, MIG_ANNOTATION_SPEC_PLAN, "p7");
+  fixture_set(&f, &node->meta.annotations, "facet.gpu/spec-gpu-0", "GPU-n1-0 3g.40gb@4");
+  fixture_pod(&f, "p", "4g.40gb");
+  assert_string_equal(
+      reason_of(&f, "p"),
+      "no node with GPUs for 4g.40gb can take it: node n1 is carrying out plan p7, which takes "
+      "slices away; facet plans again when it is done");
 }
 
 static void what_runs_short_beside_those_that_come_first_is_named(void **state) {
@@ -87,24 +124,24 @@ static void what_runs_short_beside_those_that_come_first_is_named(void **state) 
 static void slices_in_the_way_are_named_with_their_use(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   fixture_gpu(&f, fixture_node(&f, "n1"), A100,
-              "1g.10gb@2:used,1g.10gb@3:free,1g.10gb@4:used,1g.10gb@5:free,1g.10gb@6:used");
+              "1g.10gb@1:free,1g.10gb@2:used,1g.10gb@3:used,1g.10gb@4:used,1g.10gb@5:used,1g.10gb@6:used");
   fixture_pod(&f, "p", "7g.80gb");
   assert_string_equal(
       reason_of(&f, "p"),
       "7g.80gb needs GPU 0 of node n1 empty, but 5 slices are on it (1g.10gb@2 used by a pod, "
-      "1g.10gb@3 free, 1g.10gb@4 used by a pod, and 2 more)");
+      "1g.10gb@3 used by a pod, 1g.10gb@4 used by a pod, and 2 more)");
 }
 
 static void the_place_with_the_least_in_use_is_named(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   Node *node = fixture_node(&f, "n1");
-  fixture_gpu(&f, node, A100, "3g.40gb@0:used,3g.40gb@4:used");
-  fixture_gpu(&f, node, A100, "2g.20gb@0:used,1g.10gb@6:free");
-  fixture_gpu(&f, node, A100, "7g.80gb@0:used");
+  fixture_gpu(&f, node, A100, "1g.10gb@0:used,1g.10gb@3:used,2g.20gb@4:used,1g.10gb@6:used");
+  fixture_gpu(&f, node, A100, "2g.20gb@0:used,1g.10gb@3:used,1g.10gb@5:free,1g.10gb@6:used");
+  fixture_gpu(&f, node, A100, "1g.10gb@0:used,1g.10gb@1:used,1g.10gb@4:used,1g.10gb@6:used");
   fixture_pod(&f, "p", "3g.40gb");
   assert_string_equal(reason_of(&f, "p"),
                       "3g.40gb needs slots 4-7 of GPU 1 of node n1, but 1 slice is in the way "
-                      "(1g.10gb@6 free; facet removes no slices); no other of the 3 GPUs for it is nearer");
+                      "(1g.10gb@6 used by a pod); no other of the 3 GPUs for it is nearer");
 }
 
 static void an_instance_limit_is_named(void **state) {
@@ -265,7 +302,10 @@ int main(void) {
       cmocka_unit_test(a_cluster_without_managed_gpus_says_which_label_is_missing),
       cmocka_unit_test(the_first_node_whose_gpus_are_not_known_says_why),
       cmocka_unit_test(a_profile_in_another_spelling_is_none),
-      cmocka_unit_test(free_slices_in_the_way_stay),
+      cmocka_unit_test(a_kept_slice_in_the_way_is_named_with_its_annotation),
+      cmocka_unit_test(a_free_slice_that_a_bound_pod_counts_on_is_in_the_way),
+      cmocka_unit_test(slices_of_which_only_counts_tell_stay),
+      cmocka_unit_test(a_node_that_is_being_recut_says_so),
       cmocka_unit_test(what_runs_short_beside_those_that_come_first_is_named),
       cmocka_unit_test(slices_in_the_way_are_named_with_their_use),
       cmocka_unit_test(the_place_with_the_least_in_use_is_named),
