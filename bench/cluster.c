@@ -23,6 +23,18 @@ static void add_gpu(BenchCluster *cluster, Node *node, int index, Random *random
       used_slices[random_below(random, COUNT_OF(used_slices))]);
 }
 
+/* No room, and free slices of profiles that few or none ask for. */
+static const char *const cut_slices[] = {"1g.20gb@0:free,1g.20gb@2:free,1g.20gb@4:free,1g.20gb@6:free",
+                                         "1g.20gb@0:used,1g.20gb@2:free,1g.20gb@4:free,1g.20gb@6:free",
+                                         "4g.40gb@0:free,1g.20gb@4:used,1g.20gb@6:free",
+                                         "1g.20gb@0:free,1g.20gb@2:used,1g.20gb@4:free,1g.10gb+me@6:free"};
+
+static void cut_gpus(Node *node, Random *random) {
+  for (size_t i = 0; i < node->meta.annotations.count; i++)
+    if (mig_key_parse_index(node->meta.annotations.items[i].key, MIG_ANNOTATION_STATUS_GPU_PREFIX) >= 0)
+      node->meta.annotations.items[i].value = cut_slices[random_below(random, COUNT_OF(cut_slices))];
+}
+
 static void add_node(BenchCluster *cluster, int number, int gpu_count, Random *random) {
   static KeyValue allocatable[] = {{"cpu", "128"}, {"memory", "1Ti"}, {"pods", "110"}};
   Arena *arena = &cluster->arena;
@@ -70,6 +82,12 @@ void bench_cluster_init(BenchCluster *cluster, int node_count, int gpu_count, ui
     add_node(cluster, i, gpu_count, &random);
   for (int i = 0; i < node_count * PODS_PER_NODE; i++)
     add_pod(cluster, i, profiles, &random);
+}
+
+void bench_cluster_cut_all(BenchCluster *cluster, uint64_t seed) {
+  Random random = {.state = seed};
+  for (size_t i = 0; i < cluster->nodes.count; i++)
+    cut_gpus(&cluster->nodes.items[i], &random);
 }
 
 void bench_cluster_deinit(BenchCluster *cluster) {

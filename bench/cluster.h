@@ -13,5 +13,7 @@ typedef struct BenchCluster {
 } BenchCluster;
 
 void bench_cluster_init(BenchCluster *cluster, int node_count, int gpu_count, uint64_t seed);
+/* Leaves no GPU any room, but free slices of all sorts. */
+void bench_cluster_cut_all(BenchCluster *cluster, uint64_t seed);
 void bench_cluster_deinit(BenchCluster *cluster);
 void bench_cluster_snapshot(const BenchCluster *cluster, Snapshot *ret_snapshot);

@@ -73,10 +73,12 @@ static void measure(const BenchCluster *cluster, int run, bool with_greedy, Time
   times->greedy[run] = bench_cpu_s() - began;
 }
 
-static void run_size(int node_count, int gpu_count) {
+static void run_size(int node_count, int gpu_count, bool all_cut) {
   CLEANUP(bench_cluster_deinit) BenchCluster cluster;
   bench_cluster_init(&cluster, node_count, gpu_count, SEED);
-  bool with_greedy = node_count <= GREEDY_NODES_MAX;
+  if (all_cut)
+    bench_cluster_cut_all(&cluster, SEED);
+  bool with_greedy = node_count <= GREEDY_NODES_MAX && !all_cut;
   int runs = node_count < SMALL_NODES ? 9 : 3;
   Times times = {0};
   for (int run = 0; run < runs; run++)
@@ -97,8 +99,13 @@ int main(int argc, char **argv) {
   printf(
       "nodes x GPUs     pods  snapshot ms      plan ms admitted    bound    greedy ms admitted     ratio\n");
   for (int i = 1; i + 1 < argc; i += 2)
-    run_size((int)strtol(argv[i], NULL, 10), (int)strtol(argv[i + 1], NULL, 10));
+    run_size((int)strtol(argv[i], NULL, 10), (int)strtol(argv[i + 1], NULL, 10), false);
   for (size_t i = 0; argc < 2 && i < COUNT_OF(sizes); i++)
-    run_size(sizes[i][0], sizes[i][1]);
+    run_size(sizes[i][0], sizes[i][1], false);
+  printf("All GPUs cut, no room but free slices\n");
+  for (int i = 1; i + 1 < argc; i += 2)
+    run_size((int)strtol(argv[i], NULL, 10), (int)strtol(argv[i + 1], NULL, 10), true);
+  for (size_t i = 0; argc < 2 && i < COUNT_OF(sizes); i++)
+    run_size(sizes[i][0], sizes[i][1], true);
   return 0;
 }

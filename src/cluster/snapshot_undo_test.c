@@ -101,6 +101,23 @@ static void a_committed_fork_is_undone_by_the_one_around_it(void **state) {
   assert_int_equal(snapshot_hash(&cluster.snapshot), before);
 }
 
+static void a_removed_slice_is_gone_until_the_rollback(void **state) {
+  CLEANUP(cluster_deinit) Cluster cluster;
+  cluster_init(&cluster);
+  const SnapshotNode *node = &cluster.snapshot.nodes.items[0];
+  uint64_t before = snapshot_hash(&cluster.snapshot);
+  size_t mark = snapshot_fork(&cluster.snapshot);
+  assert_int_equal(snapshot_withdrawable(node, &node->gpus[0]), 1 << 4); /* the other one is in use */
+  snapshot_remove(&cluster.snapshot, 0, 0, 4);
+  assert_int_equal(snapshot_free_of(node, "nvidia.com/mig-2g.20gb"), 0);
+  assert_int_equal(node->gpus[0].layout.count, 1);
+  snapshot_place(&cluster.snapshot, 0, 0, find_profile(&cluster, 0, 0, "2g.20gb"), 4);
+  assert_int_equal(snapshot_withdrawable(node, &node->gpus[0]), 0); /* what was placed does not exist */
+  assert_int_not_equal(snapshot_hash(&cluster.snapshot), before);
+  snapshot_rollback(&cluster.snapshot, mark);
+  assert_int_equal(snapshot_hash(&cluster.snapshot), before);
+}
+
 /* A rollback of nothing changes nothing, and the hash sees each kind of change. */
 static void every_kind_of_change_changes_the_hash(void **state) {
   CLEANUP(cluster_deinit) Cluster cluster;
@@ -124,6 +141,14 @@ static void place_something(Cluster *cluster, Random *random) {
     snapshot_place(&cluster->snapshot, node, gpu, profile, __builtin_ctz(starts));
 }
 
+static void remove_something(Cluster *cluster, Random *random) {
+  int node = (int)random_below(random, NODES);
+  const SnapshotNode *from = &cluster->snapshot.nodes.items[node];
+  uint32_t starts = snapshot_withdrawable(from, &from->gpus[0]);
+  if (starts)
+    snapshot_remove(&cluster->snapshot, node, 0, __builtin_ctz(starts));
+}
+
 static void bind_something(Cluster *cluster, Random *random) {
   int pod = (int)random_below(random, PODS);
   if (cluster->snapshot.pods.items[pod].node < 0)
@@ -136,11 +161,13 @@ static void play(Cluster *cluster, Random *random, int depth, uint64_t seed) {
   uint64_t before = snapshot_hash(&cluster->snapshot);
   size_t mark = snapshot_fork(&cluster->snapshot);
   for (uint64_t steps = random_below(random, 8); steps > 0; steps--) {
-    uint64_t choice = random_below(random, 5);
+    uint64_t choice = random_below(random, 6);
     if (choice < 2)
       place_something(cluster, random);
     else if (choice < 4)
       bind_something(cluster, random);
+    else if (choice < 5)
+      remove_something(cluster, random);
     else if (depth > 0)
       play(cluster, random, depth - 1, seed);
   }
@@ -171,6 +198,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_placed_slice_can_be_allocated),
       cmocka_unit_test(a_bound_pod_takes_its_requests),
+      cmocka_unit_test(a_removed_slice_is_gone_until_the_rollback),
       cmocka_unit_test(a_rollback_restores_sums_that_had_saturated),
       cmocka_unit_test(a_committed_fork_is_undone_by_the_one_around_it),
       cmocka_unit_test(every_kind_of_change_changes_the_hash),

@@ -69,6 +69,36 @@ static void existing_slices_are_wanted_too_and_counted(void **state) {
                           ADD(COUNT("0-1g.10gb"), "2") ADD(COUNT("0-2g.20gb"), "1") PLAN_P2 "]");
 }
 
+#define STATUS_TEST(value)                                                                                   \
+  ",{\"op\":\"test\",\"path\":\"/metadata/annotations/facet.gpu~1status-gpu-0\",\"value\":\"" value "\"}"
+
+/* Had a pod taken a slice meanwhile, the write must not happen. */
+static void slices_go_only_from_the_status_that_the_plan_saw(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, told_node(&f, "p1", "p1"), A100, "2g.20gb@0:used,1g.10gb@5:free");
+  fixture_pods(&f, 1, "p", "3g.40gb");
+  fixture_plan(&f, NULL);
+  assert_string_equal(patch_of(&f),
+                      "[" TEST("\"p1\"") STATUS_TEST("2g.20gb@0:used,1g.10gb@5:free")
+                          ADD(EXACT("0"), UUID " 2g.20gb@0,3g.40gb@4") ADD(COUNT("0-2g.20gb"), "1")
+                              ADD(COUNT("0-3g.40gb"), "1") PLAN_P2 "]");
+}
+
+/* Else the agent would take the slice that came later for one that is to go. */
+static void a_gpu_outside_the_plan_is_told_what_exists_on_it(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = told_node(&f, "p1", "p1");
+  fixture_gpu(&f, node, A100, "");
+  fixture_gpu(&f, node, A100, "3g.40gb@0:used,3g.40gb@4:free");
+  fixture_set(&f, &node->meta.annotations, "facet.gpu/spec-gpu-1", "GPU-n1-1 3g.40gb@0");
+  fixture_pods(&f, 1, "p", "1g.10gb");
+  fixture_plan(&f, NULL);
+  assert_string_equal(patch_of(&f),
+                      "[" TEST("\"p1\"") ADD(EXACT("0"), UUID " 1g.10gb@6") ADD(COUNT("0-1g.10gb"), "1")
+                          ADD(EXACT("1"), "GPU-n1-1 3g.40gb@0,3g.40gb@4") ADD(COUNT("1-3g.40gb"), "2") PLAN_P2
+                      "]");
+}
+
 static void counts_of_profiles_that_are_gone_are_removed(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   Node *node = told_node(&f, "p1", "p1");
@@ -214,6 +244,8 @@ int main(void) {
       cmocka_unit_test(a_node_that_was_never_told_is_tested_for_null),
       cmocka_unit_test(the_plan_that_was_seen_guards_the_next_one),
       cmocka_unit_test(existing_slices_are_wanted_too_and_counted),
+      cmocka_unit_test(slices_go_only_from_the_status_that_the_plan_saw),
+      cmocka_unit_test(a_gpu_outside_the_plan_is_told_what_exists_on_it),
       cmocka_unit_test(counts_of_profiles_that_are_gone_are_removed),
       cmocka_unit_test(media_profiles_are_written_in_the_form_of_keys),
       cmocka_unit_test(all_changed_gpus_of_a_node_go_into_one_patch),

@@ -312,12 +312,107 @@ static void a_recut_that_was_carried_out_holds_and_comes_to_rest(void **state) {
   }
 }
 
+/* ---- by example ---- */
+
+static void the_fewest_free_slices_go(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = fixture_node(&f, "n1");
+  fixture_gpu(&f, node, A100, "3g.40gb@0:used,1g.10gb@4:free,1g.10gb@5:free,1g.10gb@6:free");
+  fixture_gpu(&f, node, A100, "3g.40gb@0:used,2g.20gb@4:free");
+  fixture_pods(&f, 1, "p", "3g.40gb");
+  const Plan *plan = fixture_plan(&f, NULL);
+  assert_string_equal(fixture_changes(&f), "n1/1: -2g.20gb@4 3g.40gb@4");
+  assert_string_equal(fixture_verdicts(&f), "p0 admitted n1");
+  assert_int_equal(plan->destroy, 1);
+  assert_true(plan->pods.items[0].recut);
+}
+
+static void room_beside_the_free_slices_comes_first(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "7g.80gb@0:free");
+  fixture_gpu(&f, fixture_node(&f, "n2"), A100, "3g.40gb@0:used");
+  fixture_pods(&f, 1, "p", "1g.10gb");
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_changes(&f), "n2/0: 1g.10gb@6");
+  assert_false(f.plan.pods.items[0].recut);
+}
+
+static void used_kept_and_promised_slices_stay(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *kept = fixture_node(&f, "n2");
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "1g.10gb@2:used");
+  fixture_gpu(&f, kept, A100, "2g.20gb@0:free");
+  fixture_set(&f, &kept->meta.annotations, "facet.gpu/keep-gpu-0", "2g.20gb@0");
+  fixture_gpu(&f, fixture_node(&f, "n3"), A100, "3g.40gb@0:free");
+  fixture_pod(&f, "b", "3g.40gb")->node_name = "n3";
+  fixture_pods(&f, 1, "p", "7g.80gb");
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_changes(&f), "");
+}
+
+static void what_serves_a_pod_of_the_tier_stays_and_a_lower_tier_yields(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "3g.40gb@0:free");
+  fixture_pod(&f, "equal", "3g.40gb");
+  Pod *whole = fixture_pod(&f, "whole", "7g.80gb");
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_changes(&f), "");
+  whole->priority = 1;
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_changes(&f), "n1/0: -3g.40gb@0 7g.80gb@0");
+}
+
+/* The free 3g would do for the pod's own 3g, but only elsewhere is there room for its 4g. */
+static void a_slice_that_the_pod_itself_needs_may_move(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "3g.40gb@0:free");
+  Pod *pod = fixture_pod(&f, "p", "3g.40gb");
+  fixture_ask_slices(&f, pod, "4g.40gb", 1);
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_changes(&f), "n1/0: -3g.40gb@0 3g.40gb@4 4g.40gb@0");
+}
+
+/* An A30 has one set of media engines: 1g+me and 2g+me exclude each other wherever they are. */
+static void a_free_slice_with_the_same_engines_goes_though_it_overlaps_nothing(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A30, "1g.6gb+me@0:free");
+  fixture_pods(&f, 1, "p", "2g.12gb+me");
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_changes(&f), "n1/0: -1g.6gb+me@0 2g.12gb+me@2");
+}
+
+static void the_bound_counts_what_may_go_as_room(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "3g.40gb@0:free,3g.40gb@4:used");
+  fixture_pods(&f, 6, "p", "1g.10gb");
+  const Plan *plan = fixture_plan(&f, NULL);
+  assert_int_equal(plan->admitted, 4);
+  assert_int_equal(plan->bound, 4);
+}
+
+/* The agent's own reservations wait for a node as well. */
+static void a_reservation_is_not_planned_for(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
+  fixture_set(&f, &fixture_pod(&f, "r", "1g.10gb")->meta.labels, MIG_LABEL_RESERVATION, "n1");
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_verdicts(&f), "r ignored: it is a reservation of facet's own");
+}
+
 int main(int argc, char **argv) {
   if (argc > 1)
     seed = strtoull(argv[1], NULL, 10);
   if (argc > 2)
     instances = (int)strtol(argv[2], NULL, 10);
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_fewest_free_slices_go),
+      cmocka_unit_test(room_beside_the_free_slices_comes_first),
+      cmocka_unit_test(used_kept_and_promised_slices_stay),
+      cmocka_unit_test(what_serves_a_pod_of_the_tier_stays_and_a_lower_tier_yields),
+      cmocka_unit_test(a_slice_that_the_pod_itself_needs_may_move),
+      cmocka_unit_test(a_free_slice_with_the_same_engines_goes_though_it_overlaps_nothing),
+      cmocka_unit_test(the_bound_counts_what_may_go_as_room),
+      cmocka_unit_test(a_reservation_is_not_planned_for),
       cmocka_unit_test(no_pod_could_be_served_by_recutting_one_node),
       cmocka_unit_test(a_withdrawal_always_serves_more_than_growth),
       cmocka_unit_test(a_recut_that_was_carried_out_holds_and_comes_to_rest),
