@@ -34,7 +34,7 @@ typedef struct Storm {
   bool is_wild;
   int lasting;
   uint64_t unguarded_until_ms;
-  uint64_t forced_until_ms; /* a reservation was deleted by force: pods may fail */
+  uint64_t forced_until_ms; /* a reservation was deleted by somebody: pods may fail */
   uint64_t paused_until_ms, controller_back_ms;
   uint64_t agent_back_ms[NODES_MAX], kubelet_back_ms[NODES_MAX];
   Text timeline;
@@ -222,9 +222,10 @@ static void delete_user_pod(Storm *storm) {
   delete_pod(storm, SIM_CLUSTER_NAMESPACE, false);
 }
 
-/* What it held is offered for a moment although it is gone. */
+/* What it held is offered for a moment although it is gone, and a pod that comes for it then is rejected: until
+ * the agent has seen it, longer where that one was killed as well. */
 static void delete_reservation(Storm *storm) {
-  storm->unguarded_until_ms =
+  storm->forced_until_ms = storm->unguarded_until_ms =
       storm->cluster->host.now_ms + storm->cluster->options.container_stop_ms + FORCED_MS;
   delete_pod(storm, SIM_CLUSTER_SYSTEM_NAMESPACE, false);
 }
