@@ -16,7 +16,10 @@ typedef struct CliDemoGpu {
 
 /* The value of an annotation of any object, or NULL. */
 const char *cli_demo_gpu_annotation(const json_t *object, const char *key);
-/* False where the node (may be NULL) does not speak of such a GPU. */
+/* As it shall be: with what is wanted, and without what an unanswered plan takes away. False where the node
+ * (may be NULL) does not speak of such a GPU. */
 bool cli_demo_gpu_read(const json_t *node, int index, CliDemoGpu *ret_gpu);
+/* As it is. */
+bool cli_demo_gpu_read_status(const json_t *node, int index, CliDemoGpu *ret_gpu);
 /* Its state at a place: true where this profile begins there. */
 bool cli_demo_gpu_find(const CliDemoGpu *gpu, const MigInstance *instance, DrawState *ret_state);

@@ -138,12 +138,49 @@ static CliDemoPodState state_of(const json_t *object) {
   return *text_at(object, "spec", "nodeName") ? CLI_DEMO_POD_STARTING : CLI_DEMO_POD_WAITING;
 }
 
+static void pod_deinit(CliDemoPod *pod) {
+  free(pod->key);
+  free(pod->node);
+  free(pod->note);
+}
+
+static void drop_pod(CliDemoStory *story, CliDemoPod *pod) {
+  cli_demo_story_tell(story, "kubelet", "%s has ended", pod->key);
+  pod_deinit(pod);
+  array_remove(&story->pods, pod - story->pods.items);
+}
+
+/* One of the agent's own pods: it asks the scheduler for slices that are to be taken away. */
+static void on_reservation_change(CliDemoStory *story, const SimApiChange *change) {
+  const char *node = text_at(change->object, "spec", "nodeName");
+  if (!change->before) {
+    story->reservation_count++;
+    cli_demo_story_tell(story, "agent", "reserves what is to be taken away: pod %s", change->key);
+  } else if (change->is_deletion) {
+    story->reservation_count--;
+    cli_demo_story_tell(story, "agent", "lets the reservation go");
+  } else if (*node && !*text_at(change->before, "spec", "nodeName")) {
+    cli_demo_story_tell(story, "scheduler",
+                        "the reservation goes to node %s: nobody else was promised these slices", node);
+  }
+}
+
 static void on_pod_change(CliDemoStory *story, const SimApiChange *change) {
+  if (string_has_prefix(change->key, SIM_CLUSTER_SYSTEM_NAMESPACE "/")) {
+    on_reservation_change(story, change);
+    return;
+  }
   if (!change->before)
     add_pod(story, change->key, change->object);
   CliDemoPod *pod = find_pod(story, change->key);
-  if (!pod || change->is_deletion)
+  if (!pod)
     return;
+  if (change->is_deletion) {
+    drop_pod(story, pod);
+    return;
+  }
+  if (*text_at(change->object, "metadata", "deletionTimestamp"))
+    return; /* on its way out */
   set_text(&pod->node, text_at(change->object, "spec", "nodeName"));
   CliDemoPodState state = state_of(change->object);
   if (state != pod->state)
@@ -163,20 +200,24 @@ static void count_profile(const CliDemoGpu *gpu, const bool *chosen, Text *text)
   }
 }
 
-/* Slices that are wanted now and were not before. */
+/* Slices that are wanted now and were not before, and those that have to go for them. */
 static void tell_planned(CliDemoStory *story, const char *node, const CliDemoGpu *before,
                          const CliDemoGpu *after) {
-  bool chosen[MIG_INSTANCES_MAX] = {false};
+  bool chosen[MIG_INSTANCES_MAX] = {false}, going[MIG_INSTANCES_MAX] = {false};
   DrawState state;
+  for (int i = 0; i < before->layout.count; i++)
+    going[i] =
+        before->states[i] == DRAW_FREE && !cli_demo_gpu_find(after, &before->layout.instances[i], &state);
   for (int i = 0; i < after->layout.count; i++)
     chosen[i] =
         after->states[i] == DRAW_NEW && !cli_demo_gpu_find(before, &after->layout.instances[i], &state);
-  CLEANUP(text_deinit) Text text = {0};
+  CLEANUP(text_deinit) Text text = {0}, gone = {0};
   count_profile(after, chosen, &text);
+  count_profile(before, going, &gone);
   if (!text.size)
     return;
-  cli_demo_story_tell(story, "controller", "planned: node %s GPU %d: %s", node, after->index,
-                      text_string(&text));
+  cli_demo_story_tell(story, "controller", "planned: node %s GPU %d: %s%s%s", node, after->index,
+                      text_string(&text), gone.size ? " in place of free " : "", text_string(&gone));
   draw(story, after);
 }
 
@@ -188,6 +229,17 @@ static void tell_cut(CliDemoStory *story, const char *node, const CliDemoGpu *be
     bool was_cut = cli_demo_gpu_find(before, instance, &state) && state != DRAW_NEW;
     if (after->states[i] != DRAW_NEW && !was_cut)
       cli_demo_story_tell(story, "agent", "cut: node %s GPU %d: %s at slot %d", node, after->index,
+                          after->model->profiles[instance->profile].name, instance->start);
+  }
+}
+
+static void tell_removed(CliDemoStory *story, const char *node, const CliDemoGpu *before,
+                         const CliDemoGpu *after) {
+  DrawState state;
+  for (int i = 0; i < before->layout.count; i++) {
+    const MigInstance *instance = &before->layout.instances[i];
+    if (!cli_demo_gpu_find(after, instance, &state))
+      cli_demo_story_tell(story, "agent", "took away: node %s GPU %d: %s at slot %d", node, after->index,
                           after->model->profiles[instance->profile].name, instance->start);
   }
 }
@@ -209,6 +261,9 @@ static void on_node_change(CliDemoStory *story, const SimApiChange *change) {
     if (!cli_demo_gpu_read(change->before, g, &before))
       mig_layout_init(&before.layout, after.model);
     tell_planned(story, change->key, &before, &after);
+    CliDemoGpu was, is;
+    if (cli_demo_gpu_read_status(change->before, g, &was) && cli_demo_gpu_read_status(change->object, g, &is))
+      tell_removed(story, change->key, &was, &is);
     tell_cut(story, change->key, &before, &after);
   }
   tell_offers(story, change->key, change->before, change->object);
@@ -246,6 +301,7 @@ static void on_change(void *userdata, const SimApiChange *change) {
 void cli_demo_story_init(CliDemoStory *story, SimCluster *cluster, bool verbose, bool colours) {
   *story = (CliDemoStory){.cluster = cluster,
                           .began_ms = cluster->host.now_ms,
+                          .act_ms = cluster->host.now_ms,
                           .running_ms = cluster->host.now_ms,
                           .verbose = verbose,
                           .colours = colours};
@@ -254,11 +310,8 @@ void cli_demo_story_init(CliDemoStory *story, SimCluster *cluster, bool verbose,
 }
 
 void cli_demo_story_deinit(CliDemoStory *story) {
-  for (size_t i = 0; i < story->pods.count; i++) {
-    free(story->pods.items[i].key);
-    free(story->pods.items[i].node);
-    free(story->pods.items[i].note);
-  }
+  for (size_t i = 0; i < story->pods.count; i++)
+    pod_deinit(&story->pods.items[i]);
   for (size_t i = 0; i < story->lines.count; i++)
     free(story->lines.items[i].text);
   array_deinit(&story->pods);
@@ -270,6 +323,10 @@ size_t cli_demo_story_count(const CliDemoStory *story, CliDemoPodState state) {
   for (size_t i = 0; i < story->pods.count; i++)
     count += story->pods.items[i].state == state;
   return count;
+}
+
+void cli_demo_story_begin_act(CliDemoStory *story) {
+  story->act_ms = story->running_ms = story->cluster->host.now_ms;
 }
 
 static bool plans_are_answered(const SimCluster *cluster) {
@@ -285,7 +342,7 @@ bool cli_demo_story_is_over(void *userdata) {
   const CliDemoStory *story = userdata;
   const SimCluster *cluster = story->cluster;
   bool all_run = cli_demo_story_count(story, CLI_DEMO_POD_RUNNING) == story->pods.count;
-  if (all_run && plans_are_answered(cluster))
+  if (all_run && !story->reservation_count && plans_are_answered(cluster))
     return true;
   return cluster->host.now_ms >= cluster->changed_ms + QUIET_MS;
 }
@@ -312,7 +369,7 @@ static void format_waiting(const CliDemoStory *story, const CliDemoPod *first, T
 
 void cli_demo_story_format_end(const CliDemoStory *story, Text *out) {
   text_format(out, "%zu of %zu pods Running in %.1f s\n", cli_demo_story_count(story, CLI_DEMO_POD_RUNNING),
-              story->pods.count, (double)(story->running_ms - story->began_ms) / 1000);
+              story->pods.count, (double)(story->running_ms - story->act_ms) / 1000);
   for (size_t i = 0; i < story->pods.count; i++)
     if (story->pods.items[i].state != CLI_DEMO_POD_RUNNING)
       format_waiting(story, &story->pods.items[i], out);

@@ -35,7 +35,9 @@ typedef struct CliDemoLine {
 typedef struct CliDemoStory {
   SimCluster *cluster;
   uint64_t began_ms;
+  uint64_t act_ms;     /* when its present act began */
   uint64_t running_ms; /* when the last pod began to run */
+  int reservation_count;
   bool verbose, colours;
   ARRAY(CliDemoPod) pods;
   ARRAY(CliDemoLine) lines;                                 /* the newest CLI_DEMO_LINES_KEPT */
@@ -54,6 +56,8 @@ void cli_demo_story_log(void *userdata, LogLevel level, const char *component, c
 void cli_demo_story_draw_all(CliDemoStory *story);
 
 size_t cli_demo_story_count(const CliDemoStory *story, CliDemoPodState state);
+/* A new act: from here on the time until all pods run is counted. */
+void cli_demo_story_begin_act(CliDemoStory *story);
 /* Nothing is under way any more: all pods run and all plans are answered, or nothing has changed for long. */
 bool cli_demo_story_is_over(void *userdata);
 /* The last lines: "5 of 5 pods Running in 1.3 s", and who still waits for what. */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NAME_SIZE = 80, DEFAULT_PODS = 5 };
+enum { NAME_SIZE = 80, DEFAULT_PODS = 5, DEFAULT_ENDING = 3 };
 
 /* "3xNAME" or "NAME" up to the comma; moves behind it. False where that is neither. */
 static bool next_item(const char **text, char name[NAME_SIZE], int *ret_count) {
@@ -151,6 +151,17 @@ static int parse_pods(const char *pods, CliDemoWish *wish, Error *err) {
   return 0;
 }
 
+/* The plain profile over half of the GPU. */
+static void plan_second_act(const MigModel *model, CliDemoWish *wish) {
+  wish->ending_count = DEFAULT_ENDING;
+  for (int i = 0; i < model->profile_count; i++)
+    if (model->profiles[i].kind == MIG_PLAIN && model->profiles[i].size * 2 == model->slot_count) {
+      snprintf(wish->second_profile, sizeof wish->second_profile, "%s", model->profiles[i].name);
+      return;
+    }
+  wish->ending_count = 0;
+}
+
 int cli_demo_wish_parse(const char *gpus, const char *pods, int64_t nodes, CliDemoWish *ret_wish,
                         Error *err) {
   *ret_wish = (CliDemoWish){.node_count = (int)nodes};
@@ -161,5 +172,7 @@ int cli_demo_wish_parse(const char *gpus, const char *pods, int64_t nodes, CliDe
     return result;
   if (pods)
     return parse_pods(pods, ret_wish, err);
-  return add_demand(ret_wish, ret_wish->state.gpus[0].row->model.profiles[0].name, DEFAULT_PODS, err);
+  const MigModel *model = &ret_wish->state.gpus[0].row->model;
+  plan_second_act(model, ret_wish);
+  return add_demand(ret_wish, model->profiles[0].name, DEFAULT_PODS, err);
 }

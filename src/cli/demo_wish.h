@@ -18,9 +18,12 @@ typedef struct CliDemoWish {
   CliDemoDemand demands[CLI_DEMO_DEMANDS_MAX];
   int demand_count;
   int pod_count; /* of all demands */
+  /* The second act: so many of the first pods end, and then one more comes. */
+  int ending_count; /* 0: there is no second act */
+  char second_profile[MIG_PROFILE_NAME_SIZE];
 } CliDemoWish;
 
-/* gpus: "2xH100-80GB,A30"; pods: "3x2g.20gb,7g.80gb", NULL for five of the smallest slices. Errors say what
- * is known. */
+/* gpus: "2xH100-80GB,A30"; pods: "3x2g.20gb,7g.80gb", NULL for five of the smallest slices and a second act,
+ * in which a slice of half a GPU is asked for. Errors say what is known. */
 int cli_demo_wish_parse(const char *gpus, const char *pods, int64_t nodes, CliDemoWish *ret_wish,
                         Error *err) MUST_CHECK;

@@ -21,7 +21,9 @@ static const CliOption options_table[] = {
      "GPUs of each node, e.g. 2xH100-80GB,A30 (default: 1xA100-80GB)."},
     {"--nodes", CLI_NUMBER, offsetof(Options, nodes), "N", "Number of nodes (default: 1)."},
     {"--pods", CLI_STRING, offsetof(Options, pods), "LIST",
-     "Pods and the slice that each asks for, e.g. '3x2g.20gb,7g.80gb' (default: five of the smallest)."},
+     "Pods and the slice that each asks for, e.g. '3x2g.20gb,7g.80gb' (default: five of the smallest, and a "
+     "second "
+     "act in which a large one comes)."},
     {"--speed", CLI_STRING, offsetof(Options, speed), "FACTOR",
      "0.2 is five times slower than in reality, 10 ten times faster (default: 1)."},
     {"--fast", CLI_FLAG, offsetof(Options, fast), NULL, "Do not wait at all."},
@@ -80,23 +82,57 @@ static void print_line(void *userdata, const CliDemoLine *line) {
 
 /* ---- the run ---- */
 
-static int create_pods(Demo *demo, const CliDemoWish *wish, Error *err) {
+static int create_pods(Demo *demo, const char *profile, int count, Error *err) {
   SimCluster *cluster = demo->story->cluster;
+  int first = cluster->pod_count + 1, digits = cluster->options.pod_digits;
+  int result = sim_cluster_create_pods(cluster, profile, count, err);
+  if (result < 0)
+    return result;
+  if (count == 1)
+    cli_demo_story_tell(demo->story, "user", "creates pod demo/p-%0*d, which asks for a slice %s", digits,
+                        first, profile);
+  else
+    cli_demo_story_tell(demo->story, "user",
+                        "creates pods demo/p-%0*d to p-%0*d, which ask for a slice %s each", digits, first,
+                        digits, cluster->pod_count, profile);
+  return 0;
+}
+
+static bool all_run(const CliDemoStory *story) {
+  return cli_demo_story_count(story, CLI_DEMO_POD_RUNNING) == story->pods.count;
+}
+
+static void run_act(Demo *demo) {
+  SimCluster *cluster = demo->story->cluster;
+  sim_cluster_run(cluster, cluster->host.now_ms + TIME_MAX_MS, cli_demo_story_is_over, demo->story);
+}
+
+static int play_first_act(Demo *demo, const CliDemoWish *wish, Error *err) {
   for (int i = 0; i < wish->demand_count; i++) {
-    const CliDemoDemand *demand = &wish->demands[i];
-    int first = cluster->pod_count + 1, digits = cluster->options.pod_digits;
-    int result = sim_cluster_create_pods(cluster, demand->profile, demand->count, err);
+    int result = create_pods(demo, wish->demands[i].profile, wish->demands[i].count, err);
     if (result < 0)
       return result;
-    if (demand->count == 1)
-      cli_demo_story_tell(demo->story, "user", "creates pod demo/p-%0*d, which asks for a slice %s", digits,
-                          first, demand->profile);
-    else
-      cli_demo_story_tell(demo->story, "user",
-                          "creates pods demo/p-%0*d to p-%0*d, which ask for a slice %s each", digits, first,
-                          digits, cluster->pod_count, demand->profile);
   }
+  run_act(demo);
   return 0;
+}
+
+/* Some pods end, and their small slices are free; another pod comes and asks for a large one. */
+static int play_second_act(Demo *demo, const CliDemoWish *wish, Error *err) {
+  CliDemoStory *story = demo->story;
+  CLEANUP(text_deinit) Text end = {0};
+  cli_demo_story_format_end(story, &end);
+  cli_demo_story_tell(story, "demo", "%.*s: the second act", (int)end.size - 1, text_string(&end));
+  cli_demo_story_begin_act(story);
+  cli_demo_story_tell(story, "user", "deletes pods demo/p-1 to p-%d", wish->ending_count);
+  for (int i = 1; i <= wish->ending_count; i++) {
+    CLEANUP(cleanup_free) char *name = mem_format("p-%d", i);
+    sim_api_delete_pod(story->cluster->api, SIM_CLUSTER_NAMESPACE, name);
+  }
+  int result = create_pods(demo, wish->second_profile, 1, err);
+  if (result == 0)
+    run_act(demo);
+  return result;
 }
 
 static void introduce(Demo *demo, const CliDemoWish *wish) {
@@ -109,10 +145,10 @@ static int play(Demo *demo, const CliDemoWish *wish, int *ret_exit, Error *err) 
   SimCluster *cluster = demo->story->cluster;
   introduce(demo, wish);
   cli_demo_live_start(&demo->live, demo->story);
-  int result = create_pods(demo, wish, err);
   demo->began_ms = real_ms();
-  if (result == 0)
-    sim_cluster_run(cluster, demo->story->began_ms + TIME_MAX_MS, cli_demo_story_is_over, demo->story);
+  int result = play_first_act(demo, wish, err);
+  if (result == 0 && wish->ending_count && all_run(demo->story) && !cli_demo_live_signal())
+    result = play_second_act(demo, wish, err);
   bool was_live = demo->live.is_on;
   cli_demo_live_draw(&demo->live, cluster->host.now_ms - demo->story->began_ms);
   cli_demo_live_stop(&demo->live);
@@ -127,8 +163,7 @@ static int play(Demo *demo, const CliDemoWish *wish, int *ret_exit, Error *err) 
   CLEANUP(text_deinit) Text end = {0};
   cli_demo_story_format_end(demo->story, &end);
   printf("%s%s", was_live ? "\n" : "", text_string(&end));
-  bool all_run = cli_demo_story_count(demo->story, CLI_DEMO_POD_RUNNING) == demo->story->pods.count;
-  *ret_exit = all_run ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+  *ret_exit = all_run(demo->story) ? CLI_EXIT_OK : CLI_EXIT_FAILED;
   return 0;
 }
 
