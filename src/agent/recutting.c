@@ -196,17 +196,33 @@ static void ask_kubelet(Agent *agent, const AgentRecut *recut) {
   (void)kubelet_pod_resources_get(agent->pod_resources, recutting->namespace_, recut->pod, on_held, agent);
 }
 
+/* Could it be the reservation at work that the kubelet asks for? */
+static const AgentRecut *find_asker(const Agent *agent, const char *resource,
+                                    const KubeletPreferred *request) {
+  const AgentRecut *active = find_active(&agent->recutting);
+  bool is_like = active && active->state <= AGENT_RECUT_LEARNING && !agent->recutting.held.count &&
+                 request->size == agent_targets_count(&active->targets, resource);
+  return is_like ? active : NULL;
+}
+
+static bool is_bound(const Agent *agent, const AgentRecut *recut) {
+  const char *says;
+  return agent_reservation_judge(find_pod(&agent->recutting, recut->pod), &says) == AGENT_POD_BOUND;
+}
+
 /* The kubelet does not say which pod it asks for. A reservation that is bound and has no slices yet is a
  * likely asker; before our watch shows it bound, only a request of several slices is unlikely enough to be
  * anybody else's. */
 static bool is_for_reservation(const Agent *agent, const char *resource, const KubeletPreferred *request) {
-  const AgentRecut *active = find_active(&agent->recutting);
-  if (!active || active->state > AGENT_RECUT_LEARNING || agent->recutting.held.count ||
-      request->size != agent_targets_count(&active->targets, resource))
-    return false;
-  const char *says;
-  return request->size > 1 ||
-         agent_reservation_judge(find_pod(&agent->recutting, active->pod), &says) == AGENT_POD_BOUND;
+  const AgentRecut *asker = find_asker(agent, resource, request);
+  return asker && (request->size > 1 || is_bound(agent, asker));
+}
+
+/* The kubelet's watch and ours show the binding at the same time, and its question may be the first to
+ * arrive. */
+uint32_t agent_recutting_delay_ms(const Agent *agent, const char *resource, const KubeletPreferred *request) {
+  const AgentRecut *asker = find_asker(agent, resource, request);
+  return asker && !is_bound(agent, asker) ? AGENT_RECUT_SHOWN_MS : 0;
 }
 
 void agent_recutting_prefer(const Agent *agent, const char *resource, const KubeletPreferred *request,

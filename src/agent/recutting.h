@@ -10,6 +10,7 @@
 enum {
   AGENT_RECUT_READY_MS = 10000,    /* a withdrawal that cannot even begin by then is given up */
   AGENT_RECUT_ASK_SLOWLY_MS = 100, /* ... the kubelet, after a second without an answer that helps */
+  AGENT_RECUT_SHOWN_MS = 20,       /* a watch may be so much later than the kubelet's */
   AGENT_RECUT_LOSSES_MAX = 3,      /* lost races one after the other before the node says so */
 };
 

@@ -273,6 +273,10 @@ static int on_allocate(void *userdata, const char *resource, const Strings *ids,
   return 0;
 }
 
+static uint32_t preferred_delay_ms(void *userdata, const char *resource, const KubeletPreferred *request) {
+  return agent_recutting_delay_ms(userdata, resource, request);
+}
+
 static void on_preferred(void *userdata, const char *resource, const KubeletPreferred *request, Arena *arena,
                          Strings *ret_ids) {
   Agent *agent = userdata;
@@ -314,6 +318,7 @@ static void open_plugins(Agent *agent) {
                                        &(KubeletPluginsOptions){.folder = agent->plugin_folder,
                                                                 .on_allocate = on_allocate,
                                                                 .on_preferred = on_preferred,
+                                                                .preferred_delay_ms = preferred_delay_ms,
                                                                 .on_registered = on_registered,
                                                                 .on_trouble = on_plugin_trouble,
                                                                 .on_rival = on_rival,

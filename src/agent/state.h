@@ -140,7 +140,8 @@ bool agent_recutting_is_pending(const Agent *agent);
 /* Old amounts down and new ones up belong into one report. */
 bool agent_recutting_holds_report(const Agent *agent);
 const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
-/* GetPreferredAllocation. */
+/* GetPreferredAllocation: how long its answer shall wait, and the answer. */
+uint32_t agent_recutting_delay_ms(const Agent *agent, const char *resource, const KubeletPreferred *request);
 void agent_recutting_prefer(const Agent *agent, const char *resource, const KubeletPreferred *request,
                             Arena *arena, Strings *ret_ids);
 

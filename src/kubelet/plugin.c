@@ -251,6 +251,8 @@ void kubelet_plugin_free(KubeletPlugin *plugin) {
   timer_cancel(plugin->host, &plugin->timer);
   array_deinit(&plugin->peers);
   array_deinit(&plugin->watchers);
+  assert(!plugin->questions.count); /* they went with their connections */
+  array_deinit(&plugin->questions);
   text_deinit(&plugin->list);
   free(plugin->resource);
   free(plugin->endpoint);

@@ -24,6 +24,15 @@ typedef struct KubeletPluginWatcher {
   uint64_t since_ms;
 } KubeletPluginWatcher;
 
+/* A GetPreferredAllocation that is answered in a moment. */
+typedef struct KubeletPluginQuestion {
+  KubeletPlugin *plugin;
+  GrpcCall *call;
+  HostTimer timer;
+  Arena arena; /* of `containers` */
+  KubeletPreferreds containers;
+} KubeletPluginQuestion;
+
 typedef enum KubeletPluginState {
   KUBELET_PLUGIN_WAITING,     /* for the timer, or a new kubelet */
   KUBELET_PLUGIN_REGISTERING, /* Register is under way */
@@ -52,7 +61,8 @@ struct KubeletPlugin {
   uint64_t rival_identity; /* of the rival's socket when we registered, or yielded to it; 0: it had none */
   ARRAY(KubeletPluginPeer *) peers;       /* oldest first */
   ARRAY(KubeletPluginWatcher *) watchers; /* oldest first */
-  Error reported;                         /* the last trouble: the same one is not told twice in a row */
+  ARRAY(KubeletPluginQuestion *) questions;
+  Error reported; /* the last trouble: the same one is not told twice in a row */
 };
 
 /* The file name of a resource's socket; the caller frees. */

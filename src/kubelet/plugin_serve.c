@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kubelet's connections to a plugin's socket, and a function for each of its questions. Everything is
- * answered at once, out of memory: the kubelet admits no other pod while it waits for Allocate. */
+/* The kubelet's connections to a plugin's socket, and a function for each of its questions. Nearly everything
+ * is answered at once, out of memory: the kubelet admits no other pod while it waits. Only the question which
+ * partitions are preferred may be kept for a moment. */
 #include "kubelet/plugin.h"
 
 #include "base/memory.h"
@@ -85,28 +86,76 @@ static void prefer_first(const KubeletPreferred *request, Arena *arena, Strings 
   *ret_ids = ids;
 }
 
-static void serve_preferred(GrpcCall *call, const Request *request) {
-  const KubeletPlugin *plugin = request->peer->plugin;
+static void forget_question(KubeletPluginQuestion *question) {
+  KubeletPlugin *plugin = question->plugin;
+  for (size_t i = 0; i < plugin->questions.count; i++)
+    if (plugin->questions.items[i] == question) {
+      array_remove(&plugin->questions, i);
+      break;
+    }
+  timer_cancel(plugin->host, &question->timer);
+  Arena arena = question->arena;
+  free(question);
+  arena_deinit(&arena);
+}
+
+static void on_question_gone(void *userdata) {
+  forget_question(userdata);
+}
+
+static void answer_question(void *userdata) {
+  KubeletPluginQuestion *question = userdata;
+  const KubeletPlugin *plugin = question->plugin;
   const KubeletPluginsOptions *options = plugin->options;
-  CLEANUP(arena_deinit) Arena arena = {0};
   CLEANUP(text_deinit) Text message = {0};
-  KubeletPreferreds containers = {0};
+  GrpcCall *call = question->call;
+  KubeletIdLists answers = {
+      .items = arena_alloc(&question->arena, question->containers.count * sizeof *answers.items),
+      .count = question->containers.count};
+  for (size_t i = 0; i < answers.count; i++) {
+    const KubeletPreferred *container = &question->containers.items[i];
+    if (options->on_preferred)
+      options->on_preferred(options->userdata, plugin->resource, container, &question->arena,
+                            &answers.items[i]);
+    else
+      prefer_first(container, &question->arena, &answers.items[i]);
+  }
+  kubelet_preferred_answers_encode(&answers, &message);
+  grpc_call_on_gone(call, NULL, NULL);
+  forget_question(question);
+  answer(call, &message);
+}
+
+static uint32_t delay_of(const KubeletPluginQuestion *question) {
+  const KubeletPluginsOptions *options = question->plugin->options;
+  uint32_t delay_ms = 0;
+  for (size_t i = 0; options->preferred_delay_ms && i < question->containers.count; i++) {
+    uint32_t wanted_ms = options->preferred_delay_ms(options->userdata, question->plugin->resource,
+                                                     &question->containers.items[i]);
+    delay_ms = wanted_ms > delay_ms ? wanted_ms : delay_ms;
+  }
+  return delay_ms < KUBELET_PATIENCE_MS ? delay_ms : KUBELET_PATIENCE_MS;
+}
+
+static void serve_preferred(GrpcCall *call, const Request *request) {
+  KubeletPlugin *plugin = request->peer->plugin;
   Error err = {0};
-  if (kubelet_preferreds_decode(request->bytes, request->size, &arena, &containers, &err) < 0) {
+  KubeletPluginQuestion *question = mem_alloc(sizeof *question);
+  *question = (KubeletPluginQuestion){.plugin = plugin, .call = call};
+  question->timer = (HostTimer){.fire = answer_question, .userdata = question};
+  *array_push(&plugin->questions) = question;
+  if (kubelet_preferreds_decode(request->bytes, request->size, &question->arena, &question->containers,
+                                &err) < 0) {
+    forget_question(question);
     refuse(call, GRPC_INVALID_ARGUMENT, &err);
     return;
   }
-  KubeletIdLists answers = {.items = arena_alloc(&arena, containers.count * sizeof *answers.items),
-                            .count = containers.count};
-  for (size_t i = 0; i < containers.count; i++) {
-    if (options->on_preferred)
-      options->on_preferred(options->userdata, plugin->resource, &containers.items[i], &arena,
-                            &answers.items[i]);
-    else
-      prefer_first(&containers.items[i], &arena, &answers.items[i]);
-  }
-  kubelet_preferred_answers_encode(&answers, &message);
-  answer(call, &message);
+  grpc_call_on_gone(call, on_question_gone, question);
+  uint32_t delay_ms = delay_of(question);
+  if (delay_ms)
+    timer_set(plugin->host, &question->timer, delay_ms);
+  else
+    answer_question(question);
 }
 
 static void serve_allocate(GrpcCall *call, const Request *request) {

@@ -100,6 +100,48 @@ static void the_agents_preference_is_handed_on(void **state) {
   assert_preferred(world, &(KubeletPreferred){.available = {abc, 3}, .size = 1}, "c ");
 }
 
+static uint32_t wait_a_moment(void *userdata, const char *resource, const KubeletPreferred *request) {
+  return request->size == 1 ? 20 : 0;
+}
+
+static void start_patient(World *world) {
+  KubeletPluginsOptions options = options_of(world);
+  options.preferred_delay_ms = wait_a_moment;
+  kubelet_plugins_free(world->plugins);
+  world->plugins = kubelet_plugins_new(&world->host, &world->port.seam, &options);
+  start_registered(world, "a b");
+}
+
+static void ask_for_one(World *world, Answer *answer) {
+  const char *ab[] = {"a", "b"};
+  KubeletPreferred items[] = {{.available = {ab, 2}, .size = 1}};
+  CLEANUP(text_deinit) Text request = {0};
+  kubelet_preferreds_encode(&(KubeletPreferreds){items, 1}, &request);
+  ask(world, KUBELET_METHOD_PREFERRED, &request, answer);
+}
+
+static void a_preference_may_wait_for_what_is_about_to_be_known(void **state) {
+  World *world = *state;
+  start_patient(world);
+  CLEANUP(answer_deinit) Answer answer = {0};
+  ask_for_one(world, &answer);
+  run_for(world, 19);
+  assert_string_equal(text_string(&answer.end), "");
+  run_for(world, 1);
+  assert_string_equal(text_string(&answer.end), "0 ");
+  const char *ab[] = {"a", "b"};
+  assert_preferred(world, &(KubeletPreferred){.available = {ab, 2}, .size = 2}, "a b "); /* at once */
+}
+
+static void a_kubelet_that_goes_meanwhile_is_not_answered(void **state) {
+  World *world = *state;
+  start_patient(world);
+  CLEANUP(answer_deinit) Answer answer = {0};
+  ask_for_one(world, &answer);
+  kubelet_connection_close(TAKE(world->endpoints.items[0]->connection));
+  run_for(world, 100);
+}
+
 static void pre_start_is_answered_trivially(void **state) {
   World *world = *state;
   start_registered(world, "a");
@@ -187,6 +229,8 @@ int main(void) {
       CASE(a_refused_allocation_says_why),
       CASE(without_an_opinion_the_first_available_ones_are_preferred),
       CASE(the_agents_preference_is_handed_on),
+      CASE(a_preference_may_wait_for_what_is_about_to_be_known),
+      CASE(a_kubelet_that_goes_meanwhile_is_not_answered),
       CASE(pre_start_is_answered_trivially),
       CASE(a_malformed_or_unknown_question_is_refused),
       CASE(too_many_connections_cost_the_oldest_idle_one),

@@ -10,6 +10,7 @@
 #include "kubelet/port.h"
 #include "kubelet/wire.h"
 
+enum { KUBELET_PATIENCE_MS = 50 };
 enum { KUBELET_RESOURCES_MAX = 64, KUBELET_CONNECTIONS_MAX = 8 /* of one plugin socket */ };
 
 typedef struct KubeletPlugins KubeletPlugins;
@@ -23,6 +24,9 @@ typedef struct KubeletPluginsOptions {
    */
   void (*on_preferred)(void *userdata, const char *resource, const KubeletPreferred *request, Arena *arena,
                        Strings *ret_ids);
+  /* How long shall the answer to GetPreferredAllocation wait, because something is about to be known? At most
+   * KUBELET_PATIENCE_MS, for the kubelet admits no other pod meanwhile. May be NULL. */
+  uint32_t (*preferred_delay_ms)(void *userdata, const char *resource, const KubeletPreferred *request);
   void (*on_registered)(void *userdata, const char *resource);
   /* It tries again by itself. Resource NULL: the folder cannot be watched. The same trouble is told once.
    * err NULL: the socket that could not be made is there now. */
