@@ -20,7 +20,7 @@
 enum {
   AGENT_OBSERVE_MS = 60000,      /* look at the GPUs again even if nothing happened */
   AGENT_OBSERVE_RETRY_MS = 5000, /* after they could not be read */
-  AGENT_USE_POLL_MS = 1000,      /* which slices do pods hold? */
+  AGENT_USE_POLL_MS = 300,       /* which slices do pods hold? A free one may be what a waiting pod needs */
   AGENT_USE_SOON_MS = 30,        /* ... after the kubelet allocated one */
   AGENT_BARRIER_MS = 200,        /* reports wait so long for the kubelet to show a new slice */
   AGENT_BARRIER_POLL_MAX_MS = 1000,

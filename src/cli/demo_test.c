@@ -62,8 +62,9 @@ static void the_demo_ends_by_itself_and_says_how_many_pods_run(void **state) {
     int exit_code;
     const char *end;
   } cases[] = {
-      {{"--fast"}, 0, "\n5 of 5 pods Running in <s> s\n"},
-      {{"--speed", "20", "--verbose"}, 0, "\n5 of 5 pods Running in <s> s\n"},
+      {{"--fast"}, 0, "\n3 of 3 pods Running in <s> s\n"},
+      {{"--speed", "20", "--verbose"}, 0, "\n3 of 3 pods Running in <s> s\n"},
+      {{"--fast", "--pods", "5x1g.10gb"}, 0, "\n5 of 5 pods Running in <s> s\n"},
       {{"--fast", "--gpus", "2xH100-80GB", "--pods", "3x2g.20gb,1x7g.80gb"},
        0,
        "\n4 of 4 pods Running in <s> s\n"},
@@ -97,7 +98,19 @@ static void the_timeline_tells_each_step_and_shows_the_slots(void **state) {
       "node gpu-1 offers nvidia.com/mig-1g.10gb: 1",
       "demo/p-1 goes to node gpu-1",
       "demo/p-1 runs on gpu-1 with MIG-",
-      "|2g.20gb free     |1g.10gb*|1g.10gb*|1g.10gb*|1g.10gb*|1g.10gb*|   .    |",
+      "5 of 5 pods Running in ",
+      "deletes pods demo/p-1 to p-3",
+      "creates pod demo/p-6, which asks for a slice 3g.40gb",
+      "planned: node gpu-1 GPU 0: 1 x 3g.40gb in place of free 3 x 1g.10gb",
+      "|2g.20gb free     |1g.10gb*|1g.10gb*|3g.40gb new                        |",
+      "reserves what is to be taken away: pod facet-system/facet-reservation-",
+      "the reservation goes to node gpu-1: nobody else was promised these slices",
+      "took away: node gpu-1 GPU 0: 1g.10gb at slot 4",
+      "cut: node gpu-1 GPU 0: 3g.40gb at slot 4",
+      "node gpu-1 offers nvidia.com/mig-3g.40gb: 1",
+      "demo/p-6 runs on gpu-1 with MIG-",
+      "lets the reservation go",
+      "|2g.20gb free     |1g.10gb*|1g.10gb*|3g.40gb used                       |",
   };
   Run run;
   run_demo(arguments, &run);
