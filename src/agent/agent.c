@@ -77,7 +77,9 @@ static bool format_report(const Agent *agent, const Node *node, Text *ret_body) 
       .known = agent->known,
       .answered_plan = agent->plan_done && agent->plan[0] ? agent->plan : NULL,
       .error = agent_gpus_error(agent, error, sizeof error),
-      .withdrawn = is_leaving,
+      .stage = agent_rereading_stage(agent),
+      .withdrawn = is_leaving && !agent_rereading_is_on(agent),
+      .is_strange = agent_rereading_is_on(agent),
       .retired = is_leaving && !agent->leaving_node.is_end,
   };
   return agent_report_format(node, &said, ret_body);
@@ -161,6 +163,8 @@ static void step(void *userdata) {
 
 static void on_node_change(void *userdata, const void *old, const void *new_) {
   Agent *agent = userdata;
+  if (agent_rereading_is_on(agent))
+    agent_slices_doubt(agent, old, new_);
   if (!agent->report_retry_ms)
     agent->report_again_ms = 0;
   agent_kick(agent);
@@ -202,6 +206,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
   agent_recutting_init(agent, seams->transport, options);
   agent_leaving_init(agent);
   agent_takeover_init(agent, options->take_over);
+  agent_rereading_init(agent, seams->plugin_process, options);
   agent_slices_init(agent, seams->port, options);
   return agent;
 }
@@ -222,6 +227,7 @@ void agent_free(Agent *agent) {
   agent_recutting_deinit(agent);
   agent_leaving_deinit(agent);
   agent_takeover_deinit(agent);
+  agent_rereading_deinit(agent);
   agent_gpus_deinit(agent);
   kube_informer_free(agent->nodes);
   kube_client_free(agent->client);

@@ -10,6 +10,7 @@
  *     pod-resources> used ------'--> one PATCH of nodes/status, when something changed */
 #pragma once
 
+#include "agent/plugin_process.h"
 #include "base/host.h"
 #include "gpu/driver.h"
 #include "kube/client.h"
@@ -45,7 +46,10 @@ typedef struct AgentOptions {
   /* Of the pods that reserve slices to be taken away. */
   const char *reservation_namespace; /* "facet-system" */
   const char *scheduler_name;        /* that serves this node's pods; NULL: the default one */
-  bool naive_withdrawal;             /* a test: takes slices away without a reservation, which kills pods */
+  /* NVIDIA's device plugin publishes, and is made to read the GPUs again; no sockets of our own. */
+  bool nvidia_publishes;
+  const char *plugin_selector; /* label selector of its pod; NULL: its usual labels */
+  bool naive_withdrawal;       /* a test: takes slices away without a reservation, which kills pods */
 } AgentOptions;
 
 typedef struct AgentSeams {
@@ -53,6 +57,7 @@ typedef struct AgentSeams {
   KubeTransport *transport;
   KubeletPort *port;
   GpuDriver *driver;
+  AgentPluginProcess *plugin_process; /* NULL: NVIDIA's plugin cannot be signalled */
 } AgentSeams;
 
 Agent *agent_new(const AgentOptions *options, const AgentSeams *seams);

@@ -254,6 +254,7 @@ const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
       agent->current.problem,
       agent_recutting_error(agent),
       agent_trouble_format(&agent->troubles, publishing, sizeof publishing),
+      agent_rereading_error(agent),
   };
   CLEANUP(text_deinit) Text text = {0};
   for (size_t i = 0; i < COUNT_OF(parts); i++)

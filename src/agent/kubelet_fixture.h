@@ -41,6 +41,7 @@ struct FakeKubelet {
   Text held;             /* ids that pods hold */
   Map allocated;         /* those of them that the plugin was asked for */
   Text reserved;         /* ids that the reservation pod holds */
+  Text strange;          /* what NVIDIA's plugin announces: "nvidia.com/mig-1g.10gb=MIG-0-5 ..." */
   bool hides_new_slices; /* GetAllocatableResources lags */
   const char *foreign;   /* ids of 1g.10gb that another plugin lists, in the place of ours; NULL: none */
   bool asks_another;     /* ... and Allocate goes there */
@@ -103,10 +104,18 @@ static inline bool is_newest(const FakeKubelet *kubelet, size_t i) {
 }
 
 static inline void encode_allocatable(FakeKubelet *kubelet, Arena *arena, Text *out) {
-  KubeletHelds helds = {.items = arena_alloc(arena, (kubelet->endpoints.count + 1) * sizeof *helds.items)};
+  Strings strange = split(text_string(&kubelet->strange), arena);
+  size_t most = kubelet->endpoints.count + strange.count + 1;
+  KubeletHelds helds = {.items = arena_alloc(arena, most * sizeof *helds.items)};
   if (kubelet->foreign)
     helds.items[helds.count++] =
         (KubeletHeld){.resource = "nvidia.com/mig-1g.10gb", .ids = split(kubelet->foreign, arena)};
+  for (size_t i = 0; i < strange.count; i++) {
+    const char *id = strchr(strange.items[i], '=') + 1;
+    helds.items[helds.count++] = (KubeletHeld){
+        .resource = arena_format(arena, "%.*s", (int)(id - strange.items[i]) - 1, strange.items[i]),
+        .ids = split(id, arena)};
+  }
   for (size_t i = 0; i < kubelet->endpoints.count && !kubelet->hides_new_slices; i++) {
     const Endpoint *endpoint = kubelet->endpoints.items[i];
     bool is_hidden = kubelet->foreign && strcmp(endpoint->resource, "nvidia.com/mig-1g.10gb") == 0;
@@ -224,5 +233,6 @@ static inline void kubelet_deinit(FakeKubelet *kubelet) {
   array_deinit(&kubelet->peers);
   text_deinit(&kubelet->held);
   map_deinit(&kubelet->allocated);
+  text_deinit(&kubelet->strange);
   text_deinit(&kubelet->reserved);
 }

@@ -70,7 +70,8 @@ static void clear(Agent *agent, const Node *node) {
     leaving->nothing_since_ms = 0;
   else if (!leaving->nothing_since_ms)
     leaving->nothing_since_ms = now_ms;
-  uint64_t served_ms = served_at(agent);
+  /* NVIDIA's plugin goes on serving: there is only the node to be left in order. */
+  uint64_t served_ms = agent_rereading_is_on(agent) ? now_ms : served_at(agent);
   bool is_served = served_ms && now_ms >= served_ms && (!node || agent_has_said_all(agent, node));
   if (is_served && !agent->recutting.recuts.count)
     leave(agent, "the node offers nothing, and who was promised a slice has it");
@@ -84,7 +85,8 @@ static void clear(Agent *agent, const Node *node) {
 bool agent_leaving_step(Agent *agent, const Node *node) {
   AgentLeaving *leaving = &agent->leaving_node;
   bool is_gone = node && !agent_wanted_is_managed(node);
-  if (leaving->state == AGENT_STAYING && is_gone && agent->announced.count)
+  bool has_slices = agent->announced.count || (agent_rereading_is_on(agent) && agent->resources.count);
+  if (leaving->state == AGENT_STAYING && is_gone && has_slices)
     begin(agent, false);
   if (leaving->state != AGENT_STAYING && !leaving->is_end && is_handed_over(agent, node)) {
     log_info(AGENT_COMPONENT, "staying: the node is labelled again", "node=%s", agent->node_name);

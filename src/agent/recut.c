@@ -110,15 +110,15 @@ static AgentRecutAction reserve(AgentRecut *recut, const AgentRecutView *view) {
   return AGENT_RECUT_WAIT;
 }
 
-/* Of the slices that exist, does the pod hold the targets and no others? Those that do not exist any more
- * were destroyed by an earlier life of the agent. */
+/* Of the slices that exist, does the pod hold the targets and no others (unsteered: whatever others)? Those
+ * that do not exist any more were destroyed by an earlier life of the agent. */
 static bool holds_targets(const AgentRecut *recut, const AgentRecutView *view, const char **ret_wrong) {
   size_t right = 0;
   *ret_wrong = NULL;
   for (size_t i = 0; i < view->held->count; i++) {
     if (agent_targets_find(&recut->targets, view->held->items[i]))
       right++;
-    else if (exists(view->observation, view->held->items[i]))
+    else if (!recut->unsteered && exists(view->observation, view->held->items[i]))
       *ret_wrong = view->held->items[i];
   }
   return right == recut->targets.count && !*ret_wrong;
@@ -136,7 +136,7 @@ static AgentRecutAction learn(AgentRecut *recut, const AgentRecutView *view) {
     return AGENT_RECUT_ASK;
   }
   if (holds_targets(recut, view, &wrong)) {
-    enter(recut, AGENT_RECUT_UNLISTING, view->now_ms);
+    enter(recut, recut->unsteered ? AGENT_RECUT_CUTTING : AGENT_RECUT_UNLISTING, view->now_ms);
     return AGENT_RECUT_WAIT;
   }
   if (wrong)
@@ -161,7 +161,8 @@ static AgentRecutAction unlist(AgentRecut *recut, const AgentRecutView *view) {
 
 /* What is not wanted any more, or could not be destroyed, stays. */
 static AgentRecutAction cut(AgentRecut *recut, const AgentRecutView *view, const AgentTarget **ret_target) {
-  for (size_t i = 0; i < recut->targets.count; i++) {
+  bool is_safe = !recut->unsteered || view->pod == AGENT_POD_BOUND;
+  for (size_t i = 0; is_safe && i < recut->targets.count; i++) {
     const AgentTarget *target = &recut->targets.items[i];
     if (exists(view->observation, target->uuid) && agent_targets_find(view->wanted, target->uuid)) {
       *ret_target = target;
@@ -244,6 +245,7 @@ bool agent_recut_is_active(const AgentRecut *recut) {
 }
 
 bool agent_recut_withholds(const AgentRecut *recut, const char *uuid) {
-  return (recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_CUTTING) &&
+  return !recut->unsteered &&
+         (recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_CUTTING) &&
          agent_targets_find(&recut->targets, uuid);
 }

@@ -21,6 +21,11 @@
  *         |       while the kubelet still holds the slices
  *     OVER
  *
+ * Where NVIDIA's plugin publishes (`unsteered`), nothing can be left out of its list, and nobody tells it
+ * which slices to give. Then the pod asks for all free slices of the targets' profiles and may hold more than
+ * the targets; UNLISTING is passed over: what the pod holds the kubelet gives to nobody else, listed or not.
+ * So it must hold them until the last one is destroyed.
+ *
  * Until the first slice is destroyed a re-cut can be lost: not scheduled, deleted by somebody, other slices
  * than the targets, out of time, no longer wanted. Then it goes to RELEASING, and nothing has happened. A
  * reservation that an earlier life of the agent left behind begins at SHOWING, or, where the plan still wants
@@ -67,7 +72,8 @@ typedef struct AgentRecut {
   char plan[MIG_PLAN_ID_SIZE];        /* that takes the targets away */
   AgentTargets targets;
   int destroyed;
-  bool seen; /* the API server has shown the pod */
+  bool unsteered; /* NVIDIA's plugin publishes */
+  bool seen;      /* the API server has shown the pod */
   bool lost;
   bool raced;                   /* lost to pods that were quicker: nothing is wrong */
   char reason[ERROR_TEXT_SIZE]; /* why it was lost */

@@ -132,7 +132,13 @@ static void on_created(void *userdata, const KubeAnswer *answer) {
 static void create_pod(Agent *agent, const Node *node, const AgentRecut *recut) {
   AgentRecutting *recutting = &agent->recutting;
   CLEANUP(text_deinit) Text body = {0};
-  agent_reservation_format(node, recut, recutting->scheduler, &body);
+  AgentTargets asked = {0};
+  for (size_t i = 0; i < recut->targets.count; i++)
+    *array_push(&asked) = recut->targets.items[i];
+  if (recut->unsteered)
+    agent_withdrawal_add_free(agent->observation, &agent->used, &asked);
+  agent_reservation_format(node, recut, &asked, recutting->scheduler, &body);
+  array_deinit(&asked);
   recutting->posting = true;
   kube_client_call(agent->client, &(KubeCallOptions){.method = "POST",
                                                      .path = recutting->path,
@@ -267,6 +273,7 @@ static void begin(Agent *agent, const Node *node, const char *pod) {
   else if (!recutting->naive)
     agent_reservation_name(random_next(&agent->host->random), name);
   AgentRecut *recut = agent_recut_new(name, agent->plan, &targets, agent->host->now_ms);
+  recut->unsteered = agent_rereading_is_on(agent);
   *array_push(&recutting->recuts) = recut;
   recutting->held_known = false;
   recutting->held.count = 0;

@@ -94,6 +94,8 @@ static void collect(const Node *node, const AgentReport *report, Map *wanted, Ar
     put(wanted, arena, MIG_ANNOTATION_STATUS_PLAN, plan);
   if (report->error)
     put(wanted, arena, MIG_ANNOTATION_ERROR, report->error);
+  if (report->stage && *report->stage)
+    put(wanted, arena, MIG_ANNOTATION_STAGE, report->stage);
   for (int g = 0; g < report->observation->gpu_count; g++) {
     const GpuObserved *gpu = &report->observation->gpus[g];
     put_identity(gpu, wanted, arena);
@@ -106,7 +108,7 @@ static void collect(const Node *node, const AgentReport *report, Map *wanted, Ar
 /* Annotations that nobody but the agent writes; those for people and the controller are left alone. */
 static bool is_ours(const char *key) {
   return strcmp(key, MIG_ANNOTATION_STATUS_PLAN) == 0 || strcmp(key, MIG_ANNOTATION_ERROR) == 0 ||
-         strcmp(key, MIG_ANNOTATION_PROFILES) == 0 ||
+         strcmp(key, MIG_ANNOTATION_STAGE) == 0 || strcmp(key, MIG_ANNOTATION_PROFILES) == 0 ||
          mig_key_parse_index(key, MIG_ANNOTATION_IDENTITY_PREFIX) >= 0 ||
          mig_key_parse_index(key, MIG_ANNOTATION_STATUS_GPU_PREFIX) >= 0 ||
          string_has_prefix(key, MIG_ANNOTATION_STATUS_COUNT_PREFIX);
@@ -134,16 +136,18 @@ static void compare_annotations(const KeyValues *current, const Map *wanted, Tex
 
 /* Absent is as good as 0, and the kubelet will write the 0 itself: a name that it does not know must not come
  * from us. */
-static bool amount_is(const ResourceTexts *list, const char *name, size_t amount) {
-  const char *text = NULL;
+static int64_t get_amount(const ResourceTexts *list, const char *name) {
+  const char *text = "0";
   for (size_t i = 0; i < list->count; i++)
     if (strcmp(list->items[i].key, name) == 0)
       text = list->items[i].value;
   int64_t value;
   Error err;
-  if (!text)
-    return amount == 0;
-  return quantity_parse(text, QUANTITY_UNITS, &value, &err) == 0 && value == (int64_t)amount;
+  return quantity_parse(text, QUANTITY_UNITS, &value, &err) == 0 ? value : -1;
+}
+
+static bool amount_is(const ResourceTexts *list, const char *name, size_t amount) {
+  return get_amount(list, name) == (int64_t)amount;
 }
 
 static bool is_ours_to_offer(const AgentReport *report, const char *name) {
@@ -163,18 +167,28 @@ static void withdraw_vanished(const ResourceTexts *current, const AgentReport *r
   }
 }
 
-static void compare_amounts(const ResourceTexts *current, const AgentReport *report, Text *changes) {
+/* For some minutes the kubelet counts what a plugin no longer announces as capacity, and would write it back.
+ */
+static bool says_enough(const ResourceTexts *current, const AgentReport *report, const char *name,
+                        size_t amount, bool is_capacity) {
+  int64_t value = get_amount(current, name);
+  return value == (int64_t)amount || (report->is_strange && is_capacity && value > (int64_t)amount);
+}
+
+static void compare_amounts(const ResourceTexts *current, const AgentReport *report, bool is_capacity,
+                            Text *changes) {
   for (size_t i = 0; i < report->resources->count; i++) {
     const AgentResource *resource = &report->resources->items[i];
     size_t amount = report->withdrawn ? 0 : resource->partitions.count;
     bool is_certain = report->withdrawn || report->known[i];
-    if (!is_certain || amount_is(current, resource->name, amount))
+    if (!is_certain || says_enough(current, report, resource->name, amount, is_capacity))
       continue;
     char value[16];
     snprintf(value, sizeof value, "%zu", amount);
     append_member(changes, resource->name, value);
   }
-  withdraw_vanished(current, report, changes);
+  if (!report->is_strange)
+    withdraw_vanished(current, report, changes);
 }
 
 static void append_status(Text *body, const Text *capacity, const Text *allocatable) {
@@ -196,8 +210,8 @@ bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_
     if (!report->retired)
       collect(node, report, &wanted, &arena);
     compare_annotations(&node->meta.annotations, &wanted, &annotations);
-    compare_amounts(&node->capacity, report, &capacity);
-    compare_amounts(&node->allocatable, report, &allocatable);
+    compare_amounts(&node->capacity, report, true, &capacity);
+    compare_amounts(&node->allocatable, report, false, &allocatable);
   } else if (!string_equal(key_values_find(&node->meta.annotations, MIG_ANNOTATION_ERROR), report->error)) {
     append_member(&annotations, MIG_ANNOTATION_ERROR, report->error);
   }

@@ -15,6 +15,8 @@ typedef struct AgentReport {
       *known; /* for each resource: the kubelet has exactly these; only then the amounts are published */
   const char *answered_plan; /* plan id that is done; NULL: leave as it is */
   const char *error;         /* a sentence, or NULL: none */
+  const char *stage;         /* what the agent waits for, or "" or NULL: nothing */
+  bool is_strange;           /* another plugin publishes */
   bool withdrawn;            /* the node offers nothing, whatever there is */
   bool retired;              /* ... and says nothing of its GPUs any more */
 } AgentReport;

@@ -72,7 +72,7 @@ static void append_container(const AgentTargets *targets, Text *body) {
   text_append(body, "}]");
 }
 
-static void append_spec(const Node *node, const AgentRecut *recut, const char *scheduler, Text *body) {
+static void append_spec(const Node *node, const AgentTargets *asked, const char *scheduler, Text *body) {
   text_append(body, "\"spec\":{");
   if (scheduler) {
     append_member(body, "schedulerName", scheduler);
@@ -87,15 +87,15 @@ static void append_spec(const Node *node, const AgentRecut *recut, const char *s
                     "\"terminationGracePeriodSeconds\":1,\"automountServiceAccountToken\":false,"
                     "\"enableServiceLinks\":false,\"securityContext\":{\"runAsNonRoot\":true,"
                     "\"runAsUser\":65534,\"seccompProfile\":{\"type\":\"RuntimeDefault\"}},");
-  append_container(&recut->targets, body);
+  append_container(asked, body);
   text_append(body, "}");
 }
 
-void agent_reservation_format(const Node *node, const AgentRecut *recut, const char *scheduler,
-                              Text *ret_body) {
+void agent_reservation_format(const Node *node, const AgentRecut *recut, const AgentTargets *asked,
+                              const char *scheduler, Text *ret_body) {
   text_append(ret_body, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",");
   append_metadata(node, recut, ret_body);
-  append_spec(node, recut, scheduler, ret_body);
+  append_spec(node, asked, scheduler, ret_body);
   text_append(ret_body, "}");
 }
 

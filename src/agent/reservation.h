@@ -21,8 +21,9 @@ enum { AGENT_LABEL_SIZE = 64 };
 void agent_reservation_label(const char *node, char ret_label[AGENT_LABEL_SIZE]);
 /* A new name for a pod. */
 void agent_reservation_name(uint64_t random, char ret_name[AGENT_RECUT_NAME_SIZE]);
-/* The body of the POST. scheduler NULL: the default one. */
-void agent_reservation_format(const Node *node, const AgentRecut *recut, const char *scheduler,
-                              Text *ret_body);
+/* The body of the POST; it asks for as many slices of each resource as `asked` has. scheduler NULL: the
+ * default one. */
+void agent_reservation_format(const Node *node, const AgentRecut *recut, const AgentTargets *asked,
+                              const char *scheduler, Text *ret_body);
 /* NULL: absent. ret_says: the scheduler's or the kubelet's words, borrowed from the pod, or NULL. */
 AgentPodState agent_reservation_judge(const Pod *pod, const char **ret_says);

@@ -17,7 +17,7 @@ static json_t *format(const Node *node, const char *scheduler) {
                                           "nvidia.com/mig-1g.10gb"};
   CLEANUP(text_deinit) Text body = {0};
   AgentRecut *recut = recut_of(resources, COUNT_OF(resources));
-  agent_reservation_format(node, recut, scheduler, &body);
+  agent_reservation_format(node, recut, &recut->targets, scheduler, &body);
   agent_recut_free(recut);
   json_t *pod = json_loads(text_string(&body), JSON_REJECT_DUPLICATES, NULL);
   assert_non_null(pod);

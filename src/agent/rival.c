@@ -130,7 +130,8 @@ void agent_rival_on_registered(Agent *agent) {
 
 void agent_rival_init(Agent *agent) {
   agent->rival_timer = (HostTimer){.fire = on_timer, .userdata = agent};
-  timer_set(agent->host, &agent->rival_timer, AGENT_RIVAL_LOOK_MS);
+  if (!agent_rereading_is_on(agent))
+    timer_set(agent->host, &agent->rival_timer, AGENT_RIVAL_LOOK_MS);
 }
 
 void agent_rival_deinit(Agent *agent) {

@@ -61,6 +61,8 @@ static void own_ids(AgentResources *resources, Arena *arena) {
 
 static bool announce(Agent *agent, const AgentResource *resource) {
   Error err;
+  if (agent_rereading_is_on(agent))
+    return true;
   map_put(&agent->announced, resource->name, agent);
   if (kubelet_plugins_set(agent->plugins, resource->name, &resource->partitions, &err) < 0) {
     log_trouble(agent, "slices not published", &err);
@@ -70,7 +72,7 @@ static bool announce(Agent *agent, const AgentResource *resource) {
   return true;
 }
 
-static void start_barrier(Agent *agent) {
+void agent_slices_watch_closely(Agent *agent) {
   agent->barrier_began_ms = agent->host->now_ms;
   agent->barrier_poll_ms = BARRIER_POLL_FIRST_MS;
   timer_set(agent->host, &agent->barrier_timer, 0);
@@ -88,10 +90,21 @@ static void drop_withheld(const Agent *agent, AgentResources *resources) {
   }
 }
 
+/* Whole GPUs are the affair of NVIDIA's plugin alone, where it publishes. */
+static void drop_whole_gpus(AgentResources *resources) {
+  size_t kept = 0;
+  for (size_t i = 0; i < resources->count; i++)
+    if (mig_profile_is_resource(resources->items[i].name))
+      resources->items[kept++] = resources->items[i];
+  resources->count = kept;
+}
+
 static void publish(Agent *agent) {
   CLEANUP(arena_deinit) Arena arena = {0};
   AgentResources fresh;
   agent_publish_resources(agent->observation, &arena, &fresh);
+  if (agent_rereading_is_on(agent))
+    drop_whole_gpus(&fresh);
   drop_withheld(agent, &fresh);
   add_vanished(agent, &fresh, &arena);
   own_ids(&fresh, &arena);
@@ -113,7 +126,8 @@ static void publish(Agent *agent) {
   agent->resources = fresh;
   agent->known = known;
   arena = old_arena;
-  start_barrier(agent);
+  agent_rereading_note_change(agent);
+  agent_slices_watch_closely(agent);
 }
 
 /* ---- the barrier ---- */
@@ -131,15 +145,28 @@ static void ask_again(Agent *agent) {
   /* The kubelet shows a new slice within milliseconds; where it does not, it is away, and asking often is no
    * use. */
   bool is_slow = agent->host->now_ms - agent->barrier_began_ms > AGENT_BARRIER_MS;
-  uint32_t most_ms = is_slow ? AGENT_BARRIER_POLL_MAX_MS : KUBELET_POLL_MS;
+  uint32_t slow_ms =
+      agent_rereading_is_on(agent) ? agent_rereading_poll_ms(agent) : AGENT_BARRIER_POLL_MAX_MS;
+  uint32_t most_ms = is_slow ? slow_ms : KUBELET_POLL_MS;
   agent->barrier_poll_ms *= 2;
   if (agent->barrier_poll_ms > most_ms)
     agent->barrier_poll_ms = most_ms;
 }
 
+static void forget_known(Agent *agent) {
+  for (size_t i = 0; i < agent->resources.count; i++)
+    agent->known[i] = false;
+}
+
+/* One that is empty looks known to a kubelet that has never heard of it. NVIDIA's plugin announces none that
+ * is empty. */
+static bool is_announced(const Agent *agent, const char *resource) {
+  return agent_rereading_is_on(agent) || kubelet_plugins_is_current(agent->plugins, resource);
+}
+
 static void on_barrier_timer(void *userdata) {
   Agent *agent = userdata;
-  if (all_known(agent))
+  if (all_known(agent) && !agent_rereading_is_on(agent))
     return;
   if (!kubelet_pod_resources_allocatable(agent->pod_resources, on_barrier_answer, agent))
     ask_again(agent);
@@ -149,6 +176,8 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
   Agent *agent = userdata;
   if (err) {
     log_trouble(agent, "the kubelet does not say what it knows", err);
+    if (agent_rereading_is_on(agent)) /* when it comes back it may have nothing */
+      forget_known(agent);
     ask_again(agent);
     agent_kick(agent);
     return;
@@ -156,21 +185,20 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
   bool news = false;
   for (size_t i = 0; i < agent->resources.count; i++) {
     const AgentResource *resource = &agent->resources.items[i];
-    /* One that is empty looks known to a kubelet that has never heard of it. */
-    bool known =
-        agent_publish_is_known(resource, helds) && kubelet_plugins_is_current(agent->plugins, resource->name);
-    if (known && !agent->known[i]) {
+    bool known = agent_publish_is_known(resource, helds) && is_announced(agent, resource->name);
+    if (known && !agent->known[i])
       log_info(AGENT_COMPONENT, "kubelet knows the slices", "resource=%s count=%zu", resource->name,
                resource->partitions.count);
-      news = true;
-    }
+    news = news || (known && !agent->known[i]);
     agent->known[i] = known;
   }
-  if (!all_known(agent))
-    ask_again(agent);
-  else if (news)
+  if (news && all_known(agent))
     agent->known_ms = agent->host->now_ms;
-  if (news)
+  if (!all_known(agent) || agent_rereading_is_on(agent))
+    ask_again(agent);
+  if (agent_rereading_is_on(agent))
+    agent_rereading_note_answer(agent, helds);
+  if (news || agent_rereading_is_on(agent))
     agent_kick(agent);
 }
 
@@ -183,8 +211,20 @@ uint64_t agent_slices_settled_by(const Agent *agent) {
  * starts the next barrier. */
 static void forget_lost(Agent *agent) {
   for (size_t i = 0; i < agent->resources.count; i++)
-    if (agent->known[i] && !kubelet_plugins_is_current(agent->plugins, agent->resources.items[i].name))
+    if (agent->known[i] && !is_announced(agent, agent->resources.items[i].name))
       agent->known[i] = false;
+}
+
+/* Somebody took back what the node offered. The kubelet does so when NVIDIA's plugin has gone, and that may
+ * be news to us: it is asked before anybody contradicts. */
+void agent_slices_doubt(Agent *agent, const Node *old, const Node *new_) {
+  for (size_t i = 0; old && new_ && i < agent->resources.count; i++) {
+    const AgentResource *resource = &agent->resources.items[i];
+    if (!agent->known[i] || !agent_report_shows(old, resource) || agent_report_shows(new_, resource))
+      continue;
+    agent->known[i] = false;
+    agent_slices_watch_closely(agent);
+  }
 }
 
 /* After a kubelet restart nothing is known any more, whatever it knew before. */
@@ -195,7 +235,7 @@ static void on_registered(void *userdata, const char *resource) {
     if (strcmp(agent->resources.items[i].name, resource) == 0)
       agent->known[i] = false;
   agent_rival_on_registered(agent);
-  start_barrier(agent);
+  agent_slices_watch_closely(agent);
 }
 
 static void on_rival(void *userdata, const char *resource) {
@@ -290,7 +330,7 @@ static void on_preferred(void *userdata, const char *resource, const KubeletPref
  * that the scheduler sends for a slice. A socket that an earlier life left behind shows that these slices
  * were ours to publish, so they are published again before the API server has said anything. */
 void agent_slices_adopt(Agent *agent) {
-  if (agent->adopted || !agent->observation)
+  if (agent->adopted || !agent->observation || agent_rereading_is_on(agent))
     return;
   agent->adopted = true;
   CLEANUP(arena_deinit) Arena arena = {0};
@@ -309,6 +349,7 @@ void agent_slices_step(Agent *agent) {
     return;
   publish(agent);
   forget_lost(agent);
+  agent_rereading_step(agent);
   if (!timer_is_set(&agent->use_timer) && !agent->used_known)
     timer_set(agent->host, &agent->use_timer, 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent's state, shared by its own files: agent.c (life and the step), gpus.c (observe, create, destroy),
- * recutting.c (take free slices away), slices.c (publish, barrier, use), rival.c (other plugins),
- * takeover.c. Nobody else includes this. */
+ * recutting.c (take free slices away), slices.c (publish, barrier, use), rival.c (other plugins), rereading.c
+ * (where NVIDIA's plugin publishes), takeover.c. Nobody else includes this. */
 #pragma once
 
 #include "agent/agent.h"
@@ -9,6 +9,7 @@
 #include "agent/publish.h"
 #include "agent/recutting.h"
 #include "agent/report.h"
+#include "agent/rereading.h"
 #include "agent/takeover.h"
 #include "agent/trouble.h"
 #include "agent/wanted.h"
@@ -54,6 +55,7 @@ struct Agent {
 
   AgentRecutting recutting;  /* recutting.c */
   AgentLeaving leaving_node; /* leaving.c */
+  AgentRereading rereading;  /* rereading.c */
 
   /* slices.c */
   KubeletPort *port;
@@ -115,6 +117,10 @@ void agent_slices_step(Agent *agent);
 void agent_slices_adopt(
     Agent *agent); /* what a crashed earlier life had published; before anything else is known */
 void agent_slices_deinit(Agent *agent);
+/* Something is about to change in what the kubelet shows. */
+void agent_slices_watch_closely(Agent *agent);
+/* Our node changed, and another plugin publishes. */
+void agent_slices_doubt(Agent *agent, const Node *old, const Node *new_);
 /* Takes every plugin away from the kubelet. */
 void agent_slices_withdraw(Agent *agent);
 /* The kubelet may be about to show new slices: a report can wait for it until then. In the past: no need. */
@@ -159,3 +165,16 @@ void agent_takeover_init(Agent *agent, bool is_wanted);
 void agent_takeover_step(Agent *agent, const Node *node);
 void agent_takeover_give_back(Agent *agent, const Node *node);
 void agent_takeover_deinit(Agent *agent);
+
+/* rereading.c: where NVIDIA's device plugin publishes, nothing is announced; it is made to read the GPUs
+ * again. */
+void agent_rereading_init(Agent *agent, AgentPluginProcess *process, const AgentOptions *options);
+void agent_rereading_step(Agent *agent);
+void agent_rereading_deinit(Agent *agent);
+bool agent_rereading_is_on(const Agent *agent);
+void agent_rereading_note_change(Agent *agent); /* slices came or went */
+/* The kubelet said what it shows. */
+void agent_rereading_note_answer(Agent *agent, const KubeletHelds *helds);
+uint32_t agent_rereading_poll_ms(const Agent *agent);  /* between such questions, at most */
+const char *agent_rereading_error(const Agent *agent); /* a sentence, or "" */
+const char *agent_rereading_stage(const Agent *agent); /* what it waits for, or "" */

@@ -86,6 +86,8 @@ static bool may_ask(const Agent *agent) {
 
 void agent_takeover_step(Agent *agent, const Node *node) {
   CLEANUP(text_deinit) Text body = {0};
+  if (agent_rereading_is_on(agent)) /* it publishes here; an earlier life may have switched it off */
+    agent_takeover_give_back(agent, node);
   if (agent->takeover.is_wanted && may_ask(agent) && agent_takeover_format_take(node, &body))
     send(agent, "switching NVIDIA's device plugin off on this node", &body);
 }

@@ -83,6 +83,29 @@ void agent_withdrawal_compute(const Node *node, const GpuObservation *observatio
     qsort(ret_targets->items, ret_targets->count, sizeof *ret_targets->items, compare_targets);
 }
 
+static bool is_resource_of(const AgentTargets *targets, size_t count, const char *resource) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(targets->items[i].resource, resource) == 0)
+      return true;
+  return false;
+}
+
+void agent_withdrawal_add_free(const GpuObservation *observation, const Map *used, AgentTargets *targets) {
+  size_t target_count = targets->count;
+  for (int g = 0; g < observation->gpu_count; g++)
+    for (int i = 0; i < observation->gpus[g].instance_count; i++) {
+      const GpuObserved *gpu = &observation->gpus[g];
+      const GpuInstance *instance = &gpu->instances[i];
+      const MigProfile *profile = find_profile(&gpu->model, instance->nvml_id);
+      if (!profile || !instance->uuid[0] || map_find(used, instance->uuid) ||
+          agent_targets_find(targets, instance->uuid))
+        continue;
+      add_target(gpu, instance, profile, targets);
+      if (!is_resource_of(targets, target_count, targets->items[targets->count - 1].resource))
+        targets->count--;
+    }
+}
+
 const AgentTarget *agent_targets_find(const AgentTargets *targets, const char *uuid) {
   for (size_t i = 0; i < targets->count; i++)
     if (strcmp(targets->items[i].uuid, uuid) == 0)

@@ -21,7 +21,9 @@
 
 enum { WORLD_BEGIN_MS = 1000000 };
 
-typedef struct World {
+typedef struct World World;
+
+struct World {
   Host host;
   Text story;
   Agent *agent;
@@ -56,7 +58,12 @@ typedef struct World {
   /* the kubelet */
   MemoryPort port;
   FakeKubelet kubelet;
-} World;
+  /* NVIDIA's device plugin, for tests that have one. */
+  AgentOptions options; /* what differs from the usual ones */
+  AgentPluginProcess *plugin_process;
+  bool (*plugin_turn)(World *world); /* true: it did something */
+  void *plugin;
+};
 
 #define assert_story(world, expected)                                                                        \
   do {                                                                                                       \
@@ -397,7 +404,7 @@ static inline void remove_node(World *world) {
 static inline void run(World *world) {
   do
     memory_port_run(&world->port, &world->host);
-  while (driver_turn(world) || api_turn(world));
+  while (driver_turn(world) || api_turn(world) || (world->plugin_turn && world->plugin_turn(world)));
 }
 
 static inline void run_for(World *world, uint64_t ms) {
@@ -421,11 +428,14 @@ static inline void start_agent(World *world) {
                                 .device_plugin_folder = FOLDER,
                                 .pod_resources_socket = POD_SOCKET,
                                 .take_over = world->take_over,
-                                .reservation_namespace = "facet-system"};
+                                .reservation_namespace = "facet-system",
+                                .nvidia_publishes = world->options.nvidia_publishes,
+                                .plugin_selector = world->options.plugin_selector};
   const AgentSeams seams = {.host = &world->host,
                             .transport = &world->fake.seam,
                             .port = &world->port.seam,
-                            .driver = &world->driver};
+                            .driver = &world->driver,
+                            .plugin_process = world->plugin_process};
   world->agent = agent_new(&options, &seams);
   agent_start(world->agent);
 }

@@ -23,6 +23,8 @@ typedef struct Options {
   bool take_over;
   const char *reservation_namespace;
   const char *scheduler_name;
+  const char *publish;
+  const char *plugin_selector;
 } Options;
 
 static const CliOption options_table[] = {
@@ -42,6 +44,12 @@ static const CliOption options_table[] = {
      "Namespace of the pods that reserve slices to be re-cut (default: $POD_NAMESPACE, else facet-system)."},
     {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler_name), "NAME",
      "The scheduler that serves this node's pods (default: the default scheduler)."},
+    {"--publish", CLI_STRING, offsetof(Options, publish), "builtin|nvidia",
+     "Who tells the kubelet of slices: this agent (default), or NVIDIA's device plugin, which is made to "
+     "read the GPUs again after each change."},
+    {"--nvidia-plugin-selector", CLI_STRING, offsetof(Options, plugin_selector), "LABEL=VALUE",
+     "With --publish nvidia: which pod is NVIDIA's device plugin (default: by the labels of the GPU "
+     "Operator, of its own chart and manifest, and of GKE)."},
 };
 
 /* The NVML worker as its own small executable, beside this one or in libexec: it brings neither libcurl nor
@@ -122,16 +130,21 @@ static int serve(const Options *options, Error *err) {
   if (r < 0)
     return r;
   CLEANUP(kubelet_uv_port_freep) KubeletUvPort *port = kubelet_uv_port_new(&shell.loop);
+  AgentProcPlugin plugin;
+  agent_proc_plugin_init(&plugin, options->device_plugin_folder);
   AgentSeams seams = {.host = &shell.host,
                       .transport = kube_curl_seam(transport),
                       .port = kubelet_uv_port_seam(port),
-                      .driver = gpu_worker_seam(worker)};
+                      .driver = gpu_worker_seam(worker),
+                      .plugin_process = &plugin.seam};
   AgentOptions agent_options = {.node_name = options->node_name,
                                 .device_plugin_folder = options->device_plugin_folder,
                                 .pod_resources_socket = options->pod_resources_socket,
                                 .take_over = options->take_over,
                                 .reservation_namespace = options->reservation_namespace,
                                 .scheduler_name = options->scheduler_name,
+                                .nvidia_publishes = strcmp(options->publish, "nvidia") == 0,
+                                .plugin_selector = options->plugin_selector,
                                 .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
   /* Its claim is given up last, after the agent's sockets are gone. */
   CLEANUP(beginning_deinit)
@@ -152,17 +165,34 @@ static const char *get_setting(const char *variable, const char *otherwise) {
   return value && *value ? value : otherwise;
 }
 
+static int check(const Options *options, Error *err) {
+  if (strcmp(options->publish, "builtin") != 0 && strcmp(options->publish, "nvidia") != 0)
+    return error_set(err, ERROR_INVALID, "--publish is builtin or nvidia, not \"%s\"", options->publish);
+  if (options->take_over && strcmp(options->publish, "nvidia") == 0)
+    return error_set(
+        err, ERROR_INVALID,
+        "--take-over keeps NVIDIA's device plugin away, and --publish nvidia needs it: take one");
+  if (options->plugin_selector && strcmp(options->publish, "nvidia") != 0)
+    return error_set(err, ERROR_INVALID, "--nvidia-plugin-selector means nothing without --publish nvidia");
+  return 0;
+}
+
 static int run(const CliVerb *verb, int argc, char **argv) {
   char host_name[256] = "";
   gethostname(host_name, sizeof host_name - 1);
   Options options = {.node_name = get_setting("NODE_NAME", host_name),
                      .reservation_namespace = get_setting("POD_NAMESPACE", "facet-system"),
+                     .publish = "builtin",
                      .device_plugin_folder = "/var/lib/kubelet/device-plugins",
                      .pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock"};
   int exit_code;
   if (!cli_begin(verb, argc, argv, &options, &exit_code))
     return exit_code;
   Error err;
+  if (check(&options, &err) < 0) {
+    fprintf(stderr, "facet agent: %s\n", err.text);
+    return CLI_EXIT_USAGE;
+  }
   if (serve(&options, &err) < 0) {
     log_error("agent", "cannot start", "err=" LOG_QUOTED, err.text);
     return CLI_EXIT_FAILED;

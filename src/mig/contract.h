@@ -18,6 +18,7 @@
 #define MIG_ANNOTATION_STATUS_COUNT_PREFIX "nos.nebuly.com/status-gpu-" /* + <index>-<profile>-free|used */
 #define MIG_ANNOTATION_PROFILES            "facet.gpu/profiles"
 #define MIG_ANNOTATION_ERROR               "facet.gpu/error"
+#define MIG_ANNOTATION_STAGE               "facet.gpu/stage"
 #define MIG_ANNOTATION_EXCLUDE             "facet.gpu/exclude-gpus"
 #define MIG_ANNOTATION_KEEP_PREFIX         "facet.gpu/keep-gpu-" /* + <index> */
 #define MIG_ANNOTATION_ALLOWED             "facet.gpu/allowed-profiles"
