@@ -234,8 +234,31 @@ static void a_deletion_that_is_not_heard_is_asked_for_again(void **state) {
   play_deinit(&play);
 }
 
+/* Where NVIDIA's plugin publishes: other slices in its hands are as good, nothing is taken off the list, and
+ * when it loses hold of them the rest stays. */
+static void unsteered_it_destroys_only_while_it_holds_them(void **state) {
+  Play play;
+  play_init(&play, *state);
+  play.recut->unsteered = true;
+  play.held_ids[2] = "MIG-0-4";
+  play.held.count = 3;
+  play.view.pod = AGENT_POD_BOUND;
+  assert_int_equal(step(&play, 10), AGENT_RECUT_ASK);
+  play.view.held = &play.held;
+  assert_int_equal(step(&play, 10), AGENT_RECUT_DESTROY);
+  assert_string_equal(play.target->uuid, "MIG-0-6");
+  assert_false(agent_recut_withholds(play.recut, "MIG-0-6"));
+  destroy(&play, "MIG-0-6");
+  play.view.pod = AGENT_POD_LEAVING;
+  assert_int_equal(step(&play, 10), AGENT_RECUT_WAIT);
+  assert_int_equal(play.recut->state, AGENT_RECUT_SHOWING);
+  assert_false(play.recut->lost);
+  play_deinit(&play);
+}
+
 /* Whatever is shown, in whatever order: nothing is destroyed that is not wanted away, not held by the pod, or
- * not off the kubelet's list; a lost re-cut has destroyed nothing; and it always ends. */
+ * not off the kubelet's list (unsteered: not held at this very moment); a lost re-cut has destroyed nothing;
+ * and it always ends. */
 static void walk(Fixture *f, uint64_t seed) {
   Play play;
   bool was_held = false, was_bound = false;
@@ -243,6 +266,7 @@ static void walk(Fixture *f, uint64_t seed) {
   Random random = {.state = seed};
   f->observation->gpu_count = 0;
   play_init(&play, f);
+  play.recut->unsteered = seed % 2;
   for (int i = 0; i < 400 && play.recut->state != AGENT_RECUT_OVER; i++) {
     if (random_below(&random, 4) == 0)
       play.view.pod = (AgentPodState)random_below(&random, AGENT_POD_ENDED + 1);
@@ -260,8 +284,9 @@ static void walk(Fixture *f, uint64_t seed) {
     if (action == AGENT_RECUT_DESTROY) {
       assert_true(was_bound && was_held);
       assert_non_null(agent_targets_find(&play.wanted, play.target->uuid));
-      assert_true(before == AGENT_RECUT_CUTTING || play.view.kubelet_agrees);
-      assert_true(agent_recut_withholds(play.recut, play.target->uuid));
+      assert_true(play.recut->unsteered || before == AGENT_RECUT_CUTTING || play.view.kubelet_agrees);
+      assert_true(play.recut->unsteered ? play.view.pod == AGENT_POD_BOUND
+                                        : agent_recut_withholds(play.recut, play.target->uuid));
       destroy(&play, play.target->uuid);
       destroyed++;
     }
@@ -295,6 +320,7 @@ int main(void) {
       FIXTURE_TEST(a_target_that_must_stay_after_all_is_not_destroyed),
       FIXTURE_TEST(patience_ends_in_each_state_that_waits_for_others),
       FIXTURE_TEST(a_deletion_that_is_not_heard_is_asked_for_again),
+      FIXTURE_TEST(unsteered_it_destroys_only_while_it_holds_them),
       FIXTURE_TEST(it_never_destroys_what_is_not_its_own_and_always_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,8 +319,36 @@ static void a_slice_that_the_kubelet_does_not_know_yet_is_not_withdrawn(void **s
   observe(f, "A100-80GB", "1g.10gb@6");
   report_once(f);
   AgentReport report = report_of(f, &nobody);
-  report.known = (const bool[]){false}; /* the agent has just been started again */
+  report.known = (const bool[7]){false}; /* the agent has just been started again */
   assert_string_equal(patch_with(f, &report), "");
+}
+
+static void where_another_plugin_publishes_more_capacity_is_not_contradicted(void **state) {
+  Fixture *f = *state;
+  observe(f, "A100-80GB", "1g.10gb@6");
+  report_once(f);
+  f->node.capacity = f->node.allocatable =
+      (ResourceTexts)LIST_OF(ResourceText, {"nvidia.com/mig-1g.10gb", "3"}, {"nvidia.com/mig-9g.90gb", "2"});
+  AgentReport report = report_of(f, &nobody);
+  report.is_strange = true;
+  assert_string_equal(patch_with(f, &report),
+                      "{\"status\":{\"allocatable\":{\"nvidia.com/mig-1g.10gb\":\"1\"}}}");
+  f->node.capacity = f->node.allocatable = (ResourceTexts){0};
+  assert_string_equal(patch_with(f, &report), "{\"status\":{\"capacity\":{\"nvidia.com/mig-1g.10gb\":\"1\"},"
+                                              "\"allocatable\":{\"nvidia.com/mig-1g.10gb\":\"1\"}}}");
+}
+
+static void what_it_waits_for_is_said_and_taken_back(void **state) {
+  Fixture *f = *state;
+  observe(f, "A100-80GB", "");
+  report_once(f);
+  AgentReport report = report_of(f, &nobody);
+  report.stage = "waiting for NVIDIA";
+  const char *patch = patch_with(f, &report);
+  assert_string_equal(patch, "{\"metadata\":{\"annotations\":{\"facet.gpu/stage\":\"waiting for NVIDIA\"}}}");
+  apply(f, patch);
+  report.stage = "";
+  assert_string_equal(patch_with(f, &report), "{\"metadata\":{\"annotations\":{\"facet.gpu/stage\":null}}}");
 }
 
 static void a_full_node_is_reported_whole(void **state) {
@@ -352,6 +380,8 @@ int main(void) {
       FIXTURE_TEST(an_amount_is_compared_by_value_and_garbage_is_replaced),
       FIXTURE_TEST(slices_that_no_gpu_has_are_withdrawn_and_other_resources_are_not),
       FIXTURE_TEST(a_slice_that_the_kubelet_does_not_know_yet_is_not_withdrawn),
+      FIXTURE_TEST(where_another_plugin_publishes_more_capacity_is_not_contradicted),
+      FIXTURE_TEST(what_it_waits_for_is_said_and_taken_back),
       FIXTURE_TEST(a_full_node_is_reported_whole),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

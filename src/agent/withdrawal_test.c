@@ -108,6 +108,24 @@ static void targets_are_counted_by_resource(void **state) {
   array_deinit(&targets);
 }
 
+/* A process that no pod explains does not keep the kubelet from giving the slice away. */
+static void what_the_kubelet_could_give_instead_are_the_free_slices_of_the_same_resources(void **state) {
+  Fixture *f = *state;
+  CLEANUP(map_deinit) Map used = {0};
+  AgentTargets targets = {0};
+  char text[256];
+  observe(f, "A100-80GB", "1g.10gb@6 1g.10gb@5 2g.20gb@0");
+  GpuObserved *other = observe(f, "A100-80GB", "1g.10gb@3 1g.10gb@2 1g.10gb@1 1g.10gb@0?");
+  other->instances[0].process_count = 1;
+  map_put(&used, "MIG-1-2", f);
+  annotate(f, "facet.gpu/spec-gpu-0", "GPU-0 1g.10gb@5,2g.20gb@0");
+  agent_withdrawal_compute(&f->node, f->observation, &used, &targets);
+  agent_withdrawal_add_free(f->observation, &used, &targets);
+  agent_targets_format(&targets, text, sizeof text);
+  assert_string_equal(text, "gpu 0: 1g.10gb@6, 1g.10gb@5; gpu 1: 1g.10gb@3, 1g.10gb@1");
+  array_deinit(&targets);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       FIXTURE_TEST(what_the_wish_leaves_out_goes),
@@ -119,6 +137,7 @@ int main(void) {
       FIXTURE_TEST(in_doubt_everything_stays),
       FIXTURE_TEST(nothing_goes_while_mig_mode_is_off_or_pending),
       FIXTURE_TEST(targets_are_counted_by_resource),
+      FIXTURE_TEST(what_the_kubelet_could_give_instead_are_the_free_slices_of_the_same_resources),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
