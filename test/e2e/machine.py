@@ -110,8 +110,9 @@ class Machine:
     def cluster(self, *arguments):
         subprocess.run([os.path.join(HERE, "kubernetes", "cluster"), *arguments], check=True)
 
-    def up(self):
-        self.cluster("up", self.kubernetes, str(self.port_base))
+    def up(self, *options):
+        self.cluster("up", self.kubernetes, str(self.port_base), *options)
+        self.kubectl("apply", "-f", os.path.join(ROOT, "deploy", "rbac.yaml"))
 
     def down(self):
         for program in self.programs:

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The story of the README on a real Kubernetes, step by step; each function is one test, in this order."""
+import re
+from collections import Counter
+
 from machine import Failed, wait_until
 
 LABEL = "nos.nebuly.com/gpu-partitioning"
-SMALL, LEFTOVER = "nvidia.com/mig-1g.10gb", "nvidia.com/mig-2g.20gb"
+PREFIX = "nvidia.com/mig-"
+SMALL, LEFTOVER = PREFIX + "1g.10gb", PREFIX + "2g.20gb"
 
 
 def container(resource):
@@ -47,6 +51,21 @@ def wait_for_offer(machine, resource, count, seconds=20):
                lambda: offers(machine, resource) == (count, count) or None)
 
 
+def phase_of(machine, name):
+    return machine.get("pod", name)["status"].get("phase")
+
+
+def slices_on_gpu(machine):
+    """Counts by profile."""
+    return dict(Counter(re.findall(r"^ +GI +\d+ +(\S+)@", machine.nvml("show"), re.MULTILINE)))
+
+
+def slices_on_node(machine):
+    allocatable = machine.node()["status"]["allocatable"]
+    return {name.removeprefix(PREFIX): int(count) for name, count in allocatable.items()
+            if name.startswith(PREFIX) and int(count)}
+
+
 def reports_its_gpu(machine):
     """the agent reports the GPU of a labelled node, and no slices"""
     machine.kubectl("label", "node", "node1", LABEL + "=mig", "--overwrite")
@@ -87,7 +106,7 @@ def containers_see_their_own_slices(machine):
 def leftover_is_taken(machine):
     """a pod asking 2g.20gb takes the left-over slice"""
     machine.apply(pod("two", LEFTOVER))
-    wait_until(30, "pod two Running", lambda: machine.get("pod", "two")["status"].get("phase") == "Running")
+    wait_until(30, "pod two Running", lambda: phase_of(machine, "two") == "Running")
     if len(set(machine.uuids_of_containers())) != 6:
         raise Failed(f"expected 6 different UUIDs, got {machine.uuids_of_containers()}")
 
@@ -99,7 +118,7 @@ def whole_gpu_stays_pending(machine):
                        lambda: machine.events_of("seven", "NotTriggeredRepartition"))
     if "node1" not in notes[0] or "GPU 0" not in notes[0]:
         raise Failed(f"the Event does not name the node and the GPU: {notes[0]}")
-    if machine.get("pod", "seven")["status"]["phase"] != "Pending":
+    if phase_of(machine, "seven") != "Pending":
         raise Failed("pod seven is not Pending")
     print(f"#   Event: {notes[0]}")
 
@@ -119,6 +138,81 @@ def triggered_events_exist(machine):
     for one in running(machine, "story"):
         if not machine.events_of(one["metadata"]["name"], "TriggeredRepartition"):
             raise Failed(f"no Event TriggeredRepartition on {one['metadata']['name']}")
+
+
+def free_slices_are_recut(machine):
+    """other profiles arrive: free slices are re-cut for them, used ones stay, no pod fails"""
+    machine.kubectl("delete", "pod", "two", "seven", "wrong", "--wait=true")
+    machine.kubectl("scale", "deployment", "story", "--replicas=1")
+    wait_until(60, "one container is left", lambda: len(machine.uuids_of_containers()) == 1)
+    kept = machine.uuids_of_containers()
+    machine.apply(pod("three", "nvidia.com/mig-3g.40gb"))
+    wait_until(60, "pod three Running", lambda: phase_of(machine, "three") == "Running")
+    expect_no_failed_pod(machine)
+    uuids = machine.uuids_of_containers()
+    if len(set(uuids)) != 2 or not set(kept) < set(uuids):
+        raise Failed(f"the container had {kept}, and now they have {uuids}")
+    known = machine.nvml("show")
+    if any(u not in known for u in uuids):
+        raise Failed(f"NVML does not know all of {uuids}")
+    if not machine.events_of("three", "TriggeredRepartition"):
+        raise Failed("no Event TriggeredRepartition on pod three")
+
+
+def reservations_are_gone(machine):
+    """the reservation pods of the re-cut are gone, and the node offers what is on the GPU"""
+    def quiet():
+        pods = machine.get("pods", "--all-namespaces", "-l", "facet.gpu/reservation")["items"]
+        if pods:
+            raise Failed(f"still there: {[p['metadata']['name'] for p in pods]}")
+        return slices_on_gpu(machine) == slices_on_node(machine)
+    wait_until(30, "the node and the GPU agree without a reservation pod", quiet)
+
+
+def second_agent_refuses(machine):
+    """a second agent on the same node keeps out, and says why"""
+    second = machine.agent_program("second-agent", "node1", machine.kubernetes, machine.environment)
+    second.start()
+    sentence = "another facet agent serves the device plugin folder"
+    wait_until(10, "the second agent's sentence", lambda: any(sentence in line for line in second.log()))
+    before = slices_on_node(machine)
+    second.stop()
+    if any("registered" in line for line in second.log()) or slices_on_node(machine) != before:
+        raise Failed("the second agent did more than to wait")
+
+
+def agent_is_upgraded(machine):
+    """an agent that is upgraded leaves without a victim, and the slices are offered again"""
+    uuids = set(machine.uuids_of_containers())
+    machine.kubectl("scale", "deployment", "story", "--replicas=3")
+    machine.agent.stop()
+    if machine.agent.process.returncode:
+        raise Failed(f"the agent ended with {machine.agent.process.returncode}")
+    offered = slices_on_node(machine)
+    if offered:
+        raise Failed(f"the node of an agent that has ended offers {offered}")
+    machine.agent.start()
+    wait_until(60, "3 pods Running", lambda: len(running(machine, "story")) == 3)
+    wait_until(30, "the node offers its slices again", lambda: slices_on_node(machine) == slices_on_gpu(machine))
+    if not uuids < set(machine.uuids_of_containers()):
+        raise Failed("a container lost its slice")
+    expect_no_failed_pod(machine)
+
+
+def label_is_removed(machine):
+    """without its label the node is left alone: no slices offered, no reports, the GPU as it was; and back again"""
+    slices, uuids = slices_on_gpu(machine), set(machine.uuids_of_containers())
+    machine.kubectl("label", "node", "node1", LABEL + "-")
+
+    def left():
+        reports = [key for key in machine.node()["metadata"].get("annotations", {}) if key.startswith("facet.gpu/status")]
+        return not slices_on_node(machine) and not reports
+    wait_until(40, "nothing is offered or reported", left)
+    if slices_on_gpu(machine) != slices or set(machine.uuids_of_containers()) != uuids:
+        raise Failed("the GPU or the containers did not stay as they were")
+    machine.kubectl("label", "node", "node1", LABEL + "=mig")
+    wait_until(30, "the slices are offered again", lambda: slices_on_node(machine) == slices)
+    expect_no_failed_pod(machine)
 
 
 def start_over(machine):
@@ -190,7 +284,7 @@ def agent_adopts_what_it_finds(machine):
     machine.agent.start()
     wait_for_offer(machine, LEFTOVER, 1, 60)
     machine.apply(pod("two", LEFTOVER))
-    wait_until(60, "pod two Running", lambda: machine.get("pod", "two")["status"].get("phase") == "Running")
+    wait_until(60, "pod two Running", lambda: phase_of(machine, "two") == "Running")
     if not uuids <= set(machine.uuids_of_containers()):
         raise Failed("a container lost its slice")
     expect_no_failed_pod(machine)
@@ -198,4 +292,5 @@ def agent_adopts_what_it_finds(machine):
 
 STORY = [reports_its_gpu, five_pods_run, node_offers_five_and_one, containers_see_their_own_slices,
          leftover_is_taken, whole_gpu_stays_pending, unknown_profile_names_the_known, triggered_events_exist]
+SECOND_ACT = [free_slices_are_recut, reservations_are_gone, second_agent_refuses, agent_is_upgraded, label_is_removed]
 DEATHS = [agent_may_die, controller_may_die, kubelet_may_die, agent_adopts_what_it_finds]

@@ -52,7 +52,8 @@ def steps(machine, pods, nodes):
         ("planned", log_times(machine.controller, "planned", "writes=1")[:1]),
         ("written to the node", log_times(machine.controller, "node written")[:1]),
         ("slice created", log_times(machine.agent, "slice created", "profile=1g.10gb")),
-        ("known to the kubelet", log_times(machine.agent, "kubelet knows the slices", "resource=" + small)),
+        ("known to the kubelet", [t for count in range(1, 8) for t in log_times(
+            machine.agent, "kubelet knows the slices", f"resource={small} count={count}")]),
         ("allocatable on the node", node_times(nodes, small)),
         ("bound", pod_times(pods, lambda p: p["spec"].get("nodeName"))),
         ("Running", pod_times(pods, lambda p: p["status"].get("phase") == "Running")),
