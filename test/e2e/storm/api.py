@@ -65,11 +65,14 @@ class Api:
                 raise
 
     def delete(self, path, **options):
+        """False where a precondition did not hold."""
         try:
             self.call("DELETE", path, options or None)
         except ApiError as error:
-            if error.status != 404:
+            if error.status not in (404, 409):
                 raise
+            return error.status == 404
+        return True
 
     def patch(self, path, thing):
         return self.call("PATCH", path, thing, "application/merge-patch+json")

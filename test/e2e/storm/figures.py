@@ -33,7 +33,7 @@ class Recuts:
 
     def __init__(self, nodes):
         self.followers = [Follower(node.agent) for node in nodes]
-        self.done, self.lost = [], {}
+        self.by_plan, self.lost = {}, {}
         self.skip()
 
     def skip(self):
@@ -45,11 +45,15 @@ class Recuts:
         for follower in self.followers:
             for _, message, fields in follower.new_lines():
                 if message == "re-cut done":
-                    self.done.append(fields)
+                    self.by_plan[fields["plan"]] = fields
                 elif message == "re-cut lost":
                     reason = fields.get("reason", "?").strip('"')
                     self.lost[reason] = self.lost.get(reason, 0) + 1
-        return len(self.done)
+        return len(self.by_plan)
+
+    @property
+    def done(self):
+        return list(self.by_plan.values())
 
 
 def percentile(values, share):

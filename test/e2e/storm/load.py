@@ -77,8 +77,10 @@ class Load(threading.Thread):
                 self.api.create(PODS, pod(name, profile, self.random.uniform(0.1, 1.5)))
 
     def delete(self, one):
-        self.deleted.add(one["metadata"]["name"])
-        self.api.delete(PODS + "/" + one["metadata"]["name"])
+        """Only as it was seen: a pod that is bound in this very moment would be deleted by force, as one that waits."""
+        meta = one["metadata"]
+        if self.api.delete(PODS + "/" + meta["name"], preconditions={"resourceVersion": meta["resourceVersion"]}):
+            self.deleted.add(meta["name"])
 
     def cancel(self):
         """People change their minds about waiting pods, and sometimes about running ones."""

@@ -2,6 +2,7 @@
 """Whether each container has what it asked for: what the container runtime was told, held against what is on the GPUs.
 A container must find exactly one slice, of its own profile, on the GPU from its start to its exit, and alone."""
 import json
+import os
 import re
 import threading
 import time
@@ -30,14 +31,13 @@ def slices_given(line):
 
 
 class Record:
-    """The lines that a node's container runtime writes, as they come."""
+    """The lines that a node's container runtime writes, as they come from now on."""
 
     def __init__(self, path):
-        self.path, self.file, self.rest = path, None, ""
+        self.file, self.rest = open(path, encoding="utf-8"), ""
+        self.file.seek(0, os.SEEK_END)
 
     def new_lines(self):
-        if not self.file:
-            self.file = open(self.path, encoding="utf-8")
         self.rest += self.file.read()
         *whole, self.rest = self.rest.split("\n")
         return [json.loads(line) for line in whole]

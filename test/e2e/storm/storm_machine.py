@@ -3,13 +3,12 @@
 import os
 import subprocess
 
-from machine import Machine
+from machine import ROOT, Machine
 from setting import kubernetes
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 LABEL = "nos.nebuly.com/gpu-partitioning"
 NAIVE = "FACET_TEST_NAIVE_WITHDRAWAL"
-GPUS = (1, 2)  # of the nodes
+GPUS = (1, 2, 1)  # of the nodes
 
 
 class Node:
@@ -36,12 +35,21 @@ class StormMachine(Machine):
         self.nodes = [Node(self, number, gpus) for number, gpus in enumerate(GPUS, 1)]
         self.agent = self.nodes[0].agent
 
-    def up(self, seed):
-        self.cluster("up", self.kubernetes, str(self.port_base), "--fake-cri", str(len(self.nodes)),
-                     "--slow-bindings", str(seed))
-        self.kubectl("apply", "-f", os.path.join(HERE, "reservation.yaml"))
+    def up(self, *options):
+        super().up("--fake-cri", str(len(self.nodes)), *options)
+        self.controller.environment = dict(self.environment, KUBECONFIG=self.account("facet-controller"))
         for node in self.nodes:
+            node.environment["KUBECONFIG"] = self.account("facet-agent")
             self.kubectl("label", "node", node.name, LABEL + "=mig")
+
+    def account(self, name):
+        """A kubeconfig with no more rights than the program has on a real cluster."""
+        path = os.path.join(self.folder, name + ".kubeconfig")
+        search = os.path.join(self.kubernetes, "bin") + ":" + os.environ["PATH"]
+        with open(path, "w", encoding="utf-8") as file:
+            subprocess.run([os.path.join(ROOT, "deploy", "kubeconfig"), name], stdout=file, check=True,
+                           env=dict(self.environment, PATH=search))
+        return path
 
     def start_programs(self, naive=False):
         for node in self.nodes:

@@ -13,7 +13,7 @@ WINDOW_MS_MAX = 15000
 WINDOW_SLACK_MS = 100
 
 # The kubelet's own log is exact about the time of a rejection; the pod's status comes up to 5 s later.
-REJECTION = re.compile(r'^\w(\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+) .*(?:UnexpectedAdmissionError|OutOf)')
+REJECTION = re.compile(r"^\w(\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+) .*\"Pod admission denied\"")
 POD = re.compile(r'pod="?([^" ]+)"?')
 SUFFIX = re.compile(r"^nvidia\.com/mig-(.+)$")
 
