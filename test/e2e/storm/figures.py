@@ -5,17 +5,20 @@ import re
 from timeline import parse
 
 FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
+PREFIX = "nvidia.com/mig-"
 
 
 class Follower:
-    """New lines of a program's log, as (ms, message, fields)."""
+    """New lines of a program's log from now on, as (ms, message, fields)."""
 
     def __init__(self, program):
-        self.program, self.offset, self.rest = program, 0, ""
+        self.path, self.offset, self.rest = program.log_path, 0, ""
+        for _ in self.new_lines():
+            pass
 
     def new_lines(self):
         try:
-            with open(self.program.log_path, encoding="utf-8", errors="replace") as log:
+            with open(self.path, encoding="utf-8", errors="replace") as log:
                 log.seek(self.offset)
                 text = self.rest + log.read()
                 self.offset = log.tell()
@@ -28,32 +31,59 @@ class Follower:
                 yield parsed[0], parsed[1], dict(FIELD.findall(parsed[2]))
 
 
-class Recuts:
-    """What the agents tell of re-cuts since this was made."""
+class Growth:
+    """Of one agent: from a slice that NVML has made to the node that offers it."""
 
-    def __init__(self, nodes):
-        self.followers = [Follower(node.agent) for node in nodes]
-        self.by_plan, self.lost = {}, {}
-        self.skip()
+    def __init__(self):
+        self.created, self.known = [], []  # (ms, resource) on their way
+        self.known_ms, self.offered_ms = [], []
 
-    def skip(self):
-        for follower in self.followers:
-            for _ in follower.new_lines():
-                pass
+    def take(self, at, message, fields):
+        if message == "slice created":
+            self.created.append((at, PREFIX + fields["profile"].replace("+", ".")))
+        elif message == "kubelet knows the slices":
+            news = [one for one in self.created if one[1] == fields["resource"]]
+            self.known_ms += [at - one[0] for one in news]
+            self.known += news
+            self.created = [one for one in self.created if one not in news]
+        elif message == "reported":
+            self.offered_ms += [at - one[0] for one in self.known]
+            self.known = []
 
-    def count(self):
-        for follower in self.followers:
-            for _, message, fields in follower.new_lines():
-                if message == "re-cut done":
-                    self.by_plan[fields["plan"]] = fields
-                elif message == "re-cut lost":
-                    reason = fields.get("reason", "?").strip('"')
-                    self.lost[reason] = self.lost.get(reason, 0) + 1
-        return len(self.by_plan)
 
-    @property
-    def done(self):
-        return list(self.by_plan.values())
+class Told:
+    """What the programs tell of a storm, since this was made."""
+
+    def __init__(self, controller, nodes):
+        self.controller = Follower(controller)
+        self.agents = [(node.name, Follower(node.agent), Growth()) for node in nodes]
+        self.written, self.answered = {}, {}  # (node, plan) -> ms
+        self.recuts, self.lost = [], {}       # the fields of their lines; reason -> count
+
+    def read(self):
+        for at, message, fields in self.controller.new_lines():
+            if message == "node written":
+                self.written[fields["node"], fields["plan"]] = at
+        for node, follower, growth in self.agents:
+            for at, message, fields in follower.new_lines():
+                growth.take(at, message, fields)
+                self.take(node, at, message, fields)
+
+    def take(self, node, at, message, fields):
+        if message == "re-cut done":
+            self.recuts.append(fields)
+        elif message == "plan done":
+            self.answered[node, fields["plan"]] = at
+        elif message == "re-cut lost":
+            reason = fields.get("reason", "?").strip('"').split(" preemption: ")[0]
+            self.lost[reason] = self.lost.get(reason, 0) + 1
+
+    def count_recuts(self):
+        self.read()
+        return len(self.recuts)
+
+    def answer_ms(self):
+        return [at - self.written[plan] for plan, at in self.answered.items() if plan in self.written]
 
 
 def percentile(values, share):
@@ -68,21 +98,28 @@ def line_of(name, values):
             f"max {max(values):>7.0f}   of {len(values)}")
 
 
-def show_recuts(recuts, seconds):
-    print(f"# re-cuts: {len(recuts.done)} in {seconds:.0f} s, {60 * len(recuts.done) / seconds:.1f} a minute; "
-          f"lost and planned again: {sum(recuts.lost.values())}")
-    for reason, count in sorted(recuts.lost.items(), key=lambda item: -item[1]):
+def show_told(told, seconds):
+    told.read()
+    recuts = told.recuts
+    print(f"# re-cuts: {len(recuts)} in {seconds:.0f} s, {60 * len(recuts) / seconds:.1f} a minute; "
+          f"lost and planned again: {sum(told.lost.values())}")
+    for reason, count in sorted(told.lost.items(), key=lambda item: -item[1]):
         print(f"#   {count:>4} x {reason}")
     print("# stages of a re-cut, ms:")
-    for stage in recuts.done[0] if recuts.done else ():
+    for stage in recuts[0] if recuts else ():
         if stage.endswith("_ms"):
-            print(line_of(stage.removesuffix("_ms"), [int(fields[stage]) for fields in recuts.done]))
+            print(line_of(stage.removesuffix("_ms"), [int(fields[stage]) for fields in recuts]))
+    print("# from the driver's answer, ms:")
+    print(line_of("slice made .. kubelet knows it", [ms for _, _, growth in told.agents for ms in growth.known_ms]))
+    print(line_of("slice made .. node offers it", [ms for _, _, growth in told.agents for ms in growth.offered_ms]))
+    print("# from the controller's decision, ms:")
+    print(line_of("plan written .. carried out", told.answer_ms()))
 
 
 def show_pods(ledger, seconds):
     pods = list(ledger.times.values())
     print(f"# pods: {ledger.succeeded} succeeded, {60 * ledger.succeeded / seconds:.0f} a minute; "
-          f"reservation pods: {len(ledger.reservations)}")
+          f"reservation pods: {len(ledger.reservations)}; ms:")
     for first, then in (("created", "bound"), ("bound", "seen by the kubelet")):
         print(line_of(f"{first} .. {then}", [(t[then] - t[first]) * 1000 for t in pods if first in t and then in t]))
     print(line_of("life of a reservation pod", [seconds * 1000 for seconds in ledger.reservation_lives]))

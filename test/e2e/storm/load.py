@@ -10,6 +10,7 @@ SLOTS = {"1g.10gb": 1, "2g.20gb": 2, "3g.40gb": 4, "7g.80gb": 8}
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 TICK_SECONDS = 0.05
 REDRAW_SECONDS = (0.5, 2.5)
+RUN_SECONDS = (0.1, 0.8)
 PODS_PER_SECOND = 12
 DEMAND = (0.2, 2.0)           # of the room
 CANCELLED_SHARE = 0.5         # of the pods that wait and are not wanted any more
@@ -74,7 +75,7 @@ class Load(threading.Thread):
                 self.count += 1
                 name = f"{self.prefix}-{self.count}-{profile}"
                 self.ledger.note_created(name, profile)
-                self.api.create(PODS, pod(name, profile, self.random.uniform(0.1, 1.5)))
+                self.api.create(PODS, pod(name, profile, self.random.uniform(*RUN_SECONDS)))
 
     def delete(self, one):
         """Only as it was seen: a pod that is bound in this very moment would be deleted by force, as one that waits."""

@@ -17,7 +17,7 @@ class Storm:
         self.machine, self.api = machine, api
         self.ledger = Ledger(api)
         self.oracle = Oracle(machine, machine.nodes)
-        self.recuts = figures.Recuts(machine.nodes)
+        self.told = figures.Told(machine.controller, machine.nodes)
         self.kubelet_rejections = verdicts.KubeletRejections(machine)
         gpus = sum(node.gpus for node in machine.nodes)
         self.load = Load(api, self.ledger, random.Random(rng.random()), gpus, list(SLOTS))

@@ -8,7 +8,7 @@ from setting import kubernetes
 
 LABEL = "nos.nebuly.com/gpu-partitioning"
 NAIVE = "FACET_TEST_NAIVE_WITHDRAWAL"
-GPUS = (1, 2, 1)  # of the nodes
+GPUS = (1, 2, 1, 1)  # of the nodes
 
 
 class Node:
