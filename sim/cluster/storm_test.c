@@ -222,8 +222,8 @@ static void delete_user_pod(Storm *storm) {
   delete_pod(storm, SIM_CLUSTER_NAMESPACE, false);
 }
 
-/* What it held is offered for a moment although it is gone, and a pod that comes for it then is rejected: until
- * the agent has seen it, longer where that one was killed as well. */
+/* What it held is offered for a moment although it is gone, and a pod that comes for it then is rejected:
+ * until the agent has seen it, longer where that one was killed as well. */
 static void delete_reservation(Storm *storm) {
   storm->forced_until_ms = storm->unguarded_until_ms =
       storm->cluster->host.now_ms + storm->cluster->options.container_stop_ms + FORCED_MS;
