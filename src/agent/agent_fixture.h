@@ -95,6 +95,7 @@ static inline GpuObserved *observe_in(GpuObservation *observation, const char *m
                        .mode = MIG_MODE_ON,
                        .mig_capable = true,
                        .model = row->model};
+  gpu->minor = gpu->index;
   snprintf(gpu->uuid, sizeof gpu->uuid, "GPU-%d", gpu->index);
   snprintf(gpu->product, sizeof gpu->product, "%s", row->product_names[0]);
   observe_slices(gpu, slices);

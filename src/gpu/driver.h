@@ -24,7 +24,7 @@ typedef struct GpuJob {
 typedef struct GpuInstance {
   char uuid[MIG_UUID_SIZE]; /* of the MIG device over the whole GPU instance; "" where there is none
                                (incomplete) */
-  uint32_t gpu_instance_id;
+  uint32_t gpu_instance_id, compute_instance_id; /* the latter where there is a UUID */
   int nvml_id;
   uint8_t start, size;
   uint32_t process_count; /* that the driver knows of; 0 also where it does not tell */
@@ -37,6 +37,7 @@ typedef struct GpuObserved {
   char uuid[MIG_UUID_SIZE];
   char product[MIG_MODEL_NAME_SIZE]; /* as NVML says: "NVIDIA A100-SXM4-80GB" */
   uint32_t pci_device_id;
+  int minor;       /* of its node /dev/nvidia<minor>; -1: unknown */
   bool identified; /* everything up to mig_capable was read */
   MigMode mode;
   bool mig_capable;

@@ -11,6 +11,7 @@
  * hides the other GPUs. Everything is asked anew each time: other programs cut GPUs too. */
 #include "gpu/nvml_private.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* MIG instances exist while the mode is active now, whatever it will be after a reset. */
@@ -42,6 +43,9 @@ int gpu_nvml_observe_identity(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "asking for the PCI id");
   gpu->pci_device_id = pci.pci_device_id;
+  unsigned minor;
+  code = nvml->calls.minor(device, &minor);
+  gpu->minor = code == NVML_SUCCESS && minor < INT_MAX ? (int)minor : -1;
   return observe_mode(nvml, device, gpu, ret_active, err);
 }
 
@@ -66,6 +70,7 @@ static int observe_instance(GpuNvml *nvml, NvmlGpuInstance instance, const MigPr
   const char *uuid = complete ? gpu_nvml_find_uuid(devices, info.id, compute_id) : NULL;
   GpuInstance *seen = &gpu->instances[gpu->instance_count++];
   *seen = (GpuInstance){.gpu_instance_id = info.id,
+                        .compute_instance_id = uuid ? compute_id : 0,
                         .nvml_id = (int)info.profile_id,
                         .start = (uint8_t)info.placement.start,
                         .size = (uint8_t)info.placement.size};

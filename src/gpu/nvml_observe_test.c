@@ -298,6 +298,20 @@ static void a_node_without_gpus_is_observed_as_such(void **state) {
   assert_int_equal(result->observation.gpu_count, 0);
 }
 
+/* ---- nodes in /dev ---- */
+
+static void the_numbers_of_the_nodes_in_dev_are_read(void **state) {
+  fake_reset("A100-80GB", 2);
+  fake_add_instance(1, "1g.10gb", 6, 1);
+  CLEANUP(cleanup_free) GpuResult *result = observe();
+  assert_int_equal(result->observation.gpus[1].minor, 1);
+  assert_int_equal(result->observation.gpus[1].instances[0].gpu_instance_id, 13);
+  assert_int_equal(result->observation.gpus[1].instances[0].compute_instance_id, 0);
+  fake_fail("nvmlDeviceGetMinorNumber", NVML_NOT_SUPPORTED, 0, 1);
+  assert_int_equal(observe_first().minor, -1);
+  assert_string_equal(observe_first().trouble, "");
+}
+
 /* ---- processes ---- */
 
 static void processes_are_counted_by_instance(void **state) {
@@ -383,6 +397,7 @@ int main(void) {
       cmocka_unit_test(instances_at_impossible_places_are_trouble),
       cmocka_unit_test(a_failing_count_is_the_jobs_failure),
       cmocka_unit_test(a_node_without_gpus_is_observed_as_such),
+      cmocka_unit_test(the_numbers_of_the_nodes_in_dev_are_read),
       cmocka_unit_test(processes_are_counted_by_instance),
       cmocka_unit_test(a_long_list_of_processes_is_read_to_its_end),
       cmocka_unit_test(a_driver_that_does_not_tell_of_processes_saw_none),

@@ -18,6 +18,7 @@
   X(name, nvmlDeviceGetName, "450.51", true)                                                                 \
   X(pci_info, nvmlDeviceGetPciInfo_v3, "450.51", true)                                                       \
   X(memory, nvmlDeviceGetMemoryInfo, "450.51", true)                                                         \
+  X(minor, nvmlDeviceGetMinorNumber, "450.51", true)                                                         \
   X(mig_mode, nvmlDeviceGetMigMode, "450.51", true)                                                          \
   X(profile, nvmlDeviceGetGpuInstanceProfileInfo, "450.51", true)                                            \
   X(profile_v, nvmlDeviceGetGpuInstanceProfileInfoV, "510.39.01", false)                                     \
