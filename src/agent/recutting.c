@@ -359,8 +359,10 @@ static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutSta
   bool was_active = before < AGENT_RECUT_SHOWING;
   if (was_active && recut->lost)
     give_up(agent, recut->raced, recut->reason);
-  if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count)
+  if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count) {
     recutting->awaits_first = true;
+    recutting->first_created_ms = agent->host->now_ms;
+  }
   if (before == AGENT_RECUT_SHOWING && recut->state != before && recut->targets.count) {
     recutting->losses = 0;
     log_done(agent, recut);

@@ -11,6 +11,7 @@ typedef struct Options {
   CliConnectOptions connect;
   int64_t batch_idle_ms, batch_timeout_ms;
   const char *leftover;
+  const char *scheduler;
 } Options;
 
 static const CliOption options_table[] = {
@@ -21,6 +22,8 @@ static const CliOption options_table[] = {
      "... but wait no longer than this (default: 2s)."},
     {"--leftover", CLI_STRING, offsetof(Options, leftover), "fill|none",
      "What to do with the room left on a GPU that gets slices (default: fill)."},
+    {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler), "NAME",
+     "The scheduler that the agents are told of; it warns where pods use another one."},
 };
 
 static int serve(const Options *options, Error *err) {
@@ -42,6 +45,7 @@ static int serve(const Options *options, Error *err) {
   ControllerOptions controller_options = {.batch_idle_ms = (uint32_t)options->batch_idle_ms,
                                           .batch_timeout_ms = (uint32_t)options->batch_timeout_ms,
                                           .leftover = leftover,
+                                          .scheduler = options->scheduler,
                                           .instance = host_name};
   CLEANUP(controller_freep)
   Controller *controller = controller_new(&controller_options, &shell.host, kube_curl_seam(transport));

@@ -322,6 +322,7 @@ static void plan_and_act(Controller *controller) {
                          .pods = (const Pod *const *)pods,
                          .pod_count = pod_count,
                          .leftover = controller->options.leftover,
+                         .scheduler = controller->options.scheduler,
                          .words_max = CONTROLLER_EVENTS_IN_FLIGHT_MAX - controller->words.count,
                          .plan_id = plan_id,
                          .now_ms = controller->host->now_ms};

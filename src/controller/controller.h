@@ -29,7 +29,8 @@ typedef struct ControllerOptions {
   uint32_t batch_idle_ms;    /* plan when no new pod came for so long */
   uint32_t batch_timeout_ms; /* ... but at the latest after this */
   PlanLeftover leftover;
-  const char *instance; /* who writes Events: the pod or host name; NULL: "facet" */
+  const char *scheduler; /* through which the agents reserve slices; NULL: the default one */
+  const char *instance;  /* who writes Events: the pod or host name; NULL: "facet" */
 } ControllerOptions;
 
 Controller *controller_new(const ControllerOptions *options, Host *host, KubeTransport *transport);

@@ -168,6 +168,36 @@ static void remember_demand(const ControllerView *view, ControllerMemory *memory
   }
 }
 
+static bool was_warned_of(const ControllerPass *pass, const char *object) {
+  for (size_t i = 0; i < pass->warnings.count; i++)
+    if (strcmp(pass->warnings.items[i].object, object) == 0)
+      return true;
+  return false;
+}
+
+/* What one scheduler has promised, a reservation through another one cannot know. */
+static void warn_of_other_schedulers(const ControllerView *view, ControllerPass *pass) {
+  const char *ours = view->scheduler ? view->scheduler : "default-scheduler";
+  for (size_t i = 0; i < view->pod_count; i++) {
+    const Pod *pod = view->pods[i];
+    const char *theirs = string_or_empty(pod->scheduler_name);
+    if (!*theirs || strcmp(theirs, ours) == 0 || pod_is_terminal(pod) || pod_is_reservation(pod) ||
+        !asks_for_slices(pod))
+      continue;
+    const char *object = arena_format(&pass->arena, "scheduler %s", theirs);
+    if (was_warned_of(pass, object))
+      continue;
+    *array_push(&pass->warnings) = (SnapshotWarning){
+        .object = object,
+        .text = arena_format(
+            &pass->arena,
+            "pods such as %s/%s ask for MIG slices through it, but slices are reserved through %s "
+            "before they are taken away: such pods may lose a slice that was promised to them; "
+            "start the agents of their nodes, and the controller, with --scheduler-name %s",
+            string_or_empty(pod->meta.namespace_), pod->meta.name, ours, theirs)};
+  }
+}
+
 void controller_pass_compute(const ControllerView *view, ControllerMemory *memory, ControllerPass *ret_pass) {
   *ret_pass = (ControllerPass){.wake_ms = UINT64_MAX};
   CLEANUP(map_deinit) Map held = {0};
@@ -187,6 +217,7 @@ void controller_pass_compute(const ControllerView *view, ControllerMemory *memor
   add_writes(&snapshot, &plan, view->plan_id, view->now_ms, ret_pass);
   add_words(&snapshot, &plan, view, memory, ret_pass);
   remember_demand(view, memory);
+  warn_of_other_schedulers(view, ret_pass);
   ret_pass->pending = plan.pending;
   ret_pass->admitted = plan.admitted;
   ret_pass->already_fit = plan.already_fit;

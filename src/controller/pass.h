@@ -17,8 +17,9 @@ typedef struct ControllerView {
   const Pod *const *pods; /* any order */
   size_t pod_count;
   PlanLeftover leftover;
-  size_t words_max;    /* Events that can go out now; what more there is to say follows in the next pass */
-  const char *plan_id; /* for this pass, if it writes anything */
+  const char *scheduler; /* through which the agents reserve slices; NULL: the default one */
+  size_t words_max;      /* Events that can go out now; what more there is to say follows in the next pass */
+  const char *plan_id;   /* for this pass, if it writes anything */
   uint64_t now_ms;
 } ControllerView;
 

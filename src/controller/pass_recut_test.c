@@ -98,6 +98,35 @@ static void reservations_are_no_demand(void **state) {
   assert_int_equal(memory.demand.count, 0);
 }
 
+static void pods_of_another_scheduler_are_warned_of_once(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
+  add_pods(&f, 3, "p", "1g.10gb");
+  f.pods.items[0]->scheduler_name = "default-scheduler";
+  f.pods.items[1]->scheduler_name = "volcano";
+  f.pods.items[2]->scheduler_name = "volcano";
+  CLEANUP(controller_pass_deinit) ControllerPass pass = compute(&f, &memory, NOW);
+  assert_int_equal(pass.warnings.count, 1);
+  assert_string_equal(pass.warnings.items[0].object, "scheduler volcano");
+  assert_true(string_has_suffix(pass.warnings.items[0].text,
+                                "start the agents of their nodes, and the controller, with "
+                                "--scheduler-name volcano"));
+}
+
+static void pods_of_the_scheduler_that_reserves_are_not_warned_of(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
+  add_pods(&f, 1, "p", "1g.10gb");
+  f.pods.items[0]->scheduler_name = "volcano";
+  ControllerView view = view_of(&f, NOW);
+  view.scheduler = "volcano";
+  CLEANUP(controller_pass_deinit) ControllerPass pass;
+  controller_pass_compute(&view, &memory, &pass);
+  assert_int_equal(pass.warnings.count, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_write_says_what_goes_and_the_pod_hears_of_it),
@@ -106,6 +135,8 @@ int main(void) {
       cmocka_unit_test(a_withdrawal_that_lost_is_planned_again_at_once),
       cmocka_unit_test(a_node_that_does_not_answer_its_recut_is_held),
       cmocka_unit_test(reservations_are_no_demand),
+      cmocka_unit_test(pods_of_another_scheduler_are_warned_of_once),
+      cmocka_unit_test(pods_of_the_scheduler_that_reserves_are_not_warned_of),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
