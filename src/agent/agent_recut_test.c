@@ -240,6 +240,67 @@ static void a_crash_at_any_moment_loses_nothing(void **state) {
   assert_null(world->pod);
 }
 
+static void on_preferred(void *userdata, const void *message, size_t size) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  KubeletIdLists lists = {0};
+  Error err = {0};
+  assert_ok(kubelet_preferred_answers_decode(message, size, &arena, &lists, &err));
+  text_append(userdata, lists.items[0].items[0]);
+}
+
+static void on_preferred_end(void *userdata, GrpcStatus status, const char *text) {
+  assert_int_equal(status, GRPC_OK);
+}
+
+/* What the agent answers a kubelet that has a free small slice of the targets and another one, and wants one.
+ */
+static void assert_preferred(World *world, const char *expected) {
+  CLEANUP(text_deinit) Text request = {0}, answer = {0};
+  const GrpcReply reply = {.on_message = on_preferred, .on_end = on_preferred_end, .userdata = &answer};
+  const char *ids[] = {"MIG-0-0", "MIG-0-4"};
+  KubeletPreferred asked = {.available = {ids, COUNT_OF(ids)}, .size = 1};
+  kubelet_preferreds_encode(&(KubeletPreferreds){.items = &asked, .count = 1}, &request);
+  for (size_t i = 0; i < world->kubelet.endpoints.count; i++)
+    if (strcmp(world->kubelet.endpoints.items[i]->resource, SMALL) == 0)
+      grpc_session_call(kubelet_connection_session(world->kubelet.endpoints.items[i]->connection),
+                        KUBELET_METHOD_PREFERRED, request.bytes, request.size, 0, &reply);
+  run_for(world, 100);
+  assert_string_equal(text_string(&answer), expected);
+}
+
+static void begin_recut_of_one(World *world, const char *plan) {
+  set_plan(world, plan, "GPU-0 1g.10gb@0,1g.10gb@1,1g.10gb@2,1g.10gb@3,1g.10gb@5,1g.10gb@6");
+  run_for(world, 100);
+}
+
+static void after_a_loss_an_unknown_asker_counts_as_the_reservation(void **state) {
+  World *world = *state;
+  world->scheduler_is_mute = true; /* a kubelet whose watch is quicker than ours looks the same */
+  observe_slices(&world->truth->gpus[0],
+                 "1g.10gb@0 1g.10gb@1 1g.10gb@2 1g.10gb@3 1g.10gb@4 1g.10gb@5 1g.10gb@6");
+  settle(world);
+  begin_recut_of_one(world, "p1");
+  assert_preferred(world, "MIG-0-0");
+  refuse_to_schedule(world, "0/1 nodes are available: 1 Insufficient nvidia.com/mig-1g.10gb.");
+  run_for(world, 1000);
+  begin_recut_of_one(world, "p2");
+  assert_preferred(world, "MIG-0-4");
+}
+
+static void while_the_node_is_not_known_no_reservation_is_let_go(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->kubelet.hides_new_slices = true;
+  run_for(world, 500);
+  remove_node(world);
+  stop_agent(world);
+  text_clear(&world->story);
+  start_agent(world);
+  run_for(world, 10000);
+  assert_null(strstr(text_string(&world->story), "release"));
+  assert_non_null(world->pod);
+}
+
 static void a_reservation_of_an_earlier_life_is_let_go(void **state) {
   World *world = *state;
   observe_slices(&world->truth->gpus[0], "1g.10gb@5 1g.10gb@6");
@@ -270,6 +331,8 @@ int main(void) {
       WORLD_TEST(an_answered_plan_takes_nothing_away),
       WORLD_TEST(a_paused_node_takes_nothing_away),
       WORLD_TEST(a_crash_at_any_moment_loses_nothing),
+      WORLD_TEST(after_a_loss_an_unknown_asker_counts_as_the_reservation),
+      WORLD_TEST(while_the_node_is_not_known_no_reservation_is_let_go),
       WORLD_TEST(a_reservation_of_an_earlier_life_is_let_go),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

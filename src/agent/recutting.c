@@ -202,11 +202,12 @@ static void ask_kubelet(Agent *agent, const AgentRecut *recut) {
   (void)kubelet_pod_resources_get(agent->pod_resources, recutting->namespace_, recut->pod, on_held, agent);
 }
 
-/* Could it be the reservation at work that the kubelet asks for? */
+/* Could it be the reservation at work that the kubelet asks for? It asks for one resource after the other. */
 static const AgentRecut *find_asker(const Agent *agent, const char *resource,
                                     const KubeletPreferred *request) {
   const AgentRecut *active = find_active(&agent->recutting);
-  bool is_like = active && active->state <= AGENT_RECUT_LEARNING && !agent->recutting.held.count &&
+  bool is_like = active && active->state <= AGENT_RECUT_LEARNING &&
+                 !agent_targets_has_one(&active->targets, resource, &agent->recutting.held) &&
                  request->size == agent_targets_count(&active->targets, resource);
   return is_like ? active : NULL;
 }
@@ -216,12 +217,13 @@ static bool is_bound(const Agent *agent, const AgentRecut *recut) {
   return agent_reservation_judge(find_pod(&agent->recutting, recut->pod), &says) == AGENT_POD_BOUND;
 }
 
-/* The kubelet does not say which pod it asks for. A reservation that is bound and has no slices yet is a
- * likely asker; before our watch shows it bound, only a request of several slices is unlikely enough to be
- * anybody else's. */
+/* The kubelet does not say which pod it asks for. A reservation that is bound and has none of these slices
+ * yet is a likely asker; before our watch shows it bound, only a request of several slices is unlikely enough
+ * to be anybody else's. A kubelet whose watch is much quicker than ours would make us guess wrong each time,
+ * so after a loss we guess the other way. */
 static bool is_for_reservation(const Agent *agent, const char *resource, const KubeletPreferred *request) {
   const AgentRecut *asker = find_asker(agent, resource, request);
-  return asker && (request->size > 1 || is_bound(agent, asker));
+  return asker && (request->size > 1 || agent->recutting.losses % 2 == 1 || is_bound(agent, asker));
 }
 
 /* The kubelet's watch and ours show the binding at the same time, and its question may be the first to
@@ -321,7 +323,9 @@ static void ensure_begun(Agent *agent, const Node *node) {
 /* ---- one step ---- */
 
 static bool node_agrees(const Agent *agent, const Node *node) {
-  for (size_t i = 0; node && i < agent->resources.count; i++)
+  if (!node || !agent->observation)
+    return false;
+  for (size_t i = 0; i < agent->resources.count; i++)
     if (!agent->known[i] || !agent_report_shows(node, &agent->resources.items[i]))
       return false;
   return true;

@@ -120,6 +120,15 @@ int agent_targets_count(const AgentTargets *targets, const char *resource) {
   return count;
 }
 
+bool agent_targets_has_one(const AgentTargets *targets, const char *resource, const Strings *ids) {
+  for (size_t i = 0; i < ids->count; i++) {
+    const AgentTarget *target = agent_targets_find(targets, ids->items[i]);
+    if (target && strcmp(target->resource, resource) == 0)
+      return true;
+  }
+  return false;
+}
+
 void agent_targets_format(const AgentTargets *targets, char *ret_text, size_t size) {
   CLEANUP(text_deinit) Text text = {0};
   for (size_t i = 0; i < targets->count; i++) {

@@ -33,5 +33,7 @@ void agent_withdrawal_add_free(const GpuObservation *observation, const Map *use
 const AgentTarget *agent_targets_find(const AgentTargets *targets, const char *uuid);
 /* How many of the targets are of the resource. */
 int agent_targets_count(const AgentTargets *targets, const char *resource);
+/* Is one of these ids a target of the resource? */
+bool agent_targets_has_one(const AgentTargets *targets, const char *resource, const Strings *ids);
 /* "gpu 0: 1g.10gb@4, 1g.10gb@5" for log lines. */
 void agent_targets_format(const AgentTargets *targets, char *ret_text, size_t size);

@@ -105,6 +105,9 @@ static void targets_are_counted_by_resource(void **state) {
   assert_int_equal(agent_targets_count(&targets, "nvidia.com/mig-1g.10gb.me"), 1);
   assert_int_equal(agent_targets_find(&targets, "MIG-0-5")->start, 5);
   assert_null(agent_targets_find(&targets, "MIG-0-1"));
+  const char *held[] = {"MIG-0-1", "MIG-0-5"};
+  assert_true(agent_targets_has_one(&targets, "nvidia.com/mig-1g.10gb.me", &(Strings){held, 2}));
+  assert_false(agent_targets_has_one(&targets, "nvidia.com/mig-1g.10gb", &(Strings){held, 2}));
   array_deinit(&targets);
 }
 
