@@ -10,6 +10,7 @@
  *     pod-resources> used ------'--> one PATCH of nodes/status, when something changed */
 #pragma once
 
+#include "agent/cdi.h"
 #include "agent/plugin_process.h"
 #include "base/host.h"
 #include "gpu/driver.h"
@@ -42,6 +43,7 @@ typedef struct AgentOptions {
   const char *node_name;
   const char *device_plugin_folder; /* "/var/lib/kubelet/device-plugins" */
   bool take_over;                   /* keep NVIDIA's own device plugin away from the node */
+  AgentCdiOptions cdi;
   const char *pod_resources_socket; /* "/var/lib/kubelet/pod-resources/kubelet.sock" */
   /* Of the pods that reserve slices to be taken away. */
   const char *reservation_namespace; /* "facet-system" */

@@ -186,9 +186,12 @@ static void on_allocation(void *userdata, const void *message, size_t size) {
   Error err = {0};
   assert_ok(kubelet_allocations_decode(message, size, &arena, &answers, &err));
   assert_int_equal(answers.count, 1);
-  assert_int_equal(answers.items[0].envs.count, 1);
-  text_format(&allocation->told, "%s=%s", answers.items[0].envs.items[0].key,
-              answers.items[0].envs.items[0].value);
+  assert_int_equal(answers.items[0].envs.count + answers.items[0].cdi_names.count, 1);
+  if (answers.items[0].cdi_names.count)
+    text_format(&allocation->told, "cdi %s", answers.items[0].cdi_names.items[0]);
+  else
+    text_format(&allocation->told, "%s=%s", answers.items[0].envs.items[0].key,
+                answers.items[0].envs.items[0].value);
 }
 
 static void on_allocation_end(void *userdata, GrpcStatus status, const char *text) {
@@ -223,6 +226,43 @@ static void a_container_gets_its_slices_by_the_environment_variable(void **state
   assert_story(world, "patch;"); /* the allocation was followed up at once */
 }
 
+/* ---- CDI ---- */
+
+static AgentOnCdiEdits *edits_wanted;
+static void *edits_userdata;
+
+static void ask_for_edits(AgentCdiSource *source, AgentOnCdiEdits *on_edits, void *userdata) {
+  edits_wanted = on_edits;
+  edits_userdata = userdata;
+}
+
+static void forget_edits(AgentCdiSource *source) {
+  edits_wanted = NULL;
+}
+
+static AgentCdiSource edits_source = {.ask = ask_for_edits, .cancel = forget_edits};
+
+/* A GPU that is offered whole needs nothing from the kernel's lists. */
+static void with_cdi_a_gpu_is_offered_when_its_file_is_written(void **state) {
+  World *world = *state;
+  char folder[] = "/tmp/facet-agent-test-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  world->cdi = (AgentCdiOptions){.source = &edits_source, .folder = folder, .proc = folder};
+  world->truth->gpus[0].mode = MIG_MODE_OFF;
+  snprintf(world->truth->driver_version, sizeof world->truth->driver_version, "550");
+  settle(world);
+  assert_string_equal(amount(world, "allocatable", "nvidia.com/gpu"), "(absent)");
+  assert_non_null(edits_wanted);
+  edits_wanted(edits_userdata, "{\"cdiVersion\":\"0.5.0\",\"containerEdits\":{}}", NULL);
+  run_for(world, 1000);
+  assert_story(world, "list gpu: GPU-0;patch;");
+  assert_string_equal(amount(world, "allocatable", "nvidia.com/gpu"), "1");
+  assert_allocated(world, "GPU-0", "cdi facet.gpu/gpu=GPU-0");
+  CLEANUP(cleanup_free) char *path = mem_format("%s/facet-GPU-0.json", folder);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(rmdir(folder), 0);
+}
+
 static void a_slice_that_is_gone_is_refused_by_name(void **state) {
   World *world = *state;
   observe_slices(&world->truth->gpus[0], "1g.10gb@6");
@@ -247,6 +287,7 @@ int main(void) {
       WORLD_TEST(who_holds_what_is_reported_while_the_kubelet_is_behind_with_new_slices),
       WORLD_TEST(slices_that_vanish_are_announced_as_none),
       WORLD_TEST(a_container_gets_its_slices_by_the_environment_variable),
+      WORLD_TEST(with_cdi_a_gpu_is_offered_when_its_file_is_written),
       WORLD_TEST(a_slice_that_is_gone_is_refused_by_name),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

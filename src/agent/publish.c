@@ -137,7 +137,7 @@ const GpuInstance *agent_publish_find(const GpuObservation *observation, const c
   return NULL;
 }
 
-static const GpuObserved *find_whole(const GpuObservation *observation, const char *uuid) {
+const GpuObserved *agent_publish_find_whole(const GpuObservation *observation, const char *uuid) {
   for (int g = 0; g < observation->gpu_count; g++)
     if (is_whole(&observation->gpus[g]) && strcmp(observation->gpus[g].uuid, uuid) == 0)
       return &observation->gpus[g];
@@ -149,7 +149,7 @@ bool agent_publish_is_resource(const char *name) {
 }
 
 bool agent_publish_exists(const GpuObservation *observation, const char *id) {
-  return agent_publish_find(observation, id, NULL) || find_whole(observation, id);
+  return agent_publish_find(observation, id, NULL) || agent_publish_find_whole(observation, id);
 }
 
 typedef struct Choice {
@@ -171,7 +171,7 @@ static int compare_choices(const void *a, const void *b) {
 }
 
 static Choice describe(const GpuObservation *observation, const Map *used, const char *id) {
-  const GpuObserved *gpu = find_whole(observation, id);
+  const GpuObserved *gpu = agent_publish_find_whole(observation, id);
   if (gpu)
     return (Choice){.id = id, .gpu = gpu->index};
   const GpuInstance *instance = agent_publish_find(observation, id, &gpu);

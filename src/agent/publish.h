@@ -29,6 +29,8 @@ bool agent_publish_is_known(const AgentResource *resource, const KubeletHelds *a
 bool agent_publish_is_resource(const char *name);
 /* Can a container get this now: a complete slice, or a GPU that is offered whole? */
 bool agent_publish_exists(const GpuObservation *observation, const char *id);
+/* The GPU with that UUID, if it is offered whole, or NULL. */
+const GpuObserved *agent_publish_find_whole(const GpuObservation *observation, const char *uuid);
 /* The slice with that UUID, or NULL; its GPU in ret_gpu. */
 const GpuInstance *agent_publish_find(const GpuObservation *observation, const char *uuid,
                                       const GpuObserved **ret_gpu);

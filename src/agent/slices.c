@@ -78,13 +78,14 @@ void agent_slices_watch_closely(Agent *agent) {
   timer_set(agent->host, &agent->barrier_timer, 0);
 }
 
-/* Slices that are about to be destroyed. */
+/* Slices that are about to be destroyed, or that no container could get yet. */
 static void drop_withheld(const Agent *agent, AgentResources *resources) {
   for (size_t i = 0; i < resources->count; i++) {
     KubeletPartitions *partitions = &resources->items[i].partitions;
     size_t kept = 0;
     for (size_t k = 0; k < partitions->count; k++)
-      if (!agent_recutting_withholds(agent, partitions->items[k].id))
+      if (!agent_recutting_withholds(agent, partitions->items[k].id) &&
+          agent_cdi_is_ready(agent->cdi, agent->observation, partitions->items[k].id))
         partitions->items[kept++] = partitions->items[k];
     partitions->count = kept;
   }
@@ -105,7 +106,9 @@ static void publish(Agent *agent) {
   agent_publish_resources(agent->observation, &arena, &fresh);
   if (agent_rereading_is_on(agent))
     drop_whole_gpus(&fresh);
+  agent_cdi_prepare(agent->cdi, agent->observation);
   drop_withheld(agent, &fresh);
+  agent_trouble_set(&agent->troubles, "cdi", agent_cdi_trouble(agent->cdi));
   add_vanished(agent, &fresh, &arena);
   own_ids(&fresh, &arena);
   bool *known = arena_alloc(&arena, (fresh.count + 1) * sizeof *known);
@@ -293,6 +296,23 @@ static void on_use_timer(void *userdata) {
 
 /* ---- the kubelet's questions ---- */
 
+/* NVIDIA's container runtime reads the variable. */
+static void answer_by_variable(const char *ids, Arena *arena, KubeletAllocation *ret_allocation) {
+  KeyValue *env = arena_alloc(arena, sizeof *env);
+  *env = (KeyValue){.key = "NVIDIA_VISIBLE_DEVICES", .value = arena_strdup(arena, ids)};
+  *ret_allocation = (KubeletAllocation){.envs = {.items = env, .count = 1}};
+}
+
+/* Any container runtime that knows CDI finds the names in our files. */
+static void answer_by_cdi(const Strings *ids, Arena *arena, KubeletAllocation *ret_allocation) {
+  Strings names = {.items = arena_alloc(arena, ids->count * sizeof *names.items), .count = ids->count};
+  for (size_t i = 0; i < ids->count; i++) {
+    CLEANUP(cleanup_free) char *name = mem_format(AGENT_CDI_KIND "=%s", ids->items[i]);
+    names.items[i] = arena_strdup(arena, name);
+  }
+  *ret_allocation = (KubeletAllocation){.cdi_names = names};
+}
+
 static int on_allocate(void *userdata, const char *resource, const Strings *ids, Arena *arena,
                        KubeletAllocation *ret_allocation, Error *err) {
   Agent *agent = userdata;
@@ -304,11 +324,12 @@ static int on_allocate(void *userdata, const char *resource, const Strings *ids,
     text_format(&visible, "%s%s", i ? "," : "", ids->items[i]);
     agent_rival_on_allocate(agent, ids->items[i]);
   }
-  KeyValue *env = arena_alloc(arena, sizeof *env);
-  *env = (KeyValue){.key = "NVIDIA_VISIBLE_DEVICES", .value = arena_strdup(arena, text_string(&visible))};
-  *ret_allocation = (KubeletAllocation){.envs = {.items = env, .count = 1}};
+  if (agent->cdi)
+    answer_by_cdi(ids, arena, ret_allocation);
+  else
+    answer_by_variable(text_string(&visible), arena, ret_allocation);
   agent->leaving_node.allocated_ms = agent->host->now_ms;
-  log_info(AGENT_COMPONENT, "slice allocated", "resource=%s ids=%s", resource, env->value);
+  log_info(AGENT_COMPONENT, "slice allocated", "resource=%s ids=%s", resource, text_string(&visible));
   timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
   return 0;
 }
@@ -330,7 +351,8 @@ static void on_preferred(void *userdata, const char *resource, const KubeletPref
  * that the scheduler sends for a slice. A socket that an earlier life left behind shows that these slices
  * were ours to publish, so they are published again before the API server has said anything. */
 void agent_slices_adopt(Agent *agent) {
-  if (agent->adopted || !agent->observation || agent_rereading_is_on(agent))
+  if (agent->adopted || !agent->observation || agent_rereading_is_on(agent) ||
+      !agent_cdi_prepare(agent->cdi, agent->observation))
     return;
   agent->adopted = true;
   CLEANUP(arena_deinit) Arena arena = {0};
@@ -344,12 +366,18 @@ void agent_slices_adopt(Agent *agent) {
     }
 }
 
+static void on_cdi_change(void *userdata) {
+  agent_kick(userdata);
+}
+
 void agent_slices_step(Agent *agent) {
   if (!agent->observation || agent->observe_error.code)
     return;
   publish(agent);
   forget_lost(agent);
   agent_rereading_step(agent);
+  if (all_known(agent))
+    agent_cdi_clean(agent->cdi, agent->observation);
   if (!timer_is_set(&agent->use_timer) && !agent->used_known)
     timer_set(agent->host, &agent->use_timer, 0);
 }
@@ -384,6 +412,7 @@ void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *opti
   agent->plugin_folder = mem_strdup(options->device_plugin_folder);
   open_plugins(agent);
   agent->pod_resources = kubelet_pod_resources_new(agent->host, port, options->pod_resources_socket);
+  agent->cdi = agent_cdi_new(&options->cdi, agent->host, on_cdi_change, agent);
   agent_rival_init(agent);
 }
 
@@ -391,6 +420,7 @@ void agent_slices_deinit(Agent *agent) {
   timer_cancel(agent->host, &agent->barrier_timer);
   timer_cancel(agent->host, &agent->use_timer);
   agent_rival_deinit(agent);
+  agent_cdi_free(agent->cdi);
   kubelet_plugins_free(agent->plugins);
   free(agent->plugin_folder);
   kubelet_pod_resources_free(agent->pod_resources);

@@ -74,6 +74,7 @@ struct Agent {
   HostTimer use_timer;
 
   AgentTroubles troubles; /* with publishing */
+  AgentCdi *cdi;          /* NULL: containers get slices by the environment variable */
   AgentTakeover takeover;
 
   /* rival.c */

@@ -46,6 +46,7 @@ struct World {
   bool watch_is_late;
   int refuse_status; /* what PATCH is answered with; 0: it succeeds */
   bool take_over;    /* an option of the agent */
+  AgentCdiOptions cdi;
   bool patch_is_lost;
   bool patch_is_undone; /* by somebody who disagrees, at once */
   char *patch;          /* the last one */
@@ -428,6 +429,7 @@ static inline void start_agent(World *world) {
                                 .device_plugin_folder = FOLDER,
                                 .pod_resources_socket = POD_SOCKET,
                                 .take_over = world->take_over,
+                                .cdi = world->cdi,
                                 .reservation_namespace = "facet-system",
                                 .nvidia_publishes = world->options.nvidia_publishes,
                                 .plugin_selector = world->options.plugin_selector};

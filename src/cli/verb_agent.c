@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
+#include "cli/cdi_source.h"
 #include "cli/connect.h"
 #include "cli/folder_claim.h"
 #include "gpu/worker.h"
 #include "kubelet/uv_port.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 #include <libgen.h>
 #include <limits.h>
@@ -21,6 +23,11 @@ typedef struct Options {
   const char *device_plugin_folder;
   const char *pod_resources_socket;
   bool take_over;
+  const char *container_access;
+  const char *cdi_folder;
+  const char *cdi_edits;
+  const char *nvidia_ctk;
+  const char *proc_folder;
   const char *reservation_namespace;
   const char *scheduler_name;
   const char *publish;
@@ -37,6 +44,18 @@ static const CliOption options_table[] = {
      "The kubelet's device plugin folder (default: /var/lib/kubelet/device-plugins)."},
     {"--pod-resources-socket", CLI_STRING, offsetof(Options, pod_resources_socket), "FILE",
      "The kubelet's pod-resources socket (default: /var/lib/kubelet/pod-resources/kubelet.sock)."},
+    {"--container-access", CLI_STRING, offsetof(Options, container_access), "envvar|cdi",
+     "How a container gets its slice: NVIDIA_VISIBLE_DEVICES, which NVIDIA's container runtime reads "
+     "(default), "
+     "or CDI (containerd 1.7 and newer, CRI-O)."},
+    {"--cdi-path", CLI_STRING, offsetof(Options, cdi_folder), "FOLDER",
+     "With cdi: where the specifications go (default: /var/run/cdi)."},
+    {"--cdi-edits", CLI_STRING, offsetof(Options, cdi_edits), "FILE",
+     "With cdi: the output of `nvidia-ctk cdi generate --format=json` (default: the program is run)."},
+    {"--nvidia-ctk", CLI_STRING, offsetof(Options, nvidia_ctk), "FILE",
+     "With cdi: the program (default: nvidia-ctk)."},
+    {"--proc-path", CLI_STRING, offsetof(Options, proc_folder), "FOLDER",
+     "With cdi: where the kernel tells the numbers of NVIDIA's nodes (default: /proc)."},
     {"--take-over", CLI_FLAG, offsetof(Options, take_over), NULL,
      "Keep NVIDIA's device plugin away from this node (the GPU Operator's label "
      "nvidia.com/gpu.deploy.device-plugin=false) while the node is handed to facet."},
@@ -132,6 +151,10 @@ static int serve(const Options *options, Error *err) {
   CLEANUP(kubelet_uv_port_freep) KubeletUvPort *port = kubelet_uv_port_new(&shell.loop);
   AgentProcPlugin plugin;
   agent_proc_plugin_init(&plugin, options->device_plugin_folder);
+  bool by_cdi = strcmp(options->container_access, "cdi") == 0;
+  CLEANUP(cli_cdi_source_freep)
+  CliCdiSource *cdi =
+      by_cdi ? cli_cdi_source_new(&shell.loop, options->cdi_edits, options->nvidia_ctk) : NULL;
   AgentSeams seams = {.host = &shell.host,
                       .transport = kube_curl_seam(transport),
                       .port = kubelet_uv_port_seam(port),
@@ -141,6 +164,9 @@ static int serve(const Options *options, Error *err) {
                                 .device_plugin_folder = options->device_plugin_folder,
                                 .pod_resources_socket = options->pod_resources_socket,
                                 .take_over = options->take_over,
+                                .cdi = {.source = cdi ? cli_cdi_source_seam(cdi) : NULL,
+                                        .folder = options->cdi_folder,
+                                        .proc = options->proc_folder},
                                 .reservation_namespace = options->reservation_namespace,
                                 .scheduler_name = options->scheduler_name,
                                 .nvidia_publishes = strcmp(options->publish, "nvidia") == 0,
@@ -172,6 +198,13 @@ static int check(const Options *options, Error *err) {
     return error_set(
         err, ERROR_INVALID,
         "--take-over keeps NVIDIA's device plugin away, and --publish nvidia needs it: take one");
+  if (strcmp(options->container_access, "envvar") != 0 && strcmp(options->container_access, "cdi") != 0)
+    return error_set(err, ERROR_INVALID, "--container-access is envvar or cdi, not \"%s\"",
+                     options->container_access);
+  if (strcmp(options->container_access, "cdi") == 0 && strcmp(options->publish, "nvidia") == 0)
+    return error_set(
+        err, ERROR_INVALID,
+        "--container-access means nothing with --publish nvidia: NVIDIA's device plugin decides");
   if (options->plugin_selector && strcmp(options->publish, "nvidia") != 0)
     return error_set(err, ERROR_INVALID, "--nvidia-plugin-selector means nothing without --publish nvidia");
   return 0;
@@ -181,6 +214,10 @@ static int run(const CliVerb *verb, int argc, char **argv) {
   char host_name[256] = "";
   gethostname(host_name, sizeof host_name - 1);
   Options options = {.node_name = get_setting("NODE_NAME", host_name),
+                     .container_access = "envvar",
+                     .cdi_folder = "/var/run/cdi",
+                     .nvidia_ctk = "nvidia-ctk",
+                     .proc_folder = "/proc",
                      .reservation_namespace = get_setting("POD_NAMESPACE", "facet-system"),
                      .publish = "builtin",
                      .device_plugin_folder = "/var/lib/kubelet/device-plugins",

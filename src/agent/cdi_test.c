@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The CDI files of a node, in a folder of this test's own. */
+#include "agent/agent_fixture.h"
+
+#include "agent/cdi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#define EDITS "{\"cdiVersion\":\"0.5.0\",\"containerEdits\":{\"env\":[\"DRIVER=%s\"]}}"
+
+typedef struct World {
+  AgentCdiSource source; /* first: the seam's pointer is the world's */
+  AgentOnCdiEdits *on_edits;
+  void *edits_userdata;
+  int questions;
+  bool is_cancelled;
+  Host host;
+  Fixture *f;
+  AgentCdi *cdi;
+  char folder[64], cdi_folder[96];
+  int changes;
+} World;
+
+static void ask(AgentCdiSource *source, AgentOnCdiEdits *on_edits, void *userdata) {
+  World *world = (World *)source;
+  world->on_edits = on_edits;
+  world->edits_userdata = userdata;
+  world->questions++;
+}
+
+static void cancel(AgentCdiSource *source) {
+  ((World *)source)->is_cancelled = true;
+}
+
+static void on_change(void *userdata) {
+  ((World *)userdata)->changes++;
+}
+
+static void answer(World *world, const char *driver) {
+  char text[256];
+  snprintf(text, sizeof text, EDITS, driver);
+  world->on_edits(world->edits_userdata, text, NULL);
+}
+
+static void write_file(const World *world, const char *name, const char *text) {
+  CLEANUP(cleanup_free) char *path = mem_format("%s/%s", world->folder, name);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+/* NULL where it is not there. */
+static const char *read_file(World *world, const char *id) {
+  CLEANUP(cleanup_free) char *path = mem_format("%s/facet-%s.json", world->cdi_folder, id);
+  CLEANUP(cleanup_fclose) FILE *file = fopen(path, "r");
+  char text[4096];
+  if (!file)
+    return NULL;
+  text[fread(text, 1, sizeof text - 1, file)] = '\0';
+  return arena_strdup(&world->f->arena, text);
+}
+
+static void start(World *world) {
+  const AgentCdiOptions options = {
+      .source = &world->source, .folder = world->cdi_folder, .proc = world->folder};
+  world->cdi = agent_cdi_new(&options, &world->host, on_change, world);
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where) {
+  return remove(path);
+}
+
+static void remove_all(const char *path) {
+  (void)nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static int world_init(void **state) {
+  World *world = mem_alloc(sizeof *world);
+  void *fixture;
+  fixture_init(&fixture);
+  world->f = fixture;
+  world->source = (AgentCdiSource){.ask = ask, .cancel = cancel};
+  host_init(&world->host, 1);
+  snprintf(world->folder, sizeof world->folder, "/tmp/facet-cdi-test-XXXXXX");
+  assert_non_null(mkdtemp(world->folder));
+  snprintf(world->cdi_folder, sizeof world->cdi_folder, "%s/cdi", world->folder);
+  CLEANUP(cleanup_free) char *driver = mem_format("%s/driver", world->folder);
+  CLEANUP(cleanup_free) char *caps = mem_format("%s/driver/nvidia-caps", world->folder);
+  mkdir(driver, 0755);
+  mkdir(caps, 0755);
+  write_file(world, "devices", "238 nvidia-caps\n");
+  write_file(world, "driver/nvidia-caps/mig-minors",
+             "gpu0/gi1/access 12\ngpu0/gi1/ci0/access 13\ngpu0/gi2/access 21\ngpu0/gi2/ci0/access 22\n");
+  snprintf(world->f->observation->driver_version, sizeof world->f->observation->driver_version, "550");
+  start(world);
+  *state = world;
+  return 0;
+}
+
+static int world_deinit(void **state) {
+  World *world = *state;
+  agent_cdi_free(world->cdi);
+  assert_true(host_next_ms(&world->host) == HOST_NEVER);
+  remove_all(world->folder);
+  void *fixture = world->f;
+  fixture_deinit(&fixture);
+  host_deinit(&world->host);
+  free(world);
+  return 0;
+}
+
+static bool is_ready(World *world, const char *id) {
+  return agent_cdi_is_ready(world->cdi, world->f->observation, id);
+}
+
+static bool prepare(World *world) {
+  return agent_cdi_prepare(world->cdi, world->f->observation);
+}
+
+/* Two slices, and edits for driver 550. */
+static void begin(World *world) {
+  observe(world->f, "A30", "1g.6gb@0 1g.6gb@1");
+  assert_false(prepare(world));
+  answer(world, "550");
+  assert_true(prepare(world));
+}
+
+/* ---- files ---- */
+
+static void without_a_source_everything_is_ready(void **state) {
+  World *world = *state;
+  assert_null(agent_cdi_new(&(AgentCdiOptions){0}, &world->host, on_change, world));
+  assert_true(agent_cdi_prepare(NULL, world->f->observation));
+  assert_true(agent_cdi_is_ready(NULL, world->f->observation, "MIG-0-0"));
+  agent_cdi_clean(NULL, world->f->observation);
+  assert_null(agent_cdi_trouble(NULL));
+}
+
+static void a_slice_is_ready_when_its_file_is_there(void **state) {
+  World *world = *state;
+  observe(world->f, "A30", "1g.6gb@0");
+  assert_false(prepare(world));
+  assert_false(is_ready(world, "MIG-0-0")); /* nobody knows the edits yet */
+  answer(world, "550");
+  assert_int_equal(world->changes, 1);
+  assert_null(read_file(world, "MIG-0-0"));
+  assert_true(is_ready(world, "MIG-0-0"));
+  assert_string_equal(
+      read_file(world, "MIG-0-0"),
+      "{\"cdiVersion\":\"0.5.0\",\"kind\":\"facet.gpu/gpu\",\"containerEdits\":{\"env\":[\"DRIVER=550\"]},"
+      "\"devices\":[{\"name\":\"MIG-0-0\",\"containerEdits\":{\"deviceNodes\":[{\"path\":\"/dev/nvidia0\"},"
+      "{\"path\":\"/dev/nvidia-caps/"
+      "nvidia-cap12\",\"type\":\"c\",\"major\":238,\"minor\":12,\"fileMode\":292},"
+      "{\"path\":\"/dev/nvidia-caps/"
+      "nvidia-cap13\",\"type\":\"c\",\"major\":238,\"minor\":13,\"fileMode\":292}"
+      "]}}]}\n");
+  assert_false(is_ready(world, "MIG-none"));
+  assert_false(is_ready(world, "../MIG"));
+}
+
+static void a_file_that_somebody_removed_is_written_again(void **state) {
+  World *world = *state;
+  begin(world);
+  assert_true(is_ready(world, "MIG-0-0"));
+  CLEANUP(cleanup_free) char *path = mem_format("%s/facet-MIG-0-0.json", world->cdi_folder);
+  assert_int_equal(unlink(path), 0);
+  assert_true(is_ready(world, "MIG-0-0"));
+  assert_non_null(read_file(world, "MIG-0-0"));
+}
+
+static void a_slice_that_comes_back_as_another_instance_gets_another_file(void **state) {
+  World *world = *state;
+  begin(world);
+  assert_true(is_ready(world, "MIG-0-0"));
+  world->f->observation->gpus[0].instances[0].gpu_instance_id = 2;
+  assert_true(is_ready(world, "MIG-0-0"));
+  assert_non_null(strstr(read_file(world, "MIG-0-0"), "nvidia-cap21"));
+}
+
+static void the_file_of_a_slice_that_is_gone_is_removed(void **state) {
+  World *world = *state;
+  begin(world);
+  assert_true(is_ready(world, "MIG-0-0") && is_ready(world, "MIG-0-1"));
+  world->f->observation->gpus[0].instance_count = 1;
+  agent_cdi_clean(world->cdi, world->f->observation);
+  assert_non_null(read_file(world, "MIG-0-0"));
+  assert_null(read_file(world, "MIG-0-1"));
+}
+
+static void what_an_earlier_life_left_is_removed_or_written_anew(void **state) {
+  World *world = *state;
+  mkdir(world->cdi_folder, 0755);
+  write_file(world, "cdi/facet-MIG-0-0.json", "old");
+  write_file(world, "cdi/facet-MIG-gone.json", "old");
+  write_file(world, "cdi/.facet-new", "half");
+  write_file(world, "cdi/nvidia.yaml", "not ours");
+  begin(world);
+  assert_null(read_file(world, "MIG-gone"));
+  assert_string_equal(read_file(world, "MIG-0-0"), "old");
+  assert_true(is_ready(world, "MIG-0-0"));
+  assert_non_null(strstr(read_file(world, "MIG-0-0"), "DRIVER=550"));
+  CLEANUP(cleanup_free) char *temporary = mem_format("%s/.facet-new", world->cdi_folder);
+  CLEANUP(cleanup_free) char *foreign = mem_format("%s/nvidia.yaml", world->cdi_folder);
+  assert_int_not_equal(access(temporary, F_OK), 0);
+  assert_int_equal(access(foreign, F_OK), 0);
+}
+
+static void the_files_stay_when_the_agent_ends(void **state) {
+  World *world = *state;
+  begin(world);
+  assert_true(is_ready(world, "MIG-0-0"));
+  agent_cdi_free(world->cdi);
+  assert_non_null(read_file(world, "MIG-0-0"));
+  start(world);
+}
+
+/* ---- the edits ---- */
+
+static void another_driver_gives_other_edits_and_other_files(void **state) {
+  World *world = *state;
+  begin(world);
+  assert_true(is_ready(world, "MIG-0-0"));
+  snprintf(world->f->observation->driver_version, sizeof world->f->observation->driver_version, "570");
+  assert_true(prepare(world));
+  assert_int_equal(world->questions, 2);
+  assert_true(is_ready(world, "MIG-0-0")); /* it was announced: it stays while nvidia-ctk works */
+  answer(world, "570");
+  assert_true(is_ready(world, "MIG-0-0"));
+  assert_non_null(strstr(read_file(world, "MIG-0-0"), "DRIVER=570"));
+}
+
+static void edits_that_cannot_be_had_are_asked_for_again(void **state) {
+  World *world = *state;
+  observe(world->f, "A30", "1g.6gb@0");
+  Error err = {0};
+  assert_false(prepare(world));
+  (void)error_set(&err, ERROR_IO, "cannot run nvidia-ctk: no such file");
+  world->on_edits(world->edits_userdata, NULL, &err);
+  assert_string_equal(agent_cdi_trouble(world->cdi),
+                      "cannot run nvidia-ctk: no such file; slices are not offered until then");
+  assert_false(prepare(world));
+  assert_int_equal(world->questions, 1);
+  host_advance(&world->host, AGENT_CDI_RETRY_MS, 0);
+  host_run_timers(&world->host);
+  assert_int_equal(world->changes, 2);
+  assert_false(prepare(world));
+  assert_int_equal(world->questions, 2);
+  answer(world, "550");
+  assert_null(agent_cdi_trouble(world->cdi));
+  assert_true(is_ready(world, "MIG-0-0"));
+}
+
+static void an_open_question_is_cancelled_at_the_end(void **state) {
+  World *world = *state;
+  assert_false(prepare(world));
+  agent_cdi_free(world->cdi);
+  assert_true(world->is_cancelled);
+  start(world);
+}
+
+/* ---- trouble ---- */
+
+/* A file in the place of the folder: nobody can write below it, not even root. */
+static void block_folder(World *world) {
+  remove_all(world->cdi_folder);
+  write_file(world, "cdi", "");
+}
+
+static void a_slice_without_a_file_is_not_ready_and_says_why(void **state) {
+  World *world = *state;
+  block_folder(world);
+  begin(world);
+  assert_false(is_ready(world, "MIG-0-0"));
+  char expected[256];
+  snprintf(expected, sizeof expected,
+           "writing the CDI file %s/facet-MIG-0-0.json: Not a directory; the slice is not offered until then",
+           world->cdi_folder);
+  assert_string_equal(agent_cdi_trouble(world->cdi), expected);
+  assert_int_equal(unlink(world->cdi_folder), 0);
+  assert_true(is_ready(world, "MIG-0-0"));
+  assert_null(agent_cdi_trouble(world->cdi));
+}
+
+static void a_full_disk_leaves_no_half_of_a_file(void **state) {
+  World *world = *state;
+  begin(world);
+  assert_true(is_ready(world, "MIG-0-0"));
+  CLEANUP(cleanup_free) char *temporary = mem_format("%s/.facet-new", world->cdi_folder);
+  assert_int_equal(symlink("/dev/full", temporary), 0); /* every write fails with ENOSPC */
+  assert_false(is_ready(world, "MIG-0-1"));
+  assert_null(read_file(world, "MIG-0-1"));
+  assert_non_null(strstr(agent_cdi_trouble(world->cdi), "No space left on device"));
+  assert_true(is_ready(world, "MIG-0-1")); /* the next try made its own file */
+}
+
+static void what_was_announced_stays_while_its_file_cannot_be_renewed(void **state) {
+  World *world = *state;
+  begin(world);
+  assert_true(is_ready(world, "MIG-0-0"));
+  block_folder(world);
+  assert_true(is_ready(world, "MIG-0-0"));
+  assert_non_null(agent_cdi_trouble(world->cdi));
+}
+
+static void capabilities_that_the_driver_does_not_tell_are_a_trouble(void **state) {
+  World *world = *state;
+  begin(world);
+  write_file(world, "driver/nvidia-caps/mig-minors", "config 1\n");
+  assert_false(is_ready(world, "MIG-0-0"));
+  assert_string_equal(
+      agent_cdi_trouble(world->cdi),
+      "the driver's list of MIG capabilities (mig-minors) has no gpu0/gi1/access; the slice is not "
+      "offered until then");
+}
+
+int main(void) {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, world_init, world_deinit)
+  const struct CMUnitTest tests[] = {
+      CASE(without_a_source_everything_is_ready),
+      CASE(a_slice_is_ready_when_its_file_is_there),
+      CASE(a_file_that_somebody_removed_is_written_again),
+      CASE(a_slice_that_comes_back_as_another_instance_gets_another_file),
+      CASE(the_file_of_a_slice_that_is_gone_is_removed),
+      CASE(what_an_earlier_life_left_is_removed_or_written_anew),
+      CASE(the_files_stay_when_the_agent_ends),
+      CASE(another_driver_gives_other_edits_and_other_files),
+      CASE(edits_that_cannot_be_had_are_asked_for_again),
+      CASE(an_open_question_is_cancelled_at_the_end),
+      CASE(a_slice_without_a_file_is_not_ready_and_says_why),
+      CASE(a_full_disk_leaves_no_half_of_a_file),
+      CASE(what_was_announced_stays_while_its_file_cannot_be_renewed),
+      CASE(capabilities_that_the_driver_does_not_tell_are_a_trouble),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
