@@ -215,8 +215,8 @@ def label_is_removed(machine):
     expect_no_failed_pod(machine)
 
 
-def start_over(machine):
-    """Empty GPU, empty node, nothing running: as on the first day."""
+def clear(machine):
+    """Nothing running, empty GPU, programs started anew."""
     machine.kubectl("delete", "deployments,pods", "--all", "-n", "default", "--wait=true", "--grace-period=0", "--force")
     wait_until(30, "all containers are gone", lambda: not machine.uuids_of_containers())
     machine.agent.stop()
@@ -227,6 +227,11 @@ def start_over(machine):
         machine.kubectl("annotate", "node", "node1", *annotations)
     machine.agent.start()
     machine.controller.start()
+
+
+def start_over(machine):
+    """Empty GPU, empty node, nothing running: as on the first day."""
+    clear(machine)
     wait_for_offer(machine, SMALL, 0)
     wait_for_offer(machine, LEFTOVER, 0)
 
