@@ -22,9 +22,9 @@ enum {
   STORM_MS = 40000,
   REST_MS = 240000,
   NODES_MAX = 3,
-  WAITING_MAX = 25,    /* pods */
-  LASTING_MAX = 6,     /* pods that never end */
-  UNGUARDED_MS = 4000, /* so long after a reservation lost its pod */
+  WAITING_MAX = 25,     /* pods */
+  LASTING_MAX = 6,      /* pods that never end */
+  UNGUARDED_MS = 15000, /* so long after a reservation lost its pod: reports that fail are late */
 };
 
 typedef struct Storm {
