@@ -212,17 +212,28 @@ static void format_what(const Agent *agent, char *ret_text, size_t size) {
     snprintf(ret_text, size, "drop slices that are gone");
 }
 
+/* While it is asked once more nothing new is known: the words stay. */
 static const char *describe_state(const AgentRereading *rereading) {
-  switch (rereading->machine.state) {
-  case AGENT_REREAD_GATHERING:
+  const AgentReread *machine = &rereading->machine;
+  if (machine->state == AGENT_REREAD_GATHERING)
     return "it is asked when the GPUs are cut";
-  case AGENT_REREAD_ASKING:
-    return "looking for its pod";
-  case AGENT_REREAD_ASKED:
-    return rereading->machine.way == AGENT_REREAD_NO_WAY ? "it cannot be asked" : rereading->how;
-  default:
+  if (machine->state == AGENT_REREAD_GONE)
     return "it had shown them: is it starting again, or does it hold a GPU for sick?";
-  }
+  if (machine->way != AGENT_REREAD_NO_WAY)
+    return rereading->how;
+  return machine->refusal[0] ? "it cannot be asked" : "looking for its pod";
+}
+
+/* One time for one wait: it goes into an annotation, which must not change each second. */
+static void format_since(Agent *agent, uint64_t waits_ms, char *ret_text, size_t size) {
+  AgentRereading *rereading = &agent->rereading;
+  if (rereading->told_began_ms != rereading->machine.began_ms)
+    rereading->since_ms = agent->host->wall_ms - (int64_t)waits_ms;
+  rereading->told_began_ms = rereading->machine.began_ms;
+  time_t since = (time_t)(rereading->since_ms / 1000);
+  struct tm parts;
+  gmtime_r(&since, &parts);
+  strftime(ret_text, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
 static void format_stage(Agent *agent) {
@@ -231,18 +242,12 @@ static void format_stage(Agent *agent) {
   rereading->stage[0] = '\0';
   if (waits_ms < AGENT_REREAD_STAGE_MS)
     return;
-  if (rereading->told_began_ms != rereading->machine.began_ms)
-    rereading->since_ms = agent->host->wall_ms - (int64_t)waits_ms;
-  rereading->told_began_ms = rereading->machine.began_ms;
-  time_t since = (time_t)(rereading->since_ms / 1000);
-  struct tm parts;
-  char what[64], stamp[32];
-  gmtime_r(&since, &parts);
-  strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  format_what(agent, what, sizeof what);
-  snprintf(rereading->stage, sizeof rereading->stage, "waiting for " PLUGIN " to %s, since %s: %.300s", what,
-           stamp, describe_state(rereading));
+  char what[64], since[32];
   uint32_t held_back;
+  format_what(agent, what, sizeof what);
+  format_since(agent, waits_ms, since, sizeof since);
+  snprintf(rereading->stage, sizeof rereading->stage, "waiting for " PLUGIN " to %s, since %s: %.300s", what,
+           since, describe_state(rereading));
   if (log_gate_pass(&agent->gate, rereading->stage, agent->host->now_ms, &held_back))
     log_warn(AGENT_COMPONENT, "waiting for " PLUGIN,
              "since_s=%" PRIu64 " to=" LOG_QUOTED " stage=" LOG_QUOTED, waits_ms / 1000, what,
@@ -254,7 +259,7 @@ static void format_error(Agent *agent) {
   const AgentReread *machine = &rereading->machine;
   uint64_t waits_ms = agent_reread_waits_ms(machine, agent->host->now_ms);
   rereading->error[0] = '\0';
-  if (machine->state == AGENT_REREAD_ASKED && machine->way == AGENT_REREAD_NO_WAY)
+  if (machine->refusal[0])
     snprintf(rereading->error, sizeof rereading->error,
              PLUGIN " cannot be told to read the GPUs again: %.430s", machine->refusal);
   else if (waits_ms >= AGENT_REREAD_TROUBLE_MS && rereading->hopeless[0])
