@@ -162,14 +162,16 @@ class Machine:
                               env=self.environment, capture_output=True, text=True, check=True)
         return done.stdout
 
-    def uuids_of_containers(self):
-        """The MIG UUIDs that the running containers see in their environment."""
+    def pids_of_containers(self):
         listing = subprocess.run([os.path.join(self.kubernetes, "bin", "ctr"), "-a",
                                   os.path.join(self.kubernetes, "run", "containerd.sock"), "-n", "k8s.io", "task", "ls"],
                                  capture_output=True, text=True, check=True).stdout
+        return [line.split()[1] for line in listing.splitlines()[1:]]
+
+    def uuids_of_containers(self):
+        """The MIG UUIDs that the running containers see in their environment."""
         found = []
-        for line in listing.splitlines()[1:]:
-            pid = line.split()[1]
+        for pid in self.pids_of_containers():
             try:
                 with open(f"/proc/{pid}/environ", "rb") as file:
                     environment = file.read().split(b"\0")
