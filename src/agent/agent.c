@@ -126,7 +126,7 @@ static bool is_ours(Agent *agent, const Node *node) {
  * have. */
 static void serve_out(Agent *agent, const Node *node) {
   if (agent->observation)
-    agent_recutting_step(agent, NULL);
+    agent_recutting_wind_up(agent);
   if (node && agent->leaving_node.state == AGENT_LEFT && !agent->leaving_node.is_end)
     agent_takeover_give_back(agent, node);
   if (agent->leaving_node.state != AGENT_CLEARING)
@@ -151,8 +151,8 @@ static void step(void *userdata) {
   if (!is_ours(agent, node)) {
     if (node)
       agent_takeover_give_back(agent, node);
-    if (agent->observation)
-      agent_recutting_step(agent, NULL);
+    if (node && agent->observation)
+      agent_recutting_wind_up(agent);
     return;
   }
   agent_takeover_step(agent, node);

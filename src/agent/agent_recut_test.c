@@ -146,6 +146,21 @@ static void a_reservation_that_somebody_is_deleting_is_waited_for(void **state) 
   assert_story(world, "");
 }
 
+static void a_reservation_that_goes_in_the_middle_is_told_to_the_scheduler_at_once(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->driver_is_mute = true;
+  run_for(world, 500);
+  assert_story(world, "reserve;list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3;destroy 1g.10gb@4;");
+  remove_pod(world);
+  run_for(world, 100);
+  assert_string_equal(amount(world, "allocatable", SMALL), "6"); /* without the one in the driver's hands */
+  world->driver_is_mute = false;
+  run_for(world, 5000);
+  assert_int_equal(world->truth->gpus[0].instance_count, 6); /* no other was touched */
+  assert_string_equal(amount(world, "allocatable", SMALL), "6");
+}
+
 static void a_reservation_that_the_kubelet_rejects_takes_nothing_away(void **state) {
   World *world = *state;
   begin_recut(world);
@@ -323,6 +338,7 @@ int main(void) {
       WORLD_TEST(other_slices_than_the_targets_are_given_back),
       WORLD_TEST(a_reservation_that_somebody_deletes_takes_nothing_away),
       WORLD_TEST(a_reservation_that_somebody_is_deleting_is_waited_for),
+      WORLD_TEST(a_reservation_that_goes_in_the_middle_is_told_to_the_scheduler_at_once),
       WORLD_TEST(a_reservation_that_the_kubelet_rejects_takes_nothing_away),
       WORLD_TEST(slices_that_a_newer_plan_wants_again_stay),
       WORLD_TEST(a_used_slice_is_never_asked_for),

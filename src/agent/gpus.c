@@ -130,7 +130,7 @@ static int judge_destruction(const Agent *agent, const GpuResult *result, Error 
 static void on_destroyed(void *userdata, const GpuResult *result) {
   Agent *agent = userdata;
   Error err;
-  agent->driver_busy = false;
+  agent->driver_busy = agent->is_destroying = false;
   take_observation(agent, result);
   int r = judge_destruction(agent, result, &err);
   if (r == 0) {
@@ -154,6 +154,7 @@ void agent_gpus_destroy(Agent *agent, const AgentTarget *target) {
       .kind = GPU_JOB_DESTROY, .nvml_id = target->nvml_id, .start = target->start, .size = target->size};
   snprintf(job.uuid, sizeof job.uuid, "%s", target->gpu_uuid);
   agent->leaving = *target;
+  agent->is_destroying = true;
   submit(agent, &job, on_destroyed);
 }
 

@@ -159,10 +159,10 @@ static AgentRecutAction unlist(AgentRecut *recut, const AgentRecutView *view) {
                               : AGENT_RECUT_WAIT;
 }
 
-/* What is not wanted any more, or could not be destroyed, stays. */
+/* What is not wanted any more, or could not be destroyed, stays; and so does all that is left once the
+ * reservation does not hold it any more. */
 static AgentRecutAction cut(AgentRecut *recut, const AgentRecutView *view, const AgentTarget **ret_target) {
-  bool is_safe = !recut->unsteered || view->pod == AGENT_POD_BOUND;
-  for (size_t i = 0; is_safe && i < recut->targets.count; i++) {
+  for (size_t i = 0; view->pod == AGENT_POD_BOUND && i < recut->targets.count; i++) {
     const AgentTarget *target = &recut->targets.items[i];
     if (exists(view->observation, target->uuid) && agent_targets_find(view->wanted, target->uuid)) {
       *ret_target = target;

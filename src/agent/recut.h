@@ -11,7 +11,7 @@
  *         |
  *     UNLISTING   ListAndWatch leaves them out, until the kubelet shows that           10 s
  *         |
- *     CUTTING     destroyed, one after the other
+ *     CUTTING     destroyed, one after the other, as long as the pod holds them
  *         |
  *     SHOWING     what is wanted is created, listed and known, in one patch the node says so, and our own
  *         |       watch of the node shows it

@@ -197,6 +197,20 @@ static void a_target_that_must_stay_after_all_is_not_destroyed(void **state) {
   play_deinit(&play);
 }
 
+static void what_the_reservation_does_not_hold_any_more_is_not_destroyed(void **state) {
+  Play play;
+  play_init(&play, *state);
+  go_to_unlisting(&play);
+  play.view.kubelet_agrees = true;
+  assert_int_equal(step(&play, 1), AGENT_RECUT_DESTROY);
+  destroy(&play, "MIG-0-6");
+  play.view.pod = AGENT_POD_ENDED; /* the kubelet restarted and did not take it again, say */
+  assert_int_equal(step(&play, 1), AGENT_RECUT_WAIT);
+  assert_int_equal(play.recut->state, AGENT_RECUT_SHOWING);
+  assert_false(agent_recut_withholds(play.recut, "MIG-0-5"));
+  play_deinit(&play);
+}
+
 static void patience_ends_in_each_state_that_waits_for_others(void **state) {
   Play play;
   play_init(&play, *state);
@@ -261,7 +275,7 @@ static void unsteered_it_destroys_only_while_it_holds_them(void **state) {
  * and it always ends. */
 static void walk(Fixture *f, uint64_t seed) {
   Play play;
-  bool was_held = false, was_bound = false;
+  bool was_held = false;
   int destroyed = 0;
   Random random = {.state = seed};
   f->observation->gpu_count = 0;
@@ -278,11 +292,10 @@ static void walk(Fixture *f, uint64_t seed) {
     play.view.node_agrees = random_below(&random, 2);
     play.view.growing = random_below(&random, 2);
     was_held = was_held || play.view.held;
-    was_bound = was_bound || play.view.pod == AGENT_POD_BOUND;
     AgentRecutState before = play.recut->state;
     AgentRecutAction action = step(&play, random_below(&random, 3000));
     if (action == AGENT_RECUT_DESTROY) {
-      assert_true(was_bound && was_held);
+      assert_true(play.view.pod == AGENT_POD_BOUND && was_held);
       assert_non_null(agent_targets_find(&play.wanted, play.target->uuid));
       assert_true(play.recut->unsteered || before == AGENT_RECUT_CUTTING || play.view.kubelet_agrees);
       assert_true(play.recut->unsteered ? play.view.pod == AGENT_POD_BOUND
@@ -318,6 +331,7 @@ int main(void) {
       FIXTURE_TEST(another_slice_in_its_hands_loses_it),
       FIXTURE_TEST(a_slice_that_an_earlier_life_destroyed_is_no_wrong_one),
       FIXTURE_TEST(a_target_that_must_stay_after_all_is_not_destroyed),
+      FIXTURE_TEST(what_the_reservation_does_not_hold_any_more_is_not_destroyed),
       FIXTURE_TEST(patience_ends_in_each_state_that_waits_for_others),
       FIXTURE_TEST(a_deletion_that_is_not_heard_is_asked_for_again),
       FIXTURE_TEST(unsteered_it_destroys_only_while_it_holds_them),

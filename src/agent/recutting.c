@@ -30,6 +30,8 @@ static AgentRecut *find_recut(const AgentRecutting *recutting, const char *pod) 
 }
 
 bool agent_recutting_withholds(const Agent *agent, const char *uuid) {
+  if (agent->is_destroying && strcmp(agent->leaving.uuid, uuid) == 0)
+    return true; /* whatever became of its reservation */
   for (size_t i = 0; i < agent->recutting.recuts.count; i++)
     if (agent_recut_withholds(agent->recutting.recuts.items[i], uuid))
       return true;
@@ -45,11 +47,23 @@ bool agent_recutting_is_pending(const Agent *agent) {
   return agent->recutting.unjudged || agent->recutting.wanted.count || find_active(&agent->recutting);
 }
 
+static bool is_bound(const Agent *agent, const AgentRecut *recut) {
+  const char *says;
+  return agent_reservation_judge(find_pod(&agent->recutting, recut->pod), &says) == AGENT_POD_BOUND;
+}
+
+/* While its reservation is bound the scheduler gives nobody what the node should not offer any more. */
 bool agent_recutting_holds_report(const Agent *agent) {
-  const AgentRecut *active = find_active(&agent->recutting);
-  if (active && active->state >= AGENT_RECUT_UNLISTING)
-    return true;
-  return agent->recutting.awaits_first && agent->driver_busy;
+  const AgentRecutting *recutting = &agent->recutting;
+  bool is_creating = recutting->awaits_first && agent->driver_busy;
+  for (size_t i = 0; i < recutting->recuts.count; i++) {
+    const AgentRecut *recut = recutting->recuts.items[i];
+    bool is_amid = recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_CUTTING ||
+                   (recut->state == AGENT_RECUT_SHOWING && recut->targets.count && is_creating);
+    if (is_amid && is_bound(agent, recut))
+      return true;
+  }
+  return false;
 }
 
 const char *agent_recutting_error(const Agent *agent) {
@@ -82,7 +96,7 @@ static bool must_stay(const Agent *agent, const AgentTarget *target) {
 static void compute_wanted(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
   array_clear(&recutting->wanted);
-  if (node && !is_answered(agent, node) && !agent_wanted_is_paused(node) &&
+  if (!is_answered(agent, node) && !agent_wanted_is_paused(node) &&
       strcmp(recutting->lost_plan, agent->plan) != 0)
     agent_withdrawal_compute(node, agent->observation, &agent->used, &recutting->wanted);
   for (size_t i = recutting->wanted.count; i-- > 0;)
@@ -212,11 +226,6 @@ static const AgentRecut *find_asker(const Agent *agent, const char *resource,
   return is_like ? active : NULL;
 }
 
-static bool is_bound(const Agent *agent, const AgentRecut *recut) {
-  const char *says;
-  return agent_reservation_judge(find_pod(&agent->recutting, recut->pod), &says) == AGENT_POD_BOUND;
-}
-
 /* The kubelet does not say which pod it asks for. A reservation that is bound and has none of these slices
  * yet is a likely asker; before our watch shows it bound, only a request of several slices is unlikely enough
  * to be anybody else's. A kubelet whose watch is much quicker than ours would make us guess wrong each time,
@@ -322,13 +331,12 @@ static void ensure_begun(Agent *agent, const Node *node) {
 
 /* ---- one step ---- */
 
+/* node NULL: it has nothing to say any more. */
 static bool node_agrees(const Agent *agent, const Node *node) {
-  if (!node || !agent->observation)
-    return false;
-  for (size_t i = 0; i < agent->resources.count; i++)
+  for (size_t i = 0; node && i < agent->resources.count; i++)
     if (!agent->known[i] || !agent_report_shows(node, &agent->resources.items[i]))
       return false;
-  return true;
+  return !node || agent->is_published;
 }
 
 static bool kubelet_agrees(const Agent *agent) {
@@ -406,15 +414,8 @@ static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
     timer_set(agent->host, &recutting->timer, wake_ms > view.now_ms ? wake_ms - view.now_ms : 0);
 }
 
-void agent_recutting_step(Agent *agent, const Node *node) {
+static void step_all(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
-  timer_cancel(agent->host, &recutting->timer);
-  recutting->awaits_first = recutting->awaits_first && node; /* without a node nothing is created */
-  compute_wanted(agent, node);
-  if (kube_informer_is_synced(recutting->pods) && !recutting->unjudged)
-    take_up(agent, node);
-  if (node)
-    ensure_begun(agent, node);
   for (size_t i = recutting->recuts.count; i-- > 0;) {
     AgentRecut *recut = recutting->recuts.items[i];
     step_recut(agent, node, recut);
@@ -423,6 +424,26 @@ void agent_recutting_step(Agent *agent, const Node *node) {
       array_remove(&recutting->recuts, i);
     }
   }
+}
+
+void agent_recutting_step(Agent *agent, const Node *node) {
+  AgentRecutting *recutting = &agent->recutting;
+  timer_cancel(agent->host, &recutting->timer);
+  compute_wanted(agent, node);
+  if (kube_informer_is_synced(recutting->pods) && !recutting->unjudged)
+    take_up(agent, node);
+  ensure_begun(agent, node);
+  step_all(agent, node);
+}
+
+void agent_recutting_wind_up(Agent *agent) {
+  AgentRecutting *recutting = &agent->recutting;
+  timer_cancel(agent->host, &recutting->timer);
+  array_clear(&recutting->wanted);
+  recutting->unjudged = recutting->awaits_first = false; /* nothing is created any more */
+  if (kube_informer_is_synced(recutting->pods))
+    take_up(agent, NULL);
+  step_all(agent, NULL);
 }
 
 void agent_recutting_forget_plan(Agent *agent) {

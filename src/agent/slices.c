@@ -104,6 +104,7 @@ static void publish(Agent *agent) {
   CLEANUP(arena_deinit) Arena arena = {0};
   AgentResources fresh;
   agent_publish_resources(agent->observation, &arena, &fresh);
+  agent->is_published = true;
   if (agent_rereading_is_on(agent))
     drop_whole_gpus(&fresh);
   agent_cdi_prepare(agent->cdi, agent->observation);
@@ -402,6 +403,7 @@ void agent_slices_withdraw(Agent *agent) {
   arena_deinit(&agent->slices_arena);
   agent->slices_arena = (Arena){0};
   agent->resources = (AgentResources){0};
+  agent->is_published = false;
   agent->known = NULL;
 }
 

@@ -47,7 +47,8 @@ struct Agent {
   char plan[MIG_PLAN_ID_SIZE]; /* the plan that `failed` and `tries` speak of */
   ARRAY(AgentFailed) failed;
   AgentWanted current; /* the creation in the driver */
-  AgentTarget leaving; /* the destruction in the driver */
+  AgentTarget leaving; /* the destruction in the driver, where is_destroying */
+  bool is_destroying;
   int tries;
   Map fresh; /* ids of slices made since a plan was last answered */
   char create_error[ERROR_TEXT_SIZE];
@@ -62,9 +63,10 @@ struct Agent {
   char *plugin_folder;
   Arena slices_arena; /* of `resources` */
   AgentResources resources;
-  bool adopted;  /* agent_slices_adopt() has had its look */
-  bool *known;   /* the kubelet shows exactly this resource's slices */
-  Map announced; /* resource name -> non-NULL */
+  bool is_published; /* `resources` is what the GPUs hold */
+  bool adopted;      /* agent_slices_adopt() has had its look */
+  bool *known;       /* the kubelet shows exactly this resource's slices */
+  Map announced;     /* resource name -> non-NULL */
   HostTimer barrier_timer;
   uint64_t barrier_began_ms;
   uint64_t known_ms; /* when it last ended: the kubelet knew everything */
@@ -135,8 +137,9 @@ void agent_leaving_deinit(Agent *agent);
 /* recutting.c: takes free slices away, by reservation. */
 void agent_recutting_init(Agent *agent, KubeTransport *transport, const AgentOptions *options);
 void agent_recutting_start(Agent *agent);
-void agent_recutting_step(Agent *agent, const Node *node); /* node NULL: nothing is wanted any more */
-void agent_recutting_forget_plan(Agent *agent);            /* there is a new one */
+void agent_recutting_step(Agent *agent, const Node *node);
+void agent_recutting_wind_up(Agent *agent);     /* nothing is wanted any more: all is let go */
+void agent_recutting_forget_plan(Agent *agent); /* there is a new one */
 void agent_recutting_deinit(Agent *agent);
 /* Must the slice stay out of the kubelet's list? */
 bool agent_recutting_withholds(const Agent *agent, const char *uuid);
