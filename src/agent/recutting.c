@@ -6,7 +6,6 @@
 
 #include "agent/reservation.h"
 #include "agent/state.h"
-#include "agent/steer.h"
 
 /* ---- what is known ---- */
 
@@ -15,7 +14,7 @@ static const Pod *find_pod(const AgentRecutting *recutting, const char *name) {
   return kube_informer_find(recutting->pods, key);
 }
 
-static AgentRecut *find_active(const AgentRecutting *recutting) {
+AgentRecut *agent_recutting_find_active(const AgentRecutting *recutting) {
   for (size_t i = 0; i < recutting->recuts.count; i++)
     if (agent_recut_is_active(recutting->recuts.items[i]))
       return recutting->recuts.items[i];
@@ -44,10 +43,11 @@ bool agent_recutting_owns(const Agent *agent, const KubeletHeld *held) {
 }
 
 bool agent_recutting_is_pending(const Agent *agent) {
-  return agent->recutting.unjudged || agent->recutting.wanted.count || find_active(&agent->recutting);
+  return agent->recutting.unjudged || agent->recutting.wanted.count ||
+         agent_recutting_find_active(&agent->recutting);
 }
 
-static bool is_bound(const Agent *agent, const AgentRecut *recut) {
+bool agent_recutting_is_bound(const Agent *agent, const AgentRecut *recut) {
   const char *says;
   return agent_reservation_judge(find_pod(&agent->recutting, recut->pod), &says) == AGENT_POD_BOUND;
 }
@@ -60,7 +60,7 @@ bool agent_recutting_holds_report(const Agent *agent) {
     const AgentRecut *recut = recutting->recuts.items[i];
     bool is_amid = recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_CUTTING ||
                    (recut->state == AGENT_RECUT_SHOWING && recut->targets.count && is_creating);
-    if (is_amid && is_bound(agent, recut))
+    if (is_amid && agent_recutting_is_bound(agent, recut))
       return true;
   }
   return false;
@@ -129,7 +129,7 @@ static void give_up(Agent *agent, bool raced, const char *reason) {
 
 static void on_created(void *userdata, const KubeAnswer *answer) {
   Agent *agent = userdata;
-  AgentRecut *active = find_active(&agent->recutting);
+  AgentRecut *active = agent_recutting_find_active(&agent->recutting);
   Error err;
   agent->recutting.posting = false;
   agent_kick(agent);
@@ -182,72 +182,6 @@ static void delete_pod(Agent *agent, const AgentRecut *recut) {
   kube_client_call(
       agent->client,
       &(KubeCallOptions){.method = "DELETE", .path = path, .on_answer = on_deleted, .userdata = agent});
-}
-
-/* ---- the kubelet's word ---- */
-
-static void on_held(void *userdata, const KubeletHelds *helds, const Error *err) {
-  Agent *agent = userdata;
-  AgentRecutting *recutting = &agent->recutting;
-  if (err)
-    return; /* asked again in time */
-  arena_deinit(&recutting->held_arena);
-  recutting->held_arena = (Arena){0};
-  size_t most = 0;
-  for (size_t i = 0; i < helds->count; i++)
-    most += helds->items[i].ids.count;
-  recutting->held =
-      (Strings){.items = arena_alloc(&recutting->held_arena, most * sizeof *recutting->held.items)};
-  for (size_t i = 0; i < helds->count; i++)
-    for (size_t k = 0; mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
-         k++)
-      recutting->held.items[recutting->held.count++] =
-          arena_strdup(&recutting->held_arena, helds->items[i].ids.items[k]);
-  recutting->held_known = true;
-  agent_kick(agent);
-}
-
-static void ask_kubelet(Agent *agent, const AgentRecut *recut) {
-  AgentRecutting *recutting = &agent->recutting;
-  if (timer_is_set(&recutting->ask_timer))
-    return;
-  bool is_quick = agent->host->now_ms - recut->since_ms < 1000;
-  timer_set(agent->host, &recutting->ask_timer, is_quick ? KUBELET_POLL_MS : AGENT_RECUT_ASK_SLOWLY_MS);
-  (void)kubelet_pod_resources_get(agent->pod_resources, recutting->namespace_, recut->pod, on_held, agent);
-}
-
-/* Could it be the reservation at work that the kubelet asks for? It asks for one resource after the other. */
-static const AgentRecut *find_asker(const Agent *agent, const char *resource,
-                                    const KubeletPreferred *request) {
-  const AgentRecut *active = find_active(&agent->recutting);
-  bool is_like = active && active->state <= AGENT_RECUT_LEARNING &&
-                 !agent_targets_has_one(&active->targets, resource, &agent->recutting.held) &&
-                 request->size == agent_targets_count(&active->targets, resource);
-  return is_like ? active : NULL;
-}
-
-/* The kubelet does not say which pod it asks for. A reservation that is bound and has none of these slices
- * yet is a likely asker; before our watch shows it bound, only a request of several slices is unlikely enough
- * to be anybody else's. A kubelet whose watch is much quicker than ours would make us guess wrong each time,
- * so after a loss we guess the other way. */
-static bool is_for_reservation(const Agent *agent, const char *resource, const KubeletPreferred *request) {
-  const AgentRecut *asker = find_asker(agent, resource, request);
-  return asker && (request->size > 1 || agent->recutting.losses % 2 == 1 || is_bound(agent, asker));
-}
-
-/* The kubelet's watch and ours show the binding at the same time, and its question may be the first to
- * arrive. */
-uint32_t agent_recutting_delay_ms(const Agent *agent, const char *resource, const KubeletPreferred *request) {
-  const AgentRecut *asker = find_asker(agent, resource, request);
-  return asker && !is_bound(agent, asker) ? AGENT_RECUT_SHOWN_MS : 0;
-}
-
-void agent_recutting_prefer(const Agent *agent, const char *resource, const KubeletPreferred *request,
-                            Arena *arena, Strings *ret_ids) {
-  const AgentRecut *active = find_active(&agent->recutting);
-  const AgentTargets *targets = active ? &active->targets : &agent->recutting.wanted;
-  agent_steer_prefer(agent->observation, &agent->used, targets, is_for_reservation(agent, resource, request),
-                     request, arena, ret_ids);
 }
 
 /* ---- beginning ---- */
@@ -304,7 +238,7 @@ static void take_up(Agent *agent, const Node *node) {
     if (find_recut(recutting, pod->meta.name))
       continue;
     const char *plan = key_values_find(&pod->meta.annotations, AGENT_RESERVATION_PLAN);
-    if (recutting->wanted.count && !find_active(recutting) && !pod->meta.deletion_time &&
+    if (recutting->wanted.count && !agent_recutting_find_active(recutting) && !pod->meta.deletion_time &&
         string_equal(plan, agent->plan)) {
       begin(agent, node, pod->meta.name);
     } else {
@@ -317,7 +251,7 @@ static void take_up(Agent *agent, const Node *node) {
 
 static void ensure_begun(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
-  if (!recutting->wanted.count || find_active(recutting) || recutting->posting)
+  if (!recutting->wanted.count || agent_recutting_find_active(recutting) || recutting->posting)
     return;
   const char *obstacle = find_obstacle(agent, node);
   if (!obstacle)
@@ -386,7 +320,7 @@ static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutSta
 
 static void act(Agent *agent, const AgentRecut *recut, AgentRecutAction action, const AgentTarget *target) {
   if (action == AGENT_RECUT_ASK)
-    ask_kubelet(agent, recut);
+    agent_recutting_ask_kubelet(agent, recut);
   else if (action == AGENT_RECUT_DESTROY && !agent->driver_busy)
     agent_gpus_destroy(agent, target);
   else if (action == AGENT_RECUT_DELETE)

@@ -36,3 +36,6 @@ typedef struct AgentRecutting {
   uint64_t first_created_ms; /* when something had */
   HostTimer timer, ask_timer;
 } AgentRecutting;
+
+/* The re-cut that is at work on its targets, or NULL. */
+AgentRecut *agent_recutting_find_active(const AgentRecutting *recutting);

@@ -150,6 +150,10 @@ bool agent_recutting_is_pending(const Agent *agent);
 /* Old amounts down and new ones up belong into one report. */
 bool agent_recutting_holds_report(const Agent *agent);
 const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
+/* Has the scheduler bound its reservation pod, as far as we see? */
+bool agent_recutting_is_bound(const Agent *agent, const AgentRecut *recut);
+/* recut_kubelet.c: asks which slices its pod holds, soon again if that is not known yet. */
+void agent_recutting_ask_kubelet(Agent *agent, const AgentRecut *recut);
 /* GetPreferredAllocation: how long its answer shall wait, and the answer. */
 uint32_t agent_recutting_delay_ms(const Agent *agent, const char *resource, const KubeletPreferred *request);
 void agent_recutting_prefer(const Agent *agent, const char *resource, const KubeletPreferred *request,
