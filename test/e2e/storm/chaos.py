@@ -4,8 +4,9 @@ one at a time, at random."""
 import os
 import signal
 import subprocess
-import threading
 import time
+
+from worker import Worker
 
 SCHEDULER_STOPPED_SECONDS = 2.5
 SCHEDULER_RUNS_SECONDS = (1.0, 5.0)
@@ -13,24 +14,37 @@ STRIKE_EVERY_SECONDS = (4.0, 9.0)
 UPGRADE_SECONDS = 60
 
 
-class SchedulerStops(threading.Thread):
-    """Seconds in which pods are promised a place by nobody, and in which what was promised is not told."""
+class SchedulerStops(Worker):
+    """Seconds in which pods are promised a place by nobody, and in which what was promised is not told. A scheduler or
+    controller manager that loses its lease over this (and over restarts of the API server) ends; it is started again,
+    as a kubelet does with its static pods."""
 
     def __init__(self, machine, random):
-        super().__init__(daemon=True, name="scheduler-stops")
-        self.machine, self.random, self.stopping, self.count = machine, random, threading.Event(), 0
+        super().__init__("scheduler stops")
+        self.machine, self.random = machine, random
+        self.count, self.started_again = 0, 0
 
-    def run(self):
+    def work(self):
         while not self.stopping.wait(self.random.uniform(*SCHEDULER_RUNS_SECONDS)):
-            pid = self.machine.pid_of("scheduler")
+            self.stop_and_continue()
+            self.start_what_ended()
+        self.start_what_ended()
+
+    def stop_and_continue(self):
+        pid = self.machine.pid_of("scheduler")
+        try:
             os.kill(pid, signal.SIGSTOP)
             self.stopping.wait(self.random.uniform(0, SCHEDULER_STOPPED_SECONDS))
             os.kill(pid, signal.SIGCONT)
             self.count += 1
+        except ProcessLookupError:  # it ended in this very moment
+            pass
 
-    def stop(self):
-        self.stopping.set()
-        self.join()
+    def start_what_ended(self):
+        for name in ("scheduler", "manager"):
+            if not os.path.exists(f"/proc/{self.machine.pid_of(name)}"):
+                self.machine.cluster("start", name, self.machine.kubernetes)
+                self.started_again += 1
 
 
 def upgrade_agent(machine, node):
@@ -43,6 +57,7 @@ def upgrade_agent(machine, node):
         raise TimeoutError(f"{node.agent.name} did not end within {UPGRADE_SECONDS} s of SIGTERM") from None
     if status:
         raise OSError(f"{node.agent.name} ended with {status} after SIGTERM")
+    node.upgraded_ms.append(int(time.time() * 1000))
     node.agent.start()
 
 
@@ -75,25 +90,17 @@ GENTLE = {"agent upgrade": upgrade_agent, "runtime restart": restart_runtime, "A
 ROUGH = {"kubelet kill -9": restart_kubelet, "agent kill -9": kill_agent}
 
 
-class Strikes(threading.Thread):
+class Strikes(Worker):
     def __init__(self, machine, random, kinds):
-        super().__init__(daemon=True, name="strikes")
+        super().__init__("strikes")
         self.machine, self.random, self.kinds = machine, random, kinds
-        self.stopping, self.trouble = threading.Event(), None
         self.done = []  # (ms, kind, node)
 
-    def run(self):
-        try:
-            while self.kinds and not self.stopping.wait(self.random.uniform(*STRIKE_EVERY_SECONDS)):
-                kind, node = self.random.choice(sorted(self.kinds)), self.random.choice(self.machine.nodes)
-                self.done.append((int(time.time() * 1000), kind, node))
-                self.kinds[kind](self.machine, node)
-        except (OSError, subprocess.SubprocessError) as error:  # the main thread tells it
-            self.trouble = error
-
-    def stop(self):
-        self.stopping.set()
-        self.join()
+    def work(self):
+        while self.kinds and not self.stopping.wait(self.random.uniform(*STRIKE_EVERY_SECONDS)):
+            kind, node = self.random.choice(sorted(self.kinds)), self.random.choice(self.machine.nodes)
+            self.done.append((int(time.time() * 1000), kind, node))
+            self.kinds[kind](self.machine, node)
 
     def summary(self):
         counts = {}

@@ -2,7 +2,7 @@
 """Numbers from the programs' log lines: how many re-cuts, and how long each stage took."""
 import re
 
-from timeline import parse
+from timeline import log_times, parse
 
 FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
 PREFIX = "nvidia.com/mig-"
@@ -114,6 +114,16 @@ def show_told(told, seconds):
     print(line_of("slice made .. node offers it", [ms for _, _, growth in told.agents for ms in growth.offered_ms]))
     print("# from the controller's decision, ms:")
     print(line_of("plan written .. carried out", told.answer_ms()))
+
+
+def show_upgrades(nodes):
+    """Between the start of the new agent and its first report, in which the node offers its slices again."""
+    took = []
+    for node in nodes:
+        reports = log_times(node.agent, "reported")
+        took += [min(later) - at for at in node.upgraded_ms if (later := [t for t in reports if t > at])]
+    if took:
+        print(line_of("agent started .. reported, ms", took))
 
 
 def show_pods(ledger, seconds):

@@ -3,6 +3,8 @@
 import threading
 import time
 
+from worker import Worker
+
 RESERVATION = "facet.gpu/reservation"
 NAMESPACE = "default"
 
@@ -19,10 +21,10 @@ def is_reservation(pod):
     return RESERVATION in pod["metadata"].get("labels", {})
 
 
-class Ledger(threading.Thread):
+class Ledger(Worker):
     def __init__(self, api):
-        super().__init__(daemon=True, name="ledger")
-        self.api, self.lock, self.stopping = api, threading.Lock(), False
+        super().__init__("ledger")
+        self.api, self.lock = api, threading.Lock()
         self.pods = {}          # by namespace/name: as the API server told last
         self.created = {}       # names that were created and not seen yet -> profile
         self.rejected = {}      # by namespace/name: (ms, node, "Reason: message")
@@ -30,10 +32,9 @@ class Ledger(threading.Thread):
         self.succeeded = 0
         self.reservations = {}  # by namespace/name: when it was seen first
         self.reservation_lives = []  # seconds, of those that are gone
-        self.start()
 
-    def run(self):
-        for kind, thing in self.api.watch("/api/v1/pods", lambda: self.stopping):
+    def work(self):
+        for kind, thing in self.api.watch("/api/v1/pods", self.stopping.is_set):
             with self.lock:
                 if kind == "LIST":
                     self.take_list(thing)
@@ -97,4 +98,5 @@ class Ledger(threading.Thread):
         return live
 
     def stop(self):
-        self.stopping = True
+        """Without waiting for the watch, which may say nothing for a while."""
+        self.stopping.set()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The storm itself: short pods of mixed profiles, their number drawn anew every other moment, up to twice as many as
 there is room for."""
-import threading
 import time
 
 from ledger import NAMESPACE, is_ended
+from worker import Worker
 
 SLOTS = {"1g.10gb": 1, "2g.20gb": 2, "3g.40gb": 4, "7g.80gb": 8}
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -30,32 +30,27 @@ def pod(name, profile, seconds):
                                      "resources": {"limits": {resource: 1}}}]}}
 
 
-class Load(threading.Thread):
+class Load(Worker):
     def __init__(self, api, ledger, random, gpus, profiles):
-        super().__init__(daemon=True, name="load")
+        super().__init__("load")
         self.api, self.ledger, self.random = api, ledger, random
         self.slots, self.profiles = gpus * 8, profiles
-        self.wanted, self.count, self.allowance, self.stopping = {}, 0, 0.0, False
+        self.wanted, self.count, self.allowance = {}, 0, 0.0
         self.prefix = f"s{random.randrange(16 ** 4):04x}"
-        self.trouble = None
         self.deleted = set()
 
-    def run(self):
+    def work(self):
         redraw_at = before = time.monotonic()
-        try:
-            while not self.stopping:
-                now = time.monotonic()
-                if now >= redraw_at:
-                    self.draw()
-                    self.cancel()
-                    redraw_at = now + self.random.uniform(*REDRAW_SECONDS)
-                self.allowance = min(self.allowance + (now - before) * PODS_PER_SECOND, 3)
-                before = now
-                self.top_up()
-                self.clean()
-                time.sleep(TICK_SECONDS)
-        except Exception as error:  # the main thread tells it
-            self.trouble = error
+        while not self.stopping.wait(TICK_SECONDS):
+            now = time.monotonic()
+            if now >= redraw_at:
+                self.draw()
+                self.cancel()
+                redraw_at = now + self.random.uniform(*REDRAW_SECONDS)
+            self.allowance = min(self.allowance + (now - before) * PODS_PER_SECOND, 3)
+            before = now
+            self.top_up()
+            self.clean()
 
     def draw(self):
         """Mostly two profiles at a time, so that the next drawing has to re-cut."""
@@ -102,7 +97,3 @@ class Load(threading.Thread):
         for one in self.ledger.storm_pods():
             if is_ended(one) and one["metadata"]["name"] not in self.deleted:
                 self.delete(one)
-
-    def stop(self):
-        self.stopping = True
-        self.join()

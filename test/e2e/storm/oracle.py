@@ -4,8 +4,9 @@ A container must find exactly one slice, of its own profile, on the GPU from its
 import json
 import os
 import re
-import threading
 import time
+
+from worker import Worker
 
 LOOK_SECONDS = 0.1
 GI_LINE = re.compile(r"^ +GI +\d+ +(\S+)@\d+$")
@@ -43,20 +44,18 @@ class Record:
         return [json.loads(line) for line in whole]
 
 
-class Oracle(threading.Thread):
+class Oracle(Worker):
     def __init__(self, machine, nodes):
-        super().__init__(daemon=True, name="oracle")
+        super().__init__("oracle")
         self.machine, self.nodes = machine, nodes
         self.records = {node.name: Record(node.record) for node in nodes}
         self.running = {node.name: {} for node in nodes}  # container -> (pod, UUID, profile)
-        self.started, self.looks, self.wrong, self.stopping = 0, 0, [], False
-        self.start()
+        self.started, self.looks, self.wrong = 0, 0, []
 
-    def run(self):
-        while not self.stopping:
+    def work(self):
+        while not self.stopping.wait(LOOK_SECONDS):
             for node in self.nodes:
                 self.look(node)
-            time.sleep(LOOK_SECONDS)
 
     def look(self, node):
         self.read(node)
@@ -89,7 +88,3 @@ class Oracle(threading.Thread):
     def complain(self, node, container, sentence):
         self.running[node.name].pop(container, None)
         self.wrong.append(f"{time.strftime('%H:%M:%S')} {node.name}: {sentence}")
-
-    def stop(self):
-        self.stopping = True
-        self.join()

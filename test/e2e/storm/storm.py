@@ -25,22 +25,26 @@ class Storm:
         self.strikes = chaos.Strikes(machine, random.Random(rng.random()), strikes)
         self.began = time.monotonic()
         self.seconds = 0
-        for thread in (self.load, self.stops, self.strikes):
-            thread.start()
+        self.workers = (self.ledger, self.oracle, self.load, self.stops, self.strikes)
+        for worker in self.workers:
+            worker.start()
 
     def blow(self, seconds, enough):
         deadline = time.monotonic() + seconds
         while not enough() and time.monotonic() < deadline:
             time.sleep(0.5)
-            for part in (self.load, self.strikes):
-                if part.trouble:
-                    raise Failed(f"the storm itself failed: {part.trouble!r}")
+            self.expect_no_trouble()
         self.seconds = time.monotonic() - self.began
 
+    def expect_no_trouble(self):
+        for worker in self.workers:
+            if worker.trouble:
+                raise Failed(f"the storm itself failed ({worker.name}): {worker.trouble!r}")
+
     def calm_down(self):
-        self.strikes.stop()
-        self.stops.stop()
-        self.load.stop()
+        for worker in (self.strikes, self.stops, self.load):
+            worker.stop()
+        self.expect_no_trouble()
 
     def close(self):
         self.oracle.stop()

@@ -2,6 +2,7 @@
 """Several nodes with simulated GPUs on a real Kubernetes, whose containers run in memory."""
 import os
 import subprocess
+import threading
 
 from machine import ROOT, Machine
 from setting import kubernetes
@@ -16,6 +17,7 @@ class Node:
         self.number, self.name, self.gpus = number, f"node{number}", gpus
         self.suffix = "" if number == 1 else str(number)
         self.home = machine.kubernetes if number == 1 else os.path.join(machine.kubernetes, self.name)
+        self.upgraded_ms = []  # when a new agent was started in the place of one that had ended in order
         self.record = os.path.join(self.home, "containers.jsonl")
         self.environment = dict(machine.environment, FACET_SIM_NVML_STATE=os.path.join(machine.folder, "nvml" + self.suffix),
                                 FACET_SIM_NVML_MACHINE=f"{gpus}xA100-SXM4-80GB")
@@ -28,6 +30,7 @@ class Node:
 class StormMachine(Machine):
     def __init__(self, binaries, build, folder, port_base):
         super().__init__(binaries, build, folder, port_base)
+        self.lock = threading.Lock()  # of the cluster script's file of process ids
         helpers = os.path.join(self.kubernetes, "helpers")
         if not os.path.islink(helpers):
             os.symlink(os.path.join(kubernetes("helpers"), "bin"), helpers)
@@ -62,8 +65,12 @@ class StormMachine(Machine):
             if program.process and program.process.poll() is None:
                 program.kill()
 
+    def cluster(self, *arguments):
+        with self.lock:
+            super().cluster(*arguments)
+
     def pid_of(self, name):
-        with open(os.path.join(self.kubernetes, "pids"), encoding="ascii") as file:
+        with self.lock, open(os.path.join(self.kubernetes, "pids"), encoding="ascii") as file:
             return next(int(line.split()[1]) for line in file if line.split()[0] == name)
 
     def nvml_of(self, node, *arguments):

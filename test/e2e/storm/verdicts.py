@@ -2,11 +2,11 @@
 """The zeros: nobody rejected, nothing leaked."""
 import datetime
 import re
+from collections import Counter
 
 import chaos
 from ledger import RESERVATION, is_ended
 from machine import Failed
-from oracle import slices_on
 from timeline import log_times
 
 WINDOW_MS_MAX = 15000
@@ -15,34 +15,35 @@ WINDOW_SLACK_MS = 100
 # The kubelet's own log is exact about the time of a rejection; the pod's status comes up to 5 s later.
 REJECTION = re.compile(r"^\w(\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+) .*\"Pod admission denied\"")
 POD = re.compile(r'pod="?([^" ]+)"?')
-SUFFIX = re.compile(r"^nvidia\.com/mig-(.+)$")
+PROFILE = re.compile(r"^nvidia\.com/mig-(.+)$")
+GPU_LINE, INSTANCE_LINE = re.compile(r"^GPU (\d+):"), re.compile(r"^ +GI +\d+ +(\S+@\d+)$")
+REPORT = "facet.gpu/status-gpu-"
 
 
-def offered(node_object):
-    found = {}
-    for field in ("capacity", "allocatable"):
-        found[field] = {SUFFIX.match(name).group(1): int(count)
-                        for name, count in node_object["status"][field].items()
-                        if SUFFIX.match(name) and int(count)}
-    return found
+def offered(node_object, field):
+    """Profile -> count."""
+    return {PROFILE.match(name).group(1): int(count) for name, count in node_object["status"][field].items()
+            if PROFILE.match(name) and int(count)}
 
 
 def reported(node_object):
-    """Profiles by the agent's report, as counts."""
-    counts = {}
+    """What the agent reports: (GPU, "1g.10gb@6")."""
+    found = set()
     for key, value in node_object["metadata"]["annotations"].items():
-        if key.startswith("facet.gpu/status-gpu-"):
-            for one in filter(None, value.split(",")):
-                profile = one.split("@")[0]
-                counts[profile] = counts.get(profile, 0) + 1
-    return counts
+        if key.startswith(REPORT):
+            found |= {(int(key.removeprefix(REPORT)), one.split(":")[0]) for one in filter(None, value.split(","))}
+    return found
 
 
 def on_gpus(machine, node):
-    counts = {}
-    for profile in slices_on(machine, node).values():
-        counts[profile] = counts.get(profile, 0) + 1
-    return counts
+    """What is there: (GPU, "1g.10gb@6")."""
+    found, gpu = set(), None
+    for line in machine.nvml_of(node, "show").splitlines():
+        if match := GPU_LINE.match(line):
+            gpu = int(match.group(1))
+        elif match := INSTANCE_LINE.match(line):
+            found.add((gpu, match.group(1)))
+    return found
 
 
 def expect_nothing_leaked(machine, api):
@@ -54,12 +55,15 @@ def expect_nothing_leaked(machine, api):
         seen = api.get(f"/api/v1/nodes/{node.name}")
         annotations = seen["metadata"]["annotations"]
         plans = [annotations.get(f"nos.nebuly.com/{side}-partitioning-plan") for side in ("spec", "status")]
-        exist, offers, reports = on_gpus(machine, node), offered(seen), reported(seen)
+        exist, reports = on_gpus(machine, node), reported(seen)
+        counts = dict(Counter(one.split("@")[0] for _, one in exist))
         if plans[0] != plans[1]:
             raise Failed(f"{node.name}: plan {plans[0]} is not done; the last that was is {plans[1]}")
-        if not exist == offers["capacity"] == offers["allocatable"] == reports:
-            raise Failed(f"{node.name}: on the GPUs {exist}, reported {reports}, capacity {offers['capacity']}, "
-                         f"allocatable {offers['allocatable']}")
+        if exist != reports:
+            raise Failed(f"{node.name}: on the GPUs alone {sorted(exist - reports)}, reported alone {sorted(reports - exist)}")
+        for field in ("capacity", "allocatable"):
+            if offered(seen, field) != counts:
+                raise Failed(f"{node.name}: on the GPUs {counts}, {field} {offered(seen, field)}")
 
 
 def expect_all_served(ledger):
