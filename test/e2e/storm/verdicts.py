@@ -76,6 +76,9 @@ class Rejection:
     def __init__(self, at_ms, node, pod, words):
         self.at_ms, self.node, self.pod, self.words = at_ms, node, pod, words
 
+    def is_reservation(self):
+        return self.pod.startswith("facet-system/")
+
     def __str__(self):
         clock = datetime.datetime.fromtimestamp(self.at_ms / 1000).strftime("%H:%M:%S.%f")[:-3]
         return f"{clock} {self.node} {self.pod}: {self.words}"
