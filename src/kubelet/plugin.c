@@ -30,6 +30,7 @@
 
 enum {
   RETRY_MIN_MS = 100,
+  SEIZE_MS = 5000, /* between two times that our socket is taken back */
   RETRY_MAX_MS = 10000,
   REGISTER_TIMEOUT_MS = 15000, /* the kubelet itself takes up to 10 s to reach our socket */
   WATCH_TIMEOUT_MS = 10000,    /* from the answer to Register to ListAndWatch */
@@ -56,9 +57,25 @@ static void unlisten(KubeletPlugin *plugin) {
     plugin->port->unlisten(plugin->port, TAKE(plugin->listener));
 }
 
+/* Somebody else's socket under our name is replaced, but there is no race for it: the kubelet's streams do
+ * not depend on the file. */
+static bool may_seize(KubeletPlugin *plugin) {
+  Error err = {0};
+  if (plugin->seized_ms && plugin->host->now_ms < plugin->seized_ms + SEIZE_MS)
+    return false;
+  plugin->seized_ms = plugin->host->now_ms;
+  (void)error_set(&err, ERROR_UNAVAILABLE, "somebody has changed or replaced our socket %s: it is made again",
+                  plugin->path);
+  kubelet_plugin_report(plugin, &err);
+  return true;
+}
+
 static int ensure_listening(KubeletPlugin *plugin, Error *err) {
   KubeletPort *port = plugin->port;
-  if (plugin->listener && port->identity(port, plugin->path) == plugin->socket_identity)
+  uint64_t identity = port->identity(port, plugin->path);
+  if (plugin->listener && identity == plugin->socket_identity)
+    return 0;
+  if (plugin->listener && identity && !may_seize(plugin))
     return 0;
   unlisten(plugin);
   int result = port->listen(port, plugin->path, kubelet_plugin_accept, plugin, &plugin->listener, err);

@@ -58,6 +58,7 @@ struct KubeletPlugin {
   KubeletListener *listener; /* NULL while the socket cannot be made */
   uint64_t socket_identity;
   bool cannot_listen;
+  uint64_t seized_ms;      /* when our socket was last found to be another one; 0: never */
   uint64_t rival_identity; /* of the rival's socket when we registered, or yielded to it; 0: it had none */
   ARRAY(KubeletPluginPeer *) peers;       /* oldest first */
   ARRAY(KubeletPluginWatcher *) watchers; /* oldest first */

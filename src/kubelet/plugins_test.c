@@ -226,6 +226,22 @@ static void a_deleted_socket_is_made_again_without_disturbing_the_kubelet(void *
   assert_true(kubelet_plugins_is_current(world->plugins, RESOURCE));
 }
 
+static void a_strangers_socket_under_our_name_is_replaced_without_a_race(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  int before = world->port.listen_count;
+  for (int i = 0; i < 100; i++) {
+    memory_port_touch(&world->port, SOCKET);
+    run_for(world, 100);
+  }
+  assert_in_range(world->port.listen_count - before, 2, 3);
+  assert_story(world, "trouble " RESOURCE ": somebody has changed or replaced our socket " SOCKET
+                      ": it is made again;");
+  assert_true(kubelet_plugins_is_current(world->plugins, RESOURCE));
+  run_for(world, 10000);
+  assert_int_equal(memory_port_find(&world->port, SOCKET)->identity, world->port.identities); /* ours */
+}
+
 static void a_socket_that_cannot_be_made_is_told_and_tried_again(void **state) {
   World *world = *state;
   kubelet_start(world);
@@ -447,6 +463,7 @@ int main(void) {
       CASE(a_kubelet_that_never_asks_for_the_list_is_registered_with_again),
       CASE(a_kubelet_that_restarts_while_we_register_gets_its_own_registration),
       CASE(a_deleted_socket_is_made_again_without_disturbing_the_kubelet),
+      CASE(a_strangers_socket_under_our_name_is_replaced_without_a_race),
       CASE(a_socket_that_cannot_be_made_is_told_and_tried_again),
       CASE(a_deleted_socket_that_cannot_be_made_again_costs_no_open_stream),
       CASE(a_folder_that_cannot_be_watched_is_told_once_and_looked_at),
