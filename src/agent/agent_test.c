@@ -195,7 +195,7 @@ static void a_refused_report_is_tried_ever_more_rarely(void **state) {
   world->refuse_status = 403;
   start_agent(world);
   run_for(world, 600000);
-  assert_in_range(world->patch_count, 10, 15); /* 2, 4, ... 32 s, then every minute */
+  assert_in_range(world->patch_count, 12, 17); /* 0.5, 1, 2, ... 32 s, then every minute */
   world->refuse_status = 0;
   run_for(world, AGENT_RETRY_MAX_MS);
   assert_string_equal(annotation(world, STATUS), "");

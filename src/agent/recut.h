@@ -9,12 +9,12 @@
  *         |
  *     LEARNING    the kubelet says which slices the pod holds: exactly the targets?    10 s
  *         |
- *     UNLISTING   ListAndWatch leaves them out, until the kubelet shows that           10 s
- *         |
+ *     UNLISTING   ListAndWatch leaves them out, until the kubelet shows that; then     10 s
+ *         |       the node does not offer them any more either
  *     CUTTING     destroyed, one after the other, as long as the pod holds them
  *         |
- *     SHOWING     what is wanted is created, listed and known, in one patch the node says so, and our own
- *         |       watch of the node shows it
+ *     SHOWING     what is wanted is created, listed and known, the node says so, and our own watch of the
+ *         |       node shows it
  *     LINGERING   the scheduler reads nodes and pods in two streams                     1 s
  *         |
  *     RELEASING   the pod is deleted, gracefully: a forced deletion would free the count of the scheduler

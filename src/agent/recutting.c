@@ -52,18 +52,9 @@ bool agent_recutting_is_bound(const Agent *agent, const AgentRecut *recut) {
   return agent_reservation_judge(find_pod(&agent->recutting, recut->pod), &says) == AGENT_POD_BOUND;
 }
 
-/* While its reservation is bound the scheduler gives nobody what the node should not offer any more. */
-bool agent_recutting_holds_report(const Agent *agent) {
-  const AgentRecutting *recutting = &agent->recutting;
-  bool is_creating = recutting->awaits_first && agent->driver_busy;
-  for (size_t i = 0; i < recutting->recuts.count; i++) {
-    const AgentRecut *recut = recutting->recuts.items[i];
-    bool is_amid = recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_CUTTING ||
-                   (recut->state == AGENT_RECUT_SHOWING && recut->targets.count && is_creating);
-    if (is_amid && agent_recutting_is_bound(agent, recut))
-      return true;
-  }
-  return false;
+bool agent_recutting_is_cutting(const Agent *agent) {
+  const AgentRecut *active = agent_recutting_find_active(&agent->recutting);
+  return (active && active->state == AGENT_RECUT_CUTTING) || agent->recutting.awaits_first;
 }
 
 const char *agent_recutting_error(const Agent *agent) {

@@ -32,7 +32,7 @@ typedef struct AgentRecutting {
   Arena held_arena; /* of `held` */
   Strings held;     /* by the pod of the re-cut at work */
   bool held_known;
-  bool awaits_first;         /* targets are gone, nothing has come in their place: no report before that */
+  bool awaits_first;         /* targets are gone, and something is to come in their place */
   uint64_t first_created_ms; /* when something had */
   HostTimer timer, ask_timer;
 } AgentRecutting;

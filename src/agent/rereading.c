@@ -307,7 +307,7 @@ void agent_rereading_step(Agent *agent) {
                           .changes = rereading->changes,
                           .is_answered = rereading->answered_changes == rereading->changes,
                           .is_shown = all_shown(agent, &missing),
-                          .is_busy = agent->driver_busy || agent_recutting_holds_report(agent),
+                          .is_busy = agent->driver_busy || agent_recutting_is_cutting(agent),
                           .is_hopeless = rereading->hopeless[0] != '\0'};
   uint64_t waited_ms = agent_reread_waits_ms(&rereading->machine, view.now_ms);
   bool was_shown = rereading->machine.state == AGENT_REREAD_SHOWN;

@@ -147,8 +147,8 @@ bool agent_recutting_withholds(const Agent *agent, const char *uuid);
 bool agent_recutting_owns(const Agent *agent, const KubeletHeld *held);
 /* Is the plan not done, because slices are still to be taken away? */
 bool agent_recutting_is_pending(const Agent *agent);
-/* Old amounts down and new ones up belong into one report. */
-bool agent_recutting_holds_report(const Agent *agent);
+/* Are slices being destroyed, or gone with nothing in their place yet? */
+bool agent_recutting_is_cutting(const Agent *agent);
 const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
 /* Has the scheduler bound its reservation pod, as far as we see? */
 bool agent_recutting_is_bound(const Agent *agent, const AgentRecut *recut);
