@@ -9,6 +9,7 @@ static void take_observation(Agent *agent, const GpuResult *result) {
   if (!agent->observation)
     agent->observation = mem_alloc(sizeof *agent->observation);
   *agent->observation = result->observation;
+  agent->is_published = false;
 }
 
 static void log_first_look(const Agent *agent) {

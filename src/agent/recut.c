@@ -219,8 +219,10 @@ AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
     case AGENT_RECUT_OVER:
       break;
     }
-    /* UNLISTING changes what is withheld: the lists are sent before the kubelet's agreement counts. */
-    if (action != AGENT_RECUT_WAIT || recut->state == before || recut->state == AGENT_RECUT_UNLISTING)
+    /* UNLISTING changes what is withheld: the lists are sent before the kubelet's agreement counts. And what
+     * comes in the place of the targets is only begun after SHOWING has been entered. */
+    bool needs_new_view = recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_SHOWING;
+    if (action != AGENT_RECUT_WAIT || recut->state == before || needs_new_view)
       return action;
   }
 }

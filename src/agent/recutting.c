@@ -299,6 +299,7 @@ static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutSta
   if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count) {
     recutting->awaits_first = true;
     recutting->first_created_ms = agent->host->now_ms;
+    agent_kick(agent);
   }
   if (before == AGENT_RECUT_SHOWING && recut->state != before && recut->targets.count) {
     recutting->losses = 0;

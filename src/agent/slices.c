@@ -104,6 +104,8 @@ static void publish(Agent *agent) {
   CLEANUP(arena_deinit) Arena arena = {0};
   AgentResources fresh;
   agent_publish_resources(agent->observation, &arena, &fresh);
+  if (!agent->is_published)
+    agent_kick(agent); /* there may be somebody who waits for it */
   agent->is_published = true;
   if (agent_rereading_is_on(agent))
     drop_whole_gpus(&fresh);
