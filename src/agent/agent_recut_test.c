@@ -185,6 +185,62 @@ static void slices_that_a_newer_plan_wants_again_stay(void **state) {
   assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p2");
 }
 
+static void a_newer_plan_that_takes_others_away_is_not_answered_for_the_older_one(void **state) {
+  World *world = *state;
+  world->scheduler_is_mute = true;
+  begin_recut(world);
+  run_for(world, 100);
+  world->scheduler_is_mute = false;
+  set_plan(world, "p2", "GPU-0 3g.40gb@0,1g.10gb@4,1g.10gb@5,1g.10gb@6");
+  run_for(world, 10);
+  text_append(&world->kubelet.reserved, "MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3");
+  run_for(world, 5000);
+  assert_string_equal(amount(world, "allocatable", LARGE), "1");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p2");
+  assert_null(world->pod);
+}
+
+static void a_late_answer_speaks_of_the_pod_that_was_asked_for(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->kubelet.is_slow = true;
+  run_for(world, 100);
+  remove_pod(world);
+  run_for(world, 100);
+  assert_story(world, "reserve;patch;");
+  set_plan(world, "p2", "GPU-0 3g.40gb@4,1g.10gb@0,1g.10gb@1,1g.10gb@2,1g.10gb@3");
+  run_for(world, 100); /* the second pod is bound, and the kubelet has not taken it yet */
+  kubelet_answer_late(&world->kubelet);
+  run_for(world, 1000);
+  assert_story(world, "patch;reserve;");
+  assert_uncut(world);
+}
+
+static void a_kubelet_that_cannot_be_asked_for_one_pod_is_asked_for_all(void **state) {
+  World *world = *state;
+  world->kubelet.has_no_get = true;
+  begin_recut(world);
+  run_for(world, 5000);
+  assert_cut(world);
+  assert_null(world->pod);
+}
+
+static void another_plugin_on_other_resources_is_not_waited_for(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@0 3g.40gb@4");
+  settle(world);
+  world->kubelet.foreign = "MIG-9-9";
+  run_for(world, 15000);
+  assert_true(string_has_prefix(annotation(world, MIG_ANNOTATION_ERROR),
+                                "another device plugin has registered " SMALL));
+  text_append(&world->kubelet.reserved, "MIG-0-4");
+  set_plan(world, "p1", "GPU-0 1g.10gb@0,2g.20gb@4");
+  run_for(world, 5000);
+  assert_string_equal(amount(world, "allocatable", LARGE), "0");
+  assert_string_equal(amount(world, "allocatable", "nvidia.com/mig-2g.20gb"), "1");
+  assert_null(world->pod);
+}
+
 static void a_used_slice_is_never_asked_for(void **state) {
   World *world = *state;
   text_append(&world->kubelet.held, "MIG-0-5");
@@ -342,6 +398,10 @@ int main(void) {
       WORLD_TEST(a_reservation_that_goes_in_the_middle_saves_what_is_left),
       WORLD_TEST(a_reservation_that_the_kubelet_rejects_takes_nothing_away),
       WORLD_TEST(slices_that_a_newer_plan_wants_again_stay),
+      WORLD_TEST(a_newer_plan_that_takes_others_away_is_not_answered_for_the_older_one),
+      WORLD_TEST(a_late_answer_speaks_of_the_pod_that_was_asked_for),
+      WORLD_TEST(a_kubelet_that_cannot_be_asked_for_one_pod_is_asked_for_all),
+      WORLD_TEST(another_plugin_on_other_resources_is_not_waited_for),
       WORLD_TEST(a_used_slice_is_never_asked_for),
       WORLD_TEST(a_refused_reservation_says_so_on_the_node),
       WORLD_TEST(a_slice_that_cannot_be_destroyed_goes_back_on_offer),

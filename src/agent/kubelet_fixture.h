@@ -38,9 +38,14 @@ struct FakeKubelet {
   KubeletListener *listeners[2];
   ARRAY(Endpoint *) endpoints;
   ARRAY(Peer *) peers;
-  Text held;             /* ids that pods hold */
-  Map allocated;         /* those of them that the plugin was asked for */
-  Text reserved;         /* ids that the reservation pod holds */
+  Text held;         /* ids that pods hold */
+  Map allocated;     /* those of them that the plugin was asked for */
+  Text reserved;     /* ids that the reservation pod holds */
+  char *reservation; /* its name; NULL: there is none */
+  bool has_no_get;   /* as kubelets before 1.34 */
+  bool is_slow;      /* answers Get when kubelet_answer_late() says so */
+  GrpcCall *late;
+  Text late_answer;
   Text strange;          /* what NVIDIA's plugin announces: "nvidia.com/mig-1g.10gb=MIG-0-5 ..." */
   bool hides_new_slices; /* GetAllocatableResources lags */
   const char *foreign;   /* ids of 1g.10gb that another plugin lists, in the place of ours; NULL: none */
@@ -142,25 +147,40 @@ static inline void allocate(FakeKubelet *kubelet, const char *id) {
                     request.size, 0, &reply);
 }
 
+static inline KubeletHeld held_by(const char *namespace_, const char *pod, const Text *ids, Arena *arena) {
+  return (KubeletHeld){.pod = pod,
+                       .namespace_ = namespace_,
+                       .container = "main",
+                       .resource = "nvidia.com/mig-1g.10gb",
+                       .ids = split(text_string(ids), arena)};
+}
+
 static inline void encode_held(FakeKubelet *kubelet, Arena *arena, Text *out) {
-  KubeletHeld held = {.pod = "p",
-                      .namespace_ = "demo",
-                      .container = "main",
-                      .resource = "nvidia.com/mig-1g.10gb",
-                      .ids = split(text_string(&kubelet->held), arena)};
-  for (size_t i = 0; i < held.ids.count; i++)
-    allocate(kubelet, held.ids.items[i]);
-  kubelet_helds_encode(&(KubeletHelds){.items = &held, .count = held.ids.count > 0}, out);
+  KubeletHeld held[] = {held_by("demo", "p", &kubelet->held, arena),
+                        held_by("facet-system", kubelet->reservation, &kubelet->reserved, arena)};
+  for (size_t i = 0; i < (kubelet->reservation ? 2 : 1); i++) {
+    for (size_t k = 0; k < held[i].ids.count; k++)
+      allocate(kubelet, held[i].ids.items[k]);
+    if (held[i].ids.count)
+      kubelet_helds_encode(&(KubeletHelds){.items = &held[i], .count = 1}, out);
+  }
 }
 
 /* Of the reservation pod, the only one that is asked for. */
-static inline void encode_reserved(FakeKubelet *kubelet, Arena *arena, Text *out) {
-  KubeletHeld held = {.pod = "facet-reservation-1",
-                      .namespace_ = "facet-system",
-                      .container = "reservation",
-                      .resource = "nvidia.com/mig-1g.10gb",
-                      .ids = split(text_string(&kubelet->reserved), arena)};
+static inline void encode_reserved(FakeKubelet *kubelet, const void *message, size_t size, Arena *arena,
+                                   Text *out) {
+  KubeletPodName name = {0};
+  Error err = {0};
+  assert_ok(kubelet_pod_name_decode(message, size, arena, &name, &err));
+  KubeletHeld held = held_by(name.namespace_, name.pod, &kubelet->reserved, arena);
   kubelet_helds_encode(&(KubeletHelds){.items = &held, .count = held.ids.count > 0}, out);
+}
+
+static inline void kubelet_answer_late(FakeKubelet *kubelet) {
+  GrpcCall *call = TAKE(kubelet->late);
+  kubelet->is_slow = false;
+  grpc_call_send(call, text_string(&kubelet->late_answer), kubelet->late_answer.size);
+  grpc_call_finish(call, GRPC_OK, "");
 }
 
 static inline void on_kubelet_call(void *userdata, GrpcCall *call, const char *method, const void *message,
@@ -176,7 +196,16 @@ static inline void on_kubelet_call(void *userdata, GrpcCall *call, const char *m
   } else if (strcmp(method, KUBELET_METHOD_ALLOCATABLE) == 0) {
     encode_allocatable(kubelet, &arena, &out);
   } else if (strcmp(method, KUBELET_METHOD_PODS_GET) == 0) {
-    encode_reserved(kubelet, &arena, &out);
+    if (kubelet->has_no_get) {
+      grpc_call_finish(call, GRPC_UNKNOWN, "PodResources API Get method disabled");
+      return;
+    }
+    encode_reserved(kubelet, message, size, &arena, &out);
+    if (kubelet->is_slow) {
+      kubelet->late = call;
+      text_append_bytes(&kubelet->late_answer, out.bytes, out.size);
+      return;
+    }
   } else {
     assert_string_equal(method, KUBELET_METHOD_PODS_LIST);
     encode_held(kubelet, &arena, &out);
@@ -235,4 +264,6 @@ static inline void kubelet_deinit(FakeKubelet *kubelet) {
   map_deinit(&kubelet->allocated);
   text_deinit(&kubelet->strange);
   text_deinit(&kubelet->reserved);
+  text_deinit(&kubelet->late_answer);
+  free(kubelet->reservation);
 }

@@ -4,11 +4,17 @@
 #include "agent/state.h"
 #include "agent/steer.h"
 
-static void on_held(void *userdata, const KubeletHelds *helds, const Error *err) {
-  Agent *agent = userdata;
+/* A late answer may speak of the pod before. */
+static bool is_slice_of(const Agent *agent, const AgentRecut *recut, const KubeletHeld *held) {
+  return string_equal(held->namespace_, agent->recutting.namespace_) && string_equal(held->pod, recut->pod) &&
+         mig_profile_is_resource(held->resource);
+}
+
+void agent_recutting_note_held(Agent *agent, const KubeletHelds *helds) {
   AgentRecutting *recutting = &agent->recutting;
-  if (err)
-    return; /* asked again in time */
+  const AgentRecut *active = agent_recutting_find_active(recutting);
+  if (!active || active->state != AGENT_RECUT_LEARNING)
+    return;
   arena_deinit(&recutting->held_arena);
   recutting->held_arena = (Arena){0};
   size_t most = 0;
@@ -17,12 +23,16 @@ static void on_held(void *userdata, const KubeletHelds *helds, const Error *err)
   recutting->held =
       (Strings){.items = arena_alloc(&recutting->held_arena, most * sizeof *recutting->held.items)};
   for (size_t i = 0; i < helds->count; i++)
-    for (size_t k = 0; mig_profile_is_resource(helds->items[i].resource) && k < helds->items[i].ids.count;
-         k++)
+    for (size_t k = 0; is_slice_of(agent, active, &helds->items[i]) && k < helds->items[i].ids.count; k++)
       recutting->held.items[recutting->held.count++] =
           arena_strdup(&recutting->held_arena, helds->items[i].ids.items[k]);
-  recutting->held_known = true;
   agent_kick(agent);
+}
+
+/* Asked again in time; and a kubelet that does not know the question (before 1.34) says it with all pods. */
+static void on_held(void *userdata, const KubeletHelds *helds, const Error *err) {
+  if (!err)
+    agent_recutting_note_held(userdata, helds);
 }
 
 void agent_recutting_ask_kubelet(Agent *agent, const AgentRecut *recut) {

@@ -211,7 +211,6 @@ static void begin(Agent *agent, const Node *node, const char *pod) {
   AgentRecut *recut = agent_recut_new(name, agent->plan, &targets, agent->host->now_ms);
   recut->unsteered = agent_rereading_is_on(agent);
   *array_push(&recutting->recuts) = recut;
-  recutting->held_known = false;
   recutting->held.count = 0;
   log_info(AGENT_COMPONENT, pod ? "re-cut taken up again" : "re-cut begins",
            "plan=%s pod=%s withdraw=" LOG_QUOTED, agent->plan, name, text);
@@ -256,18 +255,24 @@ static void ensure_begun(Agent *agent, const Node *node) {
 
 /* ---- one step ---- */
 
-/* node NULL: it has nothing to say any more. */
+/* What another plugin has taken is not waited for. node NULL: it has nothing to say any more. */
 static bool node_agrees(const Agent *agent, const Node *node) {
-  for (size_t i = 0; node && i < agent->resources.count; i++)
-    if (!agent->known[i] || !agent_report_shows(node, &agent->resources.items[i]))
+  for (size_t i = 0; node && i < agent->resources.count; i++) {
+    const AgentResource *resource = &agent->resources.items[i];
+    bool is_shown = agent->known[i] && agent_report_shows(node, resource);
+    if (!is_shown && !kubelet_plugins_has_yielded(agent->plugins, resource->name))
       return false;
+  }
   return !node || agent->is_published;
 }
 
 static bool kubelet_agrees(const Agent *agent) {
-  for (size_t i = 0; i < agent->resources.count; i++)
-    if (!agent->known[i])
+  for (size_t i = 0; i < agent->resources.count; i++) {
+    const char *resource = agent->resources.items[i].name;
+    bool is_other = agent_targets_count(&agent->recutting.wanted, resource) == 0;
+    if (!agent->known[i] && !(is_other && kubelet_plugins_has_yielded(agent->plugins, resource)))
       return false;
+  }
   return true;
 }
 
@@ -291,11 +296,20 @@ static void log_done(const Agent *agent, const AgentRecut *recut) {
            between(recut->began_ms, now_ms));
 }
 
+/* A plan that came meanwhile has its own try. */
+static void note_lost(Agent *agent, const AgentRecut *recut) {
+  if (strcmp(recut->plan, agent->plan) == 0)
+    give_up(agent, recut->raced, recut->reason);
+  else
+    log_info(AGENT_COMPONENT, "re-cut of an older plan dropped", "plan=%s reason=" LOG_QUOTED, recut->plan,
+             recut->reason);
+}
+
 static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutState before) {
   AgentRecutting *recutting = &agent->recutting;
   bool was_active = before < AGENT_RECUT_SHOWING;
   if (was_active && recut->lost)
-    give_up(agent, recut->raced, recut->reason);
+    note_lost(agent, recut);
   if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count) {
     recutting->awaits_first = true;
     recutting->first_created_ms = agent->host->now_ms;
@@ -324,7 +338,7 @@ static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
   const AgentTarget *target = NULL;
   AgentRecutView view = {.now_ms = agent->host->now_ms,
                          .wanted = &recutting->wanted,
-                         .held = recutting->held_known ? &recutting->held : NULL,
+                         .held = recutting->held.count ? &recutting->held : NULL,
                          .kubelet_agrees = kubelet_agrees(agent),
                          .node_agrees = node_agrees(agent, node),
                          .growing = recutting->awaits_first,

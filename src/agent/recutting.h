@@ -29,9 +29,8 @@ typedef struct AgentRecutting {
   char trouble[ERROR_TEXT_SIZE];     /* why the pods cannot be watched; "" */
   int losses;                        /* one after the other */
   bool posting;
-  Arena held_arena; /* of `held` */
-  Strings held;     /* by the pod of the re-cut at work */
-  bool held_known;
+  Arena held_arena;          /* of `held` */
+  Strings held;              /* by the pod of the re-cut at work; empty: not known yet */
   bool awaits_first;         /* targets are gone, and something is to come in their place */
   uint64_t first_created_ms; /* when something had */
   HostTimer timer, ask_timer;

@@ -278,6 +278,7 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
     return;
   }
   agent_rival_on_use(agent, helds);
+  agent_recutting_note_held(agent, helds);
   Map fresh = {0};
   for (size_t i = 0; i < helds->count; i++)
     if (agent_publish_is_resource(helds->items[i].resource) && !agent_recutting_owns(agent, &helds->items[i]))

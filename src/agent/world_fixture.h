@@ -317,6 +317,7 @@ static inline void refuse_to_schedule(World *world, const char *message) {
 static inline void remove_pod(World *world) {
   show_pod(world, "DELETED");
   json_decref(TAKE(world->pod));
+  free(TAKE(world->kubelet.reservation));
   text_clear(&world->kubelet.reserved);
 }
 
@@ -330,6 +331,8 @@ static inline void answer_reservation(World *world, KubeCall *call) {
     remove_pod(world);
   world->pod = json_loads(call->request.body, JSON_REJECT_DUPLICATES, NULL);
   assert_non_null(world->pod);
+  const json_t *name = json_object_get(json_object_get(world->pod, "metadata"), "name");
+  world->kubelet.reservation = mem_strdup(json_string_value(name));
   json_object_set_new(world->pod, "status", json_pack("{s:s}", "phase", "Pending"));
   json_object_set_new(json_object_get(world->pod, "metadata"), "namespace", json_string("facet-system"));
   json_object_set_new(json_object_get(world->pod, "metadata"), "uid", json_string("r1"));
