@@ -109,10 +109,11 @@ static void a_node_that_left_is_left_alone(void **state) {
   settle_with_two(world);
   set_label(world, NULL);
   run_for(world, AGENT_LEAVE_SETTLE_MS + 100);
-  int patches = world->patch_count;
+  int patches = world->patch_count, lists = world->kubelet.lists;
   set_amount(world, SMALL, "2"); /* another plugin publishes them now */
   run_for(world, 60000);
   assert_int_equal(world->patch_count, patches);
+  assert_int_equal(world->kubelet.lists, lists); /* nobody asks who holds what */
   assert_string_equal(amount(world, "allocatable", SMALL), "2");
 }
 

@@ -383,6 +383,35 @@ static void a_reservation_that_goes_in_the_middle_saves_the_slices_that_are_left
   assert_string_equal(amount(world, "allocatable", SMALL), "6");
 }
 
+static void leaving_keeps_the_reservation_while_slices_that_are_gone_are_shown(void **state) {
+  World *world = *state;
+  plugin_of(world)->is_deaf = true;
+  begin_recut(world);
+  run_for(world, 2000);
+  set_label(world, NULL);
+  run_for(world, 5000);
+  assert_non_null(world->pod);
+  plugin_read(world->plugin);
+  run_for(world, 3000);
+  assert_null(world->pod);
+}
+
+static void note_left(void *userdata) {
+  *(bool *)userdata = true;
+}
+
+static void an_agent_that_ends_lets_its_reservation_go_first(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  begin_recut(world);
+  run_for(world, 100);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(has_left);
+  run_for(world, 5000);
+  assert_true(has_left);
+  assert_null(world->pod);
+}
+
 static void a_crash_at_any_moment_of_a_re_cut_loses_nothing(void **state) {
   World *world = *state;
   begin_recut(world);
@@ -423,6 +452,8 @@ int main(void) {
       NVIDIA_TEST(a_re_cut_keeps_its_reservation_until_the_kubelet_shows_the_new_slices),
       NVIDIA_TEST(too_few_of_the_targets_are_given_back),
       NVIDIA_TEST(a_reservation_that_goes_in_the_middle_saves_the_slices_that_are_left),
+      NVIDIA_TEST(leaving_keeps_the_reservation_while_slices_that_are_gone_are_shown),
+      NVIDIA_TEST(an_agent_that_ends_lets_its_reservation_go_first),
       NVIDIA_TEST(a_crash_at_any_moment_of_a_re_cut_loses_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

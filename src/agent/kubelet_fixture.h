@@ -47,6 +47,7 @@ struct FakeKubelet {
   GrpcCall *late;
   Text late_answer;
   Text strange;          /* what NVIDIA's plugin announces: "nvidia.com/mig-1g.10gb=MIG-0-5 ..." */
+  int lists;             /* times that it was asked who holds what */
   bool hides_new_slices; /* GetAllocatableResources lags */
   const char *foreign;   /* ids of 1g.10gb that another plugin lists, in the place of ours; NULL: none */
   bool asks_another;     /* ... and Allocate goes there */
@@ -208,6 +209,7 @@ static inline void on_kubelet_call(void *userdata, GrpcCall *call, const char *m
     }
   } else {
     assert_string_equal(method, KUBELET_METHOD_PODS_LIST);
+    kubelet->lists++;
     encode_held(kubelet, &arena, &out);
   }
   grpc_call_send(call, text_string(&out), out.size);

@@ -102,7 +102,7 @@ void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata) 
   AgentLeaving *leaving = &agent->leaving_node;
   leaving->on_left = on_left;
   leaving->userdata = userdata;
-  if (!agent->announced.count)
+  if (!agent->announced.count && !agent->recutting.recuts.count)
     on_left(userdata);
   else
     begin(agent, true);

@@ -29,7 +29,7 @@ void agent_recutting_note_held(Agent *agent, const KubeletHelds *helds) {
   agent_kick(agent);
 }
 
-/* Asked again in time; and a kubelet that does not know the question (before 1.34) says it with all pods. */
+/* Asked again in time; and an older kubelet, which does not know the question, says it of all pods. */
 static void on_held(void *userdata, const KubeletHelds *helds, const Error *err) {
   if (!err)
     agent_recutting_note_held(userdata, helds);

@@ -255,11 +255,13 @@ static void ensure_begun(Agent *agent, const Node *node) {
 
 /* ---- one step ---- */
 
-/* What another plugin has taken is not waited for. node NULL: it has nothing to say any more. */
+/* What another plugin has taken is not waited for. node NULL: it has nothing to say any more; but where
+ * NVIDIA's plugin stays, the kubelet may still show slices that are gone. */
 static bool node_agrees(const Agent *agent, const Node *node) {
-  for (size_t i = 0; node && i < agent->resources.count; i++) {
+  bool is_shown_to_somebody = node || agent_rereading_is_on(agent);
+  for (size_t i = 0; is_shown_to_somebody && i < agent->resources.count; i++) {
     const AgentResource *resource = &agent->resources.items[i];
-    bool is_shown = agent->known[i] && agent_report_shows(node, resource);
+    bool is_shown = agent->known[i] && (!node || agent_report_shows(node, resource));
     if (!is_shown && !kubelet_plugins_has_yielded(agent->plugins, resource->name))
       return false;
   }

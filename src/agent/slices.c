@@ -172,7 +172,8 @@ static bool is_announced(const Agent *agent, const char *resource) {
 
 static void on_barrier_timer(void *userdata) {
   Agent *agent = userdata;
-  if (all_known(agent) && !agent_rereading_is_on(agent))
+  bool is_done = all_known(agent) && !agent_rereading_is_on(agent);
+  if (is_done || !agent->resources.count)
     return;
   if (!kubelet_pod_resources_allocatable(agent->pod_resources, on_barrier_answer, agent))
     ask_again(agent);
@@ -294,6 +295,8 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
 
 static void on_use_timer(void *userdata) {
   Agent *agent = userdata;
+  if (!agent->resources.count)
+    return; /* all was taken back */
   if (!kubelet_pod_resources_list(agent->pod_resources, on_use_answer, agent))
     timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
 }
@@ -382,7 +385,7 @@ void agent_slices_step(Agent *agent) {
   agent_rereading_step(agent);
   if (all_known(agent))
     agent_cdi_clean(agent->cdi, agent->observation);
-  if (!timer_is_set(&agent->use_timer) && !agent->used_known)
+  if (!timer_is_set(&agent->use_timer))
     timer_set(agent->host, &agent->use_timer, 0);
 }
 
