@@ -67,6 +67,26 @@ static void without_anything_published_it_leaves_at_once(void **state) {
   assert_true(has_left);
 }
 
+static void a_node_that_is_not_ours_gets_no_slices_for_the_sake_of_a_reservation(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  world->pod_stays = true;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 100);
+  stop_agent(world);
+  set_label(world, NULL);
+  memory_port_remove(&world->port, FOLDER "/facet-mig-1g.10gb.sock");
+  start_agent(world);
+  run_for(world, 5000);
+  text_clear(&world->story);
+  assert_non_null(world->pod);
+  agent_leave(world->agent, note_left, &has_left);
+  run_for(world, 5000);
+  assert_true(has_left);
+  assert_story(world, "");
+}
+
 static void a_silent_api_server_does_not_keep_it_for_ever(void **state) {
   World *world = *state;
   bool has_left = false;
@@ -157,6 +177,7 @@ int main(void) {
       WORLD_TEST(what_the_kubelet_restores_is_taken_down_again),
       WORLD_TEST(without_free_slices_nothing_is_waited_for),
       WORLD_TEST(without_anything_published_it_leaves_at_once),
+      WORLD_TEST(a_node_that_is_not_ours_gets_no_slices_for_the_sake_of_a_reservation),
       WORLD_TEST(a_silent_api_server_does_not_keep_it_for_ever),
       WORLD_TEST(a_reservation_is_let_go_first),
       WORLD_TEST(a_node_that_leaves_facet_keeps_its_gpus_and_loses_our_words),

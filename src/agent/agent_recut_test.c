@@ -162,6 +162,20 @@ static void a_reservation_that_goes_in_the_middle_saves_what_is_left(void **stat
   assert_string_equal(amount(world, "allocatable", SMALL), "6");
 }
 
+static void what_is_left_of_a_long_re_cut_is_reserved_anew(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->driver_is_mute = true;
+  run_for(world, AGENT_RECUT_READY_MS + 1000);
+  remove_pod(world);
+  world->driver_is_mute = false;
+  run_for(world, 1000);
+  text_append(&world->kubelet.reserved, "MIG-0-5 MIG-0-6");
+  run_for(world, 5000);
+  assert_cut(world);
+  assert_null(world->pod);
+}
+
 static void a_reservation_that_the_kubelet_rejects_takes_nothing_away(void **state) {
   World *world = *state;
   begin_recut(world);
@@ -396,6 +410,7 @@ int main(void) {
       WORLD_TEST(a_reservation_that_somebody_deletes_takes_nothing_away),
       WORLD_TEST(a_reservation_that_somebody_is_deleting_is_waited_for),
       WORLD_TEST(a_reservation_that_goes_in_the_middle_saves_what_is_left),
+      WORLD_TEST(what_is_left_of_a_long_re_cut_is_reserved_anew),
       WORLD_TEST(a_reservation_that_the_kubelet_rejects_takes_nothing_away),
       WORLD_TEST(slices_that_a_newer_plan_wants_again_stay),
       WORLD_TEST(a_newer_plan_that_takes_others_away_is_not_answered_for_the_older_one),

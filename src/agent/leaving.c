@@ -82,11 +82,15 @@ static void clear(Agent *agent, const Node *node) {
               (served_ms > now_ms && served_ms < last_ms ? served_ms : last_ms) - now_ms);
 }
 
+/* Does the kubelet have slices by us, or beside us? */
+static bool has_slices(const Agent *agent) {
+  return agent->announced.count || (agent_rereading_is_on(agent) && agent->resources.count);
+}
+
 bool agent_leaving_step(Agent *agent, const Node *node) {
   AgentLeaving *leaving = &agent->leaving_node;
   bool is_gone = node && !agent_wanted_is_managed(node);
-  bool has_slices = agent->announced.count || (agent_rereading_is_on(agent) && agent->resources.count);
-  if (leaving->state == AGENT_STAYING && is_gone && has_slices)
+  if (leaving->state == AGENT_STAYING && is_gone && has_slices(agent))
     begin(agent, false);
   if (leaving->state != AGENT_STAYING && !leaving->is_end && is_handed_over(agent, node)) {
     log_info(AGENT_COMPONENT, "staying: the node is labelled again", "node=%s", agent->node_name);
@@ -102,7 +106,8 @@ void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata) 
   AgentLeaving *leaving = &agent->leaving_node;
   leaving->on_left = on_left;
   leaving->userdata = userdata;
-  if (!agent->announced.count && !agent->recutting.recuts.count)
+  bool owes_release = has_slices(agent) && agent->recutting.recuts.count;
+  if (!agent->announced.count && !owes_release)
     on_left(userdata);
   else
     begin(agent, true);

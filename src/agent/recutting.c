@@ -96,7 +96,7 @@ static void compute_wanted(Agent *agent, const Node *node) {
   recutting->unjudged = !agent->used_known && recutting->wanted.count;
   if (recutting->unjudged)
     array_clear(&recutting->wanted);
-  if (!recutting->wanted.count)
+  if (!recutting->wanted.count || agent_recutting_find_active(recutting))
     recutting->wanted_since_ms = 0;
   else if (!recutting->wanted_since_ms)
     recutting->wanted_since_ms = agent->host->now_ms;
@@ -162,10 +162,12 @@ static void on_deleted(void *userdata, const KubeAnswer *answer) {
   agent_kick(agent);
   if (kube_answer_is_ok(answer, &err) || !recut)
     return;
+  uint32_t held_back;
   if (!answer->err && answer->status == 404)
     recut->seen = true; /* gone before we saw it */
-  else
-    log_warn(AGENT_COMPONENT, "reservation pod not deleted", "pod=%s err=" LOG_QUOTED, recut->pod, err.text);
+  else if (log_gate_pass(&agent->gate, err.text, agent->host->now_ms, &held_back))
+    log_warn(AGENT_COMPONENT, "reservation pod not deleted", "pod=%s held_back=%u err=" LOG_QUOTED,
+             recut->pod, held_back, err.text);
 }
 
 static void delete_pod(Agent *agent, const AgentRecut *recut) {

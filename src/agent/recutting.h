@@ -22,7 +22,7 @@ typedef struct AgentRecutting {
   KubeInformer *pods;
   ARRAY(AgentRecut *) recuts;        /* one at work at most; the others are on their way out */
   AgentTargets wanted;               /* what the unanswered plan takes away now */
-  uint64_t wanted_since_ms;          /* 0: nothing is */
+  uint64_t wanted_since_ms;          /* and nothing is at work on that; 0: so it is not */
   bool unjudged;                     /* the plan may take slices away, but nobody knows who holds them */
   char lost_plan[MIG_PLAN_ID_SIZE];  /* its withdrawal was lost and is not tried again */
   char lost_reason[ERROR_TEXT_SIZE]; /* for facet.gpu/error; "" */
