@@ -101,7 +101,7 @@ static void report(Agent *agent, const Node *node) {
   bool is_leaving = agent->leaving_node.state != AGENT_STAYING;
   if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms)
     return;
-  if (!is_leaving && waits_for_kubelet(agent))
+  if (!is_leaving && (waits_for_kubelet(agent) || agent_recutting_hushes(agent, node)))
     return;
   CLEANUP(text_deinit) Text body = {0};
   if (format_report(agent, node, &body) && !is_repetition(agent, &body))

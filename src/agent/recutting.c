@@ -57,6 +57,25 @@ bool agent_recutting_is_cutting(const Agent *agent) {
   return (active && active->state == AGENT_RECUT_CUTTING) || agent->recutting.awaits_first;
 }
 
+/* What another plugin has taken is not waited for. node NULL: it has nothing to say any more; but where
+ * NVIDIA's plugin stays, the kubelet may still show slices that are gone. */
+static bool node_agrees(const Agent *agent, const Node *node) {
+  bool is_shown_to_somebody = node || agent_rereading_is_on(agent);
+  for (size_t i = 0; is_shown_to_somebody && i < agent->resources.count; i++) {
+    const AgentResource *resource = &agent->resources.items[i];
+    bool is_shown = agent->known[i] && (!node || agent_report_shows(node, resource));
+    if (!is_shown && !kubelet_plugins_has_yielded(agent->plugins, resource->name))
+      return false;
+  }
+  return !node || agent->is_published;
+}
+
+/* What is destroyed step by step can be told at the end: a report on its way would only delay the next one.
+ */
+bool agent_recutting_hushes(const Agent *agent, const Node *node) {
+  return agent_recutting_is_cutting(agent) && node_agrees(agent, node);
+}
+
 const char *agent_recutting_error(const Agent *agent) {
   return agent->recutting.lost_reason;
 }
@@ -256,19 +275,6 @@ static void ensure_begun(Agent *agent, const Node *node) {
 }
 
 /* ---- one step ---- */
-
-/* What another plugin has taken is not waited for. node NULL: it has nothing to say any more; but where
- * NVIDIA's plugin stays, the kubelet may still show slices that are gone. */
-static bool node_agrees(const Agent *agent, const Node *node) {
-  bool is_shown_to_somebody = node || agent_rereading_is_on(agent);
-  for (size_t i = 0; is_shown_to_somebody && i < agent->resources.count; i++) {
-    const AgentResource *resource = &agent->resources.items[i];
-    bool is_shown = agent->known[i] && (!node || agent_report_shows(node, resource));
-    if (!is_shown && !kubelet_plugins_has_yielded(agent->plugins, resource->name))
-      return false;
-  }
-  return !node || agent->is_published;
-}
 
 static bool kubelet_agrees(const Agent *agent) {
   for (size_t i = 0; i < agent->resources.count; i++) {

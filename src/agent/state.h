@@ -149,6 +149,8 @@ bool agent_recutting_owns(const Agent *agent, const KubeletHeld *held);
 bool agent_recutting_is_pending(const Agent *agent);
 /* Are slices being destroyed, or gone with nothing in their place yet? */
 bool agent_recutting_is_cutting(const Agent *agent);
+/* The node offers what it should, and the rest of the news can wait for the new slices. */
+bool agent_recutting_hushes(const Agent *agent, const Node *node);
 const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
 /* Has the scheduler bound its reservation pod, as far as we see? */
 bool agent_recutting_is_bound(const Agent *agent, const AgentRecut *recut);
