@@ -76,7 +76,7 @@ static void append_bond(Text *text, const SnapshotGpu *gpu, Bond bond) {
   static const char *const words[] = {
       [LOOSE] = "free",
       [USED] = "used by a pod",
-      [KEPT] = "kept by " MIG_ANNOTATION_KEEP_PREFIX,
+      [KEPT] = ("kept by " MIG_ANNOTATION_KEEP_PREFIX),
       [GUESSED] = "free, but only counts tell of it and not its place",
       [PROMISED] = "free, but promised to a pod that is on its way",
   };
