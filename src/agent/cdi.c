@@ -79,8 +79,8 @@ static void on_edits(void *userdata, const char *text, const Error *asked) {
   Error err = asked ? *asked : (Error){0};
   cdi->is_asking = false;
   if (!text || agent_cdi_edits_parse(text, &edits, &err) < 0) {
-    snprintf(cdi->edits_trouble, sizeof cdi->edits_trouble, "%.400s; slices are not offered until then",
-             err.text);
+    snprintf(cdi->edits_trouble, sizeof cdi->edits_trouble, "%.400s; %s until then", err.text,
+             cdi->edits ? "containers get what belonged to the driver before" : "slices are not offered");
     cdi->driver_version[0] = '\0';
     timer_set(cdi->host, &cdi->timer, AGENT_CDI_RETRY_MS);
   } else {

@@ -254,6 +254,20 @@ static void edits_that_cannot_be_had_are_asked_for_again(void **state) {
   assert_true(is_ready(world, "MIG-0-0"));
 }
 
+static void without_the_edits_of_a_new_driver_the_old_ones_are_said_to_stay(void **state) {
+  World *world = *state;
+  Error err = {0};
+  begin(world);
+  snprintf(world->f->observation->driver_version, sizeof world->f->observation->driver_version, "570");
+  assert_true(prepare(world));
+  (void)error_set(&err, ERROR_IO, "cannot run nvidia-ctk: no such file");
+  world->on_edits(world->edits_userdata, NULL, &err);
+  assert_true(is_ready(world, "MIG-0-0"));
+  assert_string_equal(
+      agent_cdi_trouble(world->cdi),
+      "cannot run nvidia-ctk: no such file; containers get what belonged to the driver before until then");
+}
+
 static void an_open_question_is_cancelled_at_the_end(void **state) {
   World *world = *state;
   assert_false(prepare(world));
@@ -329,6 +343,7 @@ int main(void) {
       CASE(the_files_stay_when_the_agent_ends),
       CASE(another_driver_gives_other_edits_and_other_files),
       CASE(edits_that_cannot_be_had_are_asked_for_again),
+      CASE(without_the_edits_of_a_new_driver_the_old_ones_are_said_to_stay),
       CASE(an_open_question_is_cancelled_at_the_end),
       CASE(a_slice_without_a_file_is_not_ready_and_says_why),
       CASE(a_full_disk_leaves_no_half_of_a_file),
