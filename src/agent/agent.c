@@ -68,7 +68,7 @@ static void send_report(Agent *agent, const Text *body) {
 
 /* False where there is nothing new to say. */
 static bool format_report(const Agent *agent, const Node *node, Text *ret_body) {
-  bool is_leaving = agent->leaving_node.state != AGENT_STAYING;
+  bool is_leaving = agent->leaving.state != AGENT_STAYING;
   char error[ERROR_TEXT_SIZE * 2];
   AgentReport said = {
       .observation = agent->observe_error.code ? NULL : agent->observation,
@@ -80,7 +80,7 @@ static bool format_report(const Agent *agent, const Node *node, Text *ret_body) 
       .stage = agent_rereading_stage(agent),
       .withdrawn = is_leaving && !agent_rereading_is_on(agent),
       .is_strange = agent_rereading_is_on(agent),
-      .retired = is_leaving && !agent->leaving_node.is_end,
+      .retired = is_leaving && !agent->leaving.is_end,
   };
   return agent_report_format(node, &said, ret_body);
 }
@@ -98,7 +98,7 @@ static bool waits_for_kubelet(Agent *agent) {
 
 static void report(Agent *agent, const Node *node) {
   bool gpus_were_looked_at = agent->observation || agent->observe_error.code;
-  bool is_leaving = agent->leaving_node.state != AGENT_STAYING;
+  bool is_leaving = agent->leaving.state != AGENT_STAYING;
   if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms)
     return;
   if (!is_leaving && (waits_for_kubelet(agent) || agent_recutting_hushes(agent, node)))
@@ -127,9 +127,9 @@ static bool is_ours(Agent *agent, const Node *node) {
 static void serve_out(Agent *agent, const Node *node) {
   if (agent->observation)
     agent_recutting_wind_up(agent);
-  if (node && agent->leaving_node.state == AGENT_LEFT && !agent->leaving_node.is_end)
+  if (node && agent->leaving.state == AGENT_LEFT && !agent->leaving.is_end)
     agent_takeover_give_back(agent, node);
-  if (agent->leaving_node.state != AGENT_CLEARING)
+  if (agent->leaving.state != AGENT_CLEARING)
     return;
   agent_slices_step(agent);
   if (node)

@@ -109,7 +109,7 @@ static void on_created(void *userdata, const GpuResult *result) {
 
 /* A slice that cannot be destroyed goes back on offer. */
 static void give_up_destroying(Agent *agent, const Error *err) {
-  const AgentTarget *target = &agent->leaving;
+  const AgentTarget *target = &agent->doomed;
   note_failed(agent, target->gpu, target->profile, target->start);
   snprintf(agent->create_error, sizeof agent->create_error,
            "destroying %s at slot %d of GPU %d failed: %.400s", target->profile, target->start, target->gpu,
@@ -123,7 +123,7 @@ static int judge_destruction(const Agent *agent, const GpuResult *result, Error 
     *err = result->err;
     return -err->code;
   }
-  if (!result->observed || !agent_publish_find(agent->observation, agent->leaving.uuid, NULL))
+  if (!result->observed || !agent_publish_find(agent->observation, agent->doomed.uuid, NULL))
     return 0;
   return error_set(err, ERROR_GPU, "the driver reported success, but the slice is still there");
 }
@@ -137,11 +137,11 @@ static void on_destroyed(void *userdata, const GpuResult *result) {
   if (r == 0) {
     agent->tries = 0;
     log_info(AGENT_COMPONENT, "slice destroyed", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
-             agent->plan, agent->leaving.gpu, agent->leaving.profile, agent->leaving.start,
-             agent->leaving.uuid, result->took_ms);
+             agent->plan, agent->doomed.gpu, agent->doomed.profile, agent->doomed.start, agent->doomed.uuid,
+             result->took_ms);
   } else if (is_worker_failure(r, &err) && ++agent->tries < AGENT_TRIES_MAX) {
     log_warn(AGENT_COMPONENT, "destroying the slice again", "gpu=%d profile=%s err=" LOG_QUOTED,
-             agent->leaving.gpu, agent->leaving.profile, err.text);
+             agent->doomed.gpu, agent->doomed.profile, err.text);
   } else {
     agent->tries = 0;
     give_up_destroying(agent, &err);
@@ -154,7 +154,7 @@ void agent_gpus_destroy(Agent *agent, const AgentTarget *target) {
   GpuJob job = {
       .kind = GPU_JOB_DESTROY, .nvml_id = target->nvml_id, .start = target->start, .size = target->size};
   snprintf(job.uuid, sizeof job.uuid, "%s", target->gpu_uuid);
-  agent->leaving = *target;
+  agent->doomed = *target;
   agent->is_destroying = true;
   submit(agent, &job, on_destroyed);
 }

@@ -28,7 +28,7 @@ static bool offers_nothing(const Agent *agent, const Node *node) {
 }
 
 static void begin(Agent *agent, bool is_end) {
-  AgentLeaving *leaving = &agent->leaving_node;
+  AgentLeaving *leaving = &agent->leaving;
   leaving->state = AGENT_CLEARING;
   leaving->is_end = is_end;
   leaving->began_ms = agent->host->now_ms;
@@ -40,7 +40,7 @@ static void begin(Agent *agent, bool is_end) {
 }
 
 static void leave(Agent *agent, const char *how) {
-  AgentLeaving *leaving = &agent->leaving_node;
+  AgentLeaving *leaving = &agent->leaving;
   leaving->state = AGENT_LEFT;
   timer_cancel(agent->host, &leaving->timer);
   log_info(AGENT_COMPONENT, "left", "how=" LOG_QUOTED " took_ms=%llu", how,
@@ -53,7 +53,7 @@ static void leave(Agent *agent, const char *how) {
 
 /* When everybody has been served as far as anybody can know; 0: not to be told yet. */
 static uint64_t served_at(const Agent *agent) {
-  const AgentLeaving *leaving = &agent->leaving_node;
+  const AgentLeaving *leaving = &agent->leaving;
   if (!leaving->nothing_since_ms)
     return 0;
   if (!count_free(agent))
@@ -64,7 +64,7 @@ static uint64_t served_at(const Agent *agent) {
 }
 
 static void clear(Agent *agent, const Node *node) {
-  AgentLeaving *leaving = &agent->leaving_node;
+  AgentLeaving *leaving = &agent->leaving;
   uint64_t now_ms = agent->host->now_ms, last_ms = leaving->began_ms + AGENT_LEAVE_MAX_MS;
   if (!offers_nothing(agent, node))
     leaving->nothing_since_ms = 0;
@@ -88,7 +88,7 @@ static bool has_slices(const Agent *agent) {
 }
 
 bool agent_leaving_step(Agent *agent, const Node *node) {
-  AgentLeaving *leaving = &agent->leaving_node;
+  AgentLeaving *leaving = &agent->leaving;
   bool is_gone = node && !agent_wanted_is_managed(node);
   if (leaving->state == AGENT_STAYING && is_gone && has_slices(agent))
     begin(agent, false);
@@ -103,7 +103,7 @@ bool agent_leaving_step(Agent *agent, const Node *node) {
 }
 
 void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata) {
-  AgentLeaving *leaving = &agent->leaving_node;
+  AgentLeaving *leaving = &agent->leaving;
   leaving->on_left = on_left;
   leaving->userdata = userdata;
   bool owes_release = has_slices(agent) && agent->recutting.recuts.count;
@@ -119,9 +119,9 @@ static void on_timer(void *userdata) {
 }
 
 void agent_leaving_init(Agent *agent) {
-  agent->leaving_node.timer = (HostTimer){.fire = on_timer, .userdata = agent};
+  agent->leaving.timer = (HostTimer){.fire = on_timer, .userdata = agent};
 }
 
 void agent_leaving_deinit(Agent *agent) {
-  timer_cancel(agent->host, &agent->leaving_node.timer);
+  timer_cancel(agent->host, &agent->leaving.timer);
 }

@@ -14,13 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const MigProfile *profile_of(const GpuObserved *gpu, const GpuInstance *instance) {
-  for (int i = 0; i < gpu->model.profile_count; i++)
-    if (gpu->model.profiles[i].nvml_id == instance->nvml_id)
-      return &gpu->model.profiles[i];
-  return NULL;
-}
-
 /* The resources while they are collected; each has room for every partition of the node. */
 typedef struct Collection {
   AgentResources resources;
@@ -62,7 +55,7 @@ static void collect(Collection *into, const GpuObserved *gpu) {
   for (int i = 0; gpu->mode == MIG_MODE_ON && i < gpu->model.profile_count; i++)
     get_profile_resource(into, &gpu->model.profiles[i]);
   for (int i = 0; i < gpu->instance_count; i++) {
-    const MigProfile *profile = profile_of(gpu, &gpu->instances[i]);
+    const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, gpu->instances[i].nvml_id);
     if (profile && gpu->instances[i].uuid[0])
       add_partition(get_profile_resource(into, profile), gpu->instances[i].uuid);
   }

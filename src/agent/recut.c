@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/recut.h"
 
+#include "agent/publish.h"
 #include "base/host.h"
 #include "base/text.h"
 
@@ -61,14 +62,6 @@ void agent_recut_refuse(AgentRecut *recut, const char *reason, uint64_t now_ms) 
   enter(recut, AGENT_RECUT_OVER, now_ms);
 }
 
-static bool exists(const GpuObservation *observation, const char *uuid) {
-  for (int g = 0; g < observation->gpu_count; g++)
-    for (int i = 0; i < observation->gpus[g].instance_count; i++)
-      if (strcmp(observation->gpus[g].instances[i].uuid, uuid) == 0)
-        return true;
-  return false;
-}
-
 /* A plan that came meanwhile may want some of the targets to stay. */
 static bool is_still_wanted(const AgentRecut *recut, const AgentRecutView *view) {
   for (size_t i = 0; i < recut->targets.count; i++)
@@ -118,7 +111,7 @@ static bool holds_targets(const AgentRecut *recut, const AgentRecutView *view, c
   for (size_t i = 0; i < view->held->count; i++) {
     if (agent_targets_find(&recut->targets, view->held->items[i]))
       right++;
-    else if (!recut->unsteered && exists(view->observation, view->held->items[i]))
+    else if (!recut->unsteered && agent_publish_find(view->observation, view->held->items[i], NULL))
       *ret_wrong = view->held->items[i];
   }
   return right == recut->targets.count && !*ret_wrong;
@@ -164,7 +157,8 @@ static AgentRecutAction unlist(AgentRecut *recut, const AgentRecutView *view) {
 static AgentRecutAction cut(AgentRecut *recut, const AgentRecutView *view, const AgentTarget **ret_target) {
   for (size_t i = 0; view->pod == AGENT_POD_BOUND && i < recut->targets.count; i++) {
     const AgentTarget *target = &recut->targets.items[i];
-    if (exists(view->observation, target->uuid) && agent_targets_find(view->wanted, target->uuid)) {
+    if (agent_publish_find(view->observation, target->uuid, NULL) &&
+        agent_targets_find(view->wanted, target->uuid)) {
       *ret_target = target;
       return AGENT_RECUT_DESTROY;
     }

@@ -29,7 +29,7 @@ static AgentRecut *find_recut(const AgentRecutting *recutting, const char *pod) 
 }
 
 bool agent_recutting_withholds(const Agent *agent, const char *uuid) {
-  if (agent->is_destroying && strcmp(agent->leaving.uuid, uuid) == 0)
+  if (agent->is_destroying && strcmp(agent->doomed.uuid, uuid) == 0)
     return true; /* whatever became of its reservation */
   for (size_t i = 0; i < agent->recutting.recuts.count; i++)
     if (agent_recut_withholds(agent->recutting.recuts.items[i], uuid))
@@ -157,8 +157,7 @@ static void create_pod(Agent *agent, const Node *node, const AgentRecut *recut) 
   AgentRecutting *recutting = &agent->recutting;
   CLEANUP(text_deinit) Text body = {0};
   AgentTargets asked = {0};
-  for (size_t i = 0; i < recut->targets.count; i++)
-    *array_push(&asked) = recut->targets.items[i];
+  agent_targets_append(&asked, &recut->targets);
   if (recut->unsteered)
     agent_withdrawal_add_free(agent->observation, &agent->used, &asked);
   agent_reservation_format(node, recut, &asked, recutting->scheduler, &body);
@@ -222,8 +221,7 @@ static void begin(Agent *agent, const Node *node, const char *pod) {
   AgentRecutting *recutting = &agent->recutting;
   char text[256], name[AGENT_RECUT_NAME_SIZE] = "";
   AgentTargets targets = {0};
-  for (size_t i = 0; i < recutting->wanted.count; i++)
-    *array_push(&targets) = recutting->wanted.items[i];
+  agent_targets_append(&targets, &recutting->wanted);
   agent_targets_format(&targets, text, sizeof text);
   if (pod)
     snprintf(name, sizeof name, "%s", pod);

@@ -335,7 +335,7 @@ static int on_allocate(void *userdata, const char *resource, const Strings *ids,
     answer_by_cdi(ids, arena, ret_allocation);
   else
     answer_by_variable(text_string(&visible), arena, ret_allocation);
-  agent->leaving_node.allocated_ms = agent->host->now_ms;
+  agent->leaving.allocated_ms = agent->host->now_ms;
   log_info(AGENT_COMPONENT, "slice allocated", "resource=%s ids=%s", resource, text_string(&visible));
   timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
   return 0;

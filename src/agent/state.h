@@ -47,16 +47,16 @@ struct Agent {
   char plan[MIG_PLAN_ID_SIZE]; /* the plan that `failed` and `tries` speak of */
   ARRAY(AgentFailed) failed;
   AgentWanted current; /* the creation in the driver */
-  AgentTarget leaving; /* the destruction in the driver, where is_destroying */
+  AgentTarget doomed;  /* the destruction in the driver, where is_destroying */
   bool is_destroying;
   int tries;
   Map fresh; /* ids of slices made since a plan was last answered */
   char create_error[ERROR_TEXT_SIZE];
   bool plan_done; /* everything of `plan` exists, was skipped or failed */
 
-  AgentRecutting recutting;  /* recutting.c */
-  AgentLeaving leaving_node; /* leaving.c */
-  AgentRereading rereading;  /* rereading.c */
+  AgentRecutting recutting; /* recutting.c */
+  AgentLeaving leaving;     /* leaving.c */
+  AgentRereading rereading; /* rereading.c */
 
   /* slices.c */
   KubeletPort *port;

@@ -16,18 +16,12 @@ bool agent_wanted_is_paused(const Node *node) {
   return text && strcmp(text, "false") != 0;
 }
 
-static int find_profile_by_id(const MigModel *model, int nvml_id) {
-  for (int i = 0; i < model->profile_count; i++)
-    if (model->profiles[i].nvml_id == nvml_id)
-      return i;
-  return -1;
-}
-
 int agent_layout_of(const GpuObserved *gpu, MigLayout *ret_layout) {
   int unknown = 0;
   mig_layout_init(ret_layout, &gpu->model);
   for (int i = 0; i < gpu->instance_count; i++) {
-    int profile = find_profile_by_id(&gpu->model, gpu->instances[i].nvml_id);
+    const MigProfile *found = mig_model_find_nvml_id(&gpu->model, gpu->instances[i].nvml_id);
+    int profile = found ? (int)(found - gpu->model.profiles) : -1;
     if (profile >= 0 && mig_layout_can_place(ret_layout, profile, gpu->instances[i].start))
       mig_layout_place(ret_layout, profile, gpu->instances[i].start);
     else

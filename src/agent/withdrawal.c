@@ -5,20 +5,6 @@
 #include "agent/wanted.h"
 #include "base/text.h"
 
-static const MigProfile *find_profile(const MigModel *model, int nvml_id) {
-  for (int i = 0; i < model->profile_count; i++)
-    if (model->profiles[i].nvml_id == nvml_id)
-      return &model->profiles[i];
-  return NULL;
-}
-
-static bool has_item(const MigList *list, const char *profile, int start) {
-  for (int i = 0; i < list->count; i++)
-    if (list->items[i].start == start && strcmp(list->items[i].profile, profile) == 0)
-      return true;
-  return false;
-}
-
 /* The wanted slices of this very GPU; false where nothing exact is said, or it is not a layout that the GPU
  * can have. */
 static bool read_wish(const Node *node, const GpuObserved *gpu, MigList *ret_list) {
@@ -63,9 +49,10 @@ static void compare_gpu(const Node *node, const GpuObserved *gpu, const Map *use
     return;
   for (int i = 0; i < gpu->instance_count; i++) {
     const GpuInstance *instance = &gpu->instances[i];
-    const MigProfile *profile = find_profile(&gpu->model, instance->nvml_id);
-    if (profile && !agent_use_is_used(instance, used) && !has_item(&wish, profile->name, instance->start) &&
-        !has_item(&keep, profile->name, instance->start))
+    const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, instance->nvml_id);
+    if (profile && !agent_use_is_used(instance, used) &&
+        !mig_list_has(&wish, profile->name, instance->start) &&
+        !mig_list_has(&keep, profile->name, instance->start))
       add_target(gpu, instance, profile, targets);
   }
 }
@@ -96,7 +83,7 @@ void agent_withdrawal_add_free(const GpuObservation *observation, const Map *use
     for (int i = 0; i < observation->gpus[g].instance_count; i++) {
       const GpuObserved *gpu = &observation->gpus[g];
       const GpuInstance *instance = &gpu->instances[i];
-      const MigProfile *profile = find_profile(&gpu->model, instance->nvml_id);
+      const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, instance->nvml_id);
       if (!profile || !instance->uuid[0] || map_find(used, instance->uuid) ||
           agent_targets_find(targets, instance->uuid))
         continue;
@@ -104,6 +91,11 @@ void agent_withdrawal_add_free(const GpuObservation *observation, const Map *use
       if (!is_resource_of(targets, target_count, targets->items[targets->count - 1].resource))
         targets->count--;
     }
+}
+
+void agent_targets_append(AgentTargets *into, const AgentTargets *from) {
+  for (size_t i = 0; i < from->count; i++)
+    *array_push(into) = from->items[i];
 }
 
 const AgentTarget *agent_targets_find(const AgentTargets *targets, const char *uuid) {

@@ -29,6 +29,7 @@ void agent_withdrawal_compute(const Node *node, const GpuObservation *observatio
 /* Appends the other slices of the targets' resources that no pod holds: what the kubelet could give for them.
  */
 void agent_withdrawal_add_free(const GpuObservation *observation, const Map *used, AgentTargets *targets);
+void agent_targets_append(AgentTargets *into, const AgentTargets *from);
 /* The target with that slice, or NULL. */
 const AgentTarget *agent_targets_find(const AgentTargets *targets, const char *uuid);
 /* How many of the targets are of the resource. */

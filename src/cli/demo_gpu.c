@@ -31,18 +31,11 @@ static uint32_t add_wanted(const MigList *wanted, MigLayout *layout) {
   return starts;
 }
 
-static bool is_wanted(const MigList *wanted, const MigLayout *layout, const MigInstance *instance) {
-  for (int i = 0; i < wanted->count; i++)
-    if (wanted->items[i].start == instance->start &&
-        strcmp(wanted->items[i].profile, layout->model->profiles[instance->profile].name) == 0)
-      return true;
-  return false;
-}
-
 static void remove_unwanted(const MigList *wanted, uint32_t used, MigLayout *layout) {
   for (int i = layout->count - 1; i >= 0; i--) {
     const MigInstance *instance = &layout->instances[i];
-    if (!(used >> instance->start & 1) && !is_wanted(wanted, layout, instance))
+    if (!(used >> instance->start & 1) &&
+        !mig_list_has(wanted, layout->model->profiles[instance->profile].name, instance->start))
       mig_layout_remove(layout, instance->start);
   }
 }

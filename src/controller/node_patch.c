@@ -132,17 +132,10 @@ static bool is_planned(const SnapshotNode *node, const PlanGpu *gpus, size_t cou
   return false;
 }
 
-static bool spec_has(const MigSpec *spec, const char *profile, int start) {
-  for (int i = 0; i < spec->list.count; i++)
-    if (spec->list.items[i].start == start && strcmp(spec->list.items[i].profile, profile) == 0)
-      return true;
-  return false;
-}
-
 static bool spec_has_existing(const MigSpec *spec, const SnapshotGpu *gpu) {
   for (int i = 0; gpu->model && i < gpu->layout.count; i++) {
     const MigInstance *instance = &gpu->layout.instances[i];
-    if (!spec_has(spec, gpu->model->profiles[instance->profile].name, instance->start))
+    if (!mig_list_has(&spec->list, gpu->model->profiles[instance->profile].name, instance->start))
       return false;
   }
   return true;
@@ -192,10 +185,12 @@ static bool exact_has_all(const SnapshotGpu *gpu, const PlanGpu *planned, const 
     return false;
   for (int i = 0; i < planned->create_count; i++)
     if (!planned->creates[i].leftover &&
-        !spec_has(&spec, gpu->model->profiles[planned->creates[i].profile].name, planned->creates[i].start))
+        !mig_list_has(&spec.list, gpu->model->profiles[planned->creates[i].profile].name,
+                      planned->creates[i].start))
       return false;
   for (int i = 0; i < planned->destroy_count; i++)
-    if (spec_has(&spec, gpu->model->profiles[planned->destroys[i].profile].name, planned->destroys[i].start))
+    if (mig_list_has(&spec.list, gpu->model->profiles[planned->destroys[i].profile].name,
+                     planned->destroys[i].start))
       return false;
   return true;
 }

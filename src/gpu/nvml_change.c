@@ -48,13 +48,6 @@ static bool try_again(Change *change, bool passing) {
   return true;
 }
 
-static const MigProfile *find_profile(const MigModel *model, int nvml_id) {
-  for (int i = 0; i < model->profile_count; i++)
-    if (model->profiles[i].nvml_id == nvml_id)
-      return &model->profiles[i];
-  return NULL;
-}
-
 static int check_place(const Change *change, Error *err) {
   const GpuJob *job = change->job;
   const MigProfile *profile = change->profile;
@@ -84,7 +77,7 @@ static int begin(Change *change, GpuNvml *nvml, const GpuJob *job, Error *err) {
   r = gpu_nvml_observe_model(nvml, change->device, &change->gpu, err);
   if (r < 0)
     return r;
-  change->profile = find_profile(&change->gpu.model, job->nvml_id);
+  change->profile = mig_model_find_nvml_id(&change->gpu.model, job->nvml_id);
   if (!change->profile)
     return error_set(err, ERROR_NOT_FOUND, "%s has no MIG profile with id %d", change->gpu.product,
                      job->nvml_id);

@@ -50,6 +50,7 @@ typedef struct MigList {
 
 /* "1g.10gb@6,2g.20gb@0" (with_use false) or "1g.10gb@6:used,1g.10gb@4:free" (with_use true); "" is empty. */
 int mig_list_parse(const char *text, bool with_use, MigList *ret_list, Error *err) MUST_CHECK;
+bool mig_list_has(const MigList *list, const char *profile, int start);
 /* The instances of a layout, by start; use as given. */
 void mig_list_from_layout(const MigLayout *layout, MigList *ret_list);
 /* A layout of the model; ERROR_INVALID where the model has no such profile or placement, or they overlap. */

@@ -78,6 +78,13 @@ int mig_list_parse(const char *text, bool with_use, MigList *ret_list, Error *er
   return 0;
 }
 
+bool mig_list_has(const MigList *list, const char *profile, int start) {
+  for (int i = 0; i < list->count; i++)
+    if (list->items[i].start == start && strcmp(list->items[i].profile, profile) == 0)
+      return true;
+  return false;
+}
+
 void mig_list_from_layout(const MigLayout *layout, MigList *ret_list) {
   *ret_list = (MigList){.count = layout->count};
   for (int i = 0; i < layout->count; i++) {

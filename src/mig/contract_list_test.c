@@ -274,6 +274,16 @@ static void the_largest_layout_fits_into_the_promised_sizes(void **state) {
   assert_int_equal(strlen(text), MIG_UUID_SIZE + 32 * strlen("32g.9999gb+me.all@0,") + 22 - 1);
 }
 
+static void a_list_has_a_profile_at_its_own_start_only(void **state) {
+  MigList list;
+  Error err;
+  assert_ok(mig_list_parse("1g.10gb@6,2g.20gb@0", false, &list, &err));
+  assert_true(mig_list_has(&list, "1g.10gb", 6));
+  assert_true(mig_list_has(&list, "2g.20gb", 0));
+  assert_false(mig_list_has(&list, "1g.10gb", 0));
+  assert_false(mig_list_has(&list, "3g.40gb", 6));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_list_names_slices_in_their_order),
@@ -291,6 +301,7 @@ int main(void) {
       cmocka_unit_test(a_status_that_this_model_cannot_have_is_refused),
       cmocka_unit_test(every_layout_of_every_model_survives_being_written_and_read),
       cmocka_unit_test(the_largest_layout_fits_into_the_promised_sizes),
+      cmocka_unit_test(a_list_has_a_profile_at_its_own_start_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

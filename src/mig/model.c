@@ -104,6 +104,13 @@ int mig_model_find_profile(const MigModel *model, const char *name) {
   return -1;
 }
 
+const MigProfile *mig_model_find_nvml_id(const MigModel *model, int nvml_id) {
+  for (int i = 0; i < model->profile_count; i++)
+    if (model->profiles[i].nvml_id == nvml_id)
+      return &model->profiles[i];
+  return NULL;
+}
+
 /* The driver's order must name every legal start once and nothing else. */
 static bool auto_starts_match(const MigProfile *profile) {
   uint32_t seen = 0;

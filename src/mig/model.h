@@ -85,6 +85,8 @@ void mig_model_format_label(const char *product_name, char *ret_label, size_t si
 int mig_model_check(const MigModel *model, Error *err) MUST_CHECK;
 /* Index of the profile by name ("1g.10gb+me") or -1. */
 int mig_model_find_profile(const MigModel *model, const char *name);
+/* The profile with that number of NVML's, or NULL. */
+const MigProfile *mig_model_find_nvml_id(const MigModel *model, int nvml_id);
 
 /* Profile names: kinds and numbers from text, e.g. "3g.40gb" or "1g.24gb+me.all". Only the first five fields
  * that a name can tell are set (name, kind, slice_count); memory is returned in GB. */

@@ -316,6 +316,13 @@ static void a_profile_is_found_by_its_exact_name(void **state) {
   assert_int_equal(mig_model_find_profile(model, ""), -1);
 }
 
+static void a_profile_is_found_by_nvmls_number(void **state) {
+  const MigModel *model = &mig_model_find("A100-80GB")->model;
+  for (int i = 0; i < model->profile_count; i++)
+    assert_ptr_equal(mig_model_find_nvml_id(model, model->profiles[i].nvml_id), &model->profiles[i]);
+  assert_null(mig_model_find_nvml_id(model, 4711));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_row_is_sound),
@@ -331,6 +338,7 @@ int main(void) {
       cmocka_unit_test(keys_and_resources_of_other_forms_are_refused),
       cmocka_unit_test(each_way_to_be_unsound_is_named),
       cmocka_unit_test(a_profile_is_found_by_its_exact_name),
+      cmocka_unit_test(a_profile_is_found_by_nvmls_number),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
