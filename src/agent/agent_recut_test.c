@@ -129,6 +129,22 @@ static void a_reservation_that_somebody_deletes_takes_nothing_away(void **state)
   assert_uncut(world);
 }
 
+/* A forced deletion that our watch does not show: the kubelet gives the slices to others, and then follows
+ * our list. */
+static void slices_that_the_reservation_lost_behind_our_back_are_not_destroyed(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->kubelet.hides_new_slices = true;
+  run_for(world, 500);
+  assert_story(world, "reserve;list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3;");
+  text_clear(&world->kubelet.reserved);
+  world->kubelet.hides_new_slices = false;
+  run_for(world, 2000);
+  assert_story(world,
+               "list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3 MIG-0-4 MIG-0-5 MIG-0-6;patch;release;patch;");
+  assert_uncut(world);
+}
+
 static void a_reservation_that_somebody_is_deleting_is_waited_for(void **state) {
   World *world = *state;
   begin_recut(world);
@@ -408,6 +424,7 @@ int main(void) {
       WORLD_TEST(a_scheduler_that_never_answers_is_not_waited_for_for_ever),
       WORLD_TEST(other_slices_than_the_targets_are_given_back),
       WORLD_TEST(a_reservation_that_somebody_deletes_takes_nothing_away),
+      WORLD_TEST(slices_that_the_reservation_lost_behind_our_back_are_not_destroyed),
       WORLD_TEST(a_reservation_that_somebody_is_deleting_is_waited_for),
       WORLD_TEST(a_reservation_that_goes_in_the_middle_saves_what_is_left),
       WORLD_TEST(what_is_left_of_a_long_re_cut_is_reserved_anew),

@@ -8,9 +8,11 @@
 #include <stdio.h>
 
 static const char *const state_names[] = {
-    [AGENT_RECUT_RESERVING] = "reserve", [AGENT_RECUT_LEARNING] = "learn", [AGENT_RECUT_UNLISTING] = "unlist",
-    [AGENT_RECUT_CUTTING] = "destroy",   [AGENT_RECUT_SHOWING] = "show",   [AGENT_RECUT_LINGERING] = "linger",
-    [AGENT_RECUT_RELEASING] = "release", [AGENT_RECUT_OVER] = "over",
+    [AGENT_RECUT_RESERVING] = "reserve", [AGENT_RECUT_LEARNING] = "learn",
+    [AGENT_RECUT_UNLISTING] = "unlist",  [AGENT_RECUT_CONFIRMING] = "confirm",
+    [AGENT_RECUT_CUTTING] = "destroy",   [AGENT_RECUT_SHOWING] = "show",
+    [AGENT_RECUT_LINGERING] = "linger",  [AGENT_RECUT_RELEASING] = "release",
+    [AGENT_RECUT_OVER] = "over",
 };
 
 const char *agent_recut_state_name(AgentRecutState state) {
@@ -145,11 +147,28 @@ static AgentRecutAction unlist(AgentRecut *recut, const AgentRecutView *view) {
   if (!is_still_wanted(recut, view))
     return lose(recut, view, true, "the slices are wanted again");
   if (view->kubelet_agrees) {
-    enter(recut, AGENT_RECUT_CUTTING, view->now_ms);
+    enter(recut, recut->pod[0] ? AGENT_RECUT_CONFIRMING : AGENT_RECUT_CUTTING, view->now_ms);
     return AGENT_RECUT_WAIT;
   }
   return is_late(recut, view) ? lose(recut, view, false, "the kubelet did not follow our list within 10 s")
                               : AGENT_RECUT_WAIT;
+}
+
+/* What the kubelet says now is final: it has nothing of the targets left to give to anybody. */
+static AgentRecutAction confirm(AgentRecut *recut, const AgentRecutView *view) {
+  const char *reason, *wrong;
+  if (is_pod_lost(recut, view, &reason))
+    return lose(recut, view, true, reason);
+  if (!is_still_wanted(recut, view))
+    return lose(recut, view, true, "the slices are wanted again, or were taken");
+  if (!view->held && is_late(recut, view))
+    return lose(recut, view, false, "the kubelet did not say again what the reservation pod holds in 10 s");
+  if (!view->held)
+    return AGENT_RECUT_ASK;
+  if (!holds_targets(recut, view, &wrong))
+    return lose(recut, view, true, "the reservation pod lost the slices");
+  enter(recut, AGENT_RECUT_CUTTING, view->now_ms);
+  return AGENT_RECUT_WAIT;
 }
 
 /* What is not wanted any more, or could not be destroyed, stays; and so does all that is left once the
@@ -196,6 +215,9 @@ AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
     case AGENT_RECUT_UNLISTING:
       action = unlist(recut, view);
       break;
+    case AGENT_RECUT_CONFIRMING:
+      action = confirm(recut, view);
+      break;
     case AGENT_RECUT_CUTTING:
       action = cut(recut, view, ret_target);
       break;
@@ -213,9 +235,11 @@ AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
     case AGENT_RECUT_OVER:
       break;
     }
-    /* UNLISTING changes what is withheld: the lists are sent before the kubelet's agreement counts. And what
-     * comes in the place of the targets is only begun after SHOWING has been entered. */
-    bool needs_new_view = recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_SHOWING;
+    /* UNLISTING changes what is withheld: the lists are sent before the kubelet's agreement counts.
+     * CONFIRMING wants a new answer. And what comes in the place of the targets is only begun after SHOWING
+     * has been entered. */
+    bool needs_new_view = recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_CONFIRMING ||
+                          recut->state == AGENT_RECUT_SHOWING;
     if (action != AGENT_RECUT_WAIT || recut->state == before || needs_new_view)
       return action;
   }
@@ -226,6 +250,7 @@ uint64_t agent_recut_wake_ms(const AgentRecut *recut) {
   case AGENT_RECUT_RESERVING:
   case AGENT_RECUT_LEARNING:
   case AGENT_RECUT_UNLISTING:
+  case AGENT_RECUT_CONFIRMING:
     return recut->since_ms + AGENT_RECUT_PATIENCE_MS;
   case AGENT_RECUT_LINGERING:
     return recut->since_ms + AGENT_RECUT_LINGER_MS;
@@ -242,6 +267,7 @@ bool agent_recut_is_active(const AgentRecut *recut) {
 
 bool agent_recut_withholds(const AgentRecut *recut, const char *uuid) {
   return !recut->unsteered &&
-         (recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_CUTTING) &&
+         (recut->state == AGENT_RECUT_UNLISTING || recut->state == AGENT_RECUT_CONFIRMING ||
+          recut->state == AGENT_RECUT_CUTTING) &&
          agent_targets_find(&recut->targets, uuid);
 }

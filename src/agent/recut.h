@@ -11,6 +11,8 @@
  *         |
  *     UNLISTING   ListAndWatch leaves them out, until the kubelet shows that; then     10 s
  *         |       the node does not offer them any more either
+ *     CONFIRMING  asked once more, now that nobody else can get them: does the pod still   10 s
+ *         |       hold them? Somebody may have deleted it by force while our watch was behind
  *     CUTTING     destroyed, one after the other, as long as the pod holds them
  *         |
  *     SHOWING     what is wanted is created, listed and known, the node says so, and our own watch of the
@@ -23,7 +25,8 @@
  *
  * Where NVIDIA's plugin publishes (`unsteered`), nothing can be left out of its list, and nobody tells it
  * which slices to give. Then the pod asks for all free slices of the targets' profiles and may hold more than
- * the targets; UNLISTING is passed over: what the pod holds the kubelet gives to nobody else, listed or not.
+ * the targets; UNLISTING and CONFIRMING are passed over: what the pod holds the kubelet gives to nobody
+ * else, listed or not.
  * So it must hold them until the last one is destroyed.
  *
  * Until the first slice is destroyed a re-cut can be lost: not scheduled, deleted by somebody, other slices
@@ -45,6 +48,7 @@ typedef enum AgentRecutState {
   AGENT_RECUT_RESERVING,
   AGENT_RECUT_LEARNING,
   AGENT_RECUT_UNLISTING,
+  AGENT_RECUT_CONFIRMING,
   AGENT_RECUT_CUTTING,
   AGENT_RECUT_SHOWING,
   AGENT_RECUT_LINGERING,
@@ -84,7 +88,7 @@ typedef struct AgentRecutView {
   const AgentTargets *wanted; /* what an unanswered plan takes away now */
   AgentPodState pod;
   const char *pod_says; /* the scheduler's or kubelet's words; may be NULL */
-  const Strings *held;  /* the pod's slices, by the kubelet; NULL: not known */
+  const Strings *held;  /* the pod's slices, by the kubelet; NULL: not known. CONFIRMING: asked since then */
   bool kubelet_agrees;  /* it shows exactly the lists that leave out what is withheld */
   bool node_agrees;     /* the node's status shows the amounts of these lists */
   bool growing;         /* a slice in the place of the targets may still come */

@@ -10,10 +10,12 @@ static bool is_slice_of(const Agent *agent, const AgentRecut *recut, const Kubel
          mig_profile_is_resource(held->resource);
 }
 
-void agent_recutting_note_held(Agent *agent, const KubeletHelds *helds) {
+static void note_held(Agent *agent, const KubeletHelds *helds, uint32_t round) {
   AgentRecutting *recutting = &agent->recutting;
   const AgentRecut *active = agent_recutting_find_active(recutting);
-  if (!active || active->state != AGENT_RECUT_LEARNING)
+  bool is_asking =
+      active && (active->state == AGENT_RECUT_LEARNING || active->state == AGENT_RECUT_CONFIRMING);
+  if (!is_asking || round != recutting->round)
     return;
   arena_deinit(&recutting->held_arena);
   recutting->held_arena = (Arena){0};
@@ -26,13 +28,33 @@ void agent_recutting_note_held(Agent *agent, const KubeletHelds *helds) {
     for (size_t k = 0; is_slice_of(agent, active, &helds->items[i]) && k < helds->items[i].ids.count; k++)
       recutting->held.items[recutting->held.count++] =
           arena_strdup(&recutting->held_arena, helds->items[i].ids.items[k]);
+  recutting->held_known = true;
   agent_kick(agent);
 }
 
-/* Asked again in time; and an older kubelet, which does not know the question, says it of all pods. */
+void agent_recutting_note_list_asked(Agent *agent) {
+  agent->recutting.list_round = agent->recutting.round;
+}
+
+void agent_recutting_note_list(Agent *agent, const KubeletHelds *helds) {
+  note_held(agent, helds, agent->recutting.list_round);
+}
+
+void agent_recutting_ask_anew(Agent *agent) {
+  AgentRecutting *recutting = &agent->recutting;
+  recutting->round++;
+  recutting->held_known = false;
+  recutting->held.count = 0;
+  timer_cancel(agent->host, &recutting->ask_timer);
+}
+
+/* An older kubelet does not know the question, and says it of all pods. */
 static void on_held(void *userdata, const KubeletHelds *helds, const Error *err) {
+  Agent *agent = userdata;
   if (!err)
-    agent_recutting_note_held(userdata, helds);
+    note_held(agent, helds, agent->recutting.get_round);
+  else if (timer_is_set(&agent->use_timer))
+    timer_set(agent->host, &agent->use_timer, 0);
 }
 
 void agent_recutting_ask_kubelet(Agent *agent, const AgentRecut *recut) {
@@ -41,7 +63,8 @@ void agent_recutting_ask_kubelet(Agent *agent, const AgentRecut *recut) {
     return;
   bool is_quick = agent->host->now_ms - recut->since_ms < 1000;
   timer_set(agent->host, &recutting->ask_timer, is_quick ? KUBELET_POLL_MS : AGENT_RECUT_ASK_SLOWLY_MS);
-  (void)kubelet_pod_resources_get(agent->pod_resources, recutting->namespace_, recut->pod, on_held, agent);
+  if (kubelet_pod_resources_get(agent->pod_resources, recutting->namespace_, recut->pod, on_held, agent))
+    recutting->get_round = recutting->round;
 }
 
 /* Could it be the reservation at work that the kubelet asks for? It asks for one resource after the other. */

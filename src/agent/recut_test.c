@@ -64,6 +64,17 @@ static void go_to_unlisting(Play *play) {
   assert_int_equal(play->recut->state, AGENT_RECUT_UNLISTING);
 }
 
+/* The kubelet has taken the targets off its books, and says that the pod still holds them. */
+static AgentRecutAction confirm(Play *play, uint64_t after_ms) {
+  play->view.kubelet_agrees = true;
+  assert_int_equal(step(play, after_ms), AGENT_RECUT_WAIT);
+  assert_int_equal(play->recut->state, AGENT_RECUT_CONFIRMING);
+  play->view.held = NULL;
+  assert_int_equal(step(play, 0), AGENT_RECUT_ASK);
+  play->view.held = &play->held;
+  return step(play, 2);
+}
+
 static void assert_lost(Play *play, bool raced, const char *reason) {
   assert_true(play->recut->lost);
   assert_int_equal(play->recut->raced, raced);
@@ -79,8 +90,7 @@ static void it_goes_its_way_and_tells_how_long_each_part_took(void **state) {
   assert_true(agent_recut_withholds(play.recut, "MIG-0-6"));
   assert_false(agent_recut_withholds(play.recut, "MIG-0-4"));
   assert_int_equal(step(&play, 3), AGENT_RECUT_WAIT);
-  play.view.kubelet_agrees = true;
-  assert_int_equal(step(&play, 4), AGENT_RECUT_DESTROY);
+  assert_int_equal(confirm(&play, 4), AGENT_RECUT_DESTROY);
   assert_string_equal(play.target->uuid, "MIG-0-6");
   destroy(&play, "MIG-0-6");
   assert_int_equal(step(&play, 200), AGENT_RECUT_DESTROY);
@@ -103,6 +113,7 @@ static void it_goes_its_way_and_tells_how_long_each_part_took(void **state) {
   assert_int_equal(play.recut->took_ms[AGENT_RECUT_RESERVING], 15);
   assert_int_equal(play.recut->took_ms[AGENT_RECUT_LEARNING], 10);
   assert_int_equal(play.recut->took_ms[AGENT_RECUT_UNLISTING], 7);
+  assert_int_equal(play.recut->took_ms[AGENT_RECUT_CONFIRMING], 2);
   assert_int_equal(play.recut->took_ms[AGENT_RECUT_CUTTING], 400);
   assert_int_equal(play.recut->took_ms[AGENT_RECUT_SHOWING], 160);
   play_deinit(&play);
@@ -167,6 +178,21 @@ static void another_slice_in_its_hands_loses_it(void **state) {
   play_deinit(&play);
 }
 
+static void slices_that_it_lost_before_they_were_off_the_list_are_not_destroyed(void **state) {
+  for (size_t count = 0; count < 2; count++) {
+    Play play;
+    ((Fixture *)*state)->observation->gpu_count = 0;
+    play_init(&play, *state);
+    go_to_unlisting(&play);
+    play.view.kubelet_agrees = true;
+    step(&play, 1);
+    play.held.count = count; /* deleted by force, and our watch does not know it yet */
+    step(&play, 1);
+    assert_lost(&play, true, "the reservation pod lost the slices");
+    play_deinit(&play);
+  }
+}
+
 static void a_slice_that_an_earlier_life_destroyed_is_no_wrong_one(void **state) {
   Play play;
   play_init(&play, *state);
@@ -174,8 +200,7 @@ static void a_slice_that_an_earlier_life_destroyed_is_no_wrong_one(void **state)
   array_remove(&play.wanted, 0);
   array_remove(&play.recut->targets, 0);
   go_to_unlisting(&play);
-  play.view.kubelet_agrees = true;
-  assert_int_equal(step(&play, 1), AGENT_RECUT_DESTROY);
+  assert_int_equal(confirm(&play, 1), AGENT_RECUT_DESTROY);
   assert_string_equal(play.target->uuid, "MIG-0-5");
   play_deinit(&play);
 }
@@ -184,8 +209,7 @@ static void a_target_that_must_stay_after_all_is_not_destroyed(void **state) {
   Play play;
   play_init(&play, *state);
   go_to_unlisting(&play);
-  play.view.kubelet_agrees = true;
-  assert_int_equal(step(&play, 1), AGENT_RECUT_DESTROY);
+  assert_int_equal(confirm(&play, 1), AGENT_RECUT_DESTROY);
   array_remove(&play.wanted, 0); /* it could not be destroyed, say */
   assert_int_equal(step(&play, 1), AGENT_RECUT_DESTROY);
   assert_string_equal(play.target->uuid, "MIG-0-5");
@@ -201,8 +225,7 @@ static void what_the_reservation_does_not_hold_any_more_is_not_destroyed(void **
   Play play;
   play_init(&play, *state);
   go_to_unlisting(&play);
-  play.view.kubelet_agrees = true;
-  assert_int_equal(step(&play, 1), AGENT_RECUT_DESTROY);
+  assert_int_equal(confirm(&play, 1), AGENT_RECUT_DESTROY);
   destroy(&play, "MIG-0-6");
   play.view.pod = AGENT_POD_ENDED; /* the kubelet restarted and did not take it again, say */
   assert_int_equal(step(&play, 1), AGENT_RECUT_WAIT);
@@ -233,6 +256,16 @@ static void patience_ends_in_each_state_that_waits_for_others(void **state) {
   go_to_unlisting(&play);
   step(&play, AGENT_RECUT_PATIENCE_MS);
   assert_lost(&play, false, "the kubelet did not follow our list within 10 s");
+  play_deinit(&play);
+
+  ((Fixture *)*state)->observation->gpu_count = 0;
+  play_init(&play, *state);
+  go_to_unlisting(&play);
+  play.view.kubelet_agrees = true;
+  step(&play, 1);
+  play.view.held = NULL;
+  step(&play, AGENT_RECUT_PATIENCE_MS);
+  assert_lost(&play, false, "the kubelet did not say again what the reservation pod holds in 10 s");
   play_deinit(&play);
 }
 
@@ -275,7 +308,7 @@ static void unsteered_it_destroys_only_while_it_holds_them(void **state) {
  * and it always ends. */
 static void walk(Fixture *f, uint64_t seed) {
   Play play;
-  bool was_held = false;
+  bool was_held = false, is_confirmed = false;
   int destroyed = 0;
   Random random = {.state = seed};
   f->observation->gpu_count = 0;
@@ -293,11 +326,13 @@ static void walk(Fixture *f, uint64_t seed) {
     play.view.growing = random_below(&random, 2);
     was_held = was_held || play.view.held;
     AgentRecutState before = play.recut->state;
+    bool knows = play.view.held;
     AgentRecutAction action = step(&play, random_below(&random, 3000));
+    is_confirmed = is_confirmed || (before == AGENT_RECUT_CONFIRMING && knows);
     if (action == AGENT_RECUT_DESTROY) {
       assert_true(play.view.pod == AGENT_POD_BOUND && was_held);
       assert_non_null(agent_targets_find(&play.wanted, play.target->uuid));
-      assert_true(play.recut->unsteered || before == AGENT_RECUT_CUTTING || play.view.kubelet_agrees);
+      assert_true(play.recut->unsteered || is_confirmed);
       assert_true(play.recut->unsteered ? play.view.pod == AGENT_POD_BOUND
                                         : agent_recut_withholds(play.recut, play.target->uuid));
       destroy(&play, play.target->uuid);
@@ -329,6 +364,7 @@ int main(void) {
       FIXTURE_TEST(a_pod_that_vanishes_after_it_was_seen_loses_it),
       FIXTURE_TEST(a_slice_that_is_not_wanted_away_any_more_loses_it),
       FIXTURE_TEST(another_slice_in_its_hands_loses_it),
+      FIXTURE_TEST(slices_that_it_lost_before_they_were_off_the_list_are_not_destroyed),
       FIXTURE_TEST(a_slice_that_an_earlier_life_destroyed_is_no_wrong_one),
       FIXTURE_TEST(a_target_that_must_stay_after_all_is_not_destroyed),
       FIXTURE_TEST(what_the_reservation_does_not_hold_any_more_is_not_destroyed),

@@ -230,7 +230,7 @@ static void begin(Agent *agent, const Node *node, const char *pod) {
   AgentRecut *recut = agent_recut_new(name, agent->plan, &targets, agent->host->now_ms);
   recut->unsteered = agent_rereading_is_on(agent);
   *array_push(&recutting->recuts) = recut;
-  recutting->held.count = 0;
+  agent_recutting_ask_anew(agent);
   log_info(AGENT_COMPONENT, pod ? "re-cut taken up again" : "re-cut begins",
            "plan=%s pod=%s withdraw=" LOG_QUOTED, agent->plan, name, text);
   if (recutting->naive)
@@ -294,11 +294,11 @@ static void log_done(const Agent *agent, const AgentRecut *recut) {
   uint64_t now_ms = agent->host->now_ms, created_ms = agent->recutting.first_created_ms;
   agent_targets_format(&recut->targets, text, sizeof text);
   log_info(AGENT_COMPONENT, "re-cut done",
-           "plan=%s withdrawn=" LOG_QUOTED " count=%zu reserve_ms=%u learn_ms=%u unlist_ms=%u destroy_ms=%u "
-           "create_ms=%u announce_ms=%u report_ms=%u total_ms=%u",
+           "plan=%s withdrawn=" LOG_QUOTED " count=%zu reserve_ms=%u learn_ms=%u unlist_ms=%u confirm_ms=%u "
+           "destroy_ms=%u create_ms=%u announce_ms=%u report_ms=%u total_ms=%u",
            recut->plan, text, recut->targets.count, recut->took_ms[AGENT_RECUT_RESERVING],
            recut->took_ms[AGENT_RECUT_LEARNING], recut->took_ms[AGENT_RECUT_UNLISTING],
-           recut->took_ms[AGENT_RECUT_CUTTING],
+           recut->took_ms[AGENT_RECUT_CONFIRMING], recut->took_ms[AGENT_RECUT_CUTTING],
            between(now_ms - recut->took_ms[AGENT_RECUT_SHOWING], created_ms),
            between(created_ms, agent->known_ms), between(agent->known_ms, now_ms),
            between(recut->began_ms, now_ms));
@@ -318,6 +318,10 @@ static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutSta
   bool was_active = before < AGENT_RECUT_SHOWING;
   if (was_active && recut->lost)
     note_lost(agent, recut);
+  if (before != recut->state && recut->state == AGENT_RECUT_CONFIRMING) {
+    agent_recutting_ask_anew(agent);
+    agent_kick(agent);
+  }
   if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count) {
     recutting->awaits_first = true;
     recutting->first_created_ms = agent->host->now_ms;
@@ -346,7 +350,7 @@ static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
   const AgentTarget *target = NULL;
   AgentRecutView view = {.now_ms = agent->host->now_ms,
                          .wanted = &recutting->wanted,
-                         .held = recutting->held.count ? &recutting->held : NULL,
+                         .held = recutting->held_known ? &recutting->held : NULL,
                          .kubelet_agrees = kubelet_agrees(agent),
                          .node_agrees = node_agrees(agent, node),
                          .growing = recutting->awaits_first,

@@ -29,10 +29,13 @@ typedef struct AgentRecutting {
   char trouble[ERROR_TEXT_SIZE];     /* why the pods cannot be watched; "" */
   int losses;                        /* one after the other */
   bool posting;
-  Arena held_arena;          /* of `held` */
-  Strings held;              /* by the pod of the re-cut at work; empty: not known yet */
-  bool awaits_first;         /* targets are gone, and something is to come in their place */
-  uint64_t first_created_ms; /* when something had */
+  Arena held_arena;               /* of `held` */
+  Strings held;                   /* by the pod of the re-cut at work */
+  bool held_known;                /* the kubelet has answered in this round */
+  uint32_t round;                 /* answers to questions of earlier rounds speak of the past */
+  uint32_t get_round, list_round; /* of the questions that are open */
+  bool awaits_first;              /* targets are gone, and something is to come in their place */
+  uint64_t first_created_ms;      /* when something had */
   HostTimer timer, ask_timer;
 } AgentRecutting;
 

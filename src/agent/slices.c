@@ -279,7 +279,7 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
     return;
   }
   agent_rival_on_use(agent, helds);
-  agent_recutting_note_held(agent, helds);
+  agent_recutting_note_list(agent, helds);
   Map fresh = {0};
   for (size_t i = 0; i < helds->count; i++)
     if (agent_publish_is_resource(helds->items[i].resource) && !agent_recutting_owns(agent, &helds->items[i]))
@@ -297,7 +297,9 @@ static void on_use_timer(void *userdata) {
   Agent *agent = userdata;
   if (!agent->resources.count)
     return; /* all was taken back */
-  if (!kubelet_pod_resources_list(agent->pod_resources, on_use_answer, agent))
+  if (kubelet_pod_resources_list(agent->pod_resources, on_use_answer, agent))
+    agent_recutting_note_list_asked(agent);
+  else
     timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
 }
 

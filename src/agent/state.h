@@ -156,8 +156,11 @@ const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
 bool agent_recutting_is_bound(const Agent *agent, const AgentRecut *recut);
 /* recut_kubelet.c: asks which slices its pod holds, soon again if that is not known yet. */
 void agent_recutting_ask_kubelet(Agent *agent, const AgentRecut *recut);
-/* The kubelet said who holds what. */
-void agent_recutting_note_held(Agent *agent, const KubeletHelds *helds);
+/* What the kubelet said so far does not count any more. */
+void agent_recutting_ask_anew(Agent *agent);
+/* The kubelet is asked who holds what, and has said it. */
+void agent_recutting_note_list_asked(Agent *agent);
+void agent_recutting_note_list(Agent *agent, const KubeletHelds *helds);
 /* GetPreferredAllocation: how long its answer shall wait, and the answer. */
 uint32_t agent_recutting_delay_ms(const Agent *agent, const char *resource, const KubeletPreferred *request);
 void agent_recutting_prefer(const Agent *agent, const char *resource, const KubeletPreferred *request,

@@ -107,8 +107,9 @@ class Machine:
 
     # ---- the cluster ----
 
-    def cluster(self, *arguments):
-        subprocess.run([os.path.join(HERE, "kubernetes", "cluster"), *arguments], check=True)
+    def cluster(self, *arguments, **environment):
+        subprocess.run([os.path.join(HERE, "kubernetes", "cluster"), *arguments], check=True,
+                       env=os.environ | environment)
 
     def up(self, *options):
         self.cluster("up", self.kubernetes, str(self.port_base), *options)
@@ -123,8 +124,8 @@ class Machine:
     def kill(self, name):
         self.cluster("kill", name, self.kubernetes)
 
-    def restart_kubelet(self):
-        self.cluster("restart-kubelet", self.kubernetes)
+    def restart_kubelet(self, options=""):
+        self.cluster("restart-kubelet", self.kubernetes, KUBELET_OPTIONS=options)
 
     # ---- kubectl ----
 

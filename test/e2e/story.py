@@ -295,7 +295,28 @@ def agent_adopts_what_it_finds(machine):
     expect_no_failed_pod(machine)
 
 
+def slices_of_ended_pods_are_recut(machine):
+    """slices of pods that have ended are re-cut, also where the kubelet lists such pods, as those before 1.34 do"""
+    machine.kill("kubelet")
+    machine.restart_kubelet("--feature-gates=KubeletPodResourcesListUseActivePods=false")
+    start_over(machine)
+    names = [f"work-{i}" for i in range(7)]
+    for name in names:
+        work = pod(name, SMALL)
+        work["spec"]["restartPolicy"] = "Never"
+        work["spec"]["containers"][0]["command"] = ["sleep", "1"]
+        machine.apply(work)
+    wait_until(90, "seven pods have ended",
+               lambda: all(phase_of(machine, name) == "Succeeded" for name in names))
+    machine.apply(pod("three", PREFIX + "3g.40gb"))
+    wait_until(60, "pod three Running", lambda: phase_of(machine, "three") == "Running")
+    expect_no_failed_pod(machine)
+    machine.kill("kubelet")
+    machine.restart_kubelet()
+
+
 STORY = [reports_its_gpu, five_pods_run, node_offers_five_and_one, containers_see_their_own_slices,
          leftover_is_taken, whole_gpu_stays_pending, unknown_profile_names_the_known, triggered_events_exist]
 SECOND_ACT = [free_slices_are_recut, reservations_are_gone, second_agent_refuses, agent_is_upgraded, label_is_removed]
-DEATHS = [agent_may_die, controller_may_die, kubelet_may_die, agent_adopts_what_it_finds]
+DEATHS = [agent_may_die, controller_may_die, kubelet_may_die, agent_adopts_what_it_finds,
+          slices_of_ended_pods_are_recut]
