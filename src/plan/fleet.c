@@ -5,6 +5,7 @@
  * theirs: an A100-80GB and an H100-80GB are one shape, with the same profile names at the same places. */
 #include "plan/problem.h"
 
+#include "base/intern.h"
 #include "base/text.h"
 #include "sched/filter.h"
 
@@ -57,6 +58,24 @@ static void set_stocks(PlanProblem *problem, PlanModel *model) {
   }
 }
 
+/* Slices of one profile have one size, so as many fit as there are starts that keep their distance. */
+static bool has_binding_limit(const MigModel *model, uint32_t allowed) {
+  for (int i = 0; i < model->profile_count; i++) {
+    const MigProfile *profile = &model->profiles[i];
+    int most = 0, end = 0;
+    for (uint32_t starts = profile->starts; starts; starts &= starts - 1) {
+      int start = __builtin_ctz(starts);
+      if (start < end)
+        continue;
+      most++;
+      end = start + profile->size;
+    }
+    if (profile->kind == MIG_PLAIN && allowed >> i & 1 && most > profile->instance_count_max)
+      return true;
+  }
+  return false;
+}
+
 static int find_model(PlanProblem *problem, const MigModel *content, uint32_t allowed) {
   for (size_t i = 0; i < problem->models.count; i++) {
     const PlanModel *known = &problem->models.items[i];
@@ -69,7 +88,10 @@ static int find_model(PlanProblem *problem, const MigModel *content, uint32_t al
   bool exact = plan_geometry_init(&geometry, content, allowed);
   int shape = find_shape(problem, &geometry, exact);
   PlanModel *model = array_push(&problem->models);
-  *model = (PlanModel){.model = content, .allowed = allowed, .shape = shape};
+  *model = (PlanModel){.model = content,
+                       .allowed = allowed,
+                       .shape = shape,
+                       .is_counted = exact && !has_binding_limit(content, allowed)};
   set_profiles(problem, model);
   set_stocks(problem, model);
   return (int)problem->models.count - 1;
@@ -79,15 +101,28 @@ static bool may_be_changed(const SnapshotNode *node, const SnapshotGpu *gpu) {
   return node->may_change && gpu->model && gpu->mode == MIG_MODE_ON && !gpu->excluded && !gpu->blocked;
 }
 
+/* One slice with all media engines leaves none to any plain one. */
+static uint32_t occupied_slots(const MigLayout *layout) {
+  for (int i = 0; i < layout->count; i++)
+    if (layout->model->profiles[layout->instances[i].profile].kind == MIG_ALL_ME)
+      return UINT32_MAX;
+  return layout->mask;
+}
+
 static void add_gpus(PlanProblem *problem, int host) {
   const SnapshotNode *node = plan_problem_node(problem, host);
   problem->hosts.items[host].first_gpu = (int)problem->gpus.count;
   for (int g = 0; g < node->gpu_count; g++) {
-    if (!may_be_changed(node, &node->gpus[g]))
+    const SnapshotGpu *gpu = &node->gpus[g];
+    if (!may_be_changed(node, gpu))
       continue;
-    int model = find_model(problem, node->gpus[g].model, node->gpus[g].allowed);
-    *array_push(&problem->gpus) = (PlanHostGpu){.host = host, .gpu = g, .model = model, .pool = -1};
+    *array_push(&problem->gpus) = (PlanHostGpu){.host = host,
+                                                .gpu = g,
+                                                .model = find_model(problem, gpu->model, gpu->allowed),
+                                                .pool = -1,
+                                                .occupied = occupied_slots(&gpu->layout)};
     problem->hosts.items[host].gpu_count++;
+    problem->has_withdrawable |= snapshot_withdrawable(node, gpu) != 0;
   }
 }
 
@@ -104,13 +139,21 @@ static int compare_hosts(const void *a, const void *b, void *userdata) {
                 snapshot->nodes.items[((const PlanHost *)b)->node].name);
 }
 
+/* Mostly they come so. */
+static bool are_sorted(const PlanProblem *problem) {
+  for (size_t i = 1; i < problem->hosts.count; i++)
+    if (compare_hosts(&problem->hosts.items[i - 1], &problem->hosts.items[i], problem->snapshot) > 0)
+      return false;
+  return true;
+}
+
 static void add_hosts(PlanProblem *problem) {
   for (size_t i = 0; i < problem->snapshot->nodes.count; i++) {
     const SnapshotNode *node = &problem->snapshot->nodes.items[i];
     if (node->gpu_count > 0 || has_slices(problem, node))
       array_push(&problem->hosts)->node = (int)i;
   }
-  if (problem->hosts.count)
+  if (!are_sorted(problem))
     qsort_r(problem->hosts.items, problem->hosts.count, sizeof problem->hosts.items[0], compare_hosts,
             problem->snapshot);
   for (size_t host = 0; host < problem->hosts.count; host++)
@@ -132,19 +175,99 @@ static void sort_needs(const PlanProblem *problem, PlanClass *class_) {
   }
 }
 
-static void ask_hosts(PlanProblem *problem, PlanClass *class_) {
-  SchedVerdict verdict;
-  char reason[sizeof verdict.reason];
-  class_->admits = arena_alloc(&problem->arena, (problem->hosts.count + 63) / 64 * sizeof *class_->admits);
-  for (size_t host = 0; host < problem->hosts.count; host++) {
-    const SnapshotNode *node = plan_problem_node(problem, (int)host);
-    if (sched_admits(class_->example, node, &verdict) &&
-        sched_resources_fit(class_->example, node, true, reason, sizeof reason))
-      class_->admits[host / 64] |= UINT64_C(1) << host % 64;
+/* What the filters read of a node: where that is equal, so are their verdicts. Of the labels only those count
+ * for which some class asks. */
+typedef struct Likeness {
+  ARRAY(const char *) labels; /* keys */
+  bool names_matter;
+  Intern groups;
+  int *group_of_host;
+  ARRAY(int) examples; /* by group: a host */
+  Text key;
+} Likeness;
+
+static void likeness_deinit(Likeness *likeness) {
+  array_deinit(&likeness->labels);
+  intern_deinit(&likeness->groups);
+  free(likeness->group_of_host);
+  array_deinit(&likeness->examples);
+  text_deinit(&likeness->key);
+}
+
+static void note_label(Likeness *likeness, const char *label) {
+  for (size_t i = 0; i < likeness->labels.count; i++)
+    if (string_equal(likeness->labels.items[i], label))
+      return;
+  *array_push(&likeness->labels) = label;
+}
+
+static void note_labels_of(Likeness *likeness, const Pod *pod) {
+  for (size_t i = 0; i < pod->node_selector.count; i++)
+    note_label(likeness, string_or_empty(pod->node_selector.items[i].key));
+  for (size_t i = 0; i < pod->required_terms.count; i++) {
+    const NodeSelectorTerm *term = &pod->required_terms.items[i];
+    for (size_t e = 0; e < term->match_expressions.count; e++)
+      note_label(likeness, string_or_empty(term->match_expressions.items[e].key));
+    likeness->names_matter |= term->match_fields.count > 0;
   }
 }
 
+/* Absent is not empty. */
+static void append_string(Text *key, const char *string) {
+  text_append_bytes(key, string ? "=" : "-", 1);
+  text_append_bytes(key, string_or_empty(string), strlen(string_or_empty(string)) + 1);
+}
+
+static void format_likeness(Likeness *likeness, const SnapshotNode *node) {
+  Text *key = &likeness->key;
+  const Node *object = node->object;
+  text_clear(key);
+  append_string(key, object->unschedulable ? "unschedulable" : "");
+  append_string(key, likeness->names_matter ? node->name : "");
+  for (size_t i = 0; i < likeness->labels.count; i++)
+    append_string(key, key_values_find(&object->meta.labels, likeness->labels.items[i]));
+  for (size_t i = 0; i < object->taints.count; i++) {
+    append_string(key, object->taints.items[i].key);
+    append_string(key, object->taints.items[i].value);
+    append_string(key, object->taints.items[i].effect);
+  }
+}
+
+static void likeness_init(Likeness *likeness, const PlanProblem *problem) {
+  *likeness = (Likeness){.group_of_host = mem_alloc(problem->hosts.count * sizeof(int))};
+  for (size_t i = 0; i < problem->classes.count; i++)
+    note_labels_of(likeness, problem->classes.items[i].example->object);
+  for (size_t host = 0; host < problem->hosts.count; host++) {
+    format_likeness(likeness, plan_problem_node(problem, (int)host));
+    int group = intern_number(&likeness->groups, likeness->key.bytes, likeness->key.size);
+    likeness->group_of_host[host] = group;
+    if (group == (int)likeness->examples.count)
+      *array_push(&likeness->examples) = (int)host;
+  }
+}
+
+static bool has_room(const PlanProblem *problem, const PlanClass *class_, int host) {
+  char reason[sizeof((SchedVerdict *)NULL)->reason];
+  if (class_->takes)
+    return plan_rooms_hold(problem, class_, plan_problem_rooms(problem, host));
+  return sched_resources_fit(class_->example, plan_problem_node(problem, host), true, reason, sizeof reason);
+}
+
+static void ask_hosts(PlanProblem *problem, PlanClass *class_, const Likeness *likeness) {
+  SchedVerdict verdict;
+  CLEANUP(cleanup_free) bool *admitted = mem_alloc(likeness->examples.count);
+  for (size_t group = 0; group < likeness->examples.count; group++)
+    admitted[group] =
+        sched_admits(class_->example, plan_problem_node(problem, likeness->examples.items[group]), &verdict);
+  class_->admits = arena_alloc(&problem->arena, (problem->hosts.count + 63) / 64 * sizeof *class_->admits);
+  for (size_t host = 0; host < problem->hosts.count; host++)
+    if (admitted[likeness->group_of_host[host]] && has_room(problem, class_, (int)host))
+      class_->admits[host / 64] |= UINT64_C(1) << host % 64;
+}
+
 static void finish_classes(PlanProblem *problem) {
+  CLEANUP(likeness_deinit) Likeness likeness;
+  likeness_init(&likeness, problem);
   for (size_t i = 0; i < problem->classes.count; i++) {
     PlanClass *class_ = &problem->classes.items[i];
     sort_needs(problem, class_);
@@ -153,7 +276,7 @@ static void finish_classes(PlanProblem *problem) {
       class_->slot_count += class_->needs[n].count * kind->size;
       class_->slice_count += class_->needs[n].count * kind->slice_count;
     }
-    ask_hosts(problem, class_);
+    ask_hosts(problem, class_, &likeness);
   }
 }
 
@@ -169,26 +292,37 @@ static void sign_hosts(PlanProblem *problem) {
   }
 }
 
-static int find_pool(PlanProblem *problem, int shape, int host) {
-  uint64_t signature = problem->hosts.items[host].signature;
-  for (size_t i = 0; i < problem->pools.count; i++) {
-    const PlanPool *pool = &problem->pools.items[i];
-    if (pool->shape == shape && problem->hosts.items[pool->host].signature == signature)
-      return (int)i;
+/* The pool of each shape and signature. */
+static int find_pool(PlanProblem *problem, Intern *known, int shape, int host) {
+  const struct {
+    uint64_t signature;
+    int64_t shape;
+  } key = {.signature = problem->hosts.items[host].signature, .shape = shape};
+  int pool = intern_number(known, &key, sizeof key);
+  if (pool == (int)problem->pools.count)
+    *array_push(&problem->pools) = (PlanPool){.shape = shape, .host = host};
+  return pool;
+}
+
+static void find_pools(PlanProblem *problem) {
+  CLEANUP(intern_deinit) Intern known = {0};
+  const PlanHostGpu *last = NULL; /* of the same host, mostly of the same shape */
+  for (size_t i = 0; i < problem->gpus.count; i++) {
+    PlanHostGpu *gpu = &problem->gpus.items[i];
+    int shape = problem->models.items[gpu->model].shape;
+    if (last && last->host == gpu->host && last->model == gpu->model)
+      gpu->pool = last->pool;
+    else if (problem->shapes.items[shape].exact)
+      gpu->pool = find_pool(problem, &known, shape, gpu->host);
+    last = gpu;
   }
-  *array_push(&problem->pools) = (PlanPool){.shape = shape, .host = host};
-  return (int)problem->pools.count - 1;
 }
 
 void plan_fleet_init(PlanProblem *problem) {
   add_hosts(problem);
+  plan_rooms_init(problem);
   finish_classes(problem);
   plan_queue_sort(problem);
   sign_hosts(problem);
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    PlanHostGpu *gpu = &problem->gpus.items[i];
-    int shape = problem->models.items[gpu->model].shape;
-    if (problem->shapes.items[shape].exact)
-      gpu->pool = find_pool(problem, shape, gpu->host);
-  }
+  find_pools(problem);
 }

@@ -87,20 +87,37 @@ bool plan_holes_fit(const PlanGeometry *geometry, const PlanHoles *holes, const 
   return true;
 }
 
+int plan_holes_spare(const PlanGeometry *geometry, const PlanHoles *holes, const PlanAmounts *slices,
+                     int rank, int most) {
+  PlanAmounts more = *slices;
+  int fits = 0, above = most + 1; /* `fits` of the rank do, `above` do not */
+  while (above - fits > 1) {
+    int middle = fits + (above - fits) / 2;
+    more.count[rank] = slices->count[rank] + middle;
+    if (plan_holes_fit(geometry, holes, &more))
+      fits = middle;
+    else
+      above = middle;
+  }
+  return fits;
+}
+
+int plan_holes_safe(const PlanGeometry *geometry, const PlanHoles *holes, int rank, int type) {
+  PlanHoles left = *holes;
+  for (int r = geometry->rank_count - 1; r > rank; r--)
+    break_holes(geometry, &left, r);
+  for (int t = 0; t < type; t++)
+    if (geometry->types[t].ranks >> rank & 1 && left.count[t])
+      return 0;
+  return left.count[type];
+}
+
 int plan_holes_most(const PlanGeometry *geometry, const PlanHoles *holes, const PlanAmounts *wanted) {
   PlanAmounts taken = {0};
   int total = 0;
   for (int r = 0; r < geometry->rank_count; r++) {
-    int fits = 0, above = wanted->count[r] + 1; /* `fits` of this rank do, `above` do not */
-    while (above - fits > 1) {
-      taken.count[r] = fits + (above - fits) / 2;
-      if (plan_holes_fit(geometry, holes, &taken))
-        fits = taken.count[r];
-      else
-        above = taken.count[r];
-    }
-    taken.count[r] = fits;
-    total += fits;
+    taken.count[r] = plan_holes_spare(geometry, holes, &taken, r, wanted->count[r]);
+    total += taken.count[r];
   }
   return total;
 }

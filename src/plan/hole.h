@@ -22,5 +22,11 @@ void plan_holes_of_slots(const PlanGeometry *geometry, uint32_t occupied, PlanHo
 void plan_holes_add(const PlanGeometry *geometry, PlanHoles *into, const PlanHoles *what, int sign);
 /* Can all these slices be placed in these holes? Exact, up to instance limits and media engines. */
 bool plan_holes_fit(const PlanGeometry *geometry, const PlanHoles *holes, const PlanAmounts *slices);
+/* How many more slices of the rank can be placed beside these, `most` at most. */
+int plan_holes_spare(const PlanGeometry *geometry, const PlanHoles *holes, const PlanAmounts *slices,
+                     int rank, int most);
+/* All larger slices are placed: how many of this rank may go to holes of this type without keeping any
+ * smaller one out? Those in the least worthy holes that there are for them; 0 where that must be tried. */
+int plan_holes_safe(const PlanGeometry *geometry, const PlanHoles *holes, int rank, int type);
 /* The most slices that can be placed, of at most `wanted` each. */
 int plan_holes_most(const PlanGeometry *geometry, const PlanHoles *holes, const PlanAmounts *wanted);

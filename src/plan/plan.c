@@ -2,21 +2,26 @@
 /* One plan, from top to bottom:
  *
  *   1. group the waiting pods and the nodes (queue.c, fleet.c)
- *   2. count and place (exact.c); where that proves nothing, try one by one as well (greedy.c) and search
- *      (search.c), keep the offer that serves more of the highest tier, and give its places to the oldest
- *      among equal pods (offer.c)
+ *   2. count and place all at once (bulk.c). Where that proves nothing and the cluster is small, count and
+ *      place one by one (exact.c), try without counting as well (greedy.c) and search (search.c), keep the
+ *      offer that serves more of the highest tier, and give its places to the oldest among equal pods
+ *      (offer.c)
  *   3. carry the best offer out in a fork, tier by tier, every service verified by the scheduler's filters.
- *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier
+ *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier.
+ *      An offer to which nothing can be added is taken as it is
  *   4. fill the rest of the changed GPUs (fill.c)
  *   5. take the result out, undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
 
 #include "plan/bound.h"
+#include "plan/bulk.h"
 #include "plan/exact.h"
 #include "plan/fill.h"
 #include "plan/greedy.h"
 #include "plan/reason.h"
 #include "plan/search.h"
+
+enum { ONE_BY_ONE_MAX = 2000000 /* pods times hosts */ };
 
 static const char *const verdict_names[] = {[PLAN_IGNORED] = "ignored",
                                             [PLAN_FITS] = "fits",
@@ -57,96 +62,143 @@ static void try_one_by_one(const PlanProblem *problem, PlanOffer *best) {
   }
 }
 
-/* True where the offer is proven optimal. */
-static bool solve(const PlanProblem *problem, PlanOffer *ret_offer) {
-  if (plan_exact_solve(problem, ret_offer))
-    return true;
+/* On clusters that are small, or where pods ask for more than counting can answer. */
+static PlanBulkResult solve_one_by_one(const PlanProblem *problem, PlanOffer *ret_offer) {
+  plan_exact_solve(problem, ret_offer);
   if (!serves_all(problem, ret_offer))
     try_one_by_one(problem, ret_offer);
   bool proven = serves_all(problem, ret_offer) || plan_search_improve(problem, ret_offer);
   if (ret_offer->slices.count)
     plan_search_existing(problem, ret_offer);
-  return proven;
+  plan_offer_prefer_oldest(ret_offer, problem);
+  return proven ? PLAN_BULK_PROVEN : PLAN_BULK_PARTIAL;
 }
 
-static PlanGpu *get_gpu(const PlanProblem *problem, Plan *plan, int gpu) {
+/* To ask each host for each pod takes seconds beyond this. */
+static bool is_large(const PlanProblem *problem) {
+  return problem->waiting.count * problem->hosts.count > ONE_BY_ONE_MAX;
+}
+
+static PlanBulkResult solve(const PlanProblem *problem, PlanOffer *ret_offer) {
+  if (!is_large(problem) && !plan_bulk_counts_all(problem))
+    return solve_one_by_one(problem, ret_offer);
+  PlanBulkResult result = plan_bulk_solve(problem, ret_offer);
+  if (result == PLAN_BULK_PROVEN || is_large(problem))
+    return result;
+  plan_offer_deinit(ret_offer);
+  return solve_one_by_one(problem, ret_offer);
+}
+
+/* What the plan does, whoever found it out. */
+typedef struct Outcome {
+  const PlanProblem *problem;
+  const int *hosts;   /* by waiting pod, -1: not served */
+  const bool *recuts; /* by waiting pod; NULL: none */
+  const PlanSlice *creates, *destroys;
+  size_t create_count, destroy_count;
+} Outcome;
+
+/* By GPU, the order among equals kept; returns where those of each GPU begin. */
+static int *sort_by_gpu(const PlanProblem *problem, const PlanSlice *slices, size_t count,
+                        PlanSlice *ret_sorted) {
+  int *ends =
+      mem_alloc((problem->gpus.count + 2) * sizeof *ends); /* of the GPU before, while they are filled */
+  for (size_t i = 0; i < count; i++)
+    ends[slices[i].gpu + 2]++;
+  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++)
+    ends[gpu + 2] += ends[gpu + 1];
+  for (size_t i = 0; i < count; i++)
+    ret_sorted[ends[slices[i].gpu + 1]++] = slices[i];
+  return ends;
+}
+
+/* What is asked for comes first, in the order of service. */
+static bool goes_before(const PlanSlice *slice, const PlanSlice *other) {
+  bool leftover = slice->waiting < 0, leftover_other = other->waiting < 0;
+  if (leftover != leftover_other)
+    return leftover_other;
+  return slice->waiting != other->waiting ? slice->waiting < other->waiting : slice->start > other->start;
+}
+
+/* Those of one GPU are few. */
+static void sort_creates(PlanSlice *slices, int count) {
+  for (int i = 1; i < count; i++) {
+    PlanSlice slice = slices[i];
+    int place = i;
+    for (; place > 0 && goes_before(&slice, &slices[place - 1]); place--)
+      slices[place] = slices[place - 1];
+    slices[place] = slice;
+  }
+}
+
+static void sort_destroys(PlanSlice *slices, int count) {
+  for (int i = 1; i < count; i++) {
+    PlanSlice slice = slices[i];
+    int place = i;
+    for (; place > 0 && slice.start < slices[place - 1].start; place--)
+      slices[place] = slices[place - 1];
+    slices[place] = slice;
+  }
+}
+
+static void take_gpu(const PlanProblem *problem, Plan *plan, int gpu, PlanCreate *creates, int create_count,
+                     PlanDestroy *destroys, int destroy_count) {
   const PlanHostGpu *changed = &problem->gpus.items[gpu];
   int node = problem->hosts.items[changed->host].node;
-  bool is_first = plan->gpus.count == 0;
-  const PlanGpu *last = is_first ? NULL : &plan->gpus.items[plan->gpus.count - 1];
-  if (!is_first && last->node == node && last->gpu == changed->gpu)
-    return &plan->gpus.items[plan->gpus.count - 1];
-  plan->nodes_changed += is_first || last->node != node;
-  PlanGpu *added = array_push(&plan->gpus);
-  added->node = node;
-  added->gpu = changed->gpu;
-  return added;
+  assert(create_count <= MIG_INSTANCES_MAX && destroy_count <= MIG_INSTANCES_MAX);
+  plan->nodes_changed += !plan->gpus.count || plan->gpus.items[plan->gpus.count - 1].node != node;
+  plan->create += create_count;
+  plan->destroy += destroy_count;
+  *array_push(&plan->gpus) = (PlanGpu){.node = node,
+                                       .gpu = changed->gpu,
+                                       .creates = creates,
+                                       .create_count = create_count,
+                                       .destroys = destroys,
+                                       .destroy_count = destroy_count};
 }
 
-/* By GPU; what is asked for comes first, in the order of service. The order of placing is kept among equals,
- * so the slices are told apart by their places in the array. */
-static int compare_creates(const void *a, const void *b) {
-  const PlanSlice *left = a, *right = b;
-  bool leftover_left = left->waiting < 0, leftover_right = right->waiting < 0;
-  if (left->gpu != right->gpu)
-    return left->gpu < right->gpu ? -1 : 1;
-  if (leftover_left != leftover_right)
-    return leftover_left ? 1 : -1;
-  if (left->waiting != right->waiting)
-    return left->waiting < right->waiting ? -1 : 1;
-  return right->start - left->start;
-}
-
-static int compare_destroys(const void *a, const void *b) {
-  const PlanSlice *left = a, *right = b;
-  return left->gpu != right->gpu ? (left->gpu < right->gpu ? -1 : 1) : left->start - right->start;
-}
-
-static void add_create(const PlanProblem *problem, Plan *plan, const PlanSlice *slice) {
-  PlanGpu *gpu = get_gpu(problem, plan, slice->gpu);
-  assert(gpu->create_count < MIG_INSTANCES_MAX);
-  gpu->creates[gpu->create_count++] =
-      (PlanCreate){.profile = slice->profile, .start = slice->start, .leftover = slice->waiting < 0};
-  plan->create++;
-}
-
-static void add_destroy(const PlanProblem *problem, Plan *plan, const PlanSlice *slice) {
-  PlanGpu *gpu = get_gpu(problem, plan, slice->gpu);
-  assert(gpu->destroy_count < MIG_INSTANCES_MAX);
-  gpu->destroys[gpu->destroy_count++] = (PlanDestroy){.profile = slice->profile, .start = slice->start};
-  plan->destroy++;
-}
-
-static void take_changes(PlanDraft *draft, Plan *plan) {
-  size_t created = 0, destroyed = 0;
-  if (draft->slices.count)
-    qsort(draft->slices.items, draft->slices.count, sizeof draft->slices.items[0], compare_creates);
-  if (draft->withdrawn.count)
-    qsort(draft->withdrawn.items, draft->withdrawn.count, sizeof draft->withdrawn.items[0], compare_destroys);
-  for (int gpu = 0; gpu < (int)draft->problem->gpus.count; gpu++) {
-    for (; destroyed < draft->withdrawn.count && draft->withdrawn.items[destroyed].gpu == gpu; destroyed++)
-      add_destroy(draft->problem, plan, &draft->withdrawn.items[destroyed]);
-    for (; created < draft->slices.count && draft->slices.items[created].gpu == gpu; created++)
-      add_create(draft->problem, plan, &draft->slices.items[created]);
+static void take_changes(const Outcome *outcome, Plan *plan) {
+  const PlanProblem *problem = outcome->problem;
+  CLEANUP(cleanup_free) PlanSlice *created = mem_alloc(outcome->create_count * sizeof *created);
+  CLEANUP(cleanup_free) PlanSlice *destroyed = mem_alloc(outcome->destroy_count * sizeof *destroyed);
+  CLEANUP(cleanup_free)
+  int *first_create = sort_by_gpu(problem, outcome->creates, outcome->create_count, created);
+  CLEANUP(cleanup_free)
+  int *first_destroy = sort_by_gpu(problem, outcome->destroys, outcome->destroy_count, destroyed);
+  PlanCreate *creates = arena_alloc(&plan->arena, outcome->create_count * sizeof *creates);
+  PlanDestroy *destroys = arena_alloc(&plan->arena, outcome->destroy_count * sizeof *destroys);
+  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
+    int create = first_create[gpu], create_count = first_create[gpu + 1] - create;
+    int destroy = first_destroy[gpu], destroy_count = first_destroy[gpu + 1] - destroy;
+    if (!create_count && !destroy_count)
+      continue;
+    sort_creates(&created[create], create_count);
+    sort_destroys(&destroyed[destroy], destroy_count);
+    for (int i = create; i < create + create_count; i++)
+      creates[i] = (PlanCreate){
+          .profile = created[i].profile, .start = created[i].start, .leftover = created[i].waiting < 0};
+    for (int i = destroy; i < destroy + destroy_count; i++)
+      destroys[i] = (PlanDestroy){.profile = destroyed[i].profile, .start = destroyed[i].start};
+    take_gpu(problem, plan, gpu, &creates[create], create_count, &destroys[destroy], destroy_count);
   }
 }
 
-static void take_services(const PlanDraft *draft, int *hosts, Plan *plan) {
-  const PlanProblem *problem = draft->problem;
+static void take_services(const Outcome *outcome, Plan *plan) {
+  const PlanProblem *problem = outcome->problem;
   for (size_t i = 0; i < problem->waiting.count; i++) {
     PlanPod *pod = &plan->pods.items[problem->waiting.items[i].pod];
-    hosts[i] = draft->hosts[i];
-    pod->verdict = hosts[i] < 0 ? PLAN_BLOCKED : PLAN_FITS;
-    pod->node = hosts[i] < 0 ? -1 : problem->hosts.items[hosts[i]].node;
-    plan->already_fit += hosts[i] >= 0;
+    int host = outcome->hosts[i];
+    pod->verdict = host < 0 ? PLAN_BLOCKED : PLAN_FITS;
+    pod->node = host < 0 ? -1 : problem->hosts.items[host].node;
+    plan->already_fit += host >= 0;
   }
-  for (size_t i = 0; i < draft->slices.count; i++) {
-    int waiting = draft->slices.items[i].waiting;
+  for (size_t i = 0; i < outcome->create_count; i++) {
+    int waiting = outcome->creates[i].waiting;
     PlanPod *pod = waiting < 0 ? NULL : &plan->pods.items[problem->waiting.items[waiting].pod];
     if (!pod || pod->verdict == PLAN_ADMITTED)
       continue;
     pod->verdict = PLAN_ADMITTED;
-    pod->recut = draft->recuts[waiting];
+    pod->recut = outcome->recuts && outcome->recuts[waiting];
     plan->admitted++;
     plan->already_fit--;
   }
@@ -167,6 +219,13 @@ static void serve_tiers(PlanGreedy *greedy, const PlanOffer *offer) {
   }
 }
 
+static void take(const Outcome *outcome, int *hosts, Plan *plan) {
+  if (outcome->problem->waiting.count)
+    memcpy(hosts, outcome->hosts, outcome->problem->waiting.count * sizeof *hosts);
+  take_services(outcome, plan);
+  take_changes(outcome, plan);
+}
+
 static void carry_out(const PlanProblem *problem, const PlanOptions *options, const PlanOffer *offer,
                       int *hosts, Plan *plan) {
   CLEANUP(plan_draft_deinit) PlanDraft draft;
@@ -177,8 +236,29 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, co
   plan_draft_reprieve(&draft);
   if (options->leftover == PLAN_LEFTOVER_FILL)
     plan_fill(&draft, options);
-  take_services(&draft, hosts, plan);
-  take_changes(&draft, plan);
+  const Outcome outcome = {.problem = problem,
+                           .hosts = draft.hosts,
+                           .recuts = draft.recuts,
+                           .creates = draft.slices.items,
+                           .create_count = draft.slices.count,
+                           .destroys = draft.withdrawn.items,
+                           .destroy_count = draft.withdrawn.count};
+  take(&outcome, hosts, plan);
+}
+
+/* Nothing can be added to the offer, so it need not be carried out to see what else is possible. */
+static bool is_final(const PlanProblem *problem, const PlanOptions *options, const PlanOffer *offer,
+                     PlanBulkResult result) {
+  return result >= PLAN_BULK_COMPLETE && options->leftover == PLAN_LEFTOVER_NONE &&
+         (!problem->has_withdrawable || serves_all(problem, offer));
+}
+
+static void take_offer(const PlanProblem *problem, const PlanOffer *offer, int *hosts, Plan *plan) {
+  const Outcome outcome = {.problem = problem,
+                           .hosts = offer->hosts,
+                           .creates = offer->slices.items,
+                           .create_count = offer->slices.count};
+  take(&outcome, hosts, plan);
 }
 
 static void ignore_pods(const Snapshot *snapshot, Plan *plan) {
@@ -188,7 +268,7 @@ static void ignore_pods(const Snapshot *snapshot, Plan *plan) {
     *array_push(&plan->pods) = (PlanPod){.pod = (int)i,
                                          .verdict = PLAN_IGNORED,
                                          .node = -1,
-                                         .reason = arena_strdup(&plan->arena, string_or_empty(reason))};
+                                         .reason = reason ? arena_strdup(&plan->arena, reason) : ""};
   }
 }
 
@@ -214,16 +294,9 @@ static void explain(const PlanProblem *problem, const int *hosts, Plan *plan) {
 }
 
 /* Counting and search prove what growth can do. */
-static bool has_withdrawable(const PlanProblem *problem) {
-  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++)
-    if (plan_problem_withdrawable(problem, gpu))
-      return true;
-  return false;
-}
-
 static int bound_of(const PlanProblem *problem, const Plan *plan, bool proven) {
   bool serves_all = plan->admitted + plan->already_fit == (int)problem->waiting.count;
-  if ((proven && problem->tier_count <= 1 && !has_withdrawable(problem)) || serves_all)
+  if ((proven && problem->tier_count <= 1 && !problem->has_withdrawable) || serves_all)
     return plan->admitted;
   int bound = plan_bound_compute(problem) - plan->already_fit;
   assert(bound >= plan->admitted);
@@ -237,12 +310,14 @@ void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan
   ignore_pods(snapshot, ret_plan);
   plan_problem_init(&problem, snapshot);
   CLEANUP(cleanup_free) int *hosts = mem_alloc(problem.waiting.count * sizeof *hosts);
-  bool proven = solve(&problem, &offer);
-  plan_offer_prefer_oldest(&offer, &problem);
-  carry_out(&problem, options, &offer, hosts, ret_plan);
+  PlanBulkResult result = solve(&problem, &offer);
+  if (is_final(&problem, options, &offer, result))
+    take_offer(&problem, &offer, hosts, ret_plan);
+  else
+    carry_out(&problem, options, &offer, hosts, ret_plan);
   explain(&problem, hosts, ret_plan);
   ret_plan->pending = (int)problem.waiting.count;
-  ret_plan->bound = bound_of(&problem, ret_plan, proven);
+  ret_plan->bound = bound_of(&problem, ret_plan, result == PLAN_BULK_PROVEN);
 }
 
 void plan_deinit(Plan *plan) {

@@ -47,10 +47,10 @@ typedef struct PlanDestroy {
 } PlanDestroy;
 
 typedef struct PlanGpu {
-  int node, gpu;                           /* indexes in the snapshot */
-  PlanDestroy destroys[MIG_INSTANCES_MAX]; /* by start */
+  int node, gpu;               /* indexes in the snapshot */
+  const PlanDestroy *destroys; /* by start; in the plan's arena, as the creates are */
+  const PlanCreate *creates;   /* demanded ones first */
   int destroy_count;
-  PlanCreate creates[MIG_INSTANCES_MAX]; /* demanded ones first */
   int create_count;
 } PlanGpu;
 

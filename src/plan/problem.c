@@ -17,6 +17,7 @@ void plan_problem_deinit(PlanProblem *problem) {
   array_deinit(&problem->hosts);
   array_deinit(&problem->gpus);
   array_deinit(&problem->pools);
+  array_deinit(&problem->resources);
   arena_deinit(&problem->arena);
 }
 
@@ -47,6 +48,18 @@ const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu) {
 
 bool plan_class_admits(const PlanClass *class_, int host) {
   return class_->admits[host / 64] >> host % 64 & 1;
+}
+
+int plan_class_rank(const PlanProblem *problem, const PlanClass *class_, int kind, int pool) {
+  const PlanPool *candidate = &problem->pools.items[pool];
+  if (!plan_class_admits(class_, candidate->host))
+    return -1;
+  return problem->shapes.items[candidate->shape].rank_of_kind[kind];
+}
+
+int64_t *plan_problem_rooms(const PlanProblem *problem, int host) {
+  assert(problem->rooms);
+  return &problem->rooms[(size_t)host * (problem->resources.count + 1)];
 }
 
 int plan_problem_free(const PlanProblem *problem, int host, int kind) {

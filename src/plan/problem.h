@@ -15,7 +15,10 @@
 #include "cluster/snapshot.h"
 #include "plan/hole.h"
 
-enum { PLAN_SLICES_MAX = 512 }; /* of one node; a pod that asks more fits nowhere */
+enum {
+  PLAN_SLICES_MAX = 512,   /* of one node; a pod that asks more fits nowhere */
+  PLAN_RESOURCES_MAX = 64, /* that are counted by host */
+};
 
 typedef struct PlanKind {
   const char *resource;             /* "nvidia.com/mig-1g.10gb.me" */
@@ -37,6 +40,7 @@ typedef struct PlanClass {
   int asks;         /* equal for classes with equal needs */
   int slot_count;   /* that a pod takes at least */
   int slice_count;  /* of compute: tells 1g.20gb from 2g.20gb, which is as large and worth more */
+  int64_t *takes;   /* of PlanProblem.resources, 0 where it asks none; NULL where these are not counted */
   uint64_t *admits; /* bit per host: only MIG slices can stand in the way of a first pod */
 } PlanClass;
 
@@ -56,7 +60,8 @@ typedef struct PlanModel { /* a GPU model with what may be created on it */
   const MigModel *model;
   uint32_t allowed; /* bit per profile: what facet.gpu/allowed-profiles does not exclude */
   int shape;
-  int8_t *profile_of_kind;                /* -1 where the model has no such profile or it is not allowed */
+  bool is_counted;         /* exact, and no instance limit forbids a plain profile what the slots allow */
+  int8_t *profile_of_kind; /* -1 where the model has no such profile or it is not allowed */
   int stock_of_profile[MIG_PROFILES_MAX]; /* of all its profiles, asked for or not */
 } PlanModel;
 
@@ -71,7 +76,8 @@ typedef struct PlanHostGpu {
   int host;
   int gpu; /* index in the snapshot's node */
   int model;
-  int pool; /* -1 where the geometry is not exact */
+  int pool;          /* -1 where the geometry is not exact */
+  uint32_t occupied; /* slots where no plain profile can be placed, as the snapshot had it at the start */
 } PlanHostGpu;
 
 typedef struct PlanPool {
@@ -93,6 +99,9 @@ typedef struct PlanProblem {
   ARRAY(PlanHost) hosts;      /* by name */
   ARRAY(PlanHostGpu) gpus;
   ARRAY(PlanPool) pools;
+  ARRAY(const char *) resources; /* other than MIG slices that some class asks for, by name */
+  int64_t *rooms; /* by host, by resource, then pods: what is left at the start; NULL: too many resources */
+  bool has_withdrawable; /* some free slice may be withdrawn */
 } PlanProblem;
 
 /* The snapshot is borrowed and not changed. */
@@ -107,6 +116,10 @@ SnapshotGpu *plan_problem_gpu(const PlanProblem *problem, int gpu);
 const PlanModel *plan_problem_model(const PlanProblem *problem, int gpu);
 const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu);
 bool plan_class_admits(const PlanClass *class_, int host);
+/* The rank of the kind on GPUs of the pool, -1 where the class may not go there or the kind has none. */
+int plan_class_rank(const PlanProblem *problem, const PlanClass *class_, int kind, int pool);
+/* What is left on the host at the start: of each of PlanProblem.resources, then of pods. */
+int64_t *plan_problem_rooms(const PlanProblem *problem, int host);
 /* How many free slices of a kind the host has in the snapshot now, PLAN_SLICES_MAX at most. */
 int plan_problem_free(const PlanProblem *problem, int host, int kind);
 /* Starts of the GPU's slices that may be withdrawn, as the snapshot has it now. */
@@ -122,5 +135,12 @@ void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_hole
 /* The two halves of plan_problem_init(), in this order. */
 void plan_queue_init(PlanProblem *problem); /* kinds, classes, waiting */
 void plan_fleet_init(PlanProblem *problem); /* the rest, and what the classes know of it */
+/* Counts what the hosts have left of everything that classes ask beside MIG slices: resources, rooms, takes.
+ */
+void plan_rooms_init(PlanProblem *problem);
+/* Is there room for one more pod of the class, MIG slices aside? As the scheduler's resource fit says. */
+bool plan_rooms_hold(const PlanProblem *problem, const PlanClass *class_, const int64_t *rooms);
+/* Takes one pod of the class out of the rooms. */
+void plan_rooms_take(const PlanProblem *problem, const PlanClass *class_, int64_t *rooms);
 /* Sorts the waiting pods into the order of service, once the kinds know their sizes. */
 void plan_queue_sort(PlanProblem *problem);

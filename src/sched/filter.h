@@ -32,6 +32,8 @@ const SchedPlugin *sched_plugins(int *ret_count);
 bool sched_fits(const SnapshotPod *pod, const SnapshotNode *node, SchedVerdict *ret_verdict);
 /* All filters but the resource fit: true where only resources could stand in the way. */
 bool sched_admits(const SnapshotPod *pod, const SnapshotNode *node, SchedVerdict *ret_verdict);
+/* Does the resource fit look at this resource? It leaves out what the kubelet does not count. */
+bool sched_resource_is_counted(const char *resource);
 /* The resources (other than MIG slices, if skip_mig) that are missing: true where none. */
 bool sched_resources_fit(const SnapshotPod *pod, const SnapshotNode *node, bool skip_mig, char *ret_reason,
                          size_t size);

@@ -34,6 +34,10 @@ static bool is_counted(const char *resource) {
          string_has_prefix(resource, "attachable-volumes-");
 }
 
+bool sched_resource_is_counted(const char *resource) {
+  return is_native(resource) || is_counted(resource);
+}
+
 static bool is_short_of(const SnapshotNode *node, const char *resource, int64_t request) {
   int64_t rest;
   if (request <= 0)

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps:
+ *
+ *   1. in the order of service (tier, smallest first), each pod takes a free slice that exists, or else a
+ *      reservation in the first pool that has one to spare. How many it has to spare is computed once per
+ *      tier and rank and counted down (plan_holes_spare);
+ *   2. pool by pool, the largest slices first, the reservations are placed where the least worth is lost, on
+ *      GPUs that are changed already, then on hosts that are, then in the order of names (bulk_place.c);
+ *   3. where a host ran out of something else, what is left tries all pools once more, tier by tier.
+ *
+ * Without 3, with each class at home in one pool, step 1 is the exact optimum (hole.c) and step 2 attains it.
+ * Resources only shrink here, so whoever was refused once is refused for good, and nothing is asked twice. */
+#include "plan/bulk.h"
+
+#include "plan/bulk_place.h"
+
+typedef struct Home { /* a host with free slices of one kind */
+  int host;
+  int64_t count;
+} Home;
+
+typedef ARRAY(Home) Homes;
+
+typedef struct Bulk {
+  const PlanProblem *problem;
+  PlanPlaces places;
+  bool *left_out;        /* by class */
+  Homes *homes;          /* by kind: where free slices are; hosts that fewer classes can use first */
+  int *next_homes;       /* by class: those before this position have nothing for it any more */
+  int *pools;            /* those that fewer classes can use first */
+  int *next_pools;       /* by class: the pools before this position are full for it */
+  int *spare;            /* by pool: slices of rank spare_rank that still fit beside the reserved ones */
+  int *spare_rank;       /* by pool, -1: not known */
+  PlanAmounts *reserved; /* by pool */
+  PlanBatch *batches;    /* by pool, by rank: the reservations */
+} Bulk;
+
+static void bulk_deinit(Bulk *bulk) {
+  for (size_t kind = 0; kind < bulk->problem->kinds.count; kind++)
+    array_deinit(&bulk->homes[kind]);
+  plan_places_deinit(&bulk->places);
+  free(bulk->left_out);
+  free(bulk->homes);
+  free(bulk->next_homes);
+  free(bulk->pools);
+  free(bulk->next_pools);
+  free(bulk->spare);
+  free(bulk->spare_rank);
+  free(bulk->reserved);
+  free(bulk->batches);
+}
+
+static int contention_of(const PlanProblem *problem, int host) {
+  return problem->hosts.items[host].contention;
+}
+
+static int compare_pools(const void *a, const void *b, void *userdata) {
+  const PlanProblem *problem = userdata;
+  int left = *(const int *)a, right = *(const int *)b;
+  int difference = contention_of(problem, problem->pools.items[left].host) -
+                   contention_of(problem, problem->pools.items[right].host);
+  return difference ? difference : left - right;
+}
+
+static int compare_homes(const void *a, const void *b, void *userdata) {
+  const Home *left = a, *right = b;
+  int difference = contention_of(userdata, left->host) - contention_of(userdata, right->host);
+  return difference ? difference : left->host - right->host;
+}
+
+static void find_homes(Bulk *bulk) {
+  const PlanProblem *problem = bulk->problem;
+  for (int host = 0; host < (int)problem->hosts.count; host++)
+    for (int kind = 0; kind < (int)problem->kinds.count; kind++) {
+      int count = plan_problem_free(problem, host, kind);
+      if (count)
+        *array_push(&bulk->homes[kind]) = (Home){.host = host, .count = count};
+    }
+  for (size_t kind = 0; kind < problem->kinds.count; kind++)
+    if (bulk->homes[kind].count)
+      qsort_r(bulk->homes[kind].items, bulk->homes[kind].count, sizeof(Home), compare_homes, (void *)problem);
+}
+
+/* Does some GPU that the class may use have its profile in a way that counters know nothing of? */
+static bool has_uncounted_gpus(const PlanProblem *problem, const PlanClass *class_, int kind) {
+  CLEANUP(cleanup_free) bool *uncounted = mem_alloc(problem->models.count);
+  bool any = false;
+  for (size_t i = 0; i < problem->models.count; i++) {
+    const PlanModel *model = &problem->models.items[i];
+    uncounted[i] = model->profile_of_kind[kind] >= 0 &&
+                   !(model->is_counted && problem->shapes.items[model->shape].rank_of_kind[kind] >= 0);
+    any |= uncounted[i];
+  }
+  for (size_t i = 0; i < problem->gpus.count && any; i++)
+    if (uncounted[problem->gpus.items[i].model] && plan_class_admits(class_, problem->gpus.items[i].host))
+      return true;
+  return false;
+}
+
+static bool is_left_out(const PlanProblem *problem, const PlanClass *class_) {
+  int kind = plan_class_single_kind(class_);
+  return kind < 0 || !class_->takes || has_uncounted_gpus(problem, class_, kind);
+}
+
+bool plan_bulk_counts_all(const PlanProblem *problem) {
+  for (size_t i = 0; i < problem->classes.count; i++)
+    if (is_left_out(problem, &problem->classes.items[i]))
+      return false;
+  return true;
+}
+
+static void bulk_init(Bulk *bulk, const PlanProblem *problem, PlanOffer *offer) {
+  size_t classes = problem->classes.count, pools = problem->pools.count;
+  *bulk = (Bulk){
+      .problem = problem,
+      .left_out = mem_alloc(classes * sizeof *bulk->left_out),
+      .homes = mem_alloc(problem->kinds.count * sizeof *bulk->homes),
+      .next_homes = mem_alloc(classes * sizeof *bulk->next_homes),
+      .pools = mem_alloc(pools * sizeof *bulk->pools),
+      .next_pools = mem_alloc(classes * sizeof *bulk->next_pools),
+      .spare = mem_alloc(pools * sizeof *bulk->spare),
+      .spare_rank = mem_alloc(pools * sizeof *bulk->spare_rank),
+      .reserved = mem_alloc(pools * sizeof *bulk->reserved),
+      .batches = mem_alloc(pools * PLAN_RANKS_MAX * sizeof *bulk->batches),
+  };
+  for (size_t i = 0; i < classes; i++)
+    bulk->left_out[i] = is_left_out(problem, &problem->classes.items[i]);
+  for (size_t i = 0; i < pools; i++) {
+    bulk->pools[i] = (int)i;
+    bulk->spare_rank[i] = -1;
+  }
+  if (pools)
+    qsort_r(bulk->pools, pools, sizeof *bulk->pools, compare_pools, (void *)problem);
+  find_homes(bulk);
+  plan_places_init(&bulk->places, problem, offer);
+}
+
+/* A host without a free slice for the class, or without room for it, stays so. */
+static bool take_existing(Bulk *bulk, int waiting, int class_, int kind) {
+  const PlanClass *asking = &bulk->problem->classes.items[class_];
+  Homes *homes = &bulk->homes[kind];
+  for (int *next = &bulk->next_homes[class_]; *next < (int)homes->count; ++*next) {
+    Home *home = &homes->items[*next];
+    if (home->count && plan_class_admits(asking, home->host) &&
+        plan_places_seat(&bulk->places, waiting, home->host)) {
+      home->count--;
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool has_spare(Bulk *bulk, int pool, int rank) {
+  const PlanProblem *problem = bulk->problem;
+  if (bulk->spare_rank[pool] != rank) {
+    bulk->spare_rank[pool] = rank;
+    bulk->spare[pool] = plan_holes_spare(&problem->shapes.items[problem->pools.items[pool].shape].geometry,
+                                         plan_places_holes(&bulk->places, pool), &bulk->reserved[pool], rank,
+                                         (int)problem->waiting.count);
+  }
+  return bulk->spare[pool] > 0;
+}
+
+/* A pool that is full for a class stays so, because reservations only grow. */
+static void reserve(Bulk *bulk, int waiting, int class_, int kind) {
+  const PlanClass *asking = &bulk->problem->classes.items[class_];
+  for (int *next = &bulk->next_pools[class_]; *next < (int)bulk->problem->pools.count; ++*next) {
+    int pool = bulk->pools[*next], rank = plan_class_rank(bulk->problem, asking, kind, pool);
+    if (rank < 0 || !has_spare(bulk, pool, rank))
+      continue;
+    bulk->spare[pool]--;
+    bulk->reserved[pool].count[rank]++;
+    plan_batch_add(&bulk->places, &bulk->batches[pool * PLAN_RANKS_MAX + rank], waiting);
+    return;
+  }
+}
+
+static void accept_all(Bulk *bulk) {
+  const PlanProblem *problem = bulk->problem;
+  for (int waiting = 0; waiting < (int)problem->waiting.count; waiting++) {
+    int class_ = problem->waiting.items[waiting].class_;
+    if (bulk->left_out[class_])
+      continue;
+    int kind = plan_class_single_kind(&problem->classes.items[class_]);
+    if (!take_existing(bulk, waiting, class_, kind))
+      reserve(bulk, waiting, class_, kind);
+  }
+}
+
+static void place_reservations(Bulk *bulk) {
+  for (int pool = 0; pool < (int)bulk->problem->pools.count; pool++)
+    for (int rank = PLAN_RANKS_MAX - 1; rank >= 0; rank--)
+      plan_places_fill(&bulk->places, pool, rank, &bulk->batches[pool * PLAN_RANKS_MAX + rank],
+                       &bulk->reserved[pool]);
+}
+
+/* Those of the kind from first to end who are not served yet and may use the pool. */
+static PlanBatch collect_rest(Bulk *bulk, int first, int end, int kind, int pool) {
+  const PlanProblem *problem = bulk->problem;
+  PlanBatch batch = {0};
+  for (int waiting = first; waiting < end; waiting++) {
+    int class_ = problem->waiting.items[waiting].class_;
+    const PlanClass *asking = &problem->classes.items[class_];
+    if (bulk->places.offer->hosts[waiting] < 0 && !bulk->left_out[class_] &&
+        plan_class_single_kind(asking) == kind && plan_class_rank(problem, asking, kind, pool) >= 0)
+      plan_batch_add(&bulk->places, &batch, waiting);
+  }
+  return batch;
+}
+
+static void serve_rest_of(Bulk *bulk, int first, int end, int kind) {
+  const PlanProblem *problem = bulk->problem;
+  for (size_t i = 0; i < problem->pools.count; i++) {
+    int pool = bulk->pools[i];
+    int rank = problem->shapes.items[problem->pools.items[pool].shape].rank_of_kind[kind];
+    if (rank < 0)
+      continue;
+    PlanBatch batch = collect_rest(bulk, first, end, kind, pool);
+    plan_places_fill(&bulk->places, pool, rank, &batch, NULL);
+  }
+}
+
+/* Pods of one tier and size stand together, mostly of one kind. */
+static void serve_rest(Bulk *bulk) {
+  const PlanProblem *problem = bulk->problem;
+  const PlanWaiting *waiting = problem->waiting.items;
+  int count = (int)problem->waiting.count, end;
+  for (int first = 0; first < count; first = end) {
+    const PlanClass *asking = &problem->classes.items[waiting[first].class_];
+    for (end = first + 1; end < count && waiting[end].tier == waiting[first].tier; end++) {
+      const PlanClass *other = &problem->classes.items[waiting[end].class_];
+      if (other->slot_count != asking->slot_count || other->slice_count != asking->slice_count)
+        break;
+    }
+    for (int kind = 0; kind < (int)problem->kinds.count; kind++)
+      serve_rest_of(bulk, first, end, kind);
+  }
+}
+
+/* All places where the class could be served are alike: in one pool, on hosts that admit the same classes. */
+static bool has_one_home(const Bulk *bulk, const PlanClass *class_, int kind) {
+  const PlanProblem *problem = bulk->problem;
+  int home = -1, pools = 0;
+  for (int pool = 0; pool < (int)problem->pools.count; pool++)
+    if (plan_class_rank(problem, class_, kind, pool) >= 0) {
+      home = problem->pools.items[pool].host;
+      pools++;
+    }
+  for (size_t i = 0; i < bulk->homes[kind].count && pools < 2; i++) {
+    int host = bulk->homes[kind].items[i].host;
+    if (!plan_class_admits(class_, host))
+      continue;
+    if (home >= 0 && problem->hosts.items[home].signature != problem->hosts.items[host].signature)
+      return false;
+    home = host;
+  }
+  return pools < 2;
+}
+
+static bool are_all_at_home(const Bulk *bulk) {
+  for (size_t i = 0; i < bulk->problem->classes.count; i++) {
+    const PlanClass *class_ = &bulk->problem->classes.items[i];
+    if (!bulk->left_out[i] && !has_one_home(bulk, class_, plan_class_single_kind(class_)))
+      return false;
+  }
+  return true;
+}
+
+static PlanBulkResult judge(const Bulk *bulk) {
+  for (size_t i = 0; i < bulk->problem->classes.count; i++)
+    if (bulk->left_out[i])
+      return PLAN_BULK_PARTIAL;
+  return !bulk->places.refused && are_all_at_home(bulk) ? PLAN_BULK_PROVEN : PLAN_BULK_COMPLETE;
+}
+
+PlanBulkResult plan_bulk_solve(const PlanProblem *problem, PlanOffer *ret_offer) {
+  CLEANUP(bulk_deinit) Bulk bulk;
+  plan_offer_init(ret_offer, problem);
+  bulk_init(&bulk, problem, ret_offer);
+  accept_all(&bulk);
+  place_reservations(&bulk);
+  if (bulk.places.refused)
+    serve_rest(&bulk);
+  plan_places_finish(&bulk.places);
+  return judge(&bulk);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The second half of bulk.c: who sits where, once it is known who is served. Nobody else includes this. */
+#pragma once
+
+#include "plan/offer.h"
+
+typedef struct PlanStates PlanStates;
+
+typedef struct PlanPlaces {
+  const PlanProblem *problem;
+  PlanOffer *offer;      /* its hosts and served are kept up to date, its slices come at the end */
+  PlanStates *states;    /* by shape: what is worth knowing of a GPU with these slots occupied */
+  int *state;            /* by GPU: which of them */
+  int *gpus, *first_gpu; /* those of each pool that can be counted, in order; by pool, where they begin */
+  PlanHoles *holes;      /* by pool, as they are now */
+  int64_t *rooms;        /* as PlanProblem.rooms, as they are now */
+  bool *touched_gpus, *touched_hosts;
+  int *full; /* by host: the filling that found no pod for it */
+  int fillings;
+  PlanSlice *slices;      /* by waiting pod; gpu -1: it needs none or has none */
+  int *next, *next_equal; /* by waiting pod: behind it in its batch, the same of its class; -1 ends */
+  bool refused;           /* some pod did not get what it could have had, for lack of room on the hosts */
+} PlanPlaces;
+
+/* Waiting pods for slices of one rank in one pool, in the order of service. Zeroes are an empty batch. */
+typedef struct PlanBatch {
+  int count, first, last;
+} PlanBatch;
+
+/* Nothing is placed yet. The offer serves nobody. */
+void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer *offer);
+void plan_places_deinit(PlanPlaces *places);
+const PlanHoles *plan_places_holes(const PlanPlaces *places, int pool);
+/* Puts the pod on the host if there is room for it, slices aside. */
+bool plan_places_seat(PlanPlaces *places, int waiting, int host);
+void plan_batch_add(PlanPlaces *places, PlanBatch *batch, int waiting);
+/* Places as many of the batch as possible; with all that is reserved in the pool, their slices included, of
+ * which no larger one is left. What was reserved for the batch is not any more. NULL: nothing is reserved. */
+void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *batch, PlanAmounts *reserved);
+/* Hands the slices over to the offer. */
+void plan_places_finish(PlanPlaces *places);
