@@ -19,6 +19,9 @@ void snapshot_deinit(Snapshot *snapshot) {
   array_deinit(&snapshot->pods);
   map_deinit(&snapshot->node_index);
   map_deinit(&snapshot->profiles);
+  array_deinit(&snapshot->specs);
+  intern_deinit(&snapshot->spec_numbers);
+  text_deinit(&snapshot->spec_key);
   free(snapshot->undo);
   arena_deinit(&snapshot->arena);
   *snapshot = (Snapshot){0};
@@ -115,23 +118,26 @@ void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warn
   int node = is_bound ? snapshot_find_node(snapshot, pod->node_name) : -1;
   if (is_bound && node < 0)
     return; /* on a node that is gone or was not listed: it takes nothing from the others */
-  Resources requests = {0};
-  const char *invalid = NULL;
-  Error err;
-  if (pod_requests_compute(pod, &snapshot->arena, &requests, &err) < 0) {
-    invalid = arena_strdup(&snapshot->arena, err.text);
+  int number = pod_spec_find(snapshot, pod);
+  const SnapshotSpec *spec = &snapshot->specs.items[number];
+  if (spec->invalid && warnings)
     snapshot_warn(snapshot, warnings,
                   arena_format(&snapshot->arena, "pod %s/%s", string_or_empty(pod->meta.namespace_),
                                string_or_empty(pod->meta.name)),
-                  invalid);
-  }
+                  spec->invalid);
+  Resources requests = spec->requests;
   if (is_bound && snapshot->nodes.items[node].being_recut && pod_is_reservation(pod))
     requests = without_slices(snapshot, &requests);
   if (is_bound)
     charge_node(snapshot, &snapshot->nodes.items[node], &requests);
   else
-    *array_push(&snapshot->pods) =
-        (SnapshotPod){.object = pod, .requests = requests, .node = -1, .invalid = invalid};
+    *array_push(&snapshot->pods) = (SnapshotPod){.object = pod,
+                                                 .creation_time = pod->meta.creation_time,
+                                                 .priority = pod->priority,
+                                                 .spec = number,
+                                                 .requests = requests,
+                                                 .node = -1,
+                                                 .invalid = spec->invalid};
 }
 
 int snapshot_find_node(const Snapshot *snapshot, const char *name) {

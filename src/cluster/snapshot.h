@@ -21,7 +21,9 @@
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/intern.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "cluster/resources.h"
 #include "mig/contract.h"
 
@@ -59,9 +61,18 @@ typedef struct SnapshotNode {
   const char *status_plan;
 } SnapshotNode;
 
+/* What pods of one template have in common (pod_spec.c says what that is). */
+typedef struct SnapshotSpec {
+  Resources requests;
+  const char *invalid; /* why the requests could not be read; NULL */
+} SnapshotSpec;
+
 typedef struct SnapshotPod {
   const Pod *object; /* borrowed from the caller */
-  Resources requests;
+  int64_t creation_time;
+  int32_t priority;
+  int spec;            /* index: pods with equal ones differ in name, age and priority only */
+  Resources requests;  /* shared by all pods of the spec: never changed */
   int node;            /* index, or -1 while it waits */
   const char *invalid; /* why its requests could not be read; NULL */
 } SnapshotPod;
@@ -73,7 +84,10 @@ typedef struct Snapshot {
   ARRAY(SnapshotNode) nodes; /* in the order they were added; sort by name before for determinism */
   ARRAY(SnapshotPod) pods;   /* pods that wait for a node, in the order they were added */
   Map node_index;            /* name -> index + 1 */
-  Map profiles;              /* text of facet.gpu/profiles -> its models, which equal nodes share */
+  ARRAY(SnapshotSpec) specs;
+  Intern spec_numbers;
+  Text spec_key; /* scratch */
+  Map profiles;  /* text of facet.gpu/profiles -> its models, which equal nodes share */
   SnapshotUndo *undo;
   size_t undo_count, undo_capacity;
 } Snapshot;

@@ -15,3 +15,6 @@ void node_gpus_read(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *wa
 /* Shows a node that is being re-cut as it will be, and blocks it; others stay as they are. The node's GPUs
  * were read, and it may change. */
 void node_recut_read(Snapshot *snapshot, SnapshotNode *node);
+
+/* The number of the pod's spec, which is read where it is new. */
+int pod_spec_find(Snapshot *snapshot, const Pod *pod);

@@ -261,35 +261,41 @@ static void take_offer(const PlanProblem *problem, const PlanOffer *offer, int *
   take(&outcome, hosts, plan);
 }
 
-static void ignore_pods(const Snapshot *snapshot, Plan *plan) {
-  for (size_t i = 0; i < snapshot->pods.count; i++) {
-    const SnapshotPod *pod = &snapshot->pods.items[i];
-    const char *reason = pod->invalid ? pod->invalid : plan_ignore_reason(pod->object, &pod->requests);
-    *array_push(&plan->pods) = (PlanPod){.pod = (int)i,
-                                         .verdict = PLAN_IGNORED,
-                                         .node = -1,
-                                         .reason = reason ? arena_strdup(&plan->arena, reason) : ""};
-  }
+static void list_pods(const PlanProblem *problem, Plan *plan) {
+  const Snapshot *snapshot = problem->snapshot;
+  CLEANUP(cleanup_free) const char **reasons = mem_alloc(snapshot->specs.count * sizeof *reasons);
+  for (size_t spec = 0; spec < snapshot->specs.count; spec++)
+    reasons[spec] = problem->ignored[spec] ? arena_strdup(&plan->arena, problem->ignored[spec]) : "";
+  for (size_t i = 0; i < snapshot->pods.count; i++)
+    *array_push(&plan->pods) = (PlanPod){
+        .pod = (int)i, .verdict = PLAN_IGNORED, .node = -1, .reason = reasons[snapshot->pods.items[i].spec]};
 }
+
+/* What is told to a blocked pod of the class. */
+typedef struct Explanation {
+  const char *text; /* NULL: nobody asked yet */
+  bool premature;
+} Explanation;
 
 /* Pods of one class share one text. */
 static void explain(const PlanProblem *problem, const int *hosts, Plan *plan) {
   CLEANUP(plan_reasons_deinit) PlanReasons reasons;
-  CLEANUP(cleanup_free) const char **texts = mem_alloc(problem->classes.count * sizeof *texts);
+  CLEANUP(cleanup_free) Explanation *known = mem_alloc(problem->classes.count * sizeof *known);
   plan_reasons_init(&reasons, problem, hosts);
   for (size_t i = 0; i < problem->waiting.count; i++) {
     int class_ = problem->waiting.items[i].class_;
     PlanPod *pod = &plan->pods.items[problem->waiting.items[i].pod];
-    pod->reason = "";
     if (pod->verdict != PLAN_BLOCKED)
       continue;
-    if (!texts[class_]) {
+    Explanation *explanation = &known[class_];
+    if (!explanation->text) {
       char text[PLAN_REASON_SIZE];
       plan_reasons_format(&reasons, class_, text);
-      texts[class_] = arena_strdup(&plan->arena, text);
+      explanation->text = arena_strdup(&plan->arena, text);
+      explanation->premature = plan_reasons_are_premature(&reasons, class_);
     }
-    pod->reason = texts[class_];
-    pod->premature = plan_reasons_are_premature(&reasons, class_);
+    pod->reason = explanation->text;
+    pod->premature = explanation->premature;
   }
 }
 
@@ -307,8 +313,8 @@ void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan
   CLEANUP(plan_problem_deinit) PlanProblem problem;
   CLEANUP(plan_offer_deinit) PlanOffer offer;
   *ret_plan = (Plan){0};
-  ignore_pods(snapshot, ret_plan);
   plan_problem_init(&problem, snapshot);
+  list_pods(&problem, ret_plan);
   CLEANUP(cleanup_free) int *hosts = mem_alloc(problem.waiting.count * sizeof *hosts);
   PlanBulkResult result = solve(&problem, &offer);
   if (is_final(&problem, options, &offer, result))

@@ -90,6 +90,7 @@ typedef struct PlanProblem {
   Snapshot *snapshot;
   ARRAY(PlanKind) kinds;
   ARRAY(PlanClass) classes;
+  const char **ignored; /* by spec of the snapshot: why its pods are not planned for, NULL where they are */
   ARRAY(PlanWaiting) waiting; /* by tier, then smallest first, oldest first, name */
   int tier_count;
   int asks_count; /* different sets of slices that classes ask */

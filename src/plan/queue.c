@@ -8,6 +8,7 @@
 #include "plan/problem.h"
 
 #include "base/map.h"
+#include "base/order.h"
 #include "base/text.h"
 
 static const Condition *unschedulable_condition(const Pod *pod) {
@@ -57,45 +58,54 @@ static int compare_numbers(int64_t a, int64_t b) {
   return (a > b) - (a < b);
 }
 
-static int compare_names(const char *a, const char *b) {
-  return strcmp(string_or_empty(a), string_or_empty(b));
-}
-
-/* Higher priority, older, name. */
-static int compare_pods(const Pod *a, const Pod *b) {
-  int order = compare_numbers(b->priority, a->priority);
+static int compare_names(const void *a, const void *b, void *userdata) {
+  const Snapshot *snapshot = userdata;
+  int pod_a = ((const OrderKey *)a)->index, pod_b = ((const OrderKey *)b)->index;
+  const ObjectMeta *left = &snapshot->pods.items[pod_a].object->meta;
+  const ObjectMeta *right = &snapshot->pods.items[pod_b].object->meta;
+  int order = strcmp(string_or_empty(left->namespace_), string_or_empty(right->namespace_));
   if (!order)
-    order = compare_numbers(a->meta.creation_time, b->meta.creation_time);
-  if (!order)
-    order = compare_names(a->meta.namespace_, b->meta.namespace_);
-  return order ? order : compare_names(a->meta.name, b->meta.name);
-}
-
-static int compare_waiting(const void *a, const void *b, void *problem) {
-  const Snapshot *snapshot = ((const PlanProblem *)problem)->snapshot;
-  int pod_a = ((const PlanWaiting *)a)->pod, pod_b = ((const PlanWaiting *)b)->pod;
-  int order = compare_pods(snapshot->pods.items[pod_a].object, snapshot->pods.items[pod_b].object);
+    order = strcmp(string_or_empty(left->name), string_or_empty(right->name));
   return order ? order : compare_numbers(pod_a, pod_b);
 }
 
-/* Within a tier the smallest come first: that serves the most. */
-static int compare_service(const void *a, const void *b, void *userdata) {
-  const PlanProblem *problem = userdata;
-  const PlanWaiting *left = a, *right = b;
-  const PlanClass *asks_left = &problem->classes.items[left->class_];
-  const PlanClass *asks_right = &problem->classes.items[right->class_];
-  int order = compare_numbers(left->tier, right->tier);
-  if (!order)
-    order = compare_numbers(asks_left->slot_count, asks_right->slot_count);
-  if (!order)
-    order = compare_numbers(asks_left->slice_count, asks_right->slice_count);
-  return order ? order : compare_waiting(a, b, userdata);
+/* Mostly they come so. */
+static void sort_by_name(const Snapshot *snapshot, OrderKey *keys, size_t count) {
+  for (size_t i = 1; i < count; i++)
+    if (compare_names(&keys[i - 1], &keys[i], (void *)snapshot) > 0) {
+      qsort_r(keys, count, sizeof *keys, compare_names, (void *)snapshot);
+      return;
+    }
 }
 
+/* Higher priority, older, name. */
+static void sort_pods(const Snapshot *snapshot, OrderKey *keys, size_t count) {
+  size_t end;
+  order_sort(keys, count);
+  for (size_t first = 0; first < count; first = end) {
+    for (end = first + 1;
+         end < count && keys[end].high == keys[first].high && keys[end].low == keys[first].low;)
+      end++;
+    if (end - first > 1)
+      sort_by_name(snapshot, &keys[first], end - first);
+  }
+}
+
+/* Within a tier the smallest come first: that serves the most. */
 void plan_queue_sort(PlanProblem *problem) {
-  if (problem->waiting.count)
-    qsort_r(problem->waiting.items, problem->waiting.count, sizeof problem->waiting.items[0], compare_service,
-            problem);
+  size_t count = problem->waiting.count;
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(count * sizeof *keys);
+  CLEANUP(cleanup_free) PlanWaiting *before = mem_alloc(count * sizeof *before);
+  for (size_t i = 0; i < count; i++) {
+    const PlanClass *asking = plan_problem_class(problem, (int)i);
+    before[i] = problem->waiting.items[i];
+    keys[i] = (OrderKey){.high = (uint32_t)before[i].tier,
+                         .low = (uint64_t)asking->slot_count << 32 | (uint32_t)asking->slice_count,
+                         .index = (int)i};
+  }
+  order_sort(keys, count);
+  for (size_t i = 0; i < count; i++)
+    problem->waiting.items[i] = before[keys[i].index];
 }
 
 /* No slice is published under another spelling, so "nvidia.com/mig-1g.10gb+me" names no profile. */
@@ -199,52 +209,80 @@ static void format_class_key(Text *key, const SnapshotPod *pod) {
   append_tolerations(key, pod->object);
 }
 
-/* Texts that were met, with the number that they got, plus one. */
-typedef struct Interns {
-  Map classes, asks;
+/* What was found out about specs and classes. */
+typedef struct Findings {
+  int *class_of_spec; /* plus one; 0: not known yet */
+  Map classes, asks;  /* texts that were met, with the number that they got, plus one */
   Text key;
-} Interns;
+} Findings;
 
-static void interns_deinit(Interns *interns) {
-  map_deinit(&interns->classes);
-  map_deinit(&interns->asks);
-  text_deinit(&interns->key);
+static void findings_deinit(Findings *findings) {
+  free(findings->class_of_spec);
+  map_deinit(&findings->classes);
+  map_deinit(&findings->asks);
+  text_deinit(&findings->key);
 }
 
-static int find_class(PlanProblem *problem, Interns *interns, const SnapshotPod *pod) {
-  format_class_key(&interns->key, pod);
-  uintptr_t known = (uintptr_t)map_find(&interns->classes, text_string(&interns->key));
+static int find_class_of_new_spec(PlanProblem *problem, Findings *findings, const SnapshotPod *pod) {
+  format_class_key(&findings->key, pod);
+  uintptr_t known = (uintptr_t)map_find(&findings->classes, text_string(&findings->key));
   if (known)
     return (int)known - 1;
   PlanClass *class_ = array_push(&problem->classes);
   class_->example = pod;
-  set_needs(problem, class_, &interns->asks);
-  map_put(&interns->classes, text_string(&interns->key), (void *)(uintptr_t)problem->classes.count);
+  set_needs(problem, class_, &findings->asks);
+  map_put(&findings->classes, text_string(&findings->key), (void *)(uintptr_t)problem->classes.count);
   return (int)problem->classes.count - 1;
 }
 
-static void collect_waiting(PlanProblem *problem) {
-  for (size_t i = 0; i < problem->snapshot->pods.count; i++) {
-    const SnapshotPod *pod = &problem->snapshot->pods.items[i];
-    if (!pod->invalid && pod->node < 0 && !plan_ignore_reason(pod->object, &pod->requests))
-      array_push(&problem->waiting)->pod = (int)i;
+static int find_class(PlanProblem *problem, Findings *findings, const SnapshotPod *pod) {
+  int *known = &findings->class_of_spec[pod->spec];
+  if (!*known)
+    *known = find_class_of_new_spec(problem, findings, pod) + 1;
+  return *known - 1;
+}
+
+/* Pods of one spec wait or do not wait together. */
+static void judge_specs(PlanProblem *problem) {
+  const Snapshot *snapshot = problem->snapshot;
+  CLEANUP(cleanup_free) bool *judged = mem_alloc(snapshot->specs.count);
+  problem->ignored = arena_alloc(&problem->arena, snapshot->specs.count * sizeof *problem->ignored);
+  for (size_t i = 0; i < snapshot->pods.count; i++) {
+    const SnapshotPod *pod = &snapshot->pods.items[i];
+    if (judged[pod->spec])
+      continue;
+    judged[pod->spec] = true;
+    problem->ignored[pod->spec] =
+        pod->invalid ? pod->invalid : plan_ignore_reason(pod->object, &pod->requests);
   }
-  if (problem->waiting.count)
-    qsort_r(problem->waiting.items, problem->waiting.count, sizeof problem->waiting.items[0], compare_waiting,
-            problem);
+}
+
+static void collect_waiting(PlanProblem *problem) {
+  const Snapshot *snapshot = problem->snapshot;
+  size_t count = 0;
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(snapshot->pods.count * sizeof *keys);
+  for (size_t i = 0; i < snapshot->pods.count; i++) {
+    const SnapshotPod *pod = &snapshot->pods.items[i];
+    if (pod->node < 0 && !problem->ignored[pod->spec])
+      keys[count++] = (OrderKey){.high = UINT32_MAX - ((uint32_t)pod->priority ^ UINT32_C(1) << 31),
+                                 .low = order_key(pod->creation_time),
+                                 .index = (int)i};
+  }
+  sort_pods(snapshot, keys, count);
+  for (size_t i = 0; i < count; i++) {
+    problem->tier_count += !i || keys[i].high != keys[i - 1].high;
+    *array_push(&problem->waiting) = (PlanWaiting){.pod = keys[i].index, .tier = problem->tier_count - 1};
+  }
 }
 
 void plan_queue_init(PlanProblem *problem) {
-  CLEANUP(interns_deinit) Interns interns = {0};
+  CLEANUP(findings_deinit)
+  Findings findings = {.class_of_spec = mem_alloc(problem->snapshot->specs.count * sizeof(int))};
+  judge_specs(problem);
   collect_waiting(problem);
-  const SnapshotPod *before = NULL;
   for (size_t i = 0; i < problem->waiting.count; i++) {
     PlanWaiting *waiting = &problem->waiting.items[i];
-    const SnapshotPod *pod = &problem->snapshot->pods.items[waiting->pod];
-    waiting->class_ = find_class(problem, &interns, pod);
-    problem->tier_count += !before || before->object->priority != pod->object->priority;
-    waiting->tier = problem->tier_count - 1;
-    before = pod;
+    waiting->class_ = find_class(problem, &findings, &problem->snapshot->pods.items[waiting->pod]);
   }
-  problem->asks_count = (int)interns.asks.count;
+  problem->asks_count = (int)findings.asks.count;
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sorting many things by numbers, without comparing them: by the high key, then by the low one. The order
+ * among equals is kept. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct OrderKey {
+  uint64_t low;
+  uint32_t high;
+  int index; /* of the thing */
+} OrderKey;
+
+/* A signed number as a key. */
+uint64_t order_key(int64_t number);
+void order_sort(OrderKey *keys, size_t count);

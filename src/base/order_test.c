@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/test.h"
+
+#include "base/error.h"
+#include "base/order.h"
+#include "base/random.h"
+
+static void the_high_key_decides_then_the_low_one(void **state) {
+  OrderKey keys[] = {{.high = 1, .low = 5, .index = 0},
+                     {.high = 0, .low = order_key(7), .index = 1},
+                     {.high = 0, .low = order_key(-7), .index = 2},
+                     {.high = UINT32_MAX, .low = 0, .index = 3},
+                     {.high = 1, .low = 4, .index = 4}};
+  static const int expected[] = {2, 1, 4, 0, 3};
+  order_sort(keys, COUNT_OF(keys));
+  for (size_t i = 0; i < COUNT_OF(keys); i++)
+    assert_int_equal(keys[i].index, expected[i]);
+}
+
+static void numbers_keep_their_order_as_keys(void **state) {
+  static const int64_t numbers[] = {INT64_MIN, -1000000, -1, 0, 1, 1000000, INT64_MAX};
+  for (size_t i = 1; i < COUNT_OF(numbers); i++)
+    assert_true(order_key(numbers[i - 1]) < order_key(numbers[i]));
+}
+
+static void few_and_none_are_sorted_too(void **state) {
+  OrderKey one = {.low = 3, .index = 9};
+  order_sort(NULL, 0);
+  order_sort(&one, 1);
+  assert_int_equal(one.index, 9);
+}
+
+static void equals_keep_their_order(void **state) {
+  enum { COUNT = 5000 };
+  static OrderKey keys[COUNT];
+  for (uint64_t seed = 1; seed <= 20; seed++) {
+    Random random = {.state = seed};
+    for (int i = 0; i < COUNT; i++)
+      keys[i] = (OrderKey){.high = (uint32_t)random_below(&random, 3) << 30,
+                           .low = random_below(&random, 4) << random_below(&random, 62),
+                           .index = i};
+    order_sort(keys, COUNT);
+    for (int i = 1; i < COUNT; i++) {
+      const OrderKey *a = &keys[i - 1], *b = &keys[i];
+      bool in_order = a->high < b->high || (a->high == b->high && a->low < b->low);
+      bool equal = a->high == b->high && a->low == b->low;
+      if (!in_order && !(equal && a->index < b->index))
+        fail_msg("seed %llu: place %d", (unsigned long long)seed, i);
+    }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_high_key_decides_then_the_low_one),
+      cmocka_unit_test(numbers_keep_their_order_as_keys),
+      cmocka_unit_test(few_and_none_are_sorted_too),
+      cmocka_unit_test(equals_keep_their_order),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

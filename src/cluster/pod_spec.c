@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ten thousand pods come from a few templates, so what a pod asks is read once per template and not once per
+ * pod. Two pods are of one spec where all is equal that planning reads of them, aside from their names, ages
+ * and priorities: what is written into the key here. It tells more apart than planning needs (labels, the
+ * names of containers), which costs a little time and no more; a field that it forgets would be read of the
+ * wrong pod. So whoever reads more of a pod adds it here. */
+#include "cluster/snapshot_parts.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+/* Absent is not empty. */
+static void add_string(Text *key, const char *string) {
+  text_append_bytes(key, string ? "=" : "-", 1);
+  text_append_bytes(key, string_or_empty(string), strlen(string_or_empty(string)) + 1);
+}
+
+static void add_count(Text *key, size_t count) {
+  text_append_bytes(key, &count, sizeof count);
+}
+
+static void add_pairs(Text *key, const KeyValues *pairs) {
+  add_count(key, pairs->count);
+  for (size_t i = 0; i < pairs->count; i++) {
+    add_string(key, pairs->items[i].key);
+    add_string(key, pairs->items[i].value);
+  }
+}
+
+static void add_requirements(Text *key, const Requirement *requirements, size_t count) {
+  add_count(key, count);
+  for (size_t i = 0; i < count; i++) {
+    add_string(key, requirements[i].key);
+    add_string(key, requirements[i].operator_);
+    add_count(key, requirements[i].values.count);
+    for (size_t v = 0; v < requirements[i].values.count; v++)
+      add_string(key, requirements[i].values.items[v]);
+  }
+}
+
+static void add_containers(Text *key, const Container *containers, size_t count) {
+  add_count(key, count);
+  for (size_t i = 0; i < count; i++) {
+    add_string(key, containers[i].name);
+    add_string(key, containers[i].restart_policy);
+    add_pairs(key, (const KeyValues *)&containers[i].requests);
+    add_pairs(key, (const KeyValues *)&containers[i].limits);
+  }
+}
+
+static void add_requests(Text *key, const Pod *pod) {
+  add_containers(key, pod->containers.items, pod->containers.count);
+  add_containers(key, pod->init_containers.items, pod->init_containers.count);
+  add_pairs(key, (const KeyValues *)&pod->overhead);
+  add_string(key, pod->has_pod_resources ? "" : NULL);
+  add_pairs(key, (const KeyValues *)&pod->pod_requests);
+}
+
+static void add_constraints(Text *key, const Pod *pod) {
+  add_pairs(key, &pod->node_selector);
+  add_string(key, pod->has_required_node_affinity ? "" : NULL);
+  add_count(key, pod->required_terms.count);
+  for (size_t i = 0; i < pod->required_terms.count; i++) {
+    const NodeSelectorTerm *term = &pod->required_terms.items[i];
+    add_requirements(key, term->match_expressions.items, term->match_expressions.count);
+    add_requirements(key, term->match_fields.items, term->match_fields.count);
+  }
+  add_count(key, pod->tolerations.count);
+  for (size_t i = 0; i < pod->tolerations.count; i++) {
+    add_string(key, pod->tolerations.items[i].key);
+    add_string(key, pod->tolerations.items[i].operator_);
+    add_string(key, pod->tolerations.items[i].value);
+    add_string(key, pod->tolerations.items[i].effect);
+  }
+}
+
+/* What decides whether it waits. */
+static void add_standing(Text *key, const Pod *pod) {
+  add_string(key, pod->node_name);
+  add_string(key, pod->nominated_node_name);
+  add_string(key, pod->meta.deletion_time ? "" : NULL);
+  add_count(key, pod->scheduling_gates.count);
+  add_count(key, pod->meta.owners.count);
+  for (size_t i = 0; i < pod->meta.owners.count; i++)
+    add_string(key, pod->meta.owners.items[i].kind);
+  const Condition *scheduled = pod_find_condition(pod, "PodScheduled");
+  add_string(key, scheduled ? string_or_empty(scheduled->status) : NULL);
+  add_string(key, scheduled ? string_or_empty(scheduled->reason) : NULL);
+}
+
+static void read_requests(Snapshot *snapshot, const Pod *pod, SnapshotSpec *spec) {
+  Error err;
+  if (pod_requests_compute(pod, &snapshot->arena, &spec->requests, &err) < 0)
+    spec->invalid = arena_strdup(&snapshot->arena, err.text);
+}
+
+int pod_spec_find(Snapshot *snapshot, const Pod *pod) {
+  Text *key = &snapshot->spec_key;
+  text_clear(key);
+  add_string(key, pod->meta.namespace_);
+  add_pairs(key, &pod->meta.labels);
+  add_standing(key, pod);
+  add_constraints(key, pod);
+  add_requests(key, pod);
+  int number = intern_number(&snapshot->spec_numbers, key->bytes, key->size);
+  if (number == (int)snapshot->specs.count)
+    read_requests(snapshot, pod, array_push(&snapshot->specs));
+  return number;
+}
