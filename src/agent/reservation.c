@@ -83,7 +83,8 @@ static void append_spec(const Node *node, const AgentTargets *asked, const char 
                     "{\"nodeSelectorTerms\":[{\"matchFields\":[{\"key\":\"metadata.name\","
                     "\"operator\":\"In\",\"values\":[");
   text_append_json(body, node->meta.name);
-  text_append(body, "]}]}]}}},\"tolerations\":[{\"operator\":\"Exists\"}],\"restartPolicy\":\"Never\","
+  text_format(body, "]}]}]}}},\"activeDeadlineSeconds\":%d", AGENT_RESERVATION_DEADLINE_S);
+  text_append(body, ",\"tolerations\":[{\"operator\":\"Exists\"}],\"restartPolicy\":\"Never\","
                     "\"terminationGracePeriodSeconds\":1,\"automountServiceAccountToken\":false,"
                     "\"enableServiceLinks\":false,\"securityContext\":{\"runAsNonRoot\":true,"
                     "\"runAsUser\":65534,\"seccompProfile\":{\"type\":\"RuntimeDefault\"}},");

@@ -3,7 +3,8 @@
  *
  * It goes to its node only, tolerates every taint, comes first in the scheduler's queue and evicts nobody
  * (PriorityClass facet-reservation: preemptionPolicy Never). Its image exists nowhere, so the kubelet admits
- * it, gives it slices, and starts nothing. It belongs to the node: if that goes, so does the pod. */
+ * it, gives it slices, and starts nothing. It belongs to the node: if that goes, so does the pod. And where
+ * no agent is left to let it go, the kubelet ends it. */
 #pragma once
 
 #include "agent/recut.h"
@@ -14,7 +15,10 @@
 #define AGENT_RESERVATION_PLAN           "facet.gpu/reservation-plan" /* annotation: for which plan */
 #define AGENT_RESERVATION_PREFIX         "facet-reservation-"         /* of the pod's name */
 
-enum { AGENT_LABEL_SIZE = 64 };
+enum {
+  AGENT_LABEL_SIZE = 64,
+  AGENT_RESERVATION_DEADLINE_S = 1800, /* far longer than any re-cut takes */
+};
 
 /* The value of the label MIG_LABEL_RESERVATION: the node's name, shortened with a hash where it is no label
  * value. */

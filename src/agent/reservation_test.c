@@ -77,6 +77,13 @@ static void it_evicts_nobody_and_never_starts(void **state) {
   json_decref(pod);
 }
 
+static void it_ends_by_itself_where_nobody_lets_it_go(void **state) {
+  Fixture *f = *state;
+  json_t *pod = format(&f->node, NULL);
+  assert_int_equal(json_integer_value(at(pod, "spec.activeDeadlineSeconds")), AGENT_RESERVATION_DEADLINE_S);
+  json_decref(pod);
+}
+
 /* The API server refuses label values of more than 63 characters. */
 static void long_node_names_make_short_labels(void **state) {
   char label[AGENT_LABEL_SIZE], other[AGENT_LABEL_SIZE];
@@ -124,6 +131,7 @@ int main(void) {
       FIXTURE_TEST(it_asks_for_all_targets_on_its_node_only),
       FIXTURE_TEST(it_goes_through_the_scheduler_of_the_nodes_pods),
       FIXTURE_TEST(it_evicts_nobody_and_never_starts),
+      FIXTURE_TEST(it_ends_by_itself_where_nobody_lets_it_go),
       cmocka_unit_test(long_node_names_make_short_labels),
       cmocka_unit_test(its_state_is_read_from_the_pod),
   };
