@@ -78,6 +78,7 @@ static bool format_report(const Agent *agent, const Node *node, Text *ret_body) 
       .answered_plan = agent->plan_done && agent->plan[0] ? agent->plan : NULL,
       .error = agent_gpus_error(agent, error, sizeof error),
       .stage = agent_rereading_stage(agent),
+      .offer = agent_recutting_offer(agent),
       .withdrawn = is_leaving && !agent_rereading_is_on(agent),
       .is_strange = agent_rereading_is_on(agent),
       .retired = is_leaving && !agent->leaving.is_end,

@@ -186,6 +186,26 @@ static AgentRecutAction cut(AgentRecut *recut, const AgentRecutView *view, const
   return AGENT_RECUT_WAIT;
 }
 
+/* Who may not create the witness, or whose node takes no more pods, waits as long as a scheduler may be
+ * behind.
+ */
+static AgentRecutAction linger(AgentRecut *recut, const AgentRecutView *view) {
+  uint64_t waited_ms = view->now_ms - recut->since_ms;
+  bool is_blind = !recut->pod[0] || !view->has_node;
+  bool has_testified =
+      recut->witness_ms && (view->witness == AGENT_POD_BOUND || view->witness == AGENT_POD_ENDED);
+  if (has_testified || waited_ms >= (is_blind ? AGENT_RECUT_BLIND_LINGER_MS : AGENT_RECUT_LINGER_MS)) {
+    enter(recut, AGENT_RECUT_RELEASING, view->now_ms);
+    return AGENT_RECUT_WAIT;
+  }
+  bool is_there = view->witness == AGENT_POD_WAITING || view->witness == AGENT_POD_UNSCHEDULABLE;
+  bool is_due = !recut->witness_ms || view->now_ms - recut->witness_ms >= AGENT_RECUT_WITNESS_AGAIN_MS;
+  if (is_blind || !is_due)
+    return AGENT_RECUT_WAIT;
+  recut->witness_ms = view->now_ms;
+  return is_there ? AGENT_RECUT_WAIT : AGENT_RECUT_WITNESS;
+}
+
 static AgentRecutAction release(AgentRecut *recut, const AgentRecutView *view) {
   bool is_gone = view->pod == AGENT_POD_ABSENT && recut->seen;
   if (is_gone || !recut->pod[0]) {
@@ -226,8 +246,7 @@ AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
         enter(recut, AGENT_RECUT_LINGERING, view->now_ms);
       break;
     case AGENT_RECUT_LINGERING:
-      if (view->now_ms - recut->since_ms >= AGENT_RECUT_LINGER_MS)
-        enter(recut, AGENT_RECUT_RELEASING, view->now_ms);
+      action = linger(recut, view);
       break;
     case AGENT_RECUT_RELEASING:
       action = release(recut, view);
@@ -245,6 +264,14 @@ AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
   }
 }
 
+static uint64_t linger_wake_ms(const AgentRecut *recut) {
+  uint64_t again_ms = recut->witness_ms + AGENT_RECUT_WITNESS_AGAIN_MS;
+  uint64_t last_ms = recut->since_ms + AGENT_RECUT_LINGER_MS;
+  if (!recut->witness_ms)
+    return recut->since_ms + AGENT_RECUT_BLIND_LINGER_MS;
+  return again_ms < last_ms ? again_ms : last_ms;
+}
+
 uint64_t agent_recut_wake_ms(const AgentRecut *recut) {
   switch (recut->state) {
   case AGENT_RECUT_RESERVING:
@@ -253,7 +280,7 @@ uint64_t agent_recut_wake_ms(const AgentRecut *recut) {
   case AGENT_RECUT_CONFIRMING:
     return recut->since_ms + AGENT_RECUT_PATIENCE_MS;
   case AGENT_RECUT_LINGERING:
-    return recut->since_ms + AGENT_RECUT_LINGER_MS;
+    return linger_wake_ms(recut);
   case AGENT_RECUT_RELEASING:
     return recut->asked_ms ? recut->asked_ms + AGENT_RECUT_RELEASE_AGAIN_MS : recut->since_ms;
   default:

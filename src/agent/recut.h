@@ -17,7 +17,9 @@
  *         |
  *     SHOWING     what is wanted is created, listed and known, the node says so, and our own watch of the
  *         |       node shows it
- *     LINGERING   the scheduler reads nodes and pods in two streams                     1 s
+ *     LINGERING   the scheduler reads nodes and pods in two streams, either of which     60 s
+ *         |       may be late. Until it has seen what the node offers now, it counts slices that are gone.
+ *         |       So a witness pod goes through it, one that fits the node only by its newest label
  *         |
  *     RELEASING   the pod is deleted, gracefully: a forced deletion would free the count of the scheduler
  *         |       while the kubelet still holds the slices
@@ -39,7 +41,9 @@
 
 enum {
   AGENT_RECUT_PATIENCE_MS = 10000, /* for scheduler and kubelet, each */
-  AGENT_RECUT_LINGER_MS = 1000,
+  AGENT_RECUT_LINGER_MS = 60000,   /* a scheduler that lost the API server may take that long to come back */
+  AGENT_RECUT_BLIND_LINGER_MS = 1000, /* where nobody can be asked */
+  AGENT_RECUT_WITNESS_AGAIN_MS = 5000,
   AGENT_RECUT_RELEASE_AGAIN_MS = 5000,
   AGENT_RECUT_NAME_SIZE = 64,
 };
@@ -75,6 +79,9 @@ typedef struct AgentRecut {
   char pod[AGENT_RECUT_NAME_SIZE];    /* name */
   char plan[MIG_PLAN_ID_SIZE];        /* that takes the targets away */
   AgentTargets targets;
+  int64_t offer;                       /* from SHOWING on: what the node's label facet.gpu/offer reaches */
+  char witness[AGENT_RECUT_NAME_SIZE]; /* LINGERING: name of the pod */
+  uint64_t witness_ms;                 /* when it was asked for; 0: never */
   int destroyed;
   bool unsteered; /* NVIDIA's plugin publishes */
   bool seen;      /* the API server has shown the pod */
@@ -92,6 +99,8 @@ typedef struct AgentRecutView {
   bool kubelet_agrees;  /* it shows exactly the lists that leave out what is withheld */
   bool node_agrees;     /* the node's status shows the amounts of these lists */
   bool growing;         /* a slice in the place of the targets may still come */
+  bool has_node;        /* to put a witness on */
+  AgentPodState witness;
   const GpuObservation *observation;
 } AgentRecutView;
 
@@ -100,6 +109,7 @@ typedef enum AgentRecutAction {
   AGENT_RECUT_ASK,     /* the kubelet which slices the pod holds */
   AGENT_RECUT_DESTROY, /* ret_target */
   AGENT_RECUT_DELETE,  /* the pod */
+  AGENT_RECUT_WITNESS, /* create one, under a new name */
 } AgentRecutAction;
 
 /* Takes the targets over. */

@@ -102,8 +102,11 @@ static void it_goes_its_way_and_tells_how_long_each_part_took(void **state) {
   play.view.growing = false;
   play.view.node_agrees = true;
   assert_int_equal(step(&play, 160), AGENT_RECUT_WAIT);
-  assert_int_equal(agent_recut_wake_ms(play.recut), play.view.now_ms + AGENT_RECUT_LINGER_MS);
-  assert_int_equal(step(&play, AGENT_RECUT_LINGER_MS - 1), AGENT_RECUT_WAIT);
+  play.view.has_node = true;
+  assert_int_equal(step(&play, 0), AGENT_RECUT_WITNESS);
+  play.view.witness = AGENT_POD_WAITING;
+  assert_int_equal(step(&play, 20000), AGENT_RECUT_WAIT);
+  play.view.witness = AGENT_POD_BOUND;
   assert_int_equal(step(&play, 1), AGENT_RECUT_DELETE);
   play.view.pod = AGENT_POD_LEAVING;
   assert_int_equal(step(&play, AGENT_RECUT_RELEASE_AGAIN_MS), AGENT_RECUT_WAIT);
@@ -269,13 +272,28 @@ static void patience_ends_in_each_state_that_waits_for_others(void **state) {
   play_deinit(&play);
 }
 
+static void a_witness_is_asked_for_again_and_waited_for_a_minute_at_most(void **state) {
+  Play play = {.f = *state};
+  play.recut = agent_recut_new_orphan("r", 1000);
+  play.view = (AgentRecutView){
+      .now_ms = 1000, .wanted = &play.wanted, .node_agrees = true, .has_node = true, .pod = AGENT_POD_BOUND};
+  assert_int_equal(step(&play, 0), AGENT_RECUT_WITNESS);
+  assert_int_equal(step(&play, AGENT_RECUT_WITNESS_AGAIN_MS - 1), AGENT_RECUT_WAIT);
+  assert_int_equal(step(&play, 1), AGENT_RECUT_WITNESS);
+  play.view.witness = AGENT_POD_UNSCHEDULABLE;
+  assert_int_equal(step(&play, AGENT_RECUT_LINGER_MS - AGENT_RECUT_WITNESS_AGAIN_MS - 1), AGENT_RECUT_WAIT);
+  assert_int_equal(step(&play, 1), AGENT_RECUT_DELETE);
+  play_deinit(&play);
+}
+
 static void a_deletion_that_is_not_heard_is_asked_for_again(void **state) {
   Play play = {.f = *state};
   play.recut = agent_recut_new_orphan("r", 1000);
   play.view =
       (AgentRecutView){.now_ms = 1000, .wanted = &play.wanted, .node_agrees = true, .pod = AGENT_POD_BOUND};
   step(&play, 0);
-  assert_int_equal(step(&play, AGENT_RECUT_LINGER_MS), AGENT_RECUT_DELETE);
+  assert_int_equal(agent_recut_wake_ms(play.recut), play.view.now_ms + AGENT_RECUT_BLIND_LINGER_MS);
+  assert_int_equal(step(&play, AGENT_RECUT_BLIND_LINGER_MS), AGENT_RECUT_DELETE);
   assert_int_equal(step(&play, AGENT_RECUT_RELEASE_AGAIN_MS - 1), AGENT_RECUT_WAIT);
   assert_int_equal(step(&play, 1), AGENT_RECUT_DELETE);
   play_deinit(&play);
@@ -324,6 +342,8 @@ static void walk(Fixture *f, uint64_t seed) {
     play.view.kubelet_agrees = random_below(&random, 2);
     play.view.node_agrees = random_below(&random, 2);
     play.view.growing = random_below(&random, 2);
+    play.view.has_node = random_below(&random, 4);
+    play.view.witness = (AgentPodState)random_below(&random, AGENT_POD_ENDED + 1);
     was_held = was_held || play.view.held;
     AgentRecutState before = play.recut->state;
     bool knows = play.view.held;
@@ -369,6 +389,7 @@ int main(void) {
       FIXTURE_TEST(a_target_that_must_stay_after_all_is_not_destroyed),
       FIXTURE_TEST(what_the_reservation_does_not_hold_any_more_is_not_destroyed),
       FIXTURE_TEST(patience_ends_in_each_state_that_waits_for_others),
+      FIXTURE_TEST(a_witness_is_asked_for_again_and_waited_for_a_minute_at_most),
       FIXTURE_TEST(a_deletion_that_is_not_heard_is_asked_for_again),
       FIXTURE_TEST(unsteered_it_destroys_only_while_it_holds_them),
       FIXTURE_TEST(it_never_destroys_what_is_not_its_own_and_always_ends),

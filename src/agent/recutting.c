@@ -21,7 +21,7 @@ AgentRecut *agent_recutting_find_active(const AgentRecutting *recutting) {
   return NULL;
 }
 
-static AgentRecut *find_recut(const AgentRecutting *recutting, const char *pod) {
+AgentRecut *agent_recutting_find(const AgentRecutting *recutting, const char *pod) {
   for (size_t i = 0; i < recutting->recuts.count; i++)
     if (strcmp(recutting->recuts.items[i]->pod, pod) == 0)
       return recutting->recuts.items[i];
@@ -76,6 +76,30 @@ bool agent_recutting_hushes(const Agent *agent, const Node *node) {
   return agent_recutting_is_cutting(agent) && node_agrees(agent, node);
 }
 
+/* A report that leaves an amount open, or is about to be followed by the next one, would be a false witness.
+ */
+int64_t agent_recutting_offer(const Agent *agent) {
+  int64_t offer = 0;
+  for (size_t i = 0; i < agent->resources.count; i++)
+    if (!agent->known[i] && !kubelet_plugins_has_yielded(agent->plugins, agent->resources.items[i].name))
+      return 0;
+  for (size_t i = 0; !agent->recutting.awaits_first && i < agent->recutting.recuts.count; i++)
+    if (agent->recutting.recuts.items[i]->offer > offer)
+      offer = agent->recutting.recuts.items[i]->offer;
+  return offer;
+}
+
+/* Greater than any that the scheduler may have seen. Should somebody take the label away, the clock has gone
+ * on. */
+static int64_t new_offer(const Agent *agent) {
+  const Node *node = agent_node(agent);
+  int64_t offer = node ? agent_report_get_offer(node) : 0;
+  for (size_t i = 0; i < agent->recutting.recuts.count; i++)
+    if (agent->recutting.recuts.items[i]->offer > offer)
+      offer = agent->recutting.recuts.items[i]->offer;
+  return offer < agent->host->wall_ms ? agent->host->wall_ms : offer + 1;
+}
+
 const char *agent_recutting_error(const Agent *agent) {
   return agent->recutting.lost_reason;
 }
@@ -121,11 +145,9 @@ static void compute_wanted(Agent *agent, const Node *node) {
     recutting->wanted_since_ms = agent->host->now_ms;
 }
 
-/* ---- requests ---- */
-
 /* The plan is answered without what it wanted to take away, and the controller plans again from what there
  * is. A lost race is nothing to report, unless it is always lost. */
-static void give_up(Agent *agent, bool raced, const char *reason) {
+void agent_recutting_give_up(Agent *agent, bool raced, const char *reason) {
   AgentRecutting *recutting = &agent->recutting;
   snprintf(recutting->lost_plan, sizeof recutting->lost_plan, "%s", agent->plan);
   array_clear(&recutting->wanted);
@@ -135,64 +157,6 @@ static void give_up(Agent *agent, bool raced, const char *reason) {
              "free slices could not be taken away: %.400s", reason);
   log_warn(AGENT_COMPONENT, "re-cut lost", "plan=%s in_a_row=%d reason=" LOG_QUOTED, agent->plan,
            recutting->losses, reason);
-}
-
-static void on_created(void *userdata, const KubeAnswer *answer) {
-  Agent *agent = userdata;
-  AgentRecut *active = agent_recutting_find_active(&agent->recutting);
-  Error err;
-  agent->recutting.posting = false;
-  agent_kick(agent);
-  if (kube_answer_is_ok(answer, &err) || !active || active->seen)
-    return;
-  log_warn(AGENT_COMPONENT, "reservation pod not created", "pod=%s err=" LOG_QUOTED, active->pod, err.text);
-  /* Without the server's own word it may exist all the same: then the watch will show it. */
-  if (answer->err)
-    return;
-  agent_recut_refuse(active, err.text, agent->host->now_ms);
-  give_up(agent, false, err.text);
-}
-
-static void create_pod(Agent *agent, const Node *node, const AgentRecut *recut) {
-  AgentRecutting *recutting = &agent->recutting;
-  CLEANUP(text_deinit) Text body = {0};
-  AgentTargets asked = {0};
-  agent_targets_append(&asked, &recut->targets);
-  if (recut->unsteered)
-    agent_withdrawal_add_free(agent->observation, &agent->used, &asked);
-  agent_reservation_format(node, recut, &asked, recutting->scheduler, &body);
-  array_deinit(&asked);
-  recutting->posting = true;
-  kube_client_call(agent->client, &(KubeCallOptions){.method = "POST",
-                                                     .path = recutting->path,
-                                                     .content_type = "application/json",
-                                                     .body = text_string(&body),
-                                                     .body_size = body.size,
-                                                     .on_answer = on_created,
-                                                     .userdata = agent});
-}
-
-static void on_deleted(void *userdata, const KubeAnswer *answer) {
-  Agent *agent = userdata;
-  const char *slash = strrchr(answer->path, '/');
-  AgentRecut *recut = find_recut(&agent->recutting, slash ? slash + 1 : answer->path);
-  Error err;
-  agent_kick(agent);
-  if (kube_answer_is_ok(answer, &err) || !recut)
-    return;
-  uint32_t held_back;
-  if (!answer->err && answer->status == 404)
-    recut->seen = true; /* gone before we saw it */
-  else if (log_gate_pass(&agent->gate, err.text, agent->host->now_ms, &held_back))
-    log_warn(AGENT_COMPONENT, "reservation pod not deleted", "pod=%s held_back=%u err=" LOG_QUOTED,
-             recut->pod, held_back, err.text);
-}
-
-static void delete_pod(Agent *agent, const AgentRecut *recut) {
-  CLEANUP(cleanup_free) char *path = mem_format("%s/%s", agent->recutting.path, recut->pod);
-  kube_client_call(
-      agent->client,
-      &(KubeCallOptions){.method = "DELETE", .path = path, .on_answer = on_deleted, .userdata = agent});
 }
 
 /* ---- beginning ---- */
@@ -226,7 +190,7 @@ static void begin(Agent *agent, const Node *node, const char *pod) {
   if (pod)
     snprintf(name, sizeof name, "%s", pod);
   else if (!recutting->naive)
-    agent_reservation_name(random_next(&agent->host->random), name);
+    agent_reservation_name(AGENT_RESERVATION_PREFIX, random_next(&agent->host->random), name);
   AgentRecut *recut = agent_recut_new(name, agent->plan, &targets, agent->host->now_ms);
   recut->unsteered = agent_rereading_is_on(agent);
   *array_push(&recutting->recuts) = recut;
@@ -236,7 +200,29 @@ static void begin(Agent *agent, const Node *node, const char *pod) {
   if (recutting->naive)
     recut->state = AGENT_RECUT_UNLISTING;
   else if (!pod)
-    create_pod(agent, node, recut);
+    agent_recutting_create_pod(agent, node, recut);
+}
+
+/* Is it waited for? What it had to say it says once. */
+static bool is_awaited_witness(const AgentRecutting *recutting, const char *name) {
+  for (size_t i = 0; i < recutting->recuts.count; i++) {
+    const AgentRecut *recut = recutting->recuts.items[i];
+    if (recut->state == AGENT_RECUT_LINGERING && strcmp(recut->witness, name) == 0)
+      return true;
+  }
+  return false;
+}
+
+static void let_witness_go(Agent *agent, const char *name) {
+  AgentRecut *recut = agent_recut_new_orphan(name, agent->host->now_ms);
+  recut->state = AGENT_RECUT_RELEASING;
+  *array_push(&agent->recutting.recuts) = recut;
+}
+
+static void let_orphan_go(Agent *agent, const char *name) {
+  AgentRecut *recut = agent_recut_new_orphan(name, agent->host->now_ms);
+  recut->offer = new_offer(agent);
+  *array_push(&agent->recutting.recuts) = recut;
 }
 
 /* Pods of an earlier life. The one that was made for this very plan goes on, the others are let go. */
@@ -244,8 +230,12 @@ static void take_up(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
   for (size_t i = 0; i < kube_informer_count(recutting->pods); i++) {
     const Pod *pod = kube_informer_at(recutting->pods, i);
-    if (find_recut(recutting, pod->meta.name))
+    if (agent_recutting_find(recutting, pod->meta.name) || is_awaited_witness(recutting, pod->meta.name))
       continue;
+    if (string_has_prefix(pod->meta.name, AGENT_WITNESS_PREFIX)) {
+      let_witness_go(agent, pod->meta.name);
+      continue;
+    }
     const char *plan = key_values_find(&pod->meta.annotations, AGENT_RESERVATION_PLAN);
     if (recutting->wanted.count && !agent_recutting_find_active(recutting) && !pod->meta.deletion_time &&
         string_equal(plan, agent->plan)) {
@@ -253,7 +243,7 @@ static void take_up(Agent *agent, const Node *node) {
     } else {
       log_info(AGENT_COMPONENT, "letting a reservation go", "pod=%s plan=%s", pod->meta.name,
                string_or_empty(plan));
-      *array_push(&recutting->recuts) = agent_recut_new_orphan(pod->meta.name, agent->host->now_ms);
+      let_orphan_go(agent, pod->meta.name);
     }
   }
 }
@@ -266,7 +256,7 @@ static void ensure_begun(Agent *agent, const Node *node) {
   if (!obstacle)
     begin(agent, node, NULL);
   else if (agent->host->now_ms - recutting->wanted_since_ms >= AGENT_RECUT_READY_MS)
-    give_up(agent, false, obstacle);
+    agent_recutting_give_up(agent, false, obstacle);
   else
     timer_set(agent->host, &recutting->timer,
               recutting->wanted_since_ms + AGENT_RECUT_READY_MS - agent->host->now_ms);
@@ -307,13 +297,13 @@ static void log_done(const Agent *agent, const AgentRecut *recut) {
 /* A plan that came meanwhile has its own try. */
 static void note_lost(Agent *agent, const AgentRecut *recut) {
   if (strcmp(recut->plan, agent->plan) == 0)
-    give_up(agent, recut->raced, recut->reason);
+    agent_recutting_give_up(agent, recut->raced, recut->reason);
   else
     log_info(AGENT_COMPONENT, "re-cut of an older plan dropped", "plan=%s reason=" LOG_QUOTED, recut->plan,
              recut->reason);
 }
 
-static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutState before) {
+static void note_transition(Agent *agent, AgentRecut *recut, AgentRecutState before) {
   AgentRecutting *recutting = &agent->recutting;
   bool was_active = before < AGENT_RECUT_SHOWING;
   if (was_active && recut->lost)
@@ -322,6 +312,8 @@ static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutSta
     agent_recutting_ask_anew(agent);
     agent_kick(agent);
   }
+  if (was_active && recut->state == AGENT_RECUT_SHOWING)
+    recut->offer = new_offer(agent);
   if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count) {
     recutting->awaits_first = true;
     recutting->first_created_ms = agent->host->now_ms;
@@ -336,13 +328,20 @@ static void note_transition(Agent *agent, const AgentRecut *recut, AgentRecutSta
               agent_recut_state_name(recut->state));
 }
 
-static void act(Agent *agent, const AgentRecut *recut, AgentRecutAction action, const AgentTarget *target) {
+static void act(Agent *agent, const Node *node, AgentRecut *recut, AgentRecutAction action,
+                const AgentTarget *target) {
   if (action == AGENT_RECUT_ASK)
     agent_recutting_ask_kubelet(agent, recut);
   else if (action == AGENT_RECUT_DESTROY && !agent->driver_busy)
     agent_gpus_destroy(agent, target);
   else if (action == AGENT_RECUT_DELETE)
-    delete_pod(agent, recut);
+    agent_recutting_delete_pod(agent, recut);
+  else if (action == AGENT_RECUT_WITNESS)
+    agent_recutting_create_witness(agent, node, recut);
+}
+
+static bool shows_offer(const Node *node, const AgentRecut *recut) {
+  return !node || agent_report_get_offer(node) >= recut->offer;
 }
 
 static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
@@ -352,15 +351,18 @@ static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
                          .wanted = &recutting->wanted,
                          .held = recutting->held_known ? &recutting->held : NULL,
                          .kubelet_agrees = kubelet_agrees(agent),
-                         .node_agrees = node_agrees(agent, node),
+                         .node_agrees = node_agrees(agent, node) && shows_offer(node, recut),
+                         .has_node = node,
                          .growing = recutting->awaits_first,
                          .observation = agent->observation};
   view.pod = recut->pod[0] ? agent_reservation_judge(find_pod(recutting, recut->pod), &view.pod_says)
                            : AGENT_POD_BOUND;
+  if (recut->witness[0])
+    view.witness = agent_reservation_judge(find_pod(recutting, recut->witness), &(const char *){NULL});
   AgentRecutState before = recut->state;
   AgentRecutAction action = agent_recut_step(recut, &view, &target);
   note_transition(agent, recut, before);
-  act(agent, recut, action, target);
+  act(agent, node, recut, action, target);
   uint64_t wake_ms = agent_recut_wake_ms(recut), due_ms = recutting->timer.at_ms;
   if (wake_ms != HOST_NEVER && (!timer_is_set(&recutting->timer) || wake_ms < due_ms))
     timer_set(agent->host, &recutting->timer, wake_ms > view.now_ms ? wake_ms - view.now_ms : 0);

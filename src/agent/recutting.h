@@ -41,3 +41,5 @@ typedef struct AgentRecutting {
 
 /* The re-cut that is at work on its targets, or NULL. */
 AgentRecut *agent_recutting_find_active(const AgentRecutting *recutting);
+AgentRecut *agent_recutting_find(const AgentRecutting *recutting,
+                                 const char *pod); /* NULL: none has that pod */

@@ -191,6 +191,34 @@ static void compare_amounts(const ResourceTexts *current, const AgentReport *rep
     withdraw_vanished(current, report, changes);
 }
 
+int64_t agent_report_get_offer(const Node *node) {
+  const char *label = key_values_find(&node->meta.labels, MIG_LABEL_OFFER);
+  int64_t offer;
+  Error err;
+  return label && quantity_parse(label, QUANTITY_UNITS, &offer, &err) == 0 && offer > 0 ? offer : 0;
+}
+
+static void compare_labels(const Node *node, const AgentReport *report, Text *changes) {
+  char value[24];
+  if (report->retired && key_values_find(&node->meta.labels, MIG_LABEL_OFFER)) {
+    append_member(changes, MIG_LABEL_OFFER, NULL);
+  } else if (!report->retired && report->offer > agent_report_get_offer(node)) {
+    snprintf(value, sizeof value, "%lld", (long long)report->offer);
+    append_member(changes, MIG_LABEL_OFFER, value);
+  }
+}
+
+static void append_metadata(Text *body, const Text *labels, const Text *annotations) {
+  text_append(body, "\"metadata\":{");
+  if (labels->size)
+    text_format(body, "\"labels\":{%s}", labels->bytes);
+  if (labels->size && annotations->size)
+    text_append(body, ",");
+  if (annotations->size)
+    text_format(body, "\"annotations\":{%s}", annotations->bytes);
+  text_append(body, "}");
+}
+
 static void append_status(Text *body, const Text *capacity, const Text *allocatable) {
   text_append(body, "\"status\":{");
   if (capacity->size)
@@ -203,26 +231,28 @@ static void append_status(Text *body, const Text *capacity, const Text *allocata
 }
 
 bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_body) {
-  CLEANUP(text_deinit) Text annotations = {0}, capacity = {0}, allocatable = {0};
+  CLEANUP(text_deinit) Text labels = {0}, annotations = {0}, capacity = {0}, allocatable = {0};
   if (report->observation) {
     CLEANUP(arena_deinit) Arena arena = {0};
     CLEANUP(map_deinit) Map wanted = {0};
     if (!report->retired)
       collect(node, report, &wanted, &arena);
+    compare_labels(node, report, &labels);
     compare_annotations(&node->meta.annotations, &wanted, &annotations);
     compare_amounts(&node->capacity, report, true, &capacity);
     compare_amounts(&node->allocatable, report, false, &allocatable);
   } else if (!string_equal(key_values_find(&node->meta.annotations, MIG_ANNOTATION_ERROR), report->error)) {
     append_member(&annotations, MIG_ANNOTATION_ERROR, report->error);
   }
-  if (!annotations.size && !capacity.size && !allocatable.size)
+  bool has_metadata = labels.size || annotations.size, has_status = capacity.size || allocatable.size;
+  if (!has_metadata && !has_status)
     return false;
   text_append(ret_body, "{");
-  if (annotations.size)
-    text_format(ret_body, "\"metadata\":{\"annotations\":{%s}}", annotations.bytes);
-  if (annotations.size && (capacity.size || allocatable.size))
+  if (has_metadata)
+    append_metadata(ret_body, &labels, &annotations);
+  if (has_metadata && has_status)
     text_append(ret_body, ",");
-  if (capacity.size || allocatable.size)
+  if (has_status)
     append_status(ret_body, &capacity, &allocatable);
   text_append(ret_body, "}");
   return true;

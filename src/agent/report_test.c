@@ -359,8 +359,40 @@ static void a_full_node_is_reported_whole(void **state) {
   assert_string_equal(f->node.capacity.items[0].value, "112");
 }
 
+static void an_offer_is_told_together_with_the_amounts_and_only_grows(void **state) {
+  Fixture *f = *state;
+  static const struct {
+    const char *label;
+    int64_t offer;
+    bool is_retired;
+    const char *told; /* NULL: nothing of it */
+  } cases[] = {
+      {NULL, 5, false, "\"labels\":{\"facet.gpu/offer\":\"5\"}"},
+      {"4", 5, false, "\"labels\":{\"facet.gpu/offer\":\"5\"}"},
+      {"garbage", 5, false, "\"labels\":{\"facet.gpu/offer\":\"5\"}"},
+      {"5", 5, false, NULL},
+      {"6", 5, false, NULL},
+      {"6", 0, false, NULL},
+      {"6", 0, true, "\"labels\":{\"facet.gpu/offer\":null}"},
+      {NULL, 0, true, NULL},
+  };
+  observe(f, "A100-80GB", "1g.10gb@6");
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    KeyValue label = {"facet.gpu/offer", cases[i].label};
+    f->node.meta.labels = (KeyValues){&label, cases[i].label != NULL};
+    AgentReport report = report_of(f, &nobody);
+    report.offer = cases[i].offer;
+    report.retired = report.withdrawn = cases[i].is_retired;
+    const char *patch = patch_with(f, &report);
+    if (cases[i].told ? !strstr(patch, cases[i].told) : strstr(patch, "labels") != NULL)
+      fail_msg("case %zu: %s", i, patch);
+    f->node.meta.labels = (KeyValues){0};
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      FIXTURE_TEST(an_offer_is_told_together_with_the_amounts_and_only_grows),
       FIXTURE_TEST(the_first_report_says_everything_in_one_patch),
       FIXTURE_TEST(nothing_is_reported_twice),
       FIXTURE_TEST(only_what_changed_is_in_the_patch),

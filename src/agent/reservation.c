@@ -18,8 +18,8 @@ void agent_reservation_label(const char *node, char ret_label[AGENT_LABEL_SIZE])
     snprintf(ret_label, AGENT_LABEL_SIZE, "%.46s-%016llx", node, (unsigned long long)hash_of(node));
 }
 
-void agent_reservation_name(uint64_t random, char ret_name[AGENT_RECUT_NAME_SIZE]) {
-  snprintf(ret_name, AGENT_RECUT_NAME_SIZE, AGENT_RESERVATION_PREFIX "%012llx",
+void agent_reservation_name(const char *prefix, uint64_t random, char ret_name[AGENT_RECUT_NAME_SIZE]) {
+  snprintf(ret_name, AGENT_RECUT_NAME_SIZE, "%s%012llx", prefix,
            (unsigned long long)(random & UINT64_C(0xffffffffffff)));
 }
 
@@ -28,11 +28,11 @@ static void append_member(Text *body, const char *key, const char *value) {
   text_append_json(body, value);
 }
 
-static void append_metadata(const Node *node, const AgentRecut *recut, Text *body) {
+static void append_metadata(const Node *node, const char *name, const AgentRecut *recut, Text *body) {
   char label[AGENT_LABEL_SIZE];
   agent_reservation_label(node->meta.name, label);
   text_append(body, "\"metadata\":{");
-  append_member(body, "name", recut->pod);
+  append_member(body, "name", name);
   text_append(body, ",\"labels\":{");
   append_member(body, MIG_LABEL_RESERVATION, label);
   text_append(body, "},\"annotations\":{");
@@ -64,26 +64,44 @@ static void append_limits(const AgentTargets *targets, Text *body) {
   text_append(body, "}}");
 }
 
+/* targets NULL: it asks for nothing. */
 static void append_container(const AgentTargets *targets, Text *body) {
   text_append(body, "\"containers\":[{\"name\":\"reservation\",\"image\":\"facet.gpu/reservation\","
                     "\"imagePullPolicy\":\"Never\",\"securityContext\":{\"allowPrivilegeEscalation\":false,"
-                    "\"capabilities\":{\"drop\":[\"ALL\"]},\"readOnlyRootFilesystem\":true},");
-  append_limits(targets, body);
+                    "\"capabilities\":{\"drop\":[\"ALL\"]},\"readOnlyRootFilesystem\":true}");
+  if (targets) {
+    text_append(body, ",");
+    append_limits(targets, body);
+  }
   text_append(body, "}]");
 }
 
-static void append_spec(const Node *node, const AgentTargets *asked, const char *scheduler, Text *body) {
+/* offer 0: whatever the node offers. */
+static void append_affinity(const Node *node, int64_t offer, Text *body) {
+  text_append(body, "\"affinity\":{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":"
+                    "{\"nodeSelectorTerms\":[{\"matchFields\":[{\"key\":\"metadata.name\","
+                    "\"operator\":\"In\",\"values\":[");
+  text_append_json(body, node->meta.name);
+  text_append(body, "]}]");
+  if (offer)
+    text_format(body,
+                ",\"matchExpressions\":[{\"key\":\"" MIG_LABEL_OFFER "\",\"operator\":\"Gt\","
+                "\"values\":[\"%lld\"]}]",
+                (long long)offer - 1);
+  text_append(body, "}]}}}");
+}
+
+static void append_spec(const Node *node, const AgentTargets *asked, int64_t offer, const char *scheduler,
+                        Text *body) {
   text_append(body, "\"spec\":{");
   if (scheduler) {
     append_member(body, "schedulerName", scheduler);
     text_append(body, ",");
   }
   append_member(body, "priorityClassName", AGENT_RESERVATION_PRIORITY_CLASS);
-  text_append(body, ",\"affinity\":{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":"
-                    "{\"nodeSelectorTerms\":[{\"matchFields\":[{\"key\":\"metadata.name\","
-                    "\"operator\":\"In\",\"values\":[");
-  text_append_json(body, node->meta.name);
-  text_format(body, "]}]}]}}},\"activeDeadlineSeconds\":%d", AGENT_RESERVATION_DEADLINE_S);
+  text_append(body, ",");
+  append_affinity(node, offer, body);
+  text_format(body, ",\"activeDeadlineSeconds\":%d", AGENT_RESERVATION_DEADLINE_S);
   text_append(body, ",\"tolerations\":[{\"operator\":\"Exists\"}],\"restartPolicy\":\"Never\","
                     "\"terminationGracePeriodSeconds\":1,\"automountServiceAccountToken\":false,"
                     "\"enableServiceLinks\":false,\"securityContext\":{\"runAsNonRoot\":true,"
@@ -95,8 +113,17 @@ static void append_spec(const Node *node, const AgentTargets *asked, const char 
 void agent_reservation_format(const Node *node, const AgentRecut *recut, const AgentTargets *asked,
                               const char *scheduler, Text *ret_body) {
   text_append(ret_body, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",");
-  append_metadata(node, recut, ret_body);
-  append_spec(node, asked, scheduler, ret_body);
+  append_metadata(node, recut->pod, recut, ret_body);
+  append_spec(node, asked, 0, scheduler, ret_body);
+  text_append(ret_body, "}");
+}
+
+void agent_reservation_format_witness(const Node *node, const AgentRecut *recut, const char *scheduler,
+                                      Text *ret_body) {
+  assert(recut->offer > 0);
+  text_append(ret_body, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",");
+  append_metadata(node, recut->witness, recut, ret_body);
+  append_spec(node, NULL, recut->offer, scheduler, ret_body);
   text_append(ret_body, "}");
 }
 

@@ -77,6 +77,30 @@ static void it_evicts_nobody_and_never_starts(void **state) {
   json_decref(pod);
 }
 
+static void a_witness_asks_for_nothing_and_fits_by_the_newest_offer_only(void **state) {
+  Fixture *f = *state;
+  static const char *const resources[] = {"nvidia.com/mig-1g.10gb"};
+  CLEANUP(text_deinit) Text body = {0};
+  AgentRecut *recut = recut_of(resources, 1);
+  recut->offer = 42;
+  agent_reservation_name(AGENT_WITNESS_PREFIX, 7, recut->witness);
+  agent_reservation_format_witness(&f->node, recut, "volcano", &body);
+  agent_recut_free(recut);
+  json_t *pod = json_loads(text_string(&body), JSON_REJECT_DUPLICATES, NULL);
+  assert_non_null(pod);
+  assert_string_equal(text_at(pod, "metadata.name"), "facet-witness-000000000007");
+  assert_string_equal(text_at(pod, "spec.schedulerName"), "volcano");
+  assert_string_equal(text_at(pod, "spec.priorityClassName"), "facet-reservation");
+  assert_null(json_object_get(at(pod, "spec.containers.0"), "resources"));
+  const json_t *term = at(pod, "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution."
+                               "nodeSelectorTerms.0");
+  assert_string_equal(text_at(term, "matchFields.0.values.0"), "n1");
+  assert_string_equal(text_at(term, "matchExpressions.0.key"), "facet.gpu/offer");
+  assert_string_equal(text_at(term, "matchExpressions.0.operator"), "Gt");
+  assert_string_equal(text_at(term, "matchExpressions.0.values.0"), "41");
+  json_decref(pod);
+}
+
 static void it_ends_by_itself_where_nobody_lets_it_go(void **state) {
   Fixture *f = *state;
   json_t *pod = format(&f->node, NULL);
@@ -131,6 +155,7 @@ int main(void) {
       FIXTURE_TEST(it_asks_for_all_targets_on_its_node_only),
       FIXTURE_TEST(it_goes_through_the_scheduler_of_the_nodes_pods),
       FIXTURE_TEST(it_evicts_nobody_and_never_starts),
+      FIXTURE_TEST(a_witness_asks_for_nothing_and_fits_by_the_newest_offer_only),
       FIXTURE_TEST(it_ends_by_itself_where_nobody_lets_it_go),
       cmocka_unit_test(long_node_names_make_short_labels),
       cmocka_unit_test(its_state_is_read_from_the_pod),

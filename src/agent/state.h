@@ -151,9 +151,17 @@ bool agent_recutting_is_pending(const Agent *agent);
 bool agent_recutting_is_cutting(const Agent *agent);
 /* The node offers what it should, and the rest of the news can wait for the new slices. */
 bool agent_recutting_hushes(const Agent *agent, const Node *node);
+/* What the node's label facet.gpu/offer shall reach in a report that tells all amounts; 0: nothing new. */
+int64_t agent_recutting_offer(const Agent *agent);
 const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
 /* Has the scheduler bound its reservation pod, as far as we see? */
 bool agent_recutting_is_bound(const Agent *agent, const AgentRecut *recut);
+/* The plan is answered without what it wanted to take away. raced: nothing is wrong, others were quicker. */
+void agent_recutting_give_up(Agent *agent, bool raced, const char *reason);
+/* recut_pods.c: requests for the re-cut's pods. */
+void agent_recutting_create_pod(Agent *agent, const Node *node, const AgentRecut *recut);
+void agent_recutting_create_witness(Agent *agent, const Node *node, AgentRecut *recut); /* names it anew */
+void agent_recutting_delete_pod(Agent *agent, const AgentRecut *recut);
 /* recut_kubelet.c: asks which slices its pod holds, soon again if that is not known yet. */
 void agent_recutting_ask_kubelet(Agent *agent, const AgentRecut *recut);
 /* What the kubelet said so far does not count any more. */

@@ -150,6 +150,14 @@ static void drop_pod(CliDemoStory *story, CliDemoPod *pod) {
   array_remove(&story->pods, pod - story->pods.items);
 }
 
+/* Another one: the scheduler can place it only once it has seen what the node offers after a re-cut. */
+static void on_witness_change(CliDemoStory *story, const SimApiChange *change) {
+  const char *node = text_at(change->object, "spec", "nodeName");
+  story->reservation_count += change->is_deletion ? -1 : !change->before;
+  if (change->before && *node && !*text_at(change->before, "spec", "nodeName"))
+    cli_demo_story_tell(story, "scheduler", "has seen what node %s offers now", node);
+}
+
 /* One of the agent's own pods: it asks the scheduler for slices that are to be taken away. */
 static void on_reservation_change(CliDemoStory *story, const SimApiChange *change) {
   const char *node = text_at(change->object, "spec", "nodeName");
@@ -167,7 +175,10 @@ static void on_reservation_change(CliDemoStory *story, const SimApiChange *chang
 
 static void on_pod_change(CliDemoStory *story, const SimApiChange *change) {
   if (string_has_prefix(change->key, SIM_CLUSTER_SYSTEM_NAMESPACE "/")) {
-    on_reservation_change(story, change);
+    if (strstr(change->key, "/facet-witness-"))
+      on_witness_change(story, change);
+    else
+      on_reservation_change(story, change);
     return;
   }
   if (!change->before)

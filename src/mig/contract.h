@@ -8,7 +8,10 @@
 
 #define MIG_LABEL_PARTITIONING "nos.nebuly.com/gpu-partitioning" /* "mig" or "mps" */
 /* On the pods by which the agent takes slices out of the scheduler's reach; its value tells the node. */
-#define MIG_LABEL_RESERVATION              "facet.gpu/reservation"
+#define MIG_LABEL_RESERVATION "facet.gpu/reservation"
+/* A number that grows with each re-cut, told together with the amounts after it: whoever has seen it has seen
+ * them. */
+#define MIG_LABEL_OFFER                    "facet.gpu/offer"
 #define MIG_ANNOTATION_SPEC_PLAN           "nos.nebuly.com/spec-partitioning-plan"
 #define MIG_ANNOTATION_STATUS_PLAN         "nos.nebuly.com/status-partitioning-plan"
 #define MIG_ANNOTATION_SPEC_GPU_PREFIX     "facet.gpu/spec-gpu-"        /* + <index> */

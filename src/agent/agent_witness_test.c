@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After a re-cut: the reservation is let go when the scheduler has seen what the node offers. */
+#include "agent/recut_fixture.h"
+
+/* A scheduler that lost its watch counts the old slices; without the reservation it would promise them. */
+static void the_reservation_stays_until_the_scheduler_has_seen_what_the_node_offers(void **state) {
+  World *world = *state;
+  world->scheduler_is_behind = true;
+  begin_recut(world);
+  run_for(world, 40000);
+  CLEANUP(cleanup_free) char *expected = mem_format("reserve;%s", CUT);
+  assert_story(world, expected);
+  assert_cut(world);
+  assert_non_null(world->pod);
+  assert_non_null(world->witness);
+  bind_witness(world);
+  run_for(world, 100);
+  assert_story(world, "release;");
+  assert_null(world->pod);
+  assert_null(world->witness);
+}
+
+static void a_scheduler_that_says_nothing_is_given_a_minute(void **state) {
+  World *world = *state;
+  world->refuse_witness = 403;
+  begin_recut(world);
+  run_for(world, AGENT_RECUT_LINGER_MS - 1000);
+  assert_non_null(world->pod);
+  run_for(world, 3000);
+  assert_null(world->pod);
+}
+
+static void a_witness_that_somebody_deletes_is_replaced(void **state) {
+  World *world = *state;
+  world->scheduler_is_behind = true;
+  begin_recut(world);
+  run_for(world, 1000);
+  remove_witness(world);
+  world->scheduler_is_behind = false;
+  run_for(world, AGENT_RECUT_WITNESS_AGAIN_MS);
+  assert_null(world->pod);
+  assert_null(world->witness);
+}
+
+static void a_crash_while_the_witness_waits_leaves_neither_behind(void **state) {
+  World *world = *state;
+  world->scheduler_is_behind = true;
+  begin_recut(world);
+  run_for(world, 2000);
+  stop_agent(world);
+  bind_witness(world); /* what it says is of an earlier life */
+  start_agent(world);
+  run_for(world, 5000);
+  assert_non_null(world->pod);
+  assert_non_null(world->witness);
+  bind_witness(world);
+  run_for(world, 2000);
+  assert_null(world->pod);
+  assert_null(world->witness);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WORLD_TEST(the_reservation_stays_until_the_scheduler_has_seen_what_the_node_offers),
+      WORLD_TEST(a_scheduler_that_says_nothing_is_given_a_minute),
+      WORLD_TEST(a_witness_that_somebody_deletes_is_replaced),
+      WORLD_TEST(a_crash_while_the_witness_waits_leaves_neither_behind),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
