@@ -127,7 +127,7 @@ static bool is_ours(Agent *agent, const Node *node) {
  * have. */
 static void serve_out(Agent *agent, const Node *node) {
   if (agent->observation)
-    agent_recutting_wind_up(agent);
+    agent_recutting_wind_up(agent, agent->leaving.is_end ? node : NULL);
   if (node && agent->leaving.state == AGENT_LEFT && !agent->leaving.is_end)
     agent_takeover_give_back(agent, node);
   if (agent->leaving.state != AGENT_CLEARING)
@@ -153,7 +153,7 @@ static void step(void *userdata) {
     if (node)
       agent_takeover_give_back(agent, node);
     if (node && agent->observation)
-      agent_recutting_wind_up(agent);
+      agent_recutting_wind_up(agent, NULL);
     return;
   }
   agent_takeover_step(agent, node);

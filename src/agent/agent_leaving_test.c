@@ -48,6 +48,20 @@ static void what_the_kubelet_restores_is_taken_down_again(void **state) {
   assert_true(leaves_within(world, 200, &has_left));
 }
 
+static void a_scheduler_that_is_behind_is_waited_for(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  world->scheduler_is_behind = true;
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(leaves_within(world, 30000, &has_left));
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  bind_witness(world);
+  assert_false(leaves_within(world, AGENT_LEAVE_SETTLE_MS - 100, &has_left));
+  assert_true(leaves_within(world, 200, &has_left));
+  assert_null(world->witness);
+}
+
 static void without_free_slices_nothing_is_waited_for(void **state) {
   World *world = *state;
   bool has_left = false;
@@ -105,6 +119,7 @@ static void a_reservation_is_let_go_first(void **state) {
   set_plan(world, "p1", "GPU-0 1g.10gb@6");
   run_for(world, 100);
   assert_non_null(world->pod);
+  world->scheduler_is_mute = false;
   agent_leave(world->agent, note_left, &has_left);
   assert_true(leaves_within(world, AGENT_LEAVE_SETTLE_MS + 100, &has_left));
   assert_null(world->pod);
@@ -175,6 +190,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(the_node_offers_nothing_while_promised_pods_are_served),
       WORLD_TEST(what_the_kubelet_restores_is_taken_down_again),
+      WORLD_TEST(a_scheduler_that_is_behind_is_waited_for),
       WORLD_TEST(without_free_slices_nothing_is_waited_for),
       WORLD_TEST(without_anything_published_it_leaves_at_once),
       WORLD_TEST(a_node_that_is_not_ours_gets_no_slices_for_the_sake_of_a_reservation),

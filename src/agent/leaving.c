@@ -33,6 +33,7 @@ static void begin(Agent *agent, bool is_end) {
   leaving->is_end = is_end;
   leaving->began_ms = agent->host->now_ms;
   leaving->nothing_since_ms = 0;
+  leaving->is_clear = leaving->is_witnessed = false;
   agent->report_again_ms = 0;
   log_info(AGENT_COMPONENT, "leaving", "why=" LOG_QUOTED " free_slices=%zu hint=" LOG_QUOTED,
            is_end ? "the agent ends" : "the node is not labelled any more", count_free(agent),
@@ -63,13 +64,28 @@ static uint64_t served_at(const Agent *agent) {
   return settled_ms > quiet_ms ? settled_ms : quiet_ms;
 }
 
+/* The witness's label travels with the amounts. What the kubelet restores is taken down anew, with a new one.
+ */
+static void note_offer(Agent *agent, const Node *node) {
+  AgentLeaving *leaving = &agent->leaving;
+  bool was_clear = leaving->is_clear;
+  leaving->is_clear = offers_nothing(agent, node);
+  if (was_clear && !leaving->is_clear)
+    leaving->is_witnessed = false;
+  if (leaving->is_end && !leaving->is_witnessed && count_free(agent) && !agent_rereading_is_on(agent)) {
+    leaving->is_witnessed = true;
+    agent_recutting_call_witness(agent);
+  }
+  if (!leaving->is_clear || agent_recutting_awaits_witness(agent))
+    leaving->nothing_since_ms = 0;
+  else if (!leaving->nothing_since_ms)
+    leaving->nothing_since_ms = agent->host->now_ms;
+}
+
 static void clear(Agent *agent, const Node *node) {
   AgentLeaving *leaving = &agent->leaving;
   uint64_t now_ms = agent->host->now_ms, last_ms = leaving->began_ms + AGENT_LEAVE_MAX_MS;
-  if (!offers_nothing(agent, node))
-    leaving->nothing_since_ms = 0;
-  else if (!leaving->nothing_since_ms)
-    leaving->nothing_since_ms = now_ms;
+  note_offer(agent, node);
   /* NVIDIA's plugin goes on serving: there is only the node to be left in order. */
   uint64_t served_ms = agent_rereading_is_on(agent) ? now_ms : served_at(agent);
   bool is_served = served_ms && now_ms >= served_ms && (!node || agent_has_said_all(agent, node));

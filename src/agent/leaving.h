@@ -5,18 +5,19 @@
  * stopped first, and what it has promised already is served:
  *
  *     STAYING  --> CLEARING   asked to end, or the label went
- *     CLEARING --> LEFT       the node has offered nothing for 5 s and the kubelet has taken nothing for 1 s,
- *                             or no slice is free any more; at the latest after 20 s
- *     LEFT     --> STAYING    the label came back
+ *     CLEARING --> LEFT       the scheduler has seen that the node offers nothing (a witness pod, recut.h), 5
+ * s have passed, and the kubelet has taken nothing for 1 s; or no slice is free any more; at the latest after
+ * 60 s LEFT     --> STAYING    the label came back
  *
  * The kubelet writes the amounts back at its next tick; each time they are taken down again, and the 5 s
- * begin anew. They are what the scheduler and the kubelet may take for a binding. GPUs and slices stay as
+ * begin anew. They are what the scheduler and the kubelet may take for a binding. Where the node is no longer
+ * ours there is no witness, and the 5 s count from when the node offers nothing. GPUs and slices stay as
  * they are. */
 #pragma once
 
 #include "base/host.h"
 
-enum { AGENT_LEAVE_SETTLE_MS = 5000, AGENT_LEAVE_QUIET_MS = 1000, AGENT_LEAVE_MAX_MS = 20000 };
+enum { AGENT_LEAVE_SETTLE_MS = 5000, AGENT_LEAVE_QUIET_MS = 1000, AGENT_LEAVE_MAX_MS = 60000 };
 
 typedef enum AgentLeavingState { AGENT_STAYING, AGENT_CLEARING, AGENT_LEFT } AgentLeavingState;
 
@@ -26,7 +27,9 @@ typedef struct AgentLeaving {
   void (*on_left)(void *userdata);
   void *userdata;
   uint64_t began_ms;
-  uint64_t nothing_since_ms; /* the node has offered nothing; 0: it does */
+  uint64_t nothing_since_ms; /* the node has offered nothing, and the scheduler knows; 0: not yet */
+  bool is_clear;             /* the node offered nothing when it was last looked at */
+  bool is_witnessed;         /* a witness was called for that */
   uint64_t allocated_ms;     /* when the kubelet last took a slice */
   HostTimer timer;
 } AgentLeaving;

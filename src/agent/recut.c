@@ -37,6 +37,12 @@ AgentRecut *agent_recut_new_orphan(const char *pod, uint64_t now_ms) {
   return recut;
 }
 
+AgentRecut *agent_recut_new_witness(uint64_t now_ms) {
+  AgentRecut *recut = agent_recut_new_orphan("", now_ms);
+  recut->is_witness = true;
+  return recut;
+}
+
 void agent_recut_free(AgentRecut *recut) {
   if (!recut)
     return;
@@ -191,7 +197,7 @@ static AgentRecutAction cut(AgentRecut *recut, const AgentRecutView *view, const
  */
 static AgentRecutAction linger(AgentRecut *recut, const AgentRecutView *view) {
   uint64_t waited_ms = view->now_ms - recut->since_ms;
-  bool is_blind = !recut->pod[0] || !view->has_node;
+  bool is_blind = (!recut->pod[0] && !recut->is_witness) || !view->has_node;
   bool has_testified =
       recut->witness_ms && (view->witness == AGENT_POD_BOUND || view->witness == AGENT_POD_ENDED);
   if (has_testified || waited_ms >= (is_blind ? AGENT_RECUT_BLIND_LINGER_MS : AGENT_RECUT_LINGER_MS)) {

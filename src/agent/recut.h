@@ -83,8 +83,9 @@ typedef struct AgentRecut {
   char witness[AGENT_RECUT_NAME_SIZE]; /* LINGERING: name of the pod */
   uint64_t witness_ms;                 /* when it was asked for; 0: never */
   int destroyed;
-  bool unsteered; /* NVIDIA's plugin publishes */
-  bool seen;      /* the API server has shown the pod */
+  bool is_witness; /* no slices, no reservation: it only finds out what the scheduler has seen */
+  bool unsteered;  /* NVIDIA's plugin publishes */
+  bool seen;       /* the API server has shown the pod */
   bool lost;
   bool raced;                   /* lost to pods that were quicker: nothing is wrong */
   char reason[ERROR_TEXT_SIZE]; /* why it was lost */
@@ -116,6 +117,8 @@ typedef enum AgentRecutAction {
 AgentRecut *agent_recut_new(const char *pod, const char *plan, AgentTargets *targets, uint64_t now_ms);
 /* Of a reservation that is not needed any more: it is let go once the node shows what there is. */
 AgentRecut *agent_recut_new_orphan(const char *pod, uint64_t now_ms);
+/* Of no slices: it ends when the scheduler has seen what the node offers from now on. */
+AgentRecut *agent_recut_new_witness(uint64_t now_ms);
 void agent_recut_free(AgentRecut *recut);
 
 AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,

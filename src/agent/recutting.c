@@ -323,6 +323,8 @@ static void note_transition(Agent *agent, AgentRecut *recut, AgentRecutState bef
     recutting->losses = 0;
     log_done(agent, recut);
   }
+  if (recut->is_witness && before <= AGENT_RECUT_LINGERING && recut->state > AGENT_RECUT_LINGERING)
+    agent_kick(agent); /* somebody waits for that */
   if (recut->state != before)
     log_debug(AGENT_COMPONENT, "re-cut goes on", "pod=%s state=%s", recut->pod,
               agent_recut_state_name(recut->state));
@@ -347,11 +349,13 @@ static bool shows_offer(const Node *node, const AgentRecut *recut) {
 static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
   AgentRecutting *recutting = &agent->recutting;
   const AgentTarget *target = NULL;
+  bool is_leaving = agent->leaving.state != AGENT_STAYING; /* the node offers nothing, whatever there is */
   AgentRecutView view = {.now_ms = agent->host->now_ms,
                          .wanted = &recutting->wanted,
                          .held = recutting->held_known ? &recutting->held : NULL,
                          .kubelet_agrees = kubelet_agrees(agent),
-                         .node_agrees = node_agrees(agent, node) && shows_offer(node, recut),
+                         .node_agrees =
+                             node_agrees(agent, is_leaving ? NULL : node) && shows_offer(node, recut),
                          .has_node = node,
                          .growing = recutting->awaits_first,
                          .observation = agent->observation};
@@ -390,14 +394,30 @@ void agent_recutting_step(Agent *agent, const Node *node) {
   step_all(agent, node);
 }
 
-void agent_recutting_wind_up(Agent *agent) {
+void agent_recutting_wind_up(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
   timer_cancel(agent->host, &recutting->timer);
   array_clear(&recutting->wanted);
   recutting->unjudged = recutting->awaits_first = false; /* nothing is created any more */
   if (kube_informer_is_synced(recutting->pods))
     take_up(agent, NULL);
-  step_all(agent, NULL);
+  step_all(agent, node);
+}
+
+void agent_recutting_call_witness(Agent *agent) {
+  AgentRecut *recut = agent_recut_new_witness(agent->host->now_ms);
+  recut->offer = new_offer(agent);
+  *array_push(&agent->recutting.recuts) = recut;
+  agent_kick(agent);
+}
+
+bool agent_recutting_awaits_witness(const Agent *agent) {
+  for (size_t i = 0; i < agent->recutting.recuts.count; i++) {
+    const AgentRecut *recut = agent->recutting.recuts.items[i];
+    if (recut->is_witness && recut->state <= AGENT_RECUT_LINGERING)
+      return true;
+  }
+  return false;
 }
 
 void agent_recutting_forget_plan(Agent *agent) {

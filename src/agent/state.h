@@ -138,7 +138,11 @@ void agent_leaving_deinit(Agent *agent);
 void agent_recutting_init(Agent *agent, KubeTransport *transport, const AgentOptions *options);
 void agent_recutting_start(Agent *agent);
 void agent_recutting_step(Agent *agent, const Node *node);
-void agent_recutting_wind_up(Agent *agent);     /* nothing is wanted any more: all is let go */
+/* Nothing is wanted any more: all is let go. node: where a witness can be put, or NULL. */
+void agent_recutting_wind_up(Agent *agent, const Node *node);
+/* Begins to find out whether the scheduler has seen what the node offers now, and whether that goes on. */
+void agent_recutting_call_witness(Agent *agent);
+bool agent_recutting_awaits_witness(const Agent *agent);
 void agent_recutting_forget_plan(Agent *agent); /* there is a new one */
 void agent_recutting_deinit(Agent *agent);
 /* Must the slice stay out of the kubelet's list? */

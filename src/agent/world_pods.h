@@ -36,13 +36,19 @@ static inline void bind_witness(World *world) {
   show_one_pod(world, "MODIFIED", world->witness);
 }
 
+static inline void remove_witness(World *world) {
+  show_one_pod(world, "DELETED", world->witness);
+  json_decref(TAKE(world->witness));
+}
+
 static inline void answer_witness(World *world, KubeCall *call) {
   if (world->refuse_witness) {
     fake_answer(call, world->refuse_witness,
                 "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"no\"}");
     return;
   }
-  assert_null(world->witness);
+  if (world->witness) /* of an earlier one that is on its way out */
+    remove_witness(world);
   world->witness = json_loads(call->request.body, JSON_REJECT_DUPLICATES, NULL);
   assert_non_null(world->witness);
   json_object_set_new(world->witness, "status", json_pack("{s:s}", "phase", "Pending"));
@@ -52,11 +58,6 @@ static inline void answer_witness(World *world, KubeCall *call) {
   show_one_pod(world, "ADDED", world->witness);
   if (!world->scheduler_is_mute && !world->scheduler_is_behind)
     bind_witness(world);
-}
-
-static inline void remove_witness(World *world) {
-  show_one_pod(world, "DELETED", world->witness);
-  json_decref(TAKE(world->witness));
 }
 
 static inline bool witness_turn(World *world) {

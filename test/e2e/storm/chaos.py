@@ -11,7 +11,7 @@ from worker import Worker
 SCHEDULER_STOPPED_SECONDS = 2.5
 SCHEDULER_RUNS_SECONDS = (1.0, 5.0)
 STRIKE_EVERY_SECONDS = (4.0, 9.0)
-UPGRADE_SECONDS = 60
+UPGRADE_SECONDS = 75
 
 
 class SchedulerStops(Worker):
