@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cluster that a verb looks at, out of files (-f) or, where there is none, from the API server, of which
+ * lists are read and nothing else. Shared by all verbs that think about a cluster: plan, explain, view,
+ * simulate.
+ *
+ *     static const CliOption options_table[] = {CLI_INPUT_OPTIONS(Options, input), ...};
+ *
+ *     CLEANUP(cluster_input_deinit) ClusterInput input = {0};
+ *     r = cluster_input_read(&options.input, &input, err);          the objects
+ *     CLEANUP(snapshot_deinit) Snapshot snapshot;
+ *     snapshot_init(&snapshot);
+ *     cluster_input_fill(&input, &snapshot);                        what the core works on
+ *     cluster_input_report(&input, "facet plan");                   what was wrong with them, to stderr
+ *     ...
+ *     return cluster_input_exit_code(&input);
+ *
+ * Files are what kubectl prints, `kubectl get nodes,pods -A -o json` or `-o yaml`: Lists, NodeLists, PodLists
+ * or single objects, any number of documents one after the other, JSON or YAML, plain or compressed with
+ * gzip. They are read as a stream; what is kept of an object is what planning needs, and what many objects
+ * share (a Deployment's labels, its containers) is kept once. Times of objects are Unix seconds.
+ *
+ * A broken object is left out and named in a problem; the others count. Where a whole document breaks off
+ * (truncated, malformed), what was read before counts, and the exit code says that it is not all. */
+#pragma once
+
+#include "base/array.h"
+#include "cli/connect.h"
+#include "cli/verb.h"
+#include "cluster/object.h"
+#include "cluster/snapshot.h"
+#include "kube/pool.h"
+
+enum {
+  CLUSTER_INPUT_OBJECTS_MAX = 8 << 20, /* objects kept; more are an error */
+  CLUSTER_INPUT_PROBLEMS_MAX = 20,     /* problems told on one run; the others are counted */
+};
+
+typedef struct ClusterInputOptions {
+  CliStrings files; /* "-": standard input. None: the live cluster */
+  CliConnectOptions connect;
+} ClusterInputOptions;
+
+/* Rows for an options table; `member` is the ClusterInputOptions inside the verb's struct. */
+#define CLI_INPUT_OPTIONS(Struct, member)                                                                    \
+  {"--file,-f", CLI_STRINGS, offsetof(Struct, member.files), "FILE",                                         \
+   "Output of `kubectl get nodes,pods -A -o json` (or yaml, also gzipped) in place of the live cluster; - "  \
+   "is standard input; may be repeated."},                                                                   \
+      CLI_CONNECT_OPTIONS(Struct, member.connect)
+
+typedef struct ClusterInput {
+  KubePool *pool;            /* owns all objects */
+  ARRAY(const Node *) nodes; /* by name, each once */
+  ARRAY(const Pod *) pods;   /* by namespace and name, each once */
+  size_t skipped;            /* objects of kinds that facet does not read */
+  bool is_partial;           /* a document could not be read to its end */
+  ARRAY(char *) problems;    /* sentences, already fit for a terminal; the first CLUSTER_INPUT_PROBLEMS_MAX */
+  size_t problem_count;      /* all of them */
+} ClusterInput;
+
+/* Into an input of zeroes. Fails where there is nothing to work on: a file that cannot be opened, one that
+ * holds no Kubernetes object at all, an API server that does not answer or refuses. */
+int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_input, Error *err) MUST_CHECK;
+/* All nodes, then all pods, into a fresh snapshot, which borrows them from the input. What the snapshot finds
+ * wrong with them (annotations, quantities) becomes a problem too. */
+void cluster_input_fill(ClusterInput *input, Snapshot *snapshot);
+/* Writes the problems to stderr, each "PROGRAM: sentence". */
+void cluster_input_report(const ClusterInput *input, const char *program);
+/* CLI_EXIT_OK, or CLI_EXIT_FAILED where the input is partial. */
+int cluster_input_exit_code(const ClusterInput *input);
+/* The object of that name, or NULL. */
+const Node *cluster_input_find_node(const ClusterInput *input, const char *name);
+const Pod *cluster_input_find_pod(const ClusterInput *input, const char *namespace_, const char *name);
+void cluster_input_deinit(ClusterInput *input);

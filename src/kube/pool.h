@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many objects in little memory: a pool copies what it is given, and keeps equal strings and equal lists
+ * (labels, containers, tolerations: whatever the pods of a Deployment share) once. Driven by the same tables
+ * as the readers. Objects of a pool are never changed and die with it. */
+#pragma once
+
+#include "base/arena.h"
+#include "kube/schema.h"
+
+#include <stddef.h>
+
+typedef struct KubePool KubePool;
+
+KubePool *kube_pool_new(void);
+void kube_pool_free(KubePool *pool);
+DEFINE_CLEANUP(KubePool, kube_pool_free)
+/* A copy of the object: the struct of that type. uid and resourceVersion are left out, for they are different
+ * in each object and nobody who looks at a whole cluster asks for them. `object` may be freed afterwards; its
+ * lists are left in disorder. */
+const void *kube_pool_add(KubePool *pool, const KubeType *type, void *object);
+/* Bytes held, for tests and benchmarks. */
+size_t kube_pool_size(const KubePool *pool);
