@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "kube/bytes.h"
+#include "kube/json_pull.h"
 #include "kube/reader.h"
 #include "kube/schema.h"
 
@@ -13,6 +14,9 @@ int kube_decode_protobuf(const KubeMessage *message, KubeBytes bytes, Arena *are
                          Error *err) MUST_CHECK;
 int kube_decode_json(const KubeMessage *message, KubeBytes bytes, Arena *arena, void *target,
                      Error *err) MUST_CHECK;
+/* The same at a cursor; where it fails, the cursor stands near what is wrong. */
+int kube_decode_json_at(const KubeMessage *message, KubeJson *json, Arena *arena, void *target,
+                        Error *err) MUST_CHECK;
 
 /* kube_object_decode() of an object that stands somewhere in a stream. */
 int kube_object_decode_bytes(const KubeType *type, KubeFormat format, KubeBytes bytes,

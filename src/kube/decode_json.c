@@ -1,20 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON side of the tables. Lists are counted before they are read, so that they get exactly the room they
- * need. Of members with the same name the last one wins; null leaves things as they are. */
+/* The JSON side of the tables, in one pass: the items of a list are read one by one into a chain, and get
+ * exactly the room they need once all are there. Of members with the same name the last one wins; null leaves
+ * things as they are. */
 #include "kube/decode.h"
 #include "kube/json_pull.h"
 #include "kube/store.h"
 #include "kube/time.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
-static int decode_object(const KubeMessage *message, KubeJson *json, Arena *arena, void *target, Error *err);
+typedef struct Decoder {
+  KubeJson json;
+  Arena *arena;
+  Arena scratch; /* of lists that are not complete */
+} Decoder;
 
+typedef struct Link Link;
+struct Link {
+  Link *next;
+  max_align_t item[];
+};
+
+typedef struct Chain {
+  Link *first, *last;
+  size_t count;
+} Chain;
+
+static int decode_object(const KubeMessage *message, Decoder *decoder, void *target, Error *err);
+
+static void *chain_push(Decoder *decoder, Chain *chain, const KubeField *field) {
+  Link *link = arena_alloc(&decoder->scratch, sizeof *link + kube_store_item_size(field));
+  *(chain->last ? &chain->last->next : &chain->first) = link;
+  chain->last = link;
+  chain->count++;
+  return link->item;
+}
+
+static int chain_store(Decoder *decoder, const Chain *chain, const KubeField *field, void *target, Error *err) {
+  int result = kube_store_reserve(decoder->arena, field, target, chain->count, err);
+  for (const Link *link = chain->first; link && result == 0; link = link->next)
+    memcpy(kube_store_push(field, target), link->item, kube_store_item_size(field));
+  return result;
+}
+
+/* Most names are told apart by their first letter. */
 static const KubeField *find_field(const KubeMessage *message, const KubeJsonText *name) {
-  for (size_t i = 0; i < message->field_count; i++)
-    if (kube_json_text_equal(name, message->fields[i].name))
-      return &message->fields[i];
+  char first = name->raw.size ? *name->raw.at : '\0';
+  for (size_t i = 0; i < message->field_count; i++) {
+    const KubeField *field = &message->fields[i];
+    if ((*field->name == first || name->escaped) && kube_json_text_equal(name, field->name))
+      return field;
+  }
   return NULL;
 }
 
@@ -46,16 +84,16 @@ static int check_kind(const char *name, KubeJsonKind wanted, KubeJson *json, Err
                    kube_json_kind_name(kind), json->rest.offset, kube_json_kind_name(wanted));
 }
 
-static int decode_string(KubeJson *json, Arena *arena, const char **ret_string, Error *err) {
+static int decode_string(Decoder *decoder, const char **ret_string, Error *err) {
   KubeJsonText text;
-  int result = kube_json_read_text(json, &text, err);
-  return result < 0 ? result : kube_json_text_decode(&text, arena, ret_string, err);
+  int result = kube_json_read_text(&decoder->json, &text, err);
+  return result < 0 ? result : kube_json_text_decode(&text, decoder->arena, ret_string, err);
 }
 
 /* An empty string is an absent one: protobuf cannot tell them apart. */
-static int decode_field_string(KubeJson *json, Arena *arena, const char **place, Error *err) {
+static int decode_field_string(Decoder *decoder, const char **place, Error *err) {
   const char *string;
-  int result = decode_string(json, arena, &string, err);
+  int result = decode_string(decoder, &string, err);
   if (result == 0)
     *place = *string ? string : NULL;
   return result;
@@ -85,51 +123,33 @@ static int decode_time(const KubeField *field, KubeJson *json, int64_t *place, E
   return 0;
 }
 
-/* How many entries the array or object at the cursor has; also proves that it is sound to its end. */
-static int count_entries(KubeJson json, size_t *ret_count, Error *err) {
-  bool object = kube_json_kind(&json) == KUBE_JSON_KIND_OBJECT;
-  KubeJsonText name;
-  size_t count = 0;
-  int result = kube_json_open(&json, object ? '{' : '[', err);
-  if (result < 0)
-    return result;
-  while ((result = object ? kube_json_next_name(&json, &name, err) : kube_json_next_item(&json, err)) == 0) {
-    result = kube_json_skip(&json, NULL, err);
-    if (result < 0)
-      return result;
-    count++;
-  }
-  if (result < 0)
-    return result;
-  *ret_count = count;
-  return 0;
-}
-
-static int decode_item(const KubeField *field, KubeJson *json, Arena *arena, void *target, Error *err) {
-  int result = check_kind(
-      field->name, field->kind == KUBE_LIST ? KUBE_JSON_KIND_OBJECT : KUBE_JSON_KIND_STRING, json, err);
+static int decode_item(const KubeField *field, Decoder *decoder, Chain *chain, Error *err) {
+  int result =
+      check_kind(field->name, field->kind == KUBE_LIST ? KUBE_JSON_KIND_OBJECT : KUBE_JSON_KIND_STRING,
+                 &decoder->json, err);
   if (result < 0)
     return result;
   if (field->kind == KUBE_LIST)
-    return decode_object(field->message, json, arena, kube_store_push(field, target), err);
-  return decode_string(json, arena, kube_store_push(field, target), err);
+    return decode_object(field->message, decoder, chain_push(decoder, chain, field), err);
+  return decode_string(decoder, chain_push(decoder, chain, field), err);
 }
 
-static int decode_array(const KubeField *field, KubeJson *json, Arena *arena, void *target, Error *err) {
-  int result = kube_json_open(json, '[', err);
+static int decode_array(const KubeField *field, Decoder *decoder, void *target, Error *err) {
+  Chain chain = {0};
+  int result = kube_json_open(&decoder->json, '[', err);
   if (result < 0)
     return result;
-  while ((result = kube_json_next_item(json, err)) == 0) {
-    result = decode_item(field, json, arena, target, err);
+  while ((result = kube_json_next_item(&decoder->json, err)) == 0) {
+    result = decode_item(field, decoder, &chain, err);
     if (result < 0)
       return result;
   }
-  return result < 0 ? result : 0;
+  return result < 0 ? result : chain_store(decoder, &chain, field, target, err);
 }
 
 /* Quantities may also be written as numbers; then the number's text is the quantity. */
-static int decode_map_value(const KubeField *field, KubeJson *json, Arena *arena, const char **ret_value,
-                            Error *err) {
+static int decode_map_value(const KubeField *field, Decoder *decoder, const char **ret_value, Error *err) {
+  KubeJson *json = &decoder->json;
   KubeJsonKind kind = kube_json_kind(json);
   if (kind == KUBE_JSON_KIND_NULL) {
     *ret_value = "";
@@ -139,51 +159,43 @@ static int decode_map_value(const KubeField *field, KubeJson *json, Arena *arena
     KubeBytes number;
     int result = kube_json_skip(json, &number, err);
     if (result == 0)
-      *ret_value = arena_strndup(arena, number.at, number.size);
+      *ret_value = arena_strndup(decoder->arena, number.at, number.size);
     return result;
   }
   int result = check_kind(field->name, KUBE_JSON_KIND_STRING, json, err);
-  return result < 0 ? result : decode_string(json, arena, ret_value, err);
+  return result < 0 ? result : decode_string(decoder, ret_value, err);
 }
 
-static int decode_map(const KubeField *field, KubeJson *json, Arena *arena, void *target, Error *err) {
-  int result = kube_json_open(json, '{', err);
+static int decode_map(const KubeField *field, Decoder *decoder, void *target, Error *err) {
+  Chain chain = {0};
+  int result = kube_json_open(&decoder->json, '{', err);
   if (result < 0)
     return result;
   KubeJsonText name;
-  while ((result = kube_json_next_name(json, &name, err)) == 0) {
-    KeyValue *entry = kube_store_push(field, target);
-    result = kube_json_text_decode(&name, arena, &entry->key, err);
+  while ((result = kube_json_next_name(&decoder->json, &name, err)) == 0) {
+    KeyValue *entry = chain_push(decoder, &chain, field);
+    result = kube_json_text_decode(&name, decoder->arena, &entry->key, err);
     if (result == 0)
-      result = decode_map_value(field, json, arena, &entry->value, err);
+      result = decode_map_value(field, decoder, &entry->value, err);
     if (result < 0)
       return result;
   }
+  if (result == KUBE_JSON_CLOSED)
+    result = chain_store(decoder, &chain, field, target, err);
   if (result < 0)
     return result;
   kube_store_sort((KeyValues *)((char *)target + field->offset));
   return 0;
 }
 
-static int decode_list(const KubeField *field, KubeJson *json, Arena *arena, void *target, Error *err) {
-  size_t count;
-  int result = count_entries(*json, &count, err);
-  if (result == 0)
-    result = kube_store_reserve(arena, field, target, count, err);
-  if (result < 0)
-    return result;
-  if (field->kind == KUBE_LIST || field->kind == KUBE_STRINGS)
-    return decode_array(field, json, arena, target, err);
-  return decode_map(field, json, arena, target, err);
-}
-
-static int decode_message(const KubeField *field, KubeJson *json, Arena *arena, void *target, Error *err) {
+static int decode_message(const KubeField *field, Decoder *decoder, void *target, Error *err) {
   if (field->present_offset >= 0)
     *(bool *)((char *)target + field->present_offset) = true;
-  return decode_object(field->message, json, arena, (char *)target + field->offset, err);
+  return decode_object(field->message, decoder, (char *)target + field->offset, err);
 }
 
-static int decode_value(const KubeField *field, KubeJson *json, Arena *arena, void *target, Error *err) {
+static int decode_value(const KubeField *field, Decoder *decoder, void *target, Error *err) {
+  KubeJson *json = &decoder->json;
   if (kube_json_kind(json) == KUBE_JSON_KIND_NULL)
     return kube_json_skip(json, NULL, err);
   int result = check_kind(field->name, json_kind_of(field), json, err);
@@ -192,7 +204,7 @@ static int decode_value(const KubeField *field, KubeJson *json, Arena *arena, vo
   void *place = (char *)target + field->offset;
   switch (field->kind) {
   case KUBE_STRING:
-    return decode_field_string(json, arena, place, err);
+    return decode_field_string(decoder, place, err);
   case KUBE_INT32:
     return decode_int32(field, json, place, err);
   case KUBE_BOOL:
@@ -200,28 +212,41 @@ static int decode_value(const KubeField *field, KubeJson *json, Arena *arena, vo
   case KUBE_TIME:
     return decode_time(field, json, place, err);
   case KUBE_MESSAGE:
-    return decode_message(field, json, arena, target, err);
+    return decode_message(field, decoder, target, err);
+  case KUBE_LIST:
+  case KUBE_STRINGS:
+    return decode_array(field, decoder, target, err);
   default:
-    return decode_list(field, json, arena, target, err);
+    return decode_map(field, decoder, target, err);
   }
 }
 
-static int decode_object(const KubeMessage *message, KubeJson *json, Arena *arena, void *target, Error *err) {
+static int decode_object(const KubeMessage *message, Decoder *decoder, void *target, Error *err) {
+  KubeJson *json = &decoder->json;
   int result = kube_json_open(json, '{', err);
   if (result < 0)
     return result;
   KubeJsonText name;
   while ((result = kube_json_next_name(json, &name, err)) == 0) {
     const KubeField *field = find_field(message, &name);
-    result = field ? decode_value(field, json, arena, target, err) : kube_json_skip(json, NULL, err);
+    result = field ? decode_value(field, decoder, target, err) : kube_json_skip(json, NULL, err);
     if (result < 0)
       return result;
   }
   return result < 0 ? result : 0;
 }
 
+int kube_decode_json_at(const KubeMessage *message, KubeJson *json, Arena *arena, void *target, Error *err) {
+  Decoder decoder = {.json = *json, .arena = arena};
+  int result = decode_object(message, &decoder, target, err);
+  if (result == 0)
+    result = kube_json_check_end(&decoder.json, err);
+  arena_deinit(&decoder.scratch);
+  *json = decoder.json;
+  return result;
+}
+
 int kube_decode_json(const KubeMessage *message, KubeBytes bytes, Arena *arena, void *target, Error *err) {
   KubeJson json = {.rest = bytes};
-  int result = decode_object(message, &json, arena, target, err);
-  return result < 0 ? result : kube_json_check_end(&json, err);
+  return kube_decode_json_at(message, &json, arena, target, err);
 }

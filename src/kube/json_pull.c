@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names and values that are read here are held against the grammar token by token; what is passed over is
- * left to the scan. One flag is enough to tell where a comma must stand: only right behind an opening bracket
+ * left to the quick skip, and where that says no, to the scan. One flag is enough to tell where a comma must stand: only right behind an opening bracket
  * there is none, and whoever comes back from an inner bracket is not there. */
 #include "kube/json_pull.h"
 
+#include "kube/json_fast.h"
 #include "kube/json_scan.h"
 #include "kube/reader.h"
 #include "kube/store.h"
@@ -13,8 +14,8 @@
 #include <string.h>
 
 static void skip_space(KubeJson *json) {
-  while (json->rest.size > 0 && kube_json_is_space(*json->rest.at))
-    kube_bytes_advance(&json->rest, 1);
+  if (json->rest.size > 0 && kube_json_is_space(*json->rest.at))
+    kube_bytes_advance(&json->rest, kube_json_fast_space(json->rest.at, json->rest.size));
 }
 
 /* Whether the next byte behind spaces is c; then moves over it. */
@@ -100,12 +101,14 @@ int kube_json_read_text(KubeJson *json, KubeJsonText *ret_text, Error *err) {
   if (!take_byte(json, '"'))
     return kube_json_fail(&json->rest, "a string", err);
   KubeJsonText text = {.raw = json->rest};
-  while (json->rest.size > 0 && *json->rest.at != '"') {
-    if ((unsigned char)*json->rest.at < 0x20)
+  for (;;) {
+    kube_bytes_advance(&json->rest, kube_json_fast_plain(json->rest.at, json->rest.size));
+    if (json->rest.size == 0 || *json->rest.at == '"')
+      break;
+    if (*json->rest.at != '\\')
       return kube_json_fail(&json->rest, "a string without control characters", err);
-    bool escape = *json->rest.at == '\\';
-    text.escaped |= escape;
-    kube_bytes_advance(&json->rest, escape && json->rest.size > 1 ? 2 : 1);
+    text.escaped = true;
+    kube_bytes_advance(&json->rest, json->rest.size > 1 ? 2 : 1);
   }
   text.raw.size = json->rest.offset - text.raw.offset;
   if (!take_byte(json, '"'))
@@ -152,15 +155,23 @@ int kube_json_read_bool(KubeJson *json, bool *ret_value, Error *err) {
   return 0;
 }
 
-int kube_json_skip(KubeJson *json, KubeBytes *ret_value, Error *err) {
-  skip_space(json);
-  KubeBytes value = json->rest;
+/* The careful way, which knows what is wrong and where. */
+static int scan_value(KubeJson *json, Error *err) {
   KubeJsonScan scan = {.outer = json->depth};
   int result = kube_json_scan(&scan, &json->rest, err);
   if (result < 0)
     return result;
-  if (result != KUBE_JSON_DONE)
-    return kube_json_fail(&json->rest, "the end of a value", err);
+  return result == KUBE_JSON_DONE ? 0 : kube_json_fail(&json->rest, "the end of a value", err);
+}
+
+int kube_json_skip(KubeJson *json, KubeBytes *ret_value, Error *err) {
+  skip_space(json);
+  KubeBytes value = json->rest;
+  size_t size = kube_json_fast_skip(json->rest.at, json->rest.size, KUBE_JSON_DEPTH_MAX - json->depth);
+  kube_bytes_advance(&json->rest, size);
+  int result = size > 0 ? 0 : scan_value(json, err);
+  if (result < 0)
+    return result;
   value.size = json->rest.offset - value.offset;
   if (ret_value)
     *ret_value = value;

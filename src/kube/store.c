@@ -35,8 +35,18 @@ static size_t sequence_size(const unsigned char *text, size_t size) {
   return wanted;
 }
 
+/* None of eight bytes has its highest bit set or is NUL. */
+static bool is_plain_word(const char *text) {
+  uint64_t word;
+  memcpy(&word, text, sizeof word);
+  uint64_t borrows = word - UINT64_C(0x0101010101010101);
+  return ((word | borrows) & UINT64_C(0x8080808080808080)) == 0;
+}
+
 size_t kube_store_valid_size(const char *text, size_t size) {
   size_t valid = 0;
+  while (size - valid >= sizeof(uint64_t) && is_plain_word(text + valid))
+    valid += sizeof(uint64_t);
   while (valid < size) {
     size_t sequence = sequence_size((const unsigned char *)text + valid, size - valid);
     if (sequence == 0)
@@ -76,7 +86,7 @@ bool kube_store_is_list(const KubeField *field) {
          field->kind == KUBE_QUANTITIES;
 }
 
-static size_t item_size(const KubeField *field) {
+size_t kube_store_item_size(const KubeField *field) {
   assert(kube_store_is_list(field));
   if (field->kind == KUBE_LIST)
     return field->item_size;
@@ -88,14 +98,14 @@ int kube_store_reserve(Arena *arena, const KubeField *field, void *target, size_
   if (count > KUBE_ITEMS_MAX)
     return error_set(err, ERROR_LIMIT, "\"%s\" has %zu entries; at most %d are read", field->name, count,
                      KUBE_ITEMS_MAX);
-  *list = (AnyList){count ? arena_alloc(arena, count * item_size(field)) : NULL, 0};
+  *list = (AnyList){count ? arena_alloc(arena, count * kube_store_item_size(field)) : NULL, 0};
   return 0;
 }
 
 void *kube_store_push(const KubeField *field, void *target) {
   AnyList *list = (AnyList *)((char *)target + field->offset);
   assert(list->items);
-  return (char *)list->items + list->count++ * item_size(field);
+  return (char *)list->items + list->count++ * kube_store_item_size(field);
 }
 
 typedef struct Ordered {

@@ -22,6 +22,8 @@ int kube_store_reserve(Arena *arena, const KubeField *field, void *target, size_
                        Error *err) MUST_CHECK;
 /* The next item's place; there must be room. */
 void *kube_store_push(const KubeField *field, void *target);
+/* Bytes of one item. */
+size_t kube_store_item_size(const KubeField *field);
 /* True for the kinds that hold many values. */
 bool kube_store_is_list(const KubeField *field);
 /* Sorts by key; of equal keys the last one stays. Does nothing where they are in order, as servers send them.
