@@ -28,6 +28,7 @@
 #include "cli/verb.h"
 #include "cluster/object.h"
 #include "cluster/snapshot.h"
+#include "kube/dump.h"
 #include "kube/pool.h"
 
 enum {
@@ -65,6 +66,8 @@ int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_inp
 void cluster_input_fill(ClusterInput *input, Snapshot *snapshot);
 /* Writes the problems to stderr, each "PROGRAM: sentence". */
 void cluster_input_report(const ClusterInput *input, const char *program);
+/* The sentence of a failed read, likewise: it may quote a file. */
+void cluster_input_complain(const char *program, const Error *err);
 /* CLI_EXIT_OK, or CLI_EXIT_FAILED where the input is partial. */
 int cluster_input_exit_code(const ClusterInput *input);
 /* The object of that name, or NULL. */

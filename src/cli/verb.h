@@ -12,6 +12,7 @@ enum {
   CLI_EXIT_OK = 0,
   CLI_EXIT_FAILED = 1,    /* the thing asked for could not be done */
   CLI_EXIT_USAGE = 2,     /* the command line makes no sense */
+  CLI_EXIT_BLOCKED = 2,   /* --check: there is something to see to */
   CLI_ARGUMENTS_MAX = 64, /* values of one repeated option */
 };
 

@@ -22,6 +22,10 @@ int kube_decode_json_at(const KubeMessage *message, KubeJson *json, Arena *arena
 int kube_object_decode_bytes(const KubeType *type, KubeFormat format, KubeBytes bytes,
                              KubeObject **ret_object, Error *err) MUST_CHECK;
 
+/* The same of a JSON object at a cursor; where it fails, the cursor stands near what is wrong. */
+int kube_object_decode_json(const KubeType *type, KubeJson *json, KubeObject **ret_object,
+                            Error *err) MUST_CHECK;
+
 /* "k8s\0" and runtime.Unknown around a protobuf message. */
 typedef struct KubeEnvelope {
   KubeBytes kind; /* size 0 where absent */

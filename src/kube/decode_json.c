@@ -4,6 +4,7 @@
  * things as they are. */
 #include "kube/decode.h"
 #include "kube/json_pull.h"
+#include "kube/json_scan.h"
 #include "kube/store.h"
 #include "kube/time.h"
 
@@ -38,7 +39,8 @@ static void *chain_push(Decoder *decoder, Chain *chain, const KubeField *field) 
   return link->item;
 }
 
-static int chain_store(Decoder *decoder, const Chain *chain, const KubeField *field, void *target, Error *err) {
+static int chain_store(Decoder *decoder, const Chain *chain, const KubeField *field, void *target,
+                       Error *err) {
   int result = kube_store_reserve(decoder->arena, field, target, chain->count, err);
   for (const Link *link = chain->first; link && result == 0; link = link->next)
     memcpy(kube_store_push(field, target), link->item, kube_store_item_size(field));
@@ -80,14 +82,23 @@ static int check_kind(const char *name, KubeJsonKind wanted, KubeJson *json, Err
   KubeJsonKind kind = kube_json_kind(json);
   if (kind == wanted)
     return 0;
-  return error_set(err, ERROR_INVALID, "\"%s\" is %s at byte %" PRIu64 " where %s was expected", name,
-                   kube_json_kind_name(kind), json->rest.offset, kube_json_kind_name(wanted));
+  if (kind == KUBE_JSON_KIND_NONE)
+    return kube_json_fail(&json->rest, kube_json_kind_name(wanted), err);
+  return error_set(err, ERROR_INVALID, "\"%s\" is %s%s where %s was expected", name,
+                   kube_json_kind_name(kind), kube_place(json->rest.offset).text,
+                   kube_json_kind_name(wanted));
 }
 
 static int decode_string(Decoder *decoder, const char **ret_string, Error *err) {
+  KubeBytes start = decoder->json.rest;
   KubeJsonText text;
   int result = kube_json_read_text(&decoder->json, &text, err);
-  return result < 0 ? result : kube_json_text_decode(&text, decoder->arena, ret_string, err);
+  if (result < 0)
+    return result;
+  result = kube_json_text_decode(&text, decoder->arena, ret_string, err);
+  if (result < 0)
+    decoder->json.rest = start;
+  return result;
 }
 
 /* An empty string is an absent one: protobuf cannot tell them apart. */
@@ -100,27 +111,28 @@ static int decode_field_string(Decoder *decoder, const char **place, Error *err)
 }
 
 static int decode_int32(const KubeField *field, KubeJson *json, int32_t *place, Error *err) {
-  uint64_t offset = json->rest.offset;
+  KubeBytes start = json->rest;
   int64_t value;
   int result = kube_json_read_int(json, &value, err);
   if (result < 0)
     return error_prefix(err, "\"%s\"", field->name);
-  if (value < INT32_MIN || value > INT32_MAX)
-    return error_set(err, ERROR_INVALID, "\"%s\" at byte %" PRIu64 " does not fit into 32 bits", field->name,
-                     offset);
   *place = (int32_t)value;
-  return 0;
+  if (*place == value)
+    return 0;
+  json->rest = start;
+  return error_set(err, ERROR_INVALID, "\"%s\"%s does not fit into 32 bits", field->name,
+                   kube_place(start.offset).text);
 }
 
 static int decode_time(const KubeField *field, KubeJson *json, int64_t *place, Error *err) {
+  KubeBytes start = json->rest;
   KubeJsonText text;
   int result = kube_json_read_text(json, &text, err);
-  if (result < 0)
+  if (result < 0 || kube_time_parse(text.raw.at, text.raw.size, place))
     return result;
-  if (!kube_time_parse(text.raw.at, text.raw.size, place))
-    return error_set(err, ERROR_INVALID, "\"%s\" at byte %" PRIu64 " is not a time like 2026-01-31T12:00:00Z",
-                     field->name, text.raw.offset);
-  return 0;
+  json->rest = start;
+  return error_set(err, ERROR_INVALID, "\"%s\"%s is not a time like 2026-01-31T12:00:00Z", field->name,
+                   kube_place(text.raw.offset).text);
 }
 
 static int decode_item(const KubeField *field, Decoder *decoder, Chain *chain, Error *err) {

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "kube/cache.h"
+#include "kube/escape.h"
 #include "kube/refusal.h"
 
 #include <assert.h>
@@ -291,14 +292,6 @@ static void on_done(void *userdata, const Error *err) {
     finish_watch(informer);
 }
 
-static void append_escaped(Text *query, const char *text) {
-  for (const char *p = text; *p; p++) {
-    bool is_plain = (*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') ||
-                    (*p && strchr("-_.~", *p));
-    text_format(query, is_plain ? "%c" : "%%%02X", (unsigned char)*p);
-  }
-}
-
 static char *make_path(KubeInformer *informer) {
   CLEANUP(text_deinit) Text path = {0};
   text_append(&path, informer->options.type->path);
@@ -306,13 +299,13 @@ static char *make_path(KubeInformer *informer) {
     text_format(&path, "?limit=%d", KUBE_INFORMER_PAGE);
     if (informer->continue_token) {
       text_append(&path, "&continue=");
-      append_escaped(&path, informer->continue_token);
+      kube_escape_append(&path, informer->continue_token);
     }
   } else {
     uint64_t more = random_below(&informer->host->random, KUBE_INFORMER_WATCH_SECONDS + 1);
     text_format(&path, "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%d&resourceVersion=",
                 KUBE_INFORMER_WATCH_SECONDS + (int)more);
-    append_escaped(&path, informer->resource_version);
+    kube_escape_append(&path, informer->resource_version);
   }
   if (informer->selector)
     text_format(&path, "&%s", informer->selector);

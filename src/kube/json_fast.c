@@ -2,8 +2,8 @@
 /* Both parts look at many bytes at once and get a mask with a bit for each.
  *
  * Finding an end goes by blocks of 64 bytes, as Langdale and Lemire do it ("Parsing Gigabytes of JSON per
- * Second", 2019): from the bits of the quotes follow the bits that are inside of strings, each being the parity
- * of the quotes before it, and brackets elsewhere are counted.
+ * Second", 2019): from the bits of the quotes follow the bits that are inside of strings, each being the
+ * parity of the quotes before it, and brackets elsewhere are counted.
  *
  *     text       {"a": "x{", "b"
  *     quotes      1 1  1  1  1 1
@@ -225,8 +225,8 @@ size_t kube_json_fast_skip(const char *text, size_t size, int depth) {
     if (skip.at == skip.end)
       return 0;
     bool object = *skip.at == '{';
-    bool is_sound = object || *skip.at == '[' ? skip_open(&skip, object)
-                                              : skip_scalar(&skip) && skip_to_next(&skip);
+    bool is_sound =
+        object || *skip.at == '[' ? skip_open(&skip, object) : skip_scalar(&skip) && skip_to_next(&skip);
     if (!is_sound)
       return 0;
   } while (skip.depth > 0);

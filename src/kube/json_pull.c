@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names and values that are read here are held against the grammar token by token; what is passed over is
- * left to the quick skip, and where that says no, to the scan. One flag is enough to tell where a comma must stand: only right behind an opening bracket
- * there is none, and whoever comes back from an inner bracket is not there. */
+ * left to the quick skip, and where that says no, to the scan. One flag is enough to tell where a comma must
+ * stand: only right behind an opening bracket there is none, and whoever comes back from an inner bracket is
+ * not there. */
 #include "kube/json_pull.h"
 
 #include "kube/json_fast.h"
@@ -139,10 +140,11 @@ int kube_json_read_int(KubeJson *json, int64_t *ret_value, Error *err) {
   if (result < 0)
     return result;
   assert(number.size > 0 && number.at);
-  if (!parse_int(number, ret_value))
-    return error_set(err, ERROR_INVALID, "the number at byte %" PRIu64 " is not a 64-bit integer",
-                     number.offset);
-  return 0;
+  if (parse_int(number, ret_value))
+    return 0;
+  json->rest = number;
+  return error_set(err, ERROR_INVALID, "the number%s is not a 64-bit integer",
+                   kube_place(number.offset).text);
 }
 
 int kube_json_read_bool(KubeJson *json, bool *ret_value, Error *err) {

@@ -211,19 +211,19 @@ static void pass_plain(KubeBytes *rest) {
 
 int kube_json_fail(const KubeBytes *at, const char *wanted, Error *err) {
   if (at->size == 0)
-    return error_set(err, ERROR_INVALID, "the JSON ends at byte %" PRIu64 " where %s was expected",
-                     at->offset, wanted);
+    return error_set(err, ERROR_INVALID, "the JSON ends%s where %s was expected", kube_place(at->offset).text,
+                     wanted);
   unsigned char found = (unsigned char)*at->at;
   if (found > 0x20 && found < 0x7f)
-    return error_set(err, ERROR_INVALID, "found '%c' at byte %" PRIu64 " where %s was expected", found,
-                     at->offset, wanted);
-  return error_set(err, ERROR_INVALID, "found byte 0x%02x at byte %" PRIu64 " where %s was expected", found,
-                   at->offset, wanted);
+    return error_set(err, ERROR_INVALID, "found '%c'%s where %s was expected", found,
+                     kube_place(at->offset).text, wanted);
+  return error_set(err, ERROR_INVALID, "found byte 0x%02x%s where %s was expected", found,
+                   kube_place(at->offset).text, wanted);
 }
 
 int kube_json_fail_depth(const KubeBytes *at, Error *err) {
-  return error_set(err, ERROR_LIMIT, "brackets are nested deeper than %d at byte %" PRIu64,
-                   KUBE_JSON_DEPTH_MAX, at->offset);
+  return error_set(err, ERROR_LIMIT, "brackets are nested deeper than %d%s", KUBE_JSON_DEPTH_MAX,
+                   kube_place(at->offset).text);
 }
 
 static int fail_step(const KubeJsonScan *scan, int result, const KubeBytes *rest, Error *err) {
@@ -256,26 +256,43 @@ int kube_json_scan(KubeJsonScan *scan, KubeBytes *rest, Error *err) {
   return 0;
 }
 
-void kube_json_value_begin(KubeJsonValue *value, uint64_t offset, bool keep) {
+void kube_json_value_begin(KubeJsonValue *value, uint64_t offset, char first, KubeJsonTake take) {
+  value->take = take;
+  value->is_hasty =
+      (take == KUBE_JSON_GRAB || take == KUBE_JSON_SEEK) && (first == '{' || first == '[' || first == '"');
   value->scan = (KubeJsonScan){0};
+  value->end = (KubeJsonEnd){0};
   text_clear(&value->kept);
-  value->keep = keep;
   value->offset = offset;
+}
+
+static int find_end(KubeJsonValue *value, KubeBytes *rest, Error *err) {
+  if (!value->is_hasty)
+    return kube_json_scan(&value->scan, rest, err);
+  return kube_json_end_find(&value->end, rest) ? KUBE_JSON_DONE : 0;
+}
+
+/* Either the value is that large, or it goes on because something in it is broken. */
+static int fail_size(KubeJsonValue *value, Error *err) {
+  KubeBytes kept = {text_string(&value->kept), value->kept.size, value->offset};
+  if (value->is_hasty && kube_json_scan(&value->scan, &kept, err) < 0)
+    return -err->code;
+  return error_set(err, ERROR_LIMIT, "the object%s is larger than %d bytes", kube_place(value->offset).text,
+                   KUBE_OBJECT_SIZE_MAX);
 }
 
 int kube_json_value_feed(KubeJsonValue *value, KubeBytes *rest, KubeBytes *ret_value, Error *err) {
   KubeBytes part = *rest;
-  int result = kube_json_scan(&value->scan, rest, err);
+  int result = find_end(value, rest, err);
   if (result < 0)
     return result;
   part.size = rest->offset - part.offset;
-  if (!value->keep) {
+  if (value->take == KUBE_JSON_PASS || value->take == KUBE_JSON_SEEK) {
     *ret_value = (KubeBytes){part.at, 0, value->offset};
     return result;
   }
   if (value->kept.size + part.size > KUBE_OBJECT_SIZE_MAX)
-    return error_set(err, ERROR_LIMIT, "the object at byte %" PRIu64 " is larger than %d bytes",
-                     value->offset, KUBE_OBJECT_SIZE_MAX);
+    return fail_size(value, err);
   if (result == KUBE_JSON_DONE && value->kept.size == 0) {
     *ret_value = part;
     return KUBE_JSON_DONE;

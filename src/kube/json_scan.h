@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "kube/bytes.h"
+#include "kube/json_fast.h"
 
 #include <stdbool.h>
 
@@ -58,17 +59,27 @@ int kube_json_fail(const KubeBytes *at, const char *wanted, Error *err);
 /* The bracket at the cursor is one too many. */
 int kube_json_fail_depth(const KubeBytes *at, Error *err);
 
-/* One value out of a stream: what the scan covers is gathered, or only passed over. A value that lies in the
- * fed bytes as a whole is not copied. */
+/* What becomes of a value in a stream. */
+typedef enum KubeJsonTake {
+  KUBE_JSON_PASS, /* passed over; held against the grammar */
+  KUBE_JSON_KEEP, /* gathered; held against the grammar */
+  KUBE_JSON_GRAB, /* gathered in haste: whoever gets the bytes holds them against the grammar */
+  KUBE_JSON_SEEK, /* passed over in haste: the grammar is somebody else's affair */
+} KubeJsonTake;
+
+/* One value out of a stream. A value that lies in the fed bytes as a whole is not copied. */
 typedef struct KubeJsonValue {
+  KubeJsonTake take;
+  bool is_hasty; /* by its first byte it may be */
   KubeJsonScan scan;
+  KubeJsonEnd end;
   Text kept;
-  bool keep;
   uint64_t offset; /* where the value began */
 } KubeJsonValue;
 
-void kube_json_value_begin(KubeJsonValue *value, uint64_t offset, bool keep);
-/* KUBE_JSON_DONE with the value's bytes (none where it is not kept), valid until begin or the end of the fed
- * bytes; 0 when it goes on. More than KUBE_OBJECT_SIZE_MAX kept bytes are an error. */
+/* The value's first byte is `first`. */
+void kube_json_value_begin(KubeJsonValue *value, uint64_t offset, char first, KubeJsonTake take);
+/* KUBE_JSON_DONE with the value's bytes (none where it is not gathered), valid until begin or the end of the
+ * fed bytes; 0 when it goes on. More than KUBE_OBJECT_SIZE_MAX gathered bytes are an error. */
 int kube_json_value_feed(KubeJsonValue *value, KubeBytes *rest, KubeBytes *ret_value, Error *err) MUST_CHECK;
 void kube_json_value_deinit(KubeJsonValue *value);

@@ -127,7 +127,7 @@ static int feed_string(size_t size, bool keep, size_t split, KubeBytes *ret_valu
   CLEANUP(cleanup_free) char *json = mem_alloc(size);
   memset(json, 'a', size);
   json[0] = json[size - 1] = '"';
-  kube_json_value_begin(value, 5, keep);
+  kube_json_value_begin(value, 5, '{', keep ? KUBE_JSON_KEEP : KUBE_JSON_PASS);
   KubeBytes first = {json, split, 5}, second = {json + split, size - split, 5 + split};
   int result = kube_json_value_feed(value, &first, ret_value, err);
   return result < 0 ? result : kube_json_value_feed(value, &second, ret_value, err);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static int fail_escape(const KubeBytes *rest, Error *err) {
-  return error_set(err, ERROR_INVALID, "broken escape in the string at byte %" PRIu64, rest->offset);
+  return error_set(err, ERROR_INVALID, "broken escape in the string%s", kube_place(rest->offset).text);
 }
 
 static int hex_digit(char c) {
@@ -104,8 +104,8 @@ static int decode_escaped(KubeBytes rest, char *out, Error *err) {
 int kube_json_text_decode(const KubeJsonText *text, Arena *arena, const char **ret_string, Error *err) {
   size_t valid = kube_store_valid_size(text->raw.at, text->raw.size);
   if (valid < text->raw.size)
-    return error_set(err, ERROR_INVALID, "the string holds bytes that are not UTF-8 at byte %" PRIu64,
-                     text->raw.offset + valid);
+    return error_set(err, ERROR_INVALID, "the string holds bytes that are not UTF-8%s",
+                     kube_place(text->raw.offset + valid).text);
   if (!text->escaped) {
     *ret_string = arena_strndup(arena, text->raw.at, text->raw.size);
     return 0;

@@ -65,9 +65,34 @@ typedef enum KubeJsonListState {
   KUBE_JSON_LIST_END,
 } KubeJsonListState;
 
+typedef enum KubeJsonListMember {
+  KUBE_JSON_LIST_OTHER,
+  KUBE_JSON_LIST_KIND,
+  KUBE_JSON_LIST_API_VERSION,
+  KUBE_JSON_LIST_META,
+  KUBE_JSON_LIST_ITEMS,
+} KubeJsonListMember;
+
+/* What becomes of the parts of a list in JSON. Values and items are borrowed for the call, and items are not
+ * yet held against the grammar. */
+typedef struct KubeJsonListSink {
+  /* A member other than an array of items, with its value where that was gathered. */
+  int (*on_member)(void *userdata, KubeJsonListMember member, KubeBytes value, Error *err);
+  /* The array of items begins behind this place; may be NULL. */
+  int (*on_items)(void *userdata, uint64_t offset, Error *err);
+  int (*on_item)(void *userdata, KubeBytes item, Error *err);
+  void *userdata;
+  bool any_items; /* else they must be objects */
+} KubeJsonListSink;
+
 typedef struct KubeJsonList {
   KubeJsonListState state;
-  enum { KUBE_JSON_LIST_OTHER, KUBE_JSON_LIST_KIND, KUBE_JSON_LIST_META, KUBE_JSON_LIST_ITEMS } member;
+  KubeJsonListMember member;
+  KubeJsonTake take_others; /* what becomes of members that are not named above */
+  bool is_bare;             /* an array of items without the list around it */
   KubeJsonValue value;
 } KubeJsonList;
-int kube_json_list_feed(KubeJsonList *list, KubeListParts *parts, KubeBytes rest, Error *err) MUST_CHECK;
+/* KUBE_JSON_DONE at the list's end, with the cursor behind it. On failure the cursor stands at what is wrong,
+ * or behind the item or value whose taker refused it. */
+int kube_json_list_feed(KubeJsonList *list, const KubeJsonListSink *sink, KubeBytes *rest,
+                        Error *err) MUST_CHECK;

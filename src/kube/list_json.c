@@ -5,11 +5,13 @@
 #include "kube/json_pull.h"
 #include "kube/list.h"
 
+#include <string.h>
+
 typedef KubeJsonListState State;
 
-static void begin_value(KubeJsonList *list, State state, const KubeBytes *rest, bool keep) {
+static void begin_value(KubeJsonList *list, State state, const KubeBytes *rest, KubeJsonTake take) {
   list->state = state;
-  kube_json_value_begin(&list->value, rest->offset, keep);
+  kube_json_value_begin(&list->value, rest->offset, *rest->at, take);
 }
 
 /* Where the byte between values is the wanted one, moves over it. */
@@ -25,29 +27,37 @@ static int take_byte(KubeJsonList *list, KubeBytes *rest, char wanted, State nex
 static int begin_name(KubeJsonList *list, const KubeBytes *rest, const char *wanted, Error *err) {
   if (*rest->at != '"')
     return kube_json_fail(rest, wanted, err);
-  begin_value(list, KUBE_JSON_LIST_IN_NAME, rest, true);
+  begin_value(list, KUBE_JSON_LIST_IN_NAME, rest, KUBE_JSON_KEEP);
   return 0;
 }
 
-static int begin_item(KubeJsonList *list, const KubeBytes *rest, const char *wanted, Error *err) {
-  if (*rest->at != '{')
+static int begin_item(KubeJsonList *list, const KubeJsonListSink *sink, const KubeBytes *rest,
+                      const char *wanted, Error *err) {
+  bool may_begin = sink->any_items ? !strchr("]},:", *rest->at) : *rest->at == '{';
+  if (!may_begin)
     return kube_json_fail(rest, wanted, err);
-  begin_value(list, KUBE_JSON_LIST_IN_ITEM, rest, true);
+  begin_value(list, KUBE_JSON_LIST_IN_ITEM, rest, KUBE_JSON_GRAB);
   return 0;
 }
 
-static int begin_member(KubeJsonList *list, KubeBytes *rest) {
+static int begin_member(KubeJsonList *list, const KubeJsonListSink *sink, KubeBytes *rest, Error *err) {
   if (list->member == KUBE_JSON_LIST_ITEMS && *rest->at == '[') {
     kube_bytes_advance(rest, 1);
     list->state = KUBE_JSON_LIST_FIRST_ITEM;
-    return 0;
+    return sink->on_items ? sink->on_items(sink->userdata, rest->offset, err) : 0;
   }
-  begin_value(list, KUBE_JSON_LIST_IN_VALUE, rest, list->member != KUBE_JSON_LIST_OTHER);
+  begin_value(list, KUBE_JSON_LIST_IN_VALUE, rest,
+              list->member == KUBE_JSON_LIST_OTHER ? list->take_others : KUBE_JSON_KEEP);
   return 0;
 }
 
+static int end_items(KubeJsonList *list, KubeBytes *rest, const char *wanted, Error *err) {
+  return take_byte(list, rest, ']', list->is_bare ? KUBE_JSON_LIST_END : KUBE_JSON_LIST_AFTER_VALUE, wanted,
+                   err);
+}
+
 /* A byte of the list's own structure. */
-static int feed_structure(KubeJsonList *list, KubeBytes *rest, Error *err) {
+static int feed_structure(KubeJsonList *list, const KubeJsonListSink *sink, KubeBytes *rest, Error *err) {
   char c = *rest->at;
   switch (list->state) {
   case KUBE_JSON_LIST_OPEN:
@@ -61,17 +71,17 @@ static int feed_structure(KubeJsonList *list, KubeBytes *rest, Error *err) {
   case KUBE_JSON_LIST_COLON:
     return take_byte(list, rest, ':', KUBE_JSON_LIST_VALUE, "':'", err);
   case KUBE_JSON_LIST_VALUE:
-    return begin_member(list, rest);
+    return begin_member(list, sink, rest, err);
   case KUBE_JSON_LIST_FIRST_ITEM:
     if (c == ']')
-      return take_byte(list, rest, ']', KUBE_JSON_LIST_AFTER_VALUE, NULL, err);
-    return begin_item(list, rest, "an object or ']'", err);
+      return end_items(list, rest, NULL, err);
+    return begin_item(list, sink, rest, "an object or ']'", err);
   case KUBE_JSON_LIST_ITEM:
-    return begin_item(list, rest, "an object", err);
+    return begin_item(list, sink, rest, "an object", err);
   case KUBE_JSON_LIST_AFTER_ITEM:
     if (c == ',')
       return take_byte(list, rest, ',', KUBE_JSON_LIST_ITEM, NULL, err);
-    return take_byte(list, rest, ']', KUBE_JSON_LIST_AFTER_VALUE, "',' or ']'", err);
+    return end_items(list, rest, "',' or ']'", err);
   case KUBE_JSON_LIST_AFTER_VALUE:
     if (c == ',')
       return take_byte(list, rest, ',', KUBE_JSON_LIST_NAME, NULL, err);
@@ -87,39 +97,15 @@ static int end_name(KubeJsonList *list, KubeBytes name, Error *err) {
   int result = kube_json_read_text(&json, &text, err);
   if (result < 0)
     return result;
-  list->member = kube_json_text_equal(&text, "items")      ? KUBE_JSON_LIST_ITEMS
-                 : kube_json_text_equal(&text, "metadata") ? KUBE_JSON_LIST_META
-                 : kube_json_text_equal(&text, "kind")     ? KUBE_JSON_LIST_KIND
-                                                           : KUBE_JSON_LIST_OTHER;
+  list->member = kube_json_text_equal(&text, "items")        ? KUBE_JSON_LIST_ITEMS
+                 : kube_json_text_equal(&text, "metadata")   ? KUBE_JSON_LIST_META
+                 : kube_json_text_equal(&text, "kind")       ? KUBE_JSON_LIST_KIND
+                 : kube_json_text_equal(&text, "apiVersion") ? KUBE_JSON_LIST_API_VERSION
+                                                             : KUBE_JSON_LIST_OTHER;
   return 0;
 }
 
-static int end_kind(KubeListParts *parts, KubeBytes value, Error *err) {
-  KubeJson json = {.rest = value};
-  KubeJsonText text;
-  int result = kube_json_read_text(&json, &text, err);
-  return result < 0 ? result : kube_list_take_kind(parts, text.raw, err);
-}
-
-/* "items": null is how Go writes a list that was never made; it is as good as []. */
-static int end_member(KubeJsonList *list, KubeListParts *parts, KubeBytes value, Error *err) {
-  KubeJson json = {.rest = value};
-  if (kube_json_kind(&json) == KUBE_JSON_KIND_NULL)
-    return 0;
-  switch (list->member) {
-  case KUBE_JSON_LIST_KIND:
-    return end_kind(parts, value, err);
-  case KUBE_JSON_LIST_META:
-    return kube_list_take_meta(parts, value, err);
-  case KUBE_JSON_LIST_ITEMS:
-    return kube_json_fail(&value, "the array of items", err);
-  case KUBE_JSON_LIST_OTHER:
-    break;
-  }
-  return 0;
-}
-
-static int feed_value(KubeJsonList *list, KubeListParts *parts, KubeBytes *rest, Error *err) {
+static int feed_value(KubeJsonList *list, const KubeJsonListSink *sink, KubeBytes *rest, Error *err) {
   KubeBytes value;
   int result = kube_json_value_feed(&list->value, rest, &value, err);
   if (result != KUBE_JSON_DONE)
@@ -130,10 +116,10 @@ static int feed_value(KubeJsonList *list, KubeListParts *parts, KubeBytes *rest,
     return end_name(list, value, err);
   case KUBE_JSON_LIST_IN_ITEM:
     list->state = KUBE_JSON_LIST_AFTER_ITEM;
-    return kube_list_take_item(parts, value, err);
+    return sink->on_item(sink->userdata, value, err);
   default:
     list->state = KUBE_JSON_LIST_AFTER_VALUE;
-    return end_member(list, parts, value, err);
+    return sink->on_member(sink->userdata, list->member, value, err);
   }
 }
 
@@ -142,17 +128,19 @@ static bool is_in_value(const KubeJsonList *list) {
          list->state == KUBE_JSON_LIST_IN_ITEM;
 }
 
-int kube_json_list_feed(KubeJsonList *list, KubeListParts *parts, KubeBytes rest, Error *err) {
-  while (rest.size > 0) {
+int kube_json_list_feed(KubeJsonList *list, const KubeJsonListSink *sink, KubeBytes *rest, Error *err) {
+  while (rest->size > 0) {
     int result = 0;
     if (is_in_value(list))
-      result = feed_value(list, parts, &rest, err);
-    else if (kube_json_is_space(*rest.at))
-      kube_bytes_advance(&rest, 1);
+      result = feed_value(list, sink, rest, err);
+    else if (kube_json_is_space(*rest->at))
+      kube_bytes_advance(rest, kube_json_fast_space(rest->at, rest->size));
     else
-      result = feed_structure(list, &rest, err);
+      result = feed_structure(list, sink, rest, err);
     if (result < 0)
       return result;
+    if (list->state == KUBE_JSON_LIST_END)
+      return KUBE_JSON_DONE;
   }
   return 0;
 }

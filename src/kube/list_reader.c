@@ -42,6 +42,45 @@ int kube_list_take_item(KubeListParts *parts, KubeBytes item, Error *err) {
   return 0;
 }
 
+static int take_json_kind(KubeListParts *parts, KubeBytes value, Error *err) {
+  KubeJson json = {.rest = value};
+  KubeJsonText text;
+  int result = kube_json_read_text(&json, &text, err);
+  return result < 0 ? result : kube_list_take_kind(parts, text.raw, err);
+}
+
+/* "items": null is how Go writes a list that was never made; it is as good as []. */
+static int take_json_member(void *userdata, KubeJsonListMember member, KubeBytes value, Error *err) {
+  KubeJson json = {.rest = value};
+  if (kube_json_kind(&json) == KUBE_JSON_KIND_NULL)
+    return 0;
+  switch (member) {
+  case KUBE_JSON_LIST_KIND:
+    return take_json_kind(userdata, value, err);
+  case KUBE_JSON_LIST_META:
+    return kube_list_take_meta(userdata, value, err);
+  case KUBE_JSON_LIST_ITEMS:
+    return kube_json_fail(&value, "the array of items", err);
+  default:
+    return 0;
+  }
+}
+
+static int take_json_item(void *userdata, KubeBytes item, Error *err) {
+  return kube_list_take_item(userdata, item, err);
+}
+
+/* Behind the list only space may come. */
+static int feed_json(KubeListReader *reader, KubeBytes rest, Error *err) {
+  const KubeJsonListSink sink = {
+      .on_member = take_json_member, .on_item = take_json_item, .userdata = &reader->parts};
+  int result = kube_json_list_feed(&reader->json, &sink, &rest, err);
+  if (result != KUBE_JSON_DONE)
+    return result;
+  kube_bytes_advance(&rest, kube_json_fast_space(rest.at, rest.size));
+  return rest.size == 0 ? 0 : kube_json_fail(&rest, "the end of the list", err);
+}
+
 KubeListReader *kube_list_reader_new(const KubeType *type, KubeFormat format, KubeOnObject *on_object,
                                      void *userdata) {
   assert(type && on_object);
@@ -66,7 +105,7 @@ int kube_list_reader_feed(KubeListReader *reader, const void *bytes, size_t size
   reader->offset += size;
   int result = reader->parts.format == KUBE_PROTOBUF
                    ? kube_protobuf_list_feed(&reader->protobuf, &reader->parts, rest, err)
-                   : kube_json_list_feed(&reader->json, &reader->parts, rest, err);
+                   : feed_json(reader, rest, err);
   if (result == 0)
     return 0;
   reader->failed = true;

@@ -80,7 +80,7 @@ static const Case cases[] = {
     {KUBE_JSON, BYTES("{\"items\":[{}{}]}"),
      "error: list of Pods: found '{' at byte 12 where ',' or ']' was expected"},
     {KUBE_JSON, BYTES("{\"items\":[{]}"),
-     "error: list of Pods: found ']' at byte 11 where a name in quotes or '}' was expected"},
+     "error: list of Pods: cannot read a Pod: found ']' at byte 11 where a string was expected"},
     {KUBE_JSON, BYTES("{\"items\":[{\"metadata\":{\"namespace\":\"n\",\"name\":\"a\",\"labels\":1}}]}"),
      "error: list of Pods: cannot read the Pod n/a: \"labels\" is a number at byte 59 where an object was"
      " expected"},

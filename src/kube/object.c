@@ -43,12 +43,21 @@ static int prefix_object(const KubeObject *object, Error *err) {
 int kube_object_decode_bytes(const KubeType *type, KubeFormat format, KubeBytes bytes,
                              KubeObject **ret_object, Error *err) {
   if (bytes.size > KUBE_OBJECT_SIZE_MAX)
-    return error_set(err, ERROR_LIMIT, "the %s at byte %" PRIu64 " has %zu bytes; at most %d are read",
-                     type->kind, bytes.offset, bytes.size, KUBE_OBJECT_SIZE_MAX);
+    return error_set(err, ERROR_LIMIT, "the %s%s has %zu bytes; at most %d are read", type->kind,
+                     kube_place(bytes.offset).text, bytes.size, KUBE_OBJECT_SIZE_MAX);
   CLEANUP(kube_object_freep) KubeObject *object = object_new(type);
   int result = format == KUBE_PROTOBUF
                    ? kube_decode_protobuf(type->message, bytes, &object->arena, object->value, err)
                    : kube_decode_json(type->message, bytes, &object->arena, object->value, err);
+  if (result < 0)
+    return prefix_object(object, err);
+  *ret_object = TAKE(object);
+  return 0;
+}
+
+int kube_object_decode_json(const KubeType *type, KubeJson *json, KubeObject **ret_object, Error *err) {
+  CLEANUP(kube_object_freep) KubeObject *object = object_new(type);
+  int result = kube_decode_json_at(type->message, json, &object->arena, object->value, err);
   if (result < 0)
     return prefix_object(object, err);
   *ret_object = TAKE(object);

@@ -87,14 +87,3 @@ void kube_watch_reader_free(KubeWatchReader *reader);
 DEFINE_CLEANUP(KubeWatchReader, kube_watch_reader_free)
 /* Once it failed, the reader is only good to be freed. The stream may end anywhere: connections break. */
 int kube_watch_reader_feed(KubeWatchReader *reader, const void *bytes, size_t size, Error *err) MUST_CHECK;
-
-/* A file from `kubectl get nodes,pods -A -o json`: a List of mixed kinds, a PodList, a NodeList or one
- * object; several documents one after the other are fine. Items of other kinds are counted and skipped; an
- * item that does not decode is reported through on_bad (its position and why) and the rest goes on. */
-typedef struct KubeDumpReader {
-  KubeOnObject *on_object;
-  void (*on_bad)(void *userdata, const Error *err);
-  void *userdata;
-  size_t skipped; /* items of kinds we do not read */
-} KubeDumpReader;
-int kube_dump_read(KubeDumpReader *reader, const char *bytes, size_t size, Error *err) MUST_CHECK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libFuzzer target for everything that reads Kubernetes objects. The first byte chooses the reader and its
  * format, the second one the size of the pieces that the rest is fed in. */
+#include "kube/dump_testing.h"
 #include "kube/reader.h"
 
 #include <stdint.h>
@@ -60,8 +61,9 @@ static void read_watch(const Input *input) {
 static void read_dump(const Input *input) {
   Error err;
   KubeStatus status;
-  KubeDumpReader reader = {.on_object = drop_object, .on_bad = drop_bad};
-  (void)!kube_dump_read(&reader, input->bytes, input->size, &err);
+  KubeDumpCounts counts;
+  KubeDumpSink sink = {.on_object = drop_object, .on_bad = drop_bad};
+  (void)!dump_read_bytes(input->bytes, input->size, input->piece, &sink, &counts, &err);
   kube_status_decode(input->format, input->bytes, input->size, &status);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real answers with random damage: whatever the readers say of it, they say the same at any split, and they
  * touch no byte that is not theirs (which the sanitizers watch). FACET_SEED=n replays a run. */
+#include "kube/dump_testing.h"
 #include "kube/reader_testing.h"
 
 #include "base/memory.h"
@@ -53,13 +54,13 @@ static Text read_watch(KubeFormat format, const char *bytes, size_t size, size_t
   return out;
 }
 
-/* A dump is never split; it shares this shape to be called alike. */
 static Text read_dump(KubeFormat format, const char *bytes, size_t size, size_t piece) {
   Error err = {0};
   Text out = {0};
-  KubeDumpReader reader = {.on_object = print_object, .on_bad = print_bad, .userdata = &out};
-  int result = kube_dump_read(&reader, bytes, size, &err);
-  text_format(&out, "end: %d %s\n", result, err.text);
+  KubeDumpCounts counts;
+  KubeDumpSink sink = {.on_object = print_object, .on_bad = print_bad, .userdata = &out};
+  int result = dump_read_bytes(bytes, size, piece, &sink, &counts, &err);
+  text_format(&out, "end: %d %s, %zu skipped\n", result, err.text, counts.skipped);
   KubeStatus status;
   kube_status_decode(format, bytes, size, &status);
   text_format(&out, "status %d %s %s\n", status.code, status.reason, status.message);

@@ -186,3 +186,6 @@ MESSAGE(node, node_fields);
 
 const KubeType kube_pod_type = {"Pod", "/api/v1/pods", &pod, sizeof(Pod)};
 const KubeType kube_node_type = {"Node", "/api/v1/nodes", &node, sizeof(Node)};
+
+const KubeType *const kube_types[] = {&kube_pod_type, &kube_node_type};
+const size_t kube_type_count = COUNT_OF(kube_types);

@@ -47,3 +47,7 @@ typedef struct KubeType {
 
 extern const KubeType kube_pod_type;
 extern const KubeType kube_node_type;
+
+/* All of them: what a dump is read for. */
+extern const KubeType *const kube_types[];
+extern const size_t kube_type_count;

@@ -187,7 +187,7 @@ static int feed_json(KubeWatchReader *reader, KubeBytes *rest, Error *err) {
       return 0;
     }
     reader->in_event = true;
-    kube_json_value_begin(&reader->value, rest->offset, true);
+    kube_json_value_begin(&reader->value, rest->offset, *rest->at, KUBE_JSON_KEEP);
   }
   KubeBytes value;
   int result = kube_json_value_feed(&reader->value, rest, &value, err);
