@@ -59,11 +59,18 @@ static int kind_of(const KubeType *type) {
   return -1;
 }
 
+/* What planning does not read of a pod, and what would be different in each of them. */
+static void trim(KubeObject *object) {
+  if (object->type == &kube_pod_type)
+    ((Pod *)object->value)->meta.uid = NULL;
+}
+
 static void on_object(void *userdata, KubeObject *object) {
   Reading *reading = userdata;
   int kind = kind_of(object->type);
   reading->is_full |= reading->count == CLUSTER_INPUT_OBJECTS_MAX;
   if (kind >= 0 && !reading->is_full) {
+    trim(object);
     const void *kept = kube_pool_add(reading->input->pool, object->type, object->value);
     *array_push(&reading->arrivals[kind]) = (Arrival){kept, reading->count++};
   }

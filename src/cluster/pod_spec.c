@@ -77,7 +77,8 @@ static void add_constraints(Text *key, const Pod *pod) {
 
 /* What decides whether it waits. */
 static void add_standing(Text *key, const Pod *pod) {
-  add_string(key, pod->node_name);
+  bool is_bound = pod->node_name && *pod->node_name;
+  add_string(key, is_bound ? "bound" : pod->node_name); /* to which node is each pod's own affair */
   add_string(key, pod->nominated_node_name);
   add_string(key, pod->meta.deletion_time ? "" : NULL);
   add_count(key, pod->scheduling_gates.count);

@@ -108,6 +108,20 @@ static void names_ages_and_priorities_make_no_difference(void **state) {
   assert_int_equal(snapshot.pods.items[1].priority, 7);
 }
 
+static void the_node_that_a_bound_pod_is_on_makes_no_difference(void **state) {
+  CLEANUP(snapshot_deinit) Snapshot snapshot;
+  snapshot_init(&snapshot);
+  Node nodes[] = {{.meta = {.name = "n1"}}, {.meta = {.name = "n2"}}};
+  Pod a = make_pod(), b = make_pod();
+  a.node_name = "n1";
+  b.node_name = "n2";
+  for (size_t i = 0; i < COUNT_OF(nodes); i++)
+    snapshot_add_node(&snapshot, &nodes[i], NULL, NULL);
+  snapshot_add_pod(&snapshot, &a, NULL);
+  snapshot_add_pod(&snapshot, &b, NULL);
+  assert_int_equal(snapshot.specs.count, 1);
+}
+
 static void every_field_that_planning_reads_makes_one(void **state) {
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   static Pod pods[VARIANTS_MAX];
@@ -139,6 +153,7 @@ static void each_pod_is_warned_of_that_cannot_be_read(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names_ages_and_priorities_make_no_difference),
+      cmocka_unit_test(the_node_that_a_bound_pod_is_on_makes_no_difference),
       cmocka_unit_test(every_field_that_planning_reads_makes_one),
       cmocka_unit_test(each_pod_is_warned_of_that_cannot_be_read),
   };

@@ -113,6 +113,11 @@ static const char *store_text(KubePool *pool, const char *text, size_t size) {
   return copy;
 }
 
+/* What is different in each object is not even looked up. */
+static const char *store_own(KubePool *pool, const char *text) {
+  return text ? store_text(pool, text, strlen(text)) : NULL;
+}
+
 static void share_text(KubePool *pool, const char **place) {
   if (!*place)
     return;
@@ -184,10 +189,10 @@ static void share_message(KubePool *pool, const KubeMessage *message, char *targ
 
 const void *kube_pool_add(KubePool *pool, const KubeType *type, void *object) {
   ObjectMeta *meta = object;
-  const char *name = meta->name;
+  const char *name = meta->name, *uid = meta->uid;
   meta->name = meta->uid = meta->resource_version = NULL;
   share_message(pool, type->message, object);
-  if (name)
-    meta->name = store_text(pool, name, strlen(name));
+  meta->name = store_own(pool, name);
+  meta->uid = store_own(pool, uid);
   return arena_copy(&pool->arena, object, type->size);
 }

@@ -14,9 +14,8 @@ typedef struct KubePool KubePool;
 KubePool *kube_pool_new(void);
 void kube_pool_free(KubePool *pool);
 DEFINE_CLEANUP(KubePool, kube_pool_free)
-/* A copy of the object: the struct of that type. uid and resourceVersion are left out, for they are different
- * in each object and nobody who looks at a whole cluster asks for them. `object` may be freed afterwards; its
- * lists are left in disorder. */
+/* A copy of the object: the struct of that type, without its resourceVersion, which nobody asks for who looks
+ * at a whole cluster. `object` may be freed afterwards; its lists are left in disorder. */
 const void *kube_pool_add(KubePool *pool, const KubeType *type, void *object);
 /* Bytes held, for tests and benchmarks. */
 size_t kube_pool_size(const KubePool *pool);
