@@ -39,7 +39,7 @@ static int plan_greedily(Snapshot *snapshot) {
   for (size_t node = 0; node < snapshot->nodes.count; node++)
     for (size_t p = 0; p < snapshot->pods.count; p++) {
       const SnapshotPod *pod = &snapshot->pods.items[p];
-      if (pod->node >= 0 || !sched_admits(pod, &snapshot->nodes.items[node], &verdict) ||
+      if (pod->node >= 0 || !sched_admits(snapshot, (int)p, (int)node, &verdict) ||
           !cut_slice(snapshot, (int)node, pod))
         continue;
       snapshot_bind(snapshot, (int)p, (int)node);

@@ -233,7 +233,7 @@ static void place_pod(SimScheduler *scheduler, Snapshot *snapshot, int index) {
   Reasons reasons = {.count = 0};
   for (size_t n = 0; n < snapshot->nodes.count; n++) {
     SchedVerdict verdict;
-    if (sched_fits(pod, &snapshot->nodes.items[n], &verdict)) {
+    if (sched_fits(snapshot, index, (int)n, &verdict)) {
       bind_pod(scheduler, pod->object, snapshot->nodes.items[n].name);
       snapshot_bind(snapshot, index, (int)n);
       return;

@@ -18,8 +18,24 @@ typedef struct Arrival {
 
 typedef ARRAY(Arrival) Arrivals;
 
-enum { KIND_NODE, KIND_POD, KIND_COUNT };
-static const KubeType *const types[KIND_COUNT] = {[KIND_NODE] = &kube_node_type, [KIND_POD] = &kube_pod_type};
+/* The kinds from LISTED_COUNT on are read out of files only: to list them, the live cluster may not let us.
+ */
+enum {
+  KIND_NODE,
+  KIND_POD,
+  LISTED_COUNT,
+  KIND_NAMESPACE = LISTED_COUNT,
+  KIND_VOLUME,
+  KIND_CLAIM,
+  KIND_STORAGE_CLASS,
+  KIND_COUNT
+};
+static const KubeType *const types[KIND_COUNT] = {[KIND_NODE] = &kube_node_type,
+                                                  [KIND_POD] = &kube_pod_type,
+                                                  [KIND_NAMESPACE] = &kube_namespace_type,
+                                                  [KIND_VOLUME] = &kube_persistent_volume_type,
+                                                  [KIND_CLAIM] = &kube_persistent_volume_claim_type,
+                                                  [KIND_STORAGE_CLASS] = &kube_storage_class_type};
 
 typedef struct Reading {
   ClusterInput *input;
@@ -130,6 +146,9 @@ static void hand_over(Reading *reading) {
     *array_push(&input->nodes) = (const Node *)reading->arrivals[KIND_NODE].items[i].meta;
   for (size_t i = 0; i < reading->arrivals[KIND_POD].count; i++)
     *array_push(&input->pods) = (const Pod *)reading->arrivals[KIND_POD].items[i].meta;
+  for (int kind = LISTED_COUNT; kind < KIND_COUNT; kind++)
+    for (size_t i = 0; i < reading->arrivals[kind].count; i++)
+      *array_push(&input->others) = (ClusterInputOther){types[kind], reading->arrivals[kind].items[i].meta};
 }
 
 static int check_full(const Reading *reading, Error *err) {
@@ -223,7 +242,7 @@ static int read_live(Reading *reading, const CliConnectOptions *options, Error *
   quiet.log_level = options->log_level ? options->log_level : "warn";
   CLEANUP(kube_curl_freep) KubeCurl *transport = NULL;
   r = cli_connect(&live.shell, &quiet, &transport, err);
-  for (int kind = 0; kind < KIND_COUNT && r >= 0; kind++)
+  for (int kind = 0; kind < LISTED_COUNT && r >= 0; kind++)
     r = list_type(reading, &live, kube_curl_seam(transport), types[kind], err);
   return r;
 }
@@ -234,6 +253,7 @@ int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_inp
   assert(!ret_input->pool);
   ret_input->pool = kube_pool_new();
   Reading reading = {.input = ret_input};
+  ret_input->knows_volumes = options->files.count > 0;
   int r = options->files.count ? 0 : read_live(&reading, &options->connect, err);
   for (int i = 0; i < options->files.count && r >= 0; i++)
     r = read_file(&reading, options->files.items[i], err);
@@ -244,9 +264,23 @@ int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_inp
   return r < 0 ? r : 0;
 }
 
+static void add_other(const ClusterInputOther *other, Snapshot *snapshot) {
+  if (other->type == &kube_namespace_type)
+    snapshot_add_namespace(snapshot, other->object);
+  else if (other->type == &kube_persistent_volume_type)
+    snapshot_add_volume(snapshot, other->object);
+  else if (other->type == &kube_persistent_volume_claim_type)
+    snapshot_add_claim(snapshot, other->object);
+  else
+    snapshot_add_storage_class(snapshot, other->object);
+}
+
 void cluster_input_fill(ClusterInput *input, Snapshot *snapshot) {
   SnapshotWarnings warnings = {0};
   SnapshotOptions options = {0};
+  snapshot->knows_volumes = input->knows_volumes;
+  for (size_t i = 0; i < input->others.count; i++)
+    add_other(&input->others.items[i], snapshot);
   for (size_t i = 0; i < input->nodes.count; i++)
     snapshot_add_node(snapshot, input->nodes.items[i], &options, &warnings);
   for (size_t i = 0; i < input->pods.count; i++)
@@ -288,6 +322,7 @@ const Pod *cluster_input_find_pod(const ClusterInput *input, const char *namespa
 
 void cluster_input_deinit(ClusterInput *input) {
   array_deinit(&input->nodes);
+  array_deinit(&input->others);
   array_deinit(&input->pods);
   for (size_t i = 0; i < input->problems.count; i++)
     free(input->problems.items[i]);

@@ -48,14 +48,21 @@ typedef struct ClusterInputOptions {
    "is standard input; may be repeated."},                                                                   \
       CLI_CONNECT_OPTIONS(Struct, member.connect)
 
+typedef struct ClusterInputOther {
+  const KubeType *type;
+  const void *object;
+} ClusterInputOther;
+
 typedef struct ClusterInput {
-  KubePool *pool;            /* owns all objects */
-  ARRAY(const Node *) nodes; /* by name, each once */
-  ARRAY(const Pod *) pods;   /* by namespace and name, each once */
-  size_t skipped;            /* objects of kinds that facet does not read */
-  bool is_partial;           /* a document could not be read to its end */
-  ARRAY(char *) problems;    /* sentences, already fit for a terminal; the first CLUSTER_INPUT_PROBLEMS_MAX */
-  size_t problem_count;      /* all of them */
+  KubePool *pool;                  /* owns all objects */
+  ARRAY(const Node *) nodes;       /* by name, each once */
+  ARRAY(const Pod *) pods;         /* by namespace and name, each once */
+  ARRAY(ClusterInputOther) others; /* namespaces, and what volumes come from */
+  bool knows_volumes;              /* these were looked for: in files, not in the live cluster */
+  size_t skipped;                  /* objects of kinds that facet does not read */
+  bool is_partial;                 /* a document could not be read to its end */
+  ARRAY(char *) problems; /* sentences, already fit for a terminal; the first CLUSTER_INPUT_PROBLEMS_MAX */
+  size_t problem_count;   /* all of them */
 } ClusterInput;
 
 /* Into an input of zeroes. Fails where there is nothing to work on: a file that cannot be opened, one that

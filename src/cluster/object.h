@@ -59,6 +59,33 @@ typedef struct NodeSelectorTerm {
   LIST(Requirement) match_fields;
 } NodeSelectorTerm;
 
+typedef struct LabelSelector { /* both parts must match; an empty one matches everything */
+  KeyValues match_labels;
+  LIST(Requirement) match_expressions; /* In, NotIn, Exists, DoesNotExist */
+} LabelSelector;
+
+typedef struct PodAffinityTerm {
+  LabelSelector selector;
+  LabelSelector namespace_selector;
+  Strings namespaces;
+  const char *topology_key;
+  Strings match_label_keys, mismatch_label_keys;
+  bool has_selector;           /* without one the term matches no pod */
+  bool has_namespace_selector; /* without one only `namespaces` count, or else the pod's own namespace */
+} PodAffinityTerm;
+
+typedef struct TopologySpreadConstraint {
+  LabelSelector selector;
+  const char *topology_key;
+  const char *when_unsatisfiable;   /* DoNotSchedule, ScheduleAnyway */
+  const char *node_affinity_policy; /* Honor, Ignore; NULL means Honor */
+  const char *node_taints_policy;   /* Honor, Ignore; NULL means Ignore */
+  Strings match_label_keys;
+  int32_t max_skew;
+  int32_t min_domains; /* 0: absent, which means 1 */
+  bool has_selector;   /* without one no pod is counted */
+} TopologySpreadConstraint;
+
 typedef struct Toleration {
   const char *key;
   const char *operator_; /* Exists, Equal; NULL or "" means Equal */
@@ -72,12 +99,26 @@ typedef struct Taint {
   const char *effect; /* NoSchedule, PreferNoSchedule, NoExecute */
 } Taint;
 
+typedef struct ContainerPort {
+  const char *protocol; /* NULL means TCP */
+  const char *host_ip;  /* NULL means all: 0.0.0.0 */
+  int32_t host_port;    /* 0: none */
+} ContainerPort;
+
 typedef struct Container {
   const char *name;
   const char *restart_policy; /* of init containers: "Always" makes a sidecar */
   ResourceTexts requests;
   ResourceTexts limits;
+  LIST(ContainerPort) ports;
 } Container;
+
+/* A volume that comes from a claim; of all other kinds only the name is kept. */
+typedef struct Volume {
+  const char *name;
+  const char *claim_name;
+  bool is_ephemeral; /* the claim is made for this pod and called <pod>-<volume> */
+} Volume;
 
 typedef struct Condition {
   const char *type;
@@ -100,7 +141,11 @@ typedef struct Pod {
   KeyValues node_selector;
   bool has_required_node_affinity; /* affinity.nodeAffinity.requiredDuringScheduling... is present */
   LIST(NodeSelectorTerm) required_terms;
+  LIST(PodAffinityTerm) affinity_terms;      /* required ones */
+  LIST(PodAffinityTerm) anti_affinity_terms; /* required ones */
+  LIST(TopologySpreadConstraint) spread_constraints;
   LIST(Toleration) tolerations;
+  LIST(Volume) volumes;
   LIST(SchedulingGate) scheduling_gates;
   LIST(Container) init_containers;
   LIST(Container) containers;
@@ -123,6 +168,53 @@ typedef struct Node {
   ResourceTexts allocatable;
   LIST(Condition) conditions;
 } Node;
+
+typedef struct Namespace {
+  ObjectMeta meta;
+} Namespace;
+
+typedef struct PersistentVolume {
+  ObjectMeta meta;
+  ResourceTexts capacity;
+  Strings access_modes;
+  const char *claim_namespace, *claim_name, *claim_uid; /* claimRef */
+  const char *storage_class_name;
+  const char *volume_mode; /* NULL means Filesystem */
+  const char *attributes_class_name;
+  LIST(NodeSelectorTerm) required_terms; /* nodeAffinity.required */
+  const char *phase;
+  bool has_claim;
+  bool has_required_node_affinity;
+} PersistentVolume;
+
+typedef struct PersistentVolumeClaim {
+  ObjectMeta meta;
+  LabelSelector selector;
+  ResourceTexts requests;
+  Strings access_modes;
+  const char *volume_name;
+  const char *storage_class_name;
+  const char *volume_mode;
+  const char *attributes_class_name;
+  const char *phase;
+  bool has_selector;
+} PersistentVolumeClaim;
+
+typedef struct TopologyRequirement { /* TopologySelectorLabelRequirement */
+  const char *key;
+  Strings values;
+} TopologyRequirement;
+
+typedef struct TopologyTerm {
+  LIST(TopologyRequirement) requirements;
+} TopologyTerm;
+
+typedef struct StorageClass {
+  ObjectMeta meta;
+  const char *provisioner;
+  const char *binding_mode; /* Immediate, WaitForFirstConsumer */
+  LIST(TopologyTerm) allowed_topologies;
+} StorageClass;
 
 /* The value for a key, or NULL. */
 const char *key_values_find(const KeyValues *list, const char *key);

@@ -39,6 +39,69 @@ static void add_requirements(Text *key, const Requirement *requirements, size_t 
   }
 }
 
+static void add_strings(Text *key, const Strings *strings) {
+  add_count(key, strings->count);
+  for (size_t i = 0; i < strings->count; i++)
+    add_string(key, strings->items[i]);
+}
+
+static void add_selector(Text *key, const LabelSelector *selector, bool is_there) {
+  add_string(key, is_there ? "" : NULL);
+  add_pairs(key, &selector->match_labels);
+  add_requirements(key, selector->match_expressions.items, selector->match_expressions.count);
+}
+
+static void add_terms(Text *key, const PodAffinityTerm *terms, size_t count) {
+  add_count(key, count);
+  for (size_t i = 0; i < count; i++) {
+    add_selector(key, &terms[i].selector, terms[i].has_selector);
+    add_selector(key, &terms[i].namespace_selector, terms[i].has_namespace_selector);
+    add_strings(key, &terms[i].namespaces);
+    add_string(key, terms[i].topology_key);
+    add_strings(key, &terms[i].match_label_keys);
+    add_strings(key, &terms[i].mismatch_label_keys);
+  }
+}
+
+static void add_spread(Text *key, const Pod *pod) {
+  add_count(key, pod->spread_constraints.count);
+  for (size_t i = 0; i < pod->spread_constraints.count; i++) {
+    const TopologySpreadConstraint *constraint = &pod->spread_constraints.items[i];
+    add_selector(key, &constraint->selector, constraint->has_selector);
+    add_string(key, constraint->topology_key);
+    add_string(key, constraint->when_unsatisfiable);
+    add_string(key, constraint->node_affinity_policy);
+    add_string(key, constraint->node_taints_policy);
+    add_strings(key, &constraint->match_label_keys);
+    add_count(key, (size_t)constraint->max_skew);
+    add_count(key, (size_t)constraint->min_domains);
+  }
+}
+
+/* The claim of an ephemeral volume has the name of the pod in its own. */
+static void add_volumes(Text *key, const Pod *pod) {
+  for (size_t i = 0; i < pod->volumes.count; i++) {
+    const Volume *volume = &pod->volumes.items[i];
+    if (volume->claim_name) {
+      add_string(key, volume->claim_name);
+    } else if (volume->is_ephemeral) {
+      add_string(key, pod->meta.name);
+      add_string(key, volume->name);
+    }
+  }
+}
+
+static void add_ports(Text *key, const Container *container) {
+  for (size_t i = 0; i < container->ports.count; i++) {
+    const ContainerPort *port = &container->ports.items[i];
+    if (port->host_port <= 0)
+      continue;
+    add_count(key, (size_t)port->host_port);
+    add_string(key, port->protocol);
+    add_string(key, port->host_ip);
+  }
+}
+
 static void add_containers(Text *key, const Container *containers, size_t count) {
   add_count(key, count);
   for (size_t i = 0; i < count; i++) {
@@ -46,6 +109,7 @@ static void add_containers(Text *key, const Container *containers, size_t count)
     add_string(key, containers[i].restart_policy);
     add_pairs(key, (const KeyValues *)&containers[i].requests);
     add_pairs(key, (const KeyValues *)&containers[i].limits);
+    add_ports(key, &containers[i]);
   }
 }
 
@@ -75,7 +139,13 @@ static void add_constraints(Text *key, const Pod *pod) {
   }
 }
 
-/* What decides whether it waits. */
+static void add_company(Text *key, const Pod *pod) {
+  add_terms(key, pod->affinity_terms.items, pod->affinity_terms.count);
+  add_terms(key, pod->anti_affinity_terms.items, pod->anti_affinity_terms.count);
+  add_spread(key, pod);
+}
+
+/* What decides whether it waits. Which node it is on, its spec leaves open. */
 static void add_standing(Text *key, const Pod *pod) {
   bool is_bound = pod->node_name && *pod->node_name;
   add_string(key, is_bound ? "bound" : pod->node_name); /* to which node is each pod's own affair */
@@ -103,7 +173,9 @@ int pod_spec_find(Snapshot *snapshot, const Pod *pod) {
   add_pairs(key, &pod->meta.labels);
   add_standing(key, pod);
   add_constraints(key, pod);
+  add_company(key, pod);
   add_requests(key, pod);
+  add_volumes(key, pod);
   int number = intern_number(&snapshot->spec_numbers, key->bytes, key->size);
   if (number == (int)snapshot->specs.count)
     read_requests(snapshot, pod, array_push(&snapshot->specs));

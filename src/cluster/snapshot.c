@@ -15,6 +15,8 @@ void snapshot_init(Snapshot *snapshot) {
 }
 
 void snapshot_deinit(Snapshot *snapshot) {
+  if (snapshot->observer.self)
+    snapshot->observer.free(snapshot->observer.self);
   array_deinit(&snapshot->nodes);
   array_deinit(&snapshot->pods);
   map_deinit(&snapshot->node_index);
@@ -22,6 +24,12 @@ void snapshot_deinit(Snapshot *snapshot) {
   array_deinit(&snapshot->specs);
   intern_deinit(&snapshot->spec_numbers);
   text_deinit(&snapshot->spec_key);
+  array_deinit(&snapshot->placed);
+  array_deinit(&snapshot->nominated);
+  map_deinit(&snapshot->namespaces);
+  map_deinit(&snapshot->claims);
+  map_deinit(&snapshot->volumes);
+  map_deinit(&snapshot->storage_classes);
   free(snapshot->undo);
   arena_deinit(&snapshot->arena);
   *snapshot = (Snapshot){0};
@@ -110,8 +118,27 @@ static Resources without_slices(Snapshot *snapshot, const Resources *requests) {
   return others;
 }
 
+static void place_pod(Snapshot *snapshot, const Pod *pod, int node, int spec, const Resources *requests) {
+  charge_node(snapshot, &snapshot->nodes.items[node], requests);
+  *array_push(&snapshot->placed) = (SnapshotPlaced){.object = pod, .node = node, .spec = spec};
+}
+
+static void queue_pod(Snapshot *snapshot, const Pod *pod, int number) {
+  const SnapshotSpec *spec = &snapshot->specs.items[number];
+  if (!spec->invalid && pod->nominated_node_name &&
+      snapshot_find_node(snapshot, pod->nominated_node_name) >= 0)
+    *array_push(&snapshot->nominated) = (int)snapshot->pods.count;
+  *array_push(&snapshot->pods) = (SnapshotPod){.object = pod,
+                                               .creation_time = pod->meta.creation_time,
+                                               .priority = pod->priority,
+                                               .spec = number,
+                                               .requests = spec->requests,
+                                               .node = -1,
+                                               .invalid = spec->invalid};
+}
+
 void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warnings) {
-  assert(pod && snapshot->undo_count == 0);
+  assert(pod && snapshot->undo_count == 0 && !snapshot->observer.self);
   if (pod_is_terminal(pod))
     return;
   bool is_bound = pod->node_name && *pod->node_name;
@@ -129,15 +156,39 @@ void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warn
   if (is_bound && snapshot->nodes.items[node].being_recut && pod_is_reservation(pod))
     requests = without_slices(snapshot, &requests);
   if (is_bound)
-    charge_node(snapshot, &snapshot->nodes.items[node], &requests);
+    place_pod(snapshot, pod, node, number, &requests);
   else
-    *array_push(&snapshot->pods) = (SnapshotPod){.object = pod,
-                                                 .creation_time = pod->meta.creation_time,
-                                                 .priority = pod->priority,
-                                                 .spec = number,
-                                                 .requests = requests,
-                                                 .node = -1,
-                                                 .invalid = spec->invalid};
+    queue_pod(snapshot, pod, number);
+}
+
+static void put_first(Map *map, const char *key, const void *value) {
+  if (!map_find(map, key))
+    map_put(map, key, (void *)value);
+}
+
+void snapshot_add_namespace(Snapshot *snapshot, const Namespace *namespace_) {
+  put_first(&snapshot->namespaces, string_or_empty(namespace_->meta.name), namespace_);
+}
+
+void snapshot_add_claim(Snapshot *snapshot, const PersistentVolumeClaim *claim) {
+  CLEANUP(text_deinit) Text key = {0};
+  text_format(&key, "%s/%s", string_or_empty(claim->meta.namespace_), string_or_empty(claim->meta.name));
+  put_first(&snapshot->claims, text_string(&key), claim);
+}
+
+void snapshot_add_volume(Snapshot *snapshot, const PersistentVolume *volume) {
+  put_first(&snapshot->volumes, string_or_empty(volume->meta.name), volume);
+}
+
+void snapshot_add_storage_class(Snapshot *snapshot, const StorageClass *class_) {
+  put_first(&snapshot->storage_classes, string_or_empty(class_->meta.name), class_);
+}
+
+const PersistentVolumeClaim *snapshot_find_claim(const Snapshot *snapshot, const char *namespace_,
+                                                 const char *name) {
+  CLEANUP(text_deinit) Text key = {0};
+  text_format(&key, "%s/%s", string_or_empty(namespace_), string_or_empty(name));
+  return map_find(&snapshot->claims, text_string(&key));
 }
 
 int snapshot_find_node(const Snapshot *snapshot, const char *name) {

@@ -77,6 +77,20 @@ typedef struct SnapshotPod {
   const char *invalid; /* why its requests could not be read; NULL */
 } SnapshotPod;
 
+typedef struct SnapshotPlaced { /* a pod that was on a node when the snapshot was taken */
+  const Pod *object;
+  int node;
+  int spec;
+} SnapshotPlaced;
+
+/* Who is told of every pod that is bound in a fork (sign 1), and of every such binding that is undone (-1).
+ */
+typedef struct SnapshotObserver {
+  void *self; /* NULL: nobody */
+  void (*on_bind)(void *self, int pod, int node, int sign);
+  void (*free)(void *self);
+} SnapshotObserver;
+
 typedef struct SnapshotUndo SnapshotUndo;
 
 typedef struct Snapshot {
@@ -88,6 +102,19 @@ typedef struct Snapshot {
   Intern spec_numbers;
   Text spec_key; /* scratch */
   Map profiles;  /* text of facet.gpu/profiles -> its models, which equal nodes share */
+  ARRAY(SnapshotPlaced) placed;
+  ARRAY(int) nominated; /* of `pods`: a node was nominated for them */
+  Map namespaces;       /* name -> Namespace */
+  Map claims;           /* "namespace/name" -> PersistentVolumeClaim */
+  Map volumes;          /* name -> PersistentVolume */
+  Map storage_classes;  /* name -> StorageClass */
+  /* Volumes and what belongs to them are read: a claim that is not here is unknown. Where they never are,
+   * pods are taken as if they had no volumes. */
+  bool knows_volumes;
+  /* All that the scheduler knows is here, as the API server admitted it: what is missing does not exist.
+   * Otherwise nothing is concluded from what is missing. */
+  bool is_complete;
+  SnapshotObserver observer;
   SnapshotUndo *undo;
   size_t undo_count, undo_capacity;
 } Snapshot;
@@ -114,6 +141,15 @@ void snapshot_deinit(Snapshot *snapshot);
 void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptions *options,
                        SnapshotWarnings *warnings);
 void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warnings);
+
+/* In any order, before the first question about a pod. The objects are borrowed; the first of a name counts.
+ */
+void snapshot_add_namespace(Snapshot *snapshot, const Namespace *namespace_);
+void snapshot_add_claim(Snapshot *snapshot, const PersistentVolumeClaim *claim);
+void snapshot_add_volume(Snapshot *snapshot, const PersistentVolume *volume);
+void snapshot_add_storage_class(Snapshot *snapshot, const StorageClass *class_);
+const PersistentVolumeClaim *snapshot_find_claim(const Snapshot *snapshot, const char *namespace_,
+                                                 const char *name);
 
 /* Index of a node by name, or -1. */
 int snapshot_find_node(const Snapshot *snapshot, const char *name);

@@ -44,6 +44,11 @@ void snapshot_commit(Snapshot *snapshot, size_t mark) {
   assert(mark <= snapshot->undo_count);
 }
 
+static void tell_observer(const Snapshot *snapshot, int pod, int node, int sign) {
+  if (snapshot->observer.self)
+    snapshot->observer.on_bind(snapshot->observer.self, pod, node, sign);
+}
+
 static void undo_place(Snapshot *snapshot, SnapshotNode *node, const SnapshotUndo *undo) {
   MigLayout *layout = &node->gpus[undo->gpu].layout;
   const MigInstance *instance = mig_layout_find(layout, undo->start);
@@ -71,6 +76,7 @@ static void undo_change(Snapshot *snapshot, const SnapshotUndo *undo) {
   case UNDO_BIND:
     snapshot->pods.items[undo->pod].node = -1;
     node->pod_count--;
+    tell_observer(snapshot, undo->pod, undo->node, -1);
     return;
   case UNDO_REQUESTED:
     resources_set(&node->requested, undo->name, undo->amount, &snapshot->arena);
@@ -122,6 +128,7 @@ void snapshot_bind(Snapshot *snapshot, int pod, int node) {
   resources_add(&item->requested, requests, 1, &snapshot->arena);
   item->pod_count++;
   snapshot->pods.items[pod].node = node;
+  tell_observer(snapshot, pod, node, 1);
 }
 
 static void hash_bytes(uint64_t *hash, const void *bytes, size_t size) {

@@ -49,13 +49,16 @@ static int chain_store(Decoder *decoder, const Chain *chain, const KubeField *fi
 
 /* Most names are told apart by their first letter. */
 static const KubeField *find_field(const KubeMessage *message, const KubeJsonText *name) {
+  const KubeMessage *embedded = NULL;
   char first = name->raw.size ? *name->raw.at : '\0';
   for (size_t i = 0; i < message->field_count; i++) {
     const KubeField *field = &message->fields[i];
-    if ((*field->name == first || name->escaped) && kube_json_text_equal(name, field->name))
+    if (!*field->name)
+      embedded = field->message;
+    else if ((*field->name == first || name->escaped) && kube_json_text_equal(name, field->name))
       return field;
   }
-  return NULL;
+  return embedded ? find_field(embedded, name) : NULL;
 }
 
 static KubeJsonKind json_kind_of(const KubeField *field) {

@@ -28,7 +28,13 @@ static Text read_list(const KubeType *type, KubeFormat format, const char *bytes
 static const struct {
   const char *file;
   const KubeType *type;
-} lists[] = {{"pods", &kube_pod_type}, {"nodes", &kube_node_type}, {"empty-pods", &kube_pod_type}};
+} lists[] = {{"pods", &kube_pod_type},
+             {"nodes", &kube_node_type},
+             {"empty-pods", &kube_pod_type},
+             {"namespaces", &kube_namespace_type},
+             {"volumes", &kube_persistent_volume_type},
+             {"claims", &kube_persistent_volume_claim_type},
+             {"classes", &kube_storage_class_type}};
 
 static void lists_read_the_same_from_both_formats_at_any_split(void **state) {
   static const size_t pieces[] = {1, 2, 7, 100, SIZE_MAX};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One row per field that we keep. Numbers come from generated.proto of k8s.io/api v0.36.2 (core/v1) and
- * k8s.io/apimachinery v0.36.2 (meta/v1); protobuf field names there are the JSON names, so one row serves
- * both formats. Messages whose fields go into the struct around them (spec, status, affinity) have offset 0:
- * their rows are offsets into that outer struct. */
+/* One row per field that we keep. Numbers come from generated.proto of k8s.io/api v0.36.2 (core/v1,
+ * storage/v1) and k8s.io/apimachinery v0.36.2 (meta/v1); protobuf field names there are the JSON names, so
+ * one row serves both formats. Messages whose fields go into the struct around them (spec, status, affinity)
+ * have offset 0: their rows are offsets into that outer struct. */
 #include "kube/schema.h"
 
 #include "base/cleanup.h"
@@ -18,6 +18,9 @@
   { name, number, KUBE_MESSAGE, 0, &(message), 0, -1 }
 #define INLINE_PRESENT(struct_, number, name, message, member)                                               \
   { name, number, KUBE_MESSAGE, 0, &(message), 0, offsetof(struct_, member) }
+/* A message with a struct of its own inside the one around it; `present` says whether it is there. */
+#define NESTED(struct_, number, name, member, message, present)                                              \
+  { name, number, KUBE_MESSAGE, offsetof(struct_, member), &(message), 0, offsetof(struct_, present) }
 #define MESSAGE(name, fields) static const KubeMessage name = {fields, COUNT_OF(fields)}
 
 /* meta/v1 */
@@ -41,6 +44,19 @@ static const KubeField meta_fields[] = {
     LIST_OF(ObjectMeta, 13, "ownerReferences", owners, owner),
 };
 MESSAGE(meta, meta_fields);
+
+static const KubeField label_requirement_fields[] = {
+    STRING(Requirement, 1, "key", key),
+    STRING(Requirement, 2, "operator", operator_),
+    ROW(Requirement, 3, "values", KUBE_STRINGS, values),
+};
+MESSAGE(label_requirement, label_requirement_fields);
+
+static const KubeField label_selector_fields[] = {
+    ROW(LabelSelector, 1, "matchLabels", KUBE_MAP, match_labels),
+    LIST_OF(LabelSelector, 2, "matchExpressions", match_expressions, label_requirement),
+};
+MESSAGE(label_selector, label_selector_fields);
 
 /* core/v1: parts of a pod */
 
@@ -68,8 +84,31 @@ static const KubeField node_affinity_fields[] = {
 };
 MESSAGE(node_affinity, node_affinity_fields);
 
+static const KubeField affinity_term_fields[] = {
+    NESTED(PodAffinityTerm, 1, "labelSelector", selector, label_selector, has_selector),
+    ROW(PodAffinityTerm, 2, "namespaces", KUBE_STRINGS, namespaces),
+    STRING(PodAffinityTerm, 3, "topologyKey", topology_key),
+    NESTED(PodAffinityTerm, 4, "namespaceSelector", namespace_selector, label_selector,
+           has_namespace_selector),
+    ROW(PodAffinityTerm, 5, "matchLabelKeys", KUBE_STRINGS, match_label_keys),
+    ROW(PodAffinityTerm, 6, "mismatchLabelKeys", KUBE_STRINGS, mismatch_label_keys),
+};
+MESSAGE(affinity_term, affinity_term_fields);
+
+static const KubeField pod_affinity_fields[] = {
+    LIST_OF(Pod, 1, "requiredDuringSchedulingIgnoredDuringExecution", affinity_terms, affinity_term),
+};
+MESSAGE(pod_affinity, pod_affinity_fields);
+
+static const KubeField pod_anti_affinity_fields[] = {
+    LIST_OF(Pod, 1, "requiredDuringSchedulingIgnoredDuringExecution", anti_affinity_terms, affinity_term),
+};
+MESSAGE(pod_anti_affinity, pod_anti_affinity_fields);
+
 static const KubeField affinity_fields[] = {
     INLINE(1, "nodeAffinity", node_affinity),
+    INLINE(2, "podAffinity", pod_affinity),
+    INLINE(3, "podAntiAffinity", pod_anti_affinity),
 };
 MESSAGE(affinity, affinity_fields);
 
@@ -87,12 +126,51 @@ static const KubeField container_resources_fields[] = {
 };
 MESSAGE(container_resources, container_resources_fields);
 
+static const KubeField container_port_fields[] = {
+    ROW(ContainerPort, 2, "hostPort", KUBE_INT32, host_port),
+    STRING(ContainerPort, 4, "protocol", protocol),
+    STRING(ContainerPort, 5, "hostIP", host_ip),
+};
+MESSAGE(container_port, container_port_fields);
+
 static const KubeField container_fields[] = {
     STRING(Container, 1, "name", name),
+    LIST_OF(Container, 6, "ports", ports, container_port),
     INLINE(8, "resources", container_resources),
     STRING(Container, 24, "restartPolicy", restart_policy),
 };
 MESSAGE(container, container_fields);
+
+static const KubeField spread_constraint_fields[] = {
+    ROW(TopologySpreadConstraint, 1, "maxSkew", KUBE_INT32, max_skew),
+    STRING(TopologySpreadConstraint, 2, "topologyKey", topology_key),
+    STRING(TopologySpreadConstraint, 3, "whenUnsatisfiable", when_unsatisfiable),
+    NESTED(TopologySpreadConstraint, 4, "labelSelector", selector, label_selector, has_selector),
+    ROW(TopologySpreadConstraint, 5, "minDomains", KUBE_INT32, min_domains),
+    STRING(TopologySpreadConstraint, 6, "nodeAffinityPolicy", node_affinity_policy),
+    STRING(TopologySpreadConstraint, 7, "nodeTaintsPolicy", node_taints_policy),
+    ROW(TopologySpreadConstraint, 8, "matchLabelKeys", KUBE_STRINGS, match_label_keys),
+};
+MESSAGE(spread_constraint, spread_constraint_fields);
+
+static const KubeField claim_source_fields[] = {
+    STRING(Volume, 1, "claimName", claim_name),
+};
+MESSAGE(claim_source, claim_source_fields);
+
+static const KubeMessage ephemeral_source = {NULL, 0}; /* that it is there says enough */
+
+static const KubeField volume_source_fields[] = {
+    INLINE(10, "persistentVolumeClaim", claim_source),
+    INLINE_PRESENT(Volume, 29, "ephemeral", ephemeral_source, is_ephemeral),
+};
+MESSAGE(volume_source, volume_source_fields);
+
+static const KubeField volume_fields[] = {
+    STRING(Volume, 1, "name", name),
+    INLINE(2, KUBE_EMBEDDED, volume_source),
+};
+MESSAGE(volume, volume_fields);
 
 static const KubeField pod_resources_fields[] = {
     ROW(Pod, 2, "requests", KUBE_QUANTITIES, pod_requests),
@@ -115,6 +193,7 @@ MESSAGE(pod_condition, pod_condition_fields);
 /* core/v1: Pod */
 
 static const KubeField pod_spec_fields[] = {
+    LIST_OF(Pod, 1, "volumes", volumes, volume),
     LIST_OF(Pod, 2, "containers", containers, container),
     ROW(Pod, 7, "nodeSelector", KUBE_MAP, node_selector),
     STRING(Pod, 10, "nodeName", node_name),
@@ -125,6 +204,7 @@ static const KubeField pod_spec_fields[] = {
     STRING(Pod, 24, "priorityClassName", priority_class_name),
     ROW(Pod, 25, "priority", KUBE_INT32, priority),
     ROW(Pod, 32, "overhead", KUBE_QUANTITIES, overhead),
+    LIST_OF(Pod, 33, "topologySpreadConstraints", spread_constraints, spread_constraint),
     LIST_OF(Pod, 38, "schedulingGates", scheduling_gates, scheduling_gate),
     INLINE_PRESENT(Pod, 40, "resources", pod_resources, has_pod_resources),
 };
@@ -184,8 +264,116 @@ static const KubeField node_fields[] = {
 };
 MESSAGE(node, node_fields);
 
+/* core/v1: Namespace, and where volumes come from */
+
+static const KubeField namespace_fields[] = {
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Namespace, meta), &meta, 0, -1},
+};
+MESSAGE(namespace_, namespace_fields);
+
+static const KubeField claim_ref_fields[] = {
+    STRING(PersistentVolume, 2, "namespace", claim_namespace),
+    STRING(PersistentVolume, 3, "name", claim_name),
+    STRING(PersistentVolume, 4, "uid", claim_uid),
+};
+MESSAGE(claim_ref, claim_ref_fields);
+
+static const KubeField volume_required_fields[] = {
+    LIST_OF(PersistentVolume, 1, "nodeSelectorTerms", required_terms, term),
+};
+MESSAGE(volume_required, volume_required_fields);
+
+static const KubeField volume_affinity_fields[] = {
+    INLINE_PRESENT(PersistentVolume, 1, "required", volume_required, has_required_node_affinity),
+};
+MESSAGE(volume_affinity, volume_affinity_fields);
+
+static const KubeField persistent_volume_spec_fields[] = {
+    ROW(PersistentVolume, 1, "capacity", KUBE_QUANTITIES, capacity),
+    ROW(PersistentVolume, 3, "accessModes", KUBE_STRINGS, access_modes),
+    INLINE_PRESENT(PersistentVolume, 4, "claimRef", claim_ref, has_claim),
+    STRING(PersistentVolume, 6, "storageClassName", storage_class_name),
+    STRING(PersistentVolume, 8, "volumeMode", volume_mode),
+    INLINE(9, "nodeAffinity", volume_affinity),
+    STRING(PersistentVolume, 10, "volumeAttributesClassName", attributes_class_name),
+};
+MESSAGE(persistent_volume_spec, persistent_volume_spec_fields);
+
+static const KubeField persistent_volume_status_fields[] = {
+    STRING(PersistentVolume, 1, "phase", phase),
+};
+MESSAGE(persistent_volume_status, persistent_volume_status_fields);
+
+static const KubeField persistent_volume_fields[] = {
+    {"metadata", 1, KUBE_MESSAGE, offsetof(PersistentVolume, meta), &meta, 0, -1},
+    INLINE(2, "spec", persistent_volume_spec),
+    INLINE(3, "status", persistent_volume_status),
+};
+MESSAGE(persistent_volume, persistent_volume_fields);
+
+static const KubeField claim_resources_fields[] = {
+    ROW(PersistentVolumeClaim, 2, "requests", KUBE_QUANTITIES, requests),
+};
+MESSAGE(claim_resources, claim_resources_fields);
+
+static const KubeField claim_spec_fields[] = {
+    ROW(PersistentVolumeClaim, 1, "accessModes", KUBE_STRINGS, access_modes),
+    INLINE(2, "resources", claim_resources),
+    STRING(PersistentVolumeClaim, 3, "volumeName", volume_name),
+    NESTED(PersistentVolumeClaim, 4, "selector", selector, label_selector, has_selector),
+    STRING(PersistentVolumeClaim, 5, "storageClassName", storage_class_name),
+    STRING(PersistentVolumeClaim, 6, "volumeMode", volume_mode),
+    STRING(PersistentVolumeClaim, 9, "volumeAttributesClassName", attributes_class_name),
+};
+MESSAGE(claim_spec, claim_spec_fields);
+
+static const KubeField claim_status_fields[] = {
+    STRING(PersistentVolumeClaim, 1, "phase", phase),
+};
+MESSAGE(claim_status, claim_status_fields);
+
+static const KubeField claim_fields[] = {
+    {"metadata", 1, KUBE_MESSAGE, offsetof(PersistentVolumeClaim, meta), &meta, 0, -1},
+    INLINE(2, "spec", claim_spec),
+    INLINE(3, "status", claim_status),
+};
+MESSAGE(claim, claim_fields);
+
+/* storage/v1: StorageClass */
+
+static const KubeField topology_requirement_fields[] = {
+    STRING(TopologyRequirement, 1, "key", key),
+    ROW(TopologyRequirement, 2, "values", KUBE_STRINGS, values),
+};
+MESSAGE(topology_requirement, topology_requirement_fields);
+
+static const KubeField topology_term_fields[] = {
+    LIST_OF(TopologyTerm, 1, "matchLabelExpressions", requirements, topology_requirement),
+};
+MESSAGE(topology_term, topology_term_fields);
+
+static const KubeField storage_class_fields[] = {
+    {"metadata", 1, KUBE_MESSAGE, offsetof(StorageClass, meta), &meta, 0, -1},
+    STRING(StorageClass, 2, "provisioner", provisioner),
+    STRING(StorageClass, 7, "volumeBindingMode", binding_mode),
+    LIST_OF(StorageClass, 8, "allowedTopologies", allowed_topologies, topology_term),
+};
+MESSAGE(storage_class, storage_class_fields);
+
 const KubeType kube_pod_type = {"Pod", "/api/v1/pods", &pod, sizeof(Pod)};
 const KubeType kube_node_type = {"Node", "/api/v1/nodes", &node, sizeof(Node)};
+const KubeType kube_namespace_type = {"Namespace", "/api/v1/namespaces", &namespace_, sizeof(Namespace)};
+const KubeType kube_persistent_volume_type = {"PersistentVolume", "/api/v1/persistentvolumes",
+                                              &persistent_volume, sizeof(PersistentVolume)};
+const KubeType kube_persistent_volume_claim_type = {"PersistentVolumeClaim", "/api/v1/persistentvolumeclaims",
+                                                    &claim, sizeof(PersistentVolumeClaim)};
+const KubeType kube_storage_class_type = {"StorageClass", "/apis/storage.k8s.io/v1/storageclasses",
+                                          &storage_class, sizeof(StorageClass)};
 
-const KubeType *const kube_types[] = {&kube_pod_type, &kube_node_type};
+const KubeType *const kube_types[] = {&kube_pod_type,
+                                      &kube_node_type,
+                                      &kube_namespace_type,
+                                      &kube_persistent_volume_type,
+                                      &kube_persistent_volume_claim_type,
+                                      &kube_storage_class_type};
 const size_t kube_type_count = COUNT_OF(kube_types);

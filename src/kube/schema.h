@@ -32,6 +32,9 @@ typedef struct KubeField {
   ptrdiff_t present_offset;   /* a bool set where the message is there at all; -1: none */
 } KubeField;
 
+/* The name of a message whose JSON members stand among those of the message around it; its offset is 0. */
+#define KUBE_EMBEDDED ""
+
 struct KubeMessage {
   const KubeField *fields;
   size_t field_count;
@@ -47,6 +50,11 @@ typedef struct KubeType {
 
 extern const KubeType kube_pod_type;
 extern const KubeType kube_node_type;
+/* Of these, dumps are read; nothing watches them. */
+extern const KubeType kube_namespace_type;
+extern const KubeType kube_persistent_volume_type;
+extern const KubeType kube_persistent_volume_claim_type;
+extern const KubeType kube_storage_class_type;
 
 /* All of them: what a dump is read for. */
 extern const KubeType *const kube_types[];

@@ -99,7 +99,7 @@ static bool has_uncounted_gpus(const PlanProblem *problem, const PlanClass *clas
 
 static bool is_left_out(const PlanProblem *problem, const PlanClass *class_) {
   int kind = plan_class_single_kind(class_);
-  return kind < 0 || !class_->takes || has_uncounted_gpus(problem, class_, kind);
+  return class_->is_coupled || kind < 0 || !class_->takes || has_uncounted_gpus(problem, class_, kind);
 }
 
 bool plan_bulk_counts_all(const PlanProblem *problem) {

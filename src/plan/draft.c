@@ -148,6 +148,7 @@ static void record_slice(PlanDraft *draft, const PlanSlice *slice) {
 static void record(PlanDraft *draft, int waiting, int host, const Change *change) {
   const PlanClass *class_ = plan_problem_class(draft->problem, waiting);
   draft->hosts[waiting] = host;
+  draft->services++;
   draft->versions[host]++;
   for (int n = 0; n < class_->need_count; n++) {
     int *left = plan_draft_free(draft, host, class_->needs[n].kind);
@@ -171,8 +172,8 @@ static PlanAnswer serve(PlanDraft *draft, int waiting, int host, const Change *c
   if (change->packing)
     record_withdrawals(draft, host, change->packing);
   bool made = make(draft, host, change);
-  bool fits =
-      made && sched_fits(plan_problem_pod(problem, waiting), plan_problem_node(problem, host), &verdict);
+  bool fits = made && sched_fits(problem->snapshot, problem->waiting.items[waiting].pod,
+                                 problem->hosts.items[host].node, &verdict);
   if (fits)
     count_holes(draft, change, 1);
   if (fits && reserved_fit(draft, change->slices, change->count)) {

@@ -25,6 +25,7 @@ typedef struct PlanDraft {
   PlanHoles *holes;   /* by pool */
   PlanAmounts *reserved;  /* by pool: slices that must stay possible */
   bool scheduler_refused; /* at least once */
+  int services;           /* pods served so far */
 } PlanDraft;
 
 void plan_draft_init(PlanDraft *draft, const PlanProblem *problem); /* forks the snapshot */

@@ -102,7 +102,7 @@ static void accept_all(Exact *exact) {
   for (size_t i = 0; i < problem->classes.count; i++) {
     const PlanClass *class_ = &problem->classes.items[i];
     int kind = plan_class_single_kind(class_);
-    counted[i] = kind >= 0 && !has_uncounted_gpus(problem, class_, kind);
+    counted[i] = !class_->is_coupled && kind >= 0 && !has_uncounted_gpus(problem, class_, kind);
   }
   for (size_t waiting = 0; waiting < problem->waiting.count; waiting++) {
     int class_ = problem->waiting.items[waiting].class_;
@@ -171,7 +171,8 @@ static bool is_countable(const PlanDraft *draft) {
   for (size_t i = 0; i < problem->classes.count; i++) {
     const PlanClass *class_ = &problem->classes.items[i];
     int kind = plan_class_single_kind(class_);
-    if (kind < 0 || has_uncounted_gpus(problem, class_, kind) || !has_one_home(draft, class_, kind))
+    if (class_->is_coupled || kind < 0 || has_uncounted_gpus(problem, class_, kind) ||
+        !has_one_home(draft, class_, kind))
       return false;
   }
   return true;

@@ -7,6 +7,7 @@
 
 #include "base/intern.h"
 #include "base/text.h"
+#include "sched/coupling.h"
 #include "sched/filter.h"
 
 /* Comparing bytes, padding included: at worst two equal ones are taken for different ones, which costs a
@@ -253,15 +254,20 @@ static bool has_room(const PlanProblem *problem, const PlanClass *class_, int ho
   return sched_resources_fit(class_->example, plan_problem_node(problem, host), true, reason, sizeof reason);
 }
 
-static void ask_hosts(PlanProblem *problem, PlanClass *class_, const Likeness *likeness) {
+static bool admits(const PlanProblem *problem, const PlanClass *class_, int host) {
   SchedVerdict verdict;
+  return sched_admits(problem->snapshot, class_->pod, problem->hosts.items[host].node, &verdict);
+}
+
+static void ask_hosts(PlanProblem *problem, PlanClass *class_, const Likeness *likeness) {
+  bool each = sched_has_volumes(problem->snapshot, class_->pod); /* they ask for labels of their own */
   CLEANUP(cleanup_free) bool *admitted = mem_alloc(likeness->examples.count);
   for (size_t group = 0; group < likeness->examples.count; group++)
-    admitted[group] =
-        sched_admits(class_->example, plan_problem_node(problem, likeness->examples.items[group]), &verdict);
+    admitted[group] = each || admits(problem, class_, likeness->examples.items[group]);
   class_->admits = arena_alloc(&problem->arena, (problem->hosts.count + 63) / 64 * sizeof *class_->admits);
   for (size_t host = 0; host < problem->hosts.count; host++)
-    if (admitted[likeness->group_of_host[host]] && has_room(problem, class_, (int)host))
+    if (admitted[likeness->group_of_host[host]] && has_room(problem, class_, (int)host) &&
+        (!each || admits(problem, class_, (int)host)))
       class_->admits[host / 64] |= UINT64_C(1) << host % 64;
 }
 

@@ -37,6 +37,7 @@ void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft) {
     greedy->quotes[i].hosts = mem_alloc(problem->hosts.count * sizeof *greedy->quotes[i].hosts);
   greedy->refusals = mem_alloc(problem->classes.count * greedy->refusal_words * sizeof *greedy->refusals);
   greedy->exhausted = mem_alloc(problem->classes.count * sizeof *greedy->exhausted);
+  greedy->exhausted_after = mem_alloc(problem->classes.count * sizeof *greedy->exhausted_after);
   plan_greedy_forget(greedy);
 }
 
@@ -46,6 +47,7 @@ void plan_greedy_deinit(PlanGreedy *greedy) {
   free(greedy->quotes);
   free(greedy->refusals);
   free(greedy->exhausted);
+  free(greedy->exhausted_after);
 }
 
 void plan_greedy_forget(PlanGreedy *greedy) {
@@ -151,6 +153,13 @@ static bool runs_short(PlanGreedy *greedy, int class_, int host) {
   return true;
 }
 
+/* Other pods keep this one away from the host, until the next one is placed. */
+static bool is_kept_away(const PlanProblem *problem, const PlanClass *asking, int host) {
+  SchedVerdict verdict;
+  return asking->is_coupled &&
+         !sched_agrees(problem->snapshot, asking->pod, problem->hosts.items[host].node, &verdict);
+}
+
 /* A thousand classes that differ in their cpu meet a thousand full hosts, so those that run short are passed
  * over in the same walk. */
 static int find_best(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
@@ -162,7 +171,8 @@ static int find_best(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
     if (!plan_class_admits(asking, host) || *refusals_of(greedy, class_, host) >> host % 64 & 1)
       continue;
     const Quote *quote = ask_host(greedy, quotes, asking, host);
-    if (quote->impossible || (best >= 0 && !is_better(draft, quote, host, &quotes->hosts[best], best)))
+    if (quote->impossible || (best >= 0 && !is_better(draft, quote, host, &quotes->hosts[best], best)) ||
+        is_kept_away(problem, asking, host))
       continue;
     if (!runs_short(greedy, class_, host))
       best = host;
@@ -183,7 +193,18 @@ static uint8_t exhaustion_of(uint64_t loss_min) {
   return loss_min == 0 ? EXHAUSTED_GROWTH : 0;
 }
 
+/* What no host could do for a coupled class, one may be able to do once another pod is placed. */
+static void note_exhaustion(PlanGreedy *greedy, int class_, uint64_t loss_min) {
+  if (greedy->exhausted_after[class_] != greedy->draft->services)
+    greedy->exhausted[class_] &= greedy->draft->problem->classes.items[class_].is_coupled ? 0 : UINT8_MAX;
+  greedy->exhausted[class_] |= exhaustion_of(loss_min);
+  greedy->exhausted_after[class_] = greedy->draft->services;
+}
+
 static bool is_exhausted(const PlanGreedy *greedy, int class_, uint64_t loss_min) {
+  if (greedy->draft->problem->classes.items[class_].is_coupled &&
+      greedy->exhausted_after[class_] != greedy->draft->services)
+    return false;
   uint8_t least = loss_min == PLAN_ONLY_EXISTING ? EXHAUSTED_EXISTING
                   : loss_min == PLAN_RECUT       ? EXHAUSTED_RECUT
                                                  : EXHAUSTED_GROWTH;
@@ -212,7 +233,7 @@ bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
     PlanQuotes *quotes = quotes_for(greedy, asking->asks, loss_min);
     int host = find_best(greedy, quotes, class_);
     if (host < 0) {
-      greedy->exhausted[class_] |= exhaustion_of(loss_min);
+      note_exhaustion(greedy, class_, loss_min);
       return false;
     }
     PlanPacking packing;

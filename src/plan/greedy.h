@@ -17,6 +17,7 @@ typedef struct PlanGreedy {
   PlanQuotes *quotes;   /* remembered answers of the hosts, for a few sets of slices at a time */
   uint64_t *refusals;   /* by class, bit per host: the scheduler refused, and will again */
   uint8_t *exhausted;   /* by class: what no host can serve any more */
+  int *exhausted_after; /* by class: how many pods were served then; coupled classes may hope again later */
   size_t refusal_words; /* of one class */
 } PlanGreedy;
 

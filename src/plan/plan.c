@@ -20,6 +20,7 @@
 #include "plan/greedy.h"
 #include "plan/reason.h"
 #include "plan/search.h"
+#include "sched/coupling.h"
 
 enum { ONE_BY_ONE_MAX = 2000000 /* pods times hosts */ };
 
@@ -309,10 +310,23 @@ static int bound_of(const PlanProblem *problem, const Plan *plan, bool proven) {
   return bound;
 }
 
+/* The scheduler makes room for them, so they come before all that is planned. Returns the mark of a fork. */
+static size_t place_nominated(Snapshot *snapshot) {
+  (void)sched_coupling_get(snapshot); /* which is made before anything is bound */
+  size_t mark = snapshot_fork(snapshot);
+  for (size_t i = 0; i < snapshot->nominated.count; i++) {
+    int pod = snapshot->nominated.items[i];
+    snapshot_bind(snapshot, pod,
+                  snapshot_find_node(snapshot, snapshot->pods.items[pod].object->nominated_node_name));
+  }
+  return mark;
+}
+
 void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan) {
   CLEANUP(plan_problem_deinit) PlanProblem problem;
   CLEANUP(plan_offer_deinit) PlanOffer offer;
   *ret_plan = (Plan){0};
+  size_t mark = place_nominated(snapshot);
   plan_problem_init(&problem, snapshot);
   list_pods(&problem, ret_plan);
   CLEANUP(cleanup_free) int *hosts = mem_alloc(problem.waiting.count * sizeof *hosts);
@@ -324,6 +338,7 @@ void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan
   explain(&problem, hosts, ret_plan);
   ret_plan->pending = (int)problem.waiting.count;
   ret_plan->bound = bound_of(&problem, ret_plan, result == PLAN_BULK_PROVEN);
+  snapshot_rollback(snapshot, mark);
 }
 
 void plan_deinit(Plan *plan) {

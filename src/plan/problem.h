@@ -35,13 +35,15 @@ typedef struct PlanNeed {
 
 typedef struct PlanClass {
   const SnapshotPod *example;
+  int pod;         /* the example's index in the snapshot */
   PlanNeed *needs; /* largest first */
   int need_count;
   int asks;         /* equal for classes with equal needs */
   int slot_count;   /* that a pod takes at least */
   int slice_count;  /* of compute: tells 1g.20gb from 2g.20gb, which is as large and worth more */
   int64_t *takes;   /* of PlanProblem.resources, 0 where it asks none; NULL where these are not counted */
-  uint64_t *admits; /* bit per host: only MIG slices can stand in the way of a first pod */
+  uint64_t *admits; /* bit per host: only MIG slices and other pods can stand in the way of a first pod */
+  bool is_coupled;  /* other pods can: an answer holds only until the next pod is placed */
 } PlanClass;
 
 typedef struct PlanWaiting {
@@ -93,7 +95,8 @@ typedef struct PlanProblem {
   const char **ignored; /* by spec of the snapshot: why its pods are not planned for, NULL where they are */
   ARRAY(PlanWaiting) waiting; /* by tier, then smallest first, oldest first, name */
   int tier_count;
-  int asks_count; /* different sets of slices that classes ask */
+  int asks_count;  /* different sets of slices that classes ask */
+  bool is_coupled; /* some class is */
   ARRAY(PlanShape) shapes;
   ARRAY(PlanModel) models;
   ARRAY(const char *) stocks; /* resource names of the profiles */

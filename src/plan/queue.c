@@ -6,6 +6,8 @@
  * and the fields of the pod that the scheduler's filters read. A filter that reads more must add it here. */
 #include "plan/plan.h"
 #include "plan/problem.h"
+#include "sched/coupling.h"
+#include "sched/key.h"
 
 #include "base/map.h"
 #include "base/order.h"
@@ -154,59 +156,21 @@ static void set_needs(PlanProblem *problem, PlanClass *class_, Map *asks) {
     map_put(asks, text_string(&key), (void *)(uintptr_t)(asks->count + 1));
 }
 
-static void append_pairs(Text *key, const KeyValues *pairs) {
-  for (size_t i = 0; i < pairs->count; i++) {
-    text_append_json(key, string_or_empty(pairs->items[i].key));
-    text_append_json(key, string_or_empty(pairs->items[i].value));
-  }
-}
-
-static void append_terms(Text *key, const Requirement *requirements, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    text_append_json(key, string_or_empty(requirements[i].key));
-    text_append_json(key, string_or_empty(requirements[i].operator_));
-    for (size_t v = 0; v < requirements[i].values.count; v++)
-      text_append_json(key, string_or_empty(requirements[i].values.items[v]));
-    text_append(key, ",");
-  }
-}
-
-static void append_affinity(Text *key, const Pod *pod) {
-  text_append(key, pod->has_required_node_affinity ? "affinity" : "");
-  for (size_t i = 0; i < pod->required_terms.count; i++) {
-    const NodeSelectorTerm *term = &pod->required_terms.items[i];
-    append_terms(key, term->match_expressions.items, term->match_expressions.count);
-    text_append(key, "fields");
-    append_terms(key, term->match_fields.items, term->match_fields.count);
-    text_append(key, ";");
-  }
-}
-
-static void append_tolerations(Text *key, const Pod *pod) {
-  for (size_t i = 0; i < pod->tolerations.count; i++) {
-    const Toleration *toleration = &pod->tolerations.items[i];
-    text_append(key, "tolerates");
-    text_append_json(key, string_or_empty(toleration->key));
-    text_append_json(key, string_or_empty(toleration->operator_));
-    text_append_json(key, string_or_empty(toleration->value));
-    text_append_json(key, string_or_empty(toleration->effect));
-  }
-}
-
 /* Names are quoted: "a=1;b" is a name that a file may hold. */
 static void append_request(Text *key, const Resource *request) {
   text_append_json(key, request->name);
   text_format(key, "=%lld;", (long long)request->amount);
 }
 
-static void format_class_key(Text *key, const SnapshotPod *pod) {
+static void format_class_key(Text *key, Snapshot *snapshot, int index) {
+  const SnapshotPod *pod = &snapshot->pods.items[index];
   text_clear(key);
   for (size_t i = 0; i < pod->requests.count; i++)
     if (pod->requests.items[i].amount)
       append_request(key, &pod->requests.items[i]);
-  append_pairs(key, &pod->object->node_selector);
-  append_affinity(key, pod->object);
-  append_tolerations(key, pod->object);
+  sched_key_add_node_affinity(key, pod->object);
+  sched_key_add_tolerations(key, pod->object);
+  sched_coupling_add_key(snapshot, index, key);
 }
 
 /* What was found out about specs and classes. */
@@ -223,20 +187,23 @@ static void findings_deinit(Findings *findings) {
   text_deinit(&findings->key);
 }
 
-static int find_class_of_new_spec(PlanProblem *problem, Findings *findings, const SnapshotPod *pod) {
-  format_class_key(&findings->key, pod);
+static int find_class_of_new_spec(PlanProblem *problem, Findings *findings, int pod) {
+  format_class_key(&findings->key, problem->snapshot, pod);
   uintptr_t known = (uintptr_t)map_find(&findings->classes, text_string(&findings->key));
   if (known)
     return (int)known - 1;
   PlanClass *class_ = array_push(&problem->classes);
-  class_->example = pod;
+  class_->example = &problem->snapshot->pods.items[pod];
+  class_->pod = pod;
+  class_->is_coupled = sched_is_coupled(problem->snapshot, pod);
+  problem->is_coupled |= class_->is_coupled;
   set_needs(problem, class_, &findings->asks);
   map_put(&findings->classes, text_string(&findings->key), (void *)(uintptr_t)problem->classes.count);
   return (int)problem->classes.count - 1;
 }
 
-static int find_class(PlanProblem *problem, Findings *findings, const SnapshotPod *pod) {
-  int *known = &findings->class_of_spec[pod->spec];
+static int find_class(PlanProblem *problem, Findings *findings, int pod) {
+  int *known = &findings->class_of_spec[problem->snapshot->pods.items[pod].spec];
   if (!*known)
     *known = find_class_of_new_spec(problem, findings, pod) + 1;
   return *known - 1;
@@ -282,7 +249,7 @@ void plan_queue_init(PlanProblem *problem) {
   collect_waiting(problem);
   for (size_t i = 0; i < problem->waiting.count; i++) {
     PlanWaiting *waiting = &problem->waiting.items[i];
-    waiting->class_ = find_class(problem, &findings, &problem->snapshot->pods.items[waiting->pod]);
+    waiting->class_ = find_class(problem, &findings, waiting->pod);
   }
   problem->asks_count = (int)findings.asks.count;
 }

@@ -143,7 +143,7 @@ static inline void random_assert_holds(Fixture *after, const Fixture *before) {
     SchedVerdict verdict;
     if (pod->node < 0)
       continue;
-    if (!sched_fits(&after->snapshot.pods.items[pod->pod], &after->snapshot.nodes.items[pod->node], &verdict))
+    if (!sched_fits(&after->snapshot, pod->pod, pod->node, &verdict))
       fail_msg("%s: %s", verdict.plugin, verdict.reason);
     snapshot_bind(&after->snapshot, pod->pod, pod->node);
   }

@@ -154,10 +154,11 @@ static const char *find_gpu_obstacle(const Inquiry *inquiry, const SnapshotNode 
 static void inquire_host(Inquiry *inquiry, int host) {
   SchedVerdict verdict;
   char reason[sizeof verdict.reason];
-  const SnapshotNode *node = plan_problem_node(inquiry->problem, host);
+  const PlanProblem *problem = inquiry->problem;
+  const SnapshotNode *node = plan_problem_node(problem, host);
   if (!node_has_profile(node, inquiry->kind->name))
     return;
-  if (!sched_admits(inquiry->class_->example, node, &verdict)) {
+  if (!sched_admits(problem->snapshot, inquiry->class_->pod, problem->hosts.items[host].node, &verdict)) {
     add_obstacle(inquiry, verdict.plugin, verdict.reason, node->name);
   } else if (!sched_resources_fit(inquiry->class_->example, node, true, reason, sizeof reason)) {
     add_obstacle(inquiry, "NodeResourcesFit", reason, node->name);

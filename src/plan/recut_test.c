@@ -155,7 +155,7 @@ static bool could_be_served(const Fixture *f, int pod, int node) {
     if (mig_profile_is_resource(recut.pod->requests.items[r].name))
       snprintf(recut.needs[recut.need_count++], sizeof recut.needs[0], "%s",
                recut.pod->requests.items[r].name);
-  return sched_admits(recut.pod, &after, &verdict) &&
+  return sched_admits((Snapshot *)&f->snapshot, pod, node, &verdict) &&
          sched_resources_fit(recut.pod, &after, true, verdict.reason, sizeof verdict.reason) &&
          can_recut(&recut, 0, 0);
 }

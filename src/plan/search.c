@@ -281,7 +281,9 @@ static void hand_out_host(Search *search, int host) {
 
 /* Returns true where the space was exhausted. */
 static bool search_for(const PlanProblem *problem, PlanOffer *offer, bool existing_only) {
-  if (problem->waiting.count > PLAN_SEARCH_WAITING_MAX || problem->hosts.count > PLAN_SEARCH_HOSTS_MAX)
+  /* Whether a coupled pod can be served depends on the order, which is not searched. */
+  if (problem->is_coupled || problem->waiting.count > PLAN_SEARCH_WAITING_MAX ||
+      problem->hosts.count > PLAN_SEARCH_HOSTS_MAX)
     return false;
   CLEANUP(search_deinit) Search search;
   search_init(&search, problem, offer, existing_only);

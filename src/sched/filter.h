@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Would kube-scheduler 1.36 put this pod on that node? One file per filter plugin, in the scheduler's own
- * order and under its own names. Each filter is pure: a pod, a node of the snapshot, and words for a refusal.
- */
+ * order and under its own names, with its words. Pods and nodes are given by their index in the snapshot;
+ * pods that are bound in its fork count as placed. Left to the scheduler: NodeVolumeLimits, DynamicResources,
+ * and plugins that are off by default. */
 #pragma once
 
 #include "base/text.h"
@@ -12,7 +13,8 @@ typedef struct SchedVerdict {
   char reason[256];   /* the scheduler's words, e.g. "Insufficient nvidia.com/mig-1g.10gb" */
 } SchedVerdict;
 
-/* Each returns true where the node passes, else false with ret_reason (the scheduler's message) filled. */
+/* Filters of which the pod and the node know all. Each returns true where the node passes, else false with
+ * ret_reason (the scheduler's message) filled. The others stand in sched/coupling.h and sched/volumes.h. */
 typedef bool SchedFilter(const SnapshotPod *pod, const SnapshotNode *node, char *ret_reason, size_t size);
 SchedFilter sched_node_unschedulable;
 SchedFilter sched_node_name;
@@ -20,18 +22,20 @@ SchedFilter sched_taint_toleration;
 SchedFilter sched_node_affinity;
 SchedFilter sched_node_resources_fit; /* counts node->requested against node->allocatable */
 
-typedef struct SchedPlugin {
-  const char *name;
-  SchedFilter *filter;
-  bool is_resource_fit; /* depends on what is taken on the node, not only on its labels and taints */
-} SchedPlugin;
+/* The names of all filters, in the scheduler's order. */
+const char *const *sched_plugin_names(int *ret_count);
 
-/* All filters in the scheduler's order. */
-const SchedPlugin *sched_plugins(int *ret_count);
-/* Runs them in order until one refuses. */
-bool sched_fits(const SnapshotPod *pod, const SnapshotNode *node, SchedVerdict *ret_verdict);
-/* All filters but the resource fit: true where only resources could stand in the way. */
-bool sched_admits(const SnapshotPod *pod, const SnapshotNode *node, SchedVerdict *ret_verdict);
+/* Runs all filters in order until one refuses. Where pods of at least this priority are nominated for the
+ * node, it must pass beside them and without them. */
+bool sched_fits(Snapshot *snapshot, int pod, int node, SchedVerdict *ret_verdict);
+/* Only those whose answer does not change while pods are placed: true where nothing but resources and other
+ * pods could stand in the way. */
+bool sched_admits(Snapshot *snapshot, int pod, int node, SchedVerdict *ret_verdict);
+/* Only those that look at other pods: ports, spreading, affinity, shared volumes. True for pods that are not
+ * coupled (sched/coupling.h). */
+bool sched_agrees(Snapshot *snapshot, int pod, int node, SchedVerdict *ret_verdict);
+/* What comes before all nodes: gates, contradictions, claims that are missing. False: no node would do. */
+bool sched_may_begin(Snapshot *snapshot, int pod, SchedVerdict *ret_verdict);
 /* Does the resource fit look at this resource? It leaves out what the kubelet does not count. */
 bool sched_resource_is_counted(const char *resource);
 /* The resources (other than MIG slices, if skip_mig) that are missing: true where none. */

@@ -8,61 +8,10 @@
  * count: k8s.io/component-helpers/scheduling/corev1/nodeaffinity. */
 #include "sched/filter.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include "sched/node_affinity.h"
+#include "sched/selector.h"
+
 #include <string.h>
-
-static bool contains(const Strings *values, const char *value) {
-  for (size_t i = 0; i < values->count; i++)
-    if (string_equal(values->items[i], value))
-      return true;
-  return false;
-}
-
-/* As Go's strconv.ParseInt does in base 10: no spaces, no rest. */
-static bool parse_integer(const char *text, int64_t *ret_number) {
-  const char *digits = text + (*text == '-' || *text == '+');
-  if (!*digits || digits[strspn(digits, "0123456789")])
-    return false;
-  errno = 0;
-  *ret_number = strtoll(text, NULL, 10);
-  return errno == 0;
-}
-
-/* How many values the operator takes: In and NotIn at least one, Gt and Lt one integer, the others none. */
-static bool is_valid(const Requirement *requirement) {
-  const char *operator_ = string_or_empty(requirement->operator_);
-  size_t count = requirement->values.count;
-  int64_t number;
-  if (strcmp(operator_, "In") == 0 || strcmp(operator_, "NotIn") == 0)
-    return count > 0;
-  if (strcmp(operator_, "Exists") == 0 || strcmp(operator_, "DoesNotExist") == 0)
-    return count == 0;
-  if (strcmp(operator_, "Gt") == 0 || strcmp(operator_, "Lt") == 0)
-    return count == 1 && parse_integer(string_or_empty(requirement->values.items[0]), &number);
-  return false;
-}
-
-static bool compare(const Requirement *requirement, const char *label) {
-  int64_t have, limit;
-  if (!label || !parse_integer(label, &have) || !parse_integer(requirement->values.items[0], &limit))
-    return false;
-  return requirement->operator_[0] == 'G' ? have > limit : have < limit;
-}
-
-static bool matches_label(const Requirement *requirement, const KeyValues *labels) {
-  const char *operator_ = string_or_empty(requirement->operator_);
-  const char *label = key_values_find(labels, string_or_empty(requirement->key));
-  if (strcmp(operator_, "In") == 0)
-    return label && contains(&requirement->values, label);
-  if (strcmp(operator_, "NotIn") == 0)
-    return !label || !contains(&requirement->values, label);
-  if (strcmp(operator_, "Exists") == 0)
-    return label != NULL;
-  if (strcmp(operator_, "DoesNotExist") == 0)
-    return label == NULL;
-  return compare(requirement, label);
-}
 
 /* Of a node, only its name is a field; any other field has the empty value. */
 static bool matches_field(const Requirement *requirement, const char *node_name) {
@@ -75,23 +24,30 @@ static bool matches_field(const Requirement *requirement, const char *node_name)
   return string_equal(requirement->operator_, "NotIn") && !is_equal;
 }
 
-static bool matches_term(const NodeSelectorTerm *term, const SnapshotNode *node) {
+static bool matches_term(const NodeSelectorTerm *term, const KeyValues *labels, const char *node_name) {
   for (size_t i = 0; i < term->match_expressions.count; i++) {
     const Requirement *requirement = &term->match_expressions.items[i];
-    if (!is_valid(requirement) || !matches_label(requirement, &node->object->meta.labels))
+    if (!sched_requirement_is_valid(requirement) || !sched_requirement_matches(requirement, labels))
       return false;
   }
-  for (size_t i = 0; i < term->match_fields.count; i++)
-    if (!matches_field(&term->match_fields.items[i], node->name))
+  for (size_t i = 0; node_name && i < term->match_fields.count; i++)
+    if (!matches_field(&term->match_fields.items[i], node_name))
       return false;
   return term->match_expressions.count + term->match_fields.count > 0;
 }
 
-static bool matches_required(const Pod *pod, const SnapshotNode *node) {
-  for (size_t i = 0; i < pod->required_terms.count; i++)
-    if (matches_term(&pod->required_terms.items[i], node))
+bool sched_terms_match(const NodeSelectorTerm *terms, size_t count, const KeyValues *labels,
+                       const char *node_name) {
+  for (size_t i = 0; i < count; i++)
+    if (matches_term(&terms[i], labels, node_name))
       return true;
-  return !pod->has_required_node_affinity;
+  return false;
+}
+
+static bool matches_required(const Pod *pod, const SnapshotNode *node) {
+  return !pod->has_required_node_affinity ||
+         sched_terms_match(pod->required_terms.items, pod->required_terms.count, &node->object->meta.labels,
+                           node->name);
 }
 
 static bool matches_selector(const Pod *pod, const SnapshotNode *node) {
@@ -103,8 +59,12 @@ static bool matches_selector(const Pod *pod, const SnapshotNode *node) {
   return true;
 }
 
+bool sched_node_is_wanted(const Pod *pod, const SnapshotNode *node) {
+  return matches_selector(pod, node) && matches_required(pod, node);
+}
+
 bool sched_node_affinity(const SnapshotPod *pod, const SnapshotNode *node, char *ret_reason, size_t size) {
-  if (matches_selector(pod->object, node) && matches_required(pod->object, node))
+  if (sched_node_is_wanted(pod->object, node))
     return true;
   snprintf(ret_reason, size, "node(s) didn't match Pod's node affinity/selector");
   return false;

@@ -34,12 +34,16 @@ static bool keeps_away(const Taint *taint) {
   return string_equal(taint->effect, "NoSchedule") || string_equal(taint->effect, "NoExecute");
 }
 
-bool sched_taint_toleration(const SnapshotPod *pod, const SnapshotNode *node, char *ret_reason, size_t size) {
-  const Node *object = node->object;
-  for (size_t i = 0; i < object->taints.count; i++)
-    if (keeps_away(&object->taints.items[i]) && !sched_tolerates(pod->object, &object->taints.items[i])) {
-      snprintf(ret_reason, size, "node(s) had untolerated taint(s)");
+bool sched_tolerates_all(const Pod *pod, const Node *node) {
+  for (size_t i = 0; i < node->taints.count; i++)
+    if (keeps_away(&node->taints.items[i]) && !sched_tolerates(pod, &node->taints.items[i]))
       return false;
-    }
   return true;
+}
+
+bool sched_taint_toleration(const SnapshotPod *pod, const SnapshotNode *node, char *ret_reason, size_t size) {
+  if (sched_tolerates_all(pod->object, node->object))
+    return true;
+  snprintf(ret_reason, size, "node(s) had untolerated taint(s)");
+  return false;
 }

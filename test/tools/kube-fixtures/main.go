@@ -12,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -39,7 +40,11 @@ func info(contentType string) runtime.SerializerInfo {
 
 func encode(contentType string, object runtime.Object) []byte {
 	var out bytes.Buffer
-	check(codecs.EncoderForVersion(info(contentType).Serializer, corev1.SchemeGroupVersion).Encode(object, &out))
+	version := corev1.SchemeGroupVersion
+	if _, ok := object.(*storagev1.StorageClassList); ok {
+		version = storagev1.SchemeGroupVersion
+	}
+	check(codecs.EncoderForVersion(info(contentType).Serializer, version).Encode(object, &out))
 	return out.Bytes()
 }
 
@@ -77,6 +82,7 @@ func to[T any](value T) *T { return &value }
 
 func main() {
 	check(corev1.AddToScheme(scheme))
+	check(storagev1.AddToScheme(scheme))
 	metav1.AddToGroupVersion(scheme, corev1.SchemeGroupVersion)
 	codecs = serializer.NewCodecFactory(scheme)
 
@@ -103,6 +109,10 @@ func main() {
 		}
 		write("pods", encode(contentType, pods))
 		write("nodes", encode(contentType, nodes))
+		write("namespaces", encode(contentType, namespaces()))
+		write("volumes", encode(contentType, volumes()))
+		write("claims", encode(contentType, claims()))
+		write("classes", encode(contentType, classes()))
 		write("status", encode(contentType, gone))
 		write("empty-pods", encode(contentType, &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "9"}}))
 		write("watch", encodeWatch(contentType, events))

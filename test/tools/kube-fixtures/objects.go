@@ -4,6 +4,7 @@ package main
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -47,6 +48,16 @@ func richPod() corev1.Pod {
 						{}}},
 					PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{Weight: 7}},
 				},
+				PodAffinity: &corev1.PodAffinity{
+					RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
+						{TopologyKey: "zone", Namespaces: []string{"data", "research"},
+							LabelSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+								{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{"store", "cache"}},
+								{Key: "old", Operator: metav1.LabelSelectorOpDoesNotExist}}},
+							NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "ml"}}},
+						{TopologyKey: "rack", LabelSelector: &metav1.LabelSelector{}, NamespaceSelector: &metav1.LabelSelector{},
+							MatchLabelKeys: []string{"release"}, MismatchLabelKeys: []string{"tenant", "app"}}},
+					PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 3}}},
 				PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{
 					{TopologyKey: "kubernetes.io/hostname", LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "trainer"}}}}},
 			},
@@ -61,7 +72,7 @@ func richPod() corev1.Pod {
 			Containers: []corev1.Container{
 				{Name: "main", Image: "trainer:1", Command: []string{"sleep", "120"},
 					Env:           []corev1.EnvVar{{Name: "A", Value: "1"}},
-					Ports:         []corev1.ContainerPort{{ContainerPort: 80, Protocol: corev1.ProtocolTCP}},
+					Ports:         []corev1.ContainerPort{{ContainerPort: 80, Protocol: corev1.ProtocolTCP}, {ContainerPort: 53, HostPort: 5353, HostIP: "10.0.0.1", Protocol: corev1.ProtocolUDP}},
 					LivenessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromString("http")}}},
 					Resources: corev1.ResourceRequirements{
 						Requests: list("nvidia.com/mig-1g.10gb", "1", "cpu", "1500m", "memory", "1Gi", "ephemeral-storage", "1e3"),
@@ -69,8 +80,17 @@ func richPod() corev1.Pod {
 				{Name: "idle", Image: "pause"}},
 			Overhead:                  list("cpu", "250m", "memory", "120Mi"),
 			Resources:                 &corev1.ResourceRequirements{Requests: list("cpu", "3", "hugepages-2Mi", "4Mi"), Limits: list("cpu", "4")},
-			Volumes:                   []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: resource.NewQuantity(5, resource.BinarySI)}}}},
-			TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}},
+			Volumes: []corev1.Volume{
+				{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: resource.NewQuantity(5, resource.BinarySI)}}},
+				{Name: "set", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "images", ReadOnly: true}}},
+				{Name: "scratch", VolumeSource: corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{VolumeClaimTemplate: &corev1.PersistentVolumeClaimTemplate{
+					Spec: corev1.PersistentVolumeClaimSpec{StorageClassName: to("fast")}}}}}},
+			TopologySpreadConstraints: []corev1.TopologySpreadConstraint{
+				{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule},
+				{MaxSkew: 3, TopologyKey: "rack", WhenUnsatisfiable: corev1.ScheduleAnyway, MinDomains: to(int32(2)),
+					LabelSelector:      &metav1.LabelSelector{MatchLabels: map[string]string{"app": "trainer"}},
+					NodeAffinityPolicy: to(corev1.NodeInclusionPolicyIgnore), NodeTaintsPolicy: to(corev1.NodeInclusionPolicyHonor),
+					MatchLabelKeys: []string{"pod-template-hash"}}},
 		},
 		Status: corev1.PodStatus{
 			Phase: corev1.PodPending, Reason: "Waiting", Message: "waiting for a slice", NominatedNodeName: "gpu-2",
@@ -136,4 +156,48 @@ func nodes() *corev1.NodeList {
 		ListMeta: metav1.ListMeta{ResourceVersion: "900"},
 		Items:    []corev1.Node{rich, {ObjectMeta: metav1.ObjectMeta{Name: "bare"}}},
 	}
+}
+
+func namespaces() *corev1.NamespaceList {
+	return &corev1.NamespaceList{Items: []corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "research", Labels: map[string]string{"team": "ml"}}}}}
+}
+
+func volumes() *corev1.PersistentVolumeList {
+	rich := corev1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: "pv-1", Labels: map[string]string{"topology.kubernetes.io/zone": "z1"}},
+		Spec: corev1.PersistentVolumeSpec{
+			Capacity: list("storage", "10Gi"), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce, corev1.ReadOnlyMany},
+			PersistentVolumeSource: corev1.PersistentVolumeSource{CSI: &corev1.CSIPersistentVolumeSource{Driver: "disk.example.com", VolumeHandle: "h"}},
+			ClaimRef:               &corev1.ObjectReference{Kind: "PersistentVolumeClaim", Namespace: "research", Name: "images", UID: "c1"},
+			StorageClassName:       "fast", VolumeMode: to(corev1.PersistentVolumeBlock), VolumeAttributesClassName: to("gold"),
+			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{
+				{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "zone", Operator: corev1.NodeSelectorOpIn, Values: []string{"z1"}}}}}}},
+		},
+		Status: corev1.PersistentVolumeStatus{Phase: corev1.VolumeBound},
+	}
+	return &corev1.PersistentVolumeList{Items: []corev1.PersistentVolume{rich, {ObjectMeta: metav1.ObjectMeta{Name: "bare"}}}}
+}
+
+func claims() *corev1.PersistentVolumeClaimList {
+	rich := corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: "images", Namespace: "research", UID: "c1"},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod},
+			Selector:    &metav1.LabelSelector{MatchLabels: map[string]string{"kind": "ssd"}},
+			Resources:   corev1.VolumeResourceRequirements{Requests: list("storage", "5Gi"), Limits: list("storage", "9Gi")},
+			VolumeName:  "pv-1", StorageClassName: to("fast"), VolumeMode: to(corev1.PersistentVolumeBlock), VolumeAttributesClassName: to("gold"),
+		},
+		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound, Capacity: list("storage", "10Gi")},
+	}
+	return &corev1.PersistentVolumeClaimList{Items: []corev1.PersistentVolumeClaim{rich, {ObjectMeta: metav1.ObjectMeta{Name: "bare"}}}}
+}
+
+func classes() *storagev1.StorageClassList {
+	rich := storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "fast"}, Provisioner: "disk.example.com", Parameters: map[string]string{"type": "ssd"},
+		VolumeBindingMode: to(storagev1.VolumeBindingWaitForFirstConsumer),
+		AllowedTopologies: []corev1.TopologySelectorTerm{{MatchLabelExpressions: []corev1.TopologySelectorLabelRequirement{
+			{Key: "zone", Values: []string{"z1", "z2"}}}}, {}},
+	}
+	return &storagev1.StorageClassList{Items: []storagev1.StorageClass{rich, {ObjectMeta: metav1.ObjectMeta{Name: "bare"}}}}
 }

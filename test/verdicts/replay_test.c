@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* testdata/verdicts.jsonl.gz is an excerpt of 2,500 recorded cases of kube-scheduler 1.36.2, with every
+ * plugin and every wording that occurs in them. */
+#include "replay.h"
+
+#include "base/test.h"
+
+static void on_mismatch(void *userdata, const char *text) {
+  print_message("# %s\n", text);
+}
+
+static void the_filters_say_what_kube_scheduler_said(void **state) {
+  ReplayCounts counts = {0};
+  Error err;
+  assert_ok(replay_file(VERDICTS_TESTDATA "/verdicts.jsonl.gz", &counts, on_mismatch, NULL, &err));
+  print_message("# %zu cases, %zu verdicts\n", counts.cases, counts.verdicts);
+  assert_true(counts.cases >= 100 && counts.verdicts >= 400);
+  assert_int_equal(counts.mismatches, 0);
+}
+
+static void keep_text(void *userdata, const char *text) {
+  snprintf(userdata, 256, "%s", text);
+}
+
+static void a_wrong_verdict_is_a_mismatch_with_both_words(void **state) {
+  char text[256] = "";
+  ReplayCounts counts = {0};
+  Error err;
+  assert_ok(replay_case("{\"nodes\":[{\"metadata\":{\"name\":\"n0\"},\"spec\":{\"unschedulable\":true}}],"
+                        "\"pod\":{\"metadata\":{\"name\":\"p\"}},"
+                        "\"verdicts\":[{\"Node\":\"n0\",\"Code\":\"Success\"}]}",
+                        7, &counts, keep_text, text, &err));
+  assert_int_equal(counts.mismatches, 1);
+  assert_string_equal(text, "line 7, node n0: facet says NodeUnschedulable (node(s) were unschedulable), "
+                            "kube-scheduler it fits ()");
+}
+
+static void a_line_that_makes_no_sense_is_named(void **state) {
+  ReplayCounts counts = {0};
+  Error err;
+  assert_true(replay_case("{\"pod\":7", 3, &counts, keep_text, NULL, &err) < 0);
+  assert_string_equal(err.text, "line 3 is no JSON: '}' expected near end of file");
+  assert_true(
+      replay_case("{\"pod\":{},\"verdicts\":[{\"Node\":\"n9\"}]}", 4, &counts, keep_text, NULL, &err) < 0);
+  assert_string_equal(err.text, "line 4: there is no node \"n9\"");
+  assert_int_equal(counts.cases, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_filters_say_what_kube_scheduler_said),
+      cmocka_unit_test(a_wrong_verdict_is_a_mismatch_with_both_words),
+      cmocka_unit_test(a_line_that_makes_no_sense_is_named),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
