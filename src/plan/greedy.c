@@ -8,7 +8,7 @@
 #include "plan/recut.h"
 #include "sched/filter.h"
 
-enum { MEMORIES = 32, PACK_STEPS = 20000 };
+enum { MEMORIES = 32, PACK_STEPS = 20000, PASSES_MAX = 8 };
 
 /* Each includes those before it. A withdrawal makes room, so it ends EXHAUSTED_GROWTH; the others last. */
 enum { EXHAUSTED_EXISTING = 1, EXHAUSTED_GROWTH = 2, EXHAUSTED_RECUT = 4 };
@@ -252,10 +252,16 @@ bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
   return false;
 }
 
+/* A coupled pod may have waited for one behind it: the queue is gone through again while that helps. */
 void plan_greedy_serve_range(PlanGreedy *greedy, size_t first, size_t end, uint64_t loss_min) {
-  for (size_t waiting = first; waiting < end; waiting++)
-    if (greedy->draft->hosts[waiting] < 0)
-      (void)plan_greedy_serve(greedy, (int)waiting, loss_min);
+  PlanDraft *draft = greedy->draft;
+  int before, passes = 0;
+  do {
+    before = draft->services;
+    for (size_t waiting = first; waiting < end; waiting++)
+      if (draft->hosts[waiting] < 0)
+        (void)plan_greedy_serve(greedy, (int)waiting, loss_min);
+  } while (draft->problem->is_coupled && draft->services > before && ++passes < PASSES_MAX);
 }
 
 void plan_greedy_serve_rest(PlanGreedy *greedy) {

@@ -151,6 +151,13 @@ static const char *find_gpu_obstacle(const Inquiry *inquiry, const SnapshotNode 
   return obstacle;
 }
 
+/* Do the pods that are there already let one of this class in? */
+static bool agrees_before(const Inquiry *inquiry, int host, SchedVerdict *ret_verdict) {
+  const PlanProblem *problem = inquiry->problem;
+  return !inquiry->class_->is_coupled ||
+         sched_agrees(problem->snapshot, inquiry->class_->pod, problem->hosts.items[host].node, ret_verdict);
+}
+
 static void inquire_host(Inquiry *inquiry, int host) {
   SchedVerdict verdict;
   char reason[sizeof verdict.reason];
@@ -162,6 +169,8 @@ static void inquire_host(Inquiry *inquiry, int host) {
     add_obstacle(inquiry, verdict.plugin, verdict.reason, node->name);
   } else if (!sched_resources_fit(inquiry->class_->example, node, true, reason, sizeof reason)) {
     add_obstacle(inquiry, "NodeResourcesFit", reason, node->name);
+  } else if (!agrees_before(inquiry, host, &verdict)) {
+    add_obstacle(inquiry, verdict.plugin, verdict.reason, node->name);
   } else if (!node->may_change) {
     add_obstacle(inquiry, NULL, node->blocked, NULL);
   } else {
@@ -228,15 +237,39 @@ typedef struct Rivals {
   int host_count;
   int pod_count;                                       /* served there */
   bool take_slices;                                    /* nothing but slices is lacking on one of them */
+  bool keep_away;                                      /* by affinity, spreading or ports, and nothing else */
   const char *short_node;                              /* the first that runs out of something else */
   char shortage[sizeof((SchedVerdict *)NULL)->reason]; /* of what */
 } Rivals;
 
+/* The words of the pods that the plan serves, where they refuse the host; NULL where they do not. */
+static const char *refusal_after(const Inquiry *inquiry, int host) {
+  const PlanReasons *reasons = inquiry->reasons;
+  if (!inquiry->class_->is_coupled)
+    return NULL;
+  const PlanCompany *company = &reasons->company[inquiry->class_ - inquiry->problem->classes.items];
+  return company->refuses[host / 64] >> host % 64 & 1 ? company->words : NULL;
+}
+
+static void note_company(const Inquiry *inquiry, int host, Rivals *rivals) {
+  const char *words = refusal_after(inquiry, host);
+  if (!words)
+    return;
+  rivals->take_slices = false;
+  rivals->keep_away = !rivals->short_node;
+  if (rivals->short_node)
+    return;
+  rivals->short_node = plan_problem_node(inquiry->problem, host)->name;
+  snprintf(rivals->shortage, sizeof rivals->shortage, "%s", words);
+}
+
 static void find_rivals(Inquiry *inquiry, Rivals *ret_rivals) {
   Rivals rivals = {0};
+  SchedVerdict verdict;
   char shortage[sizeof rivals.shortage];
   for (int host = 0; host < (int)inquiry->problem->hosts.count; host++) {
-    if (!plan_class_admits(inquiry->class_, host) || !has_room(inquiry, host))
+    if (!plan_class_admits(inquiry->class_, host) || !has_room(inquiry, host) ||
+        !agrees_before(inquiry, host, &verdict))
       continue;
     rivals.host_count++;
     rivals.pod_count += inquiry->reasons->pods_on[host];
@@ -245,6 +278,8 @@ static void find_rivals(Inquiry *inquiry, Rivals *ret_rivals) {
     const SnapshotNode *after = node_after(inquiry->reasons, host);
     rivals.take_slices =
         sched_resources_fit(inquiry->class_->example, after, true, shortage, sizeof shortage);
+    if (rivals.take_slices)
+      note_company(inquiry, host, &rivals);
     if (rivals.take_slices || rivals.short_node)
       continue;
     rivals.short_node = after->name;
@@ -257,8 +292,11 @@ static void append_room_for_rivals(Text *text, const Rivals *rivals) {
   text_format(text, " would fit on node %s", rivals->short_node);
   if (rivals->host_count > 1)
     text_format(text, " and %d more", rivals->host_count - 1);
-  text_format(text, ", but not beside the pod%s that come%s first there (%s)",
-              rivals->pod_count == 1 ? "" : "s", rivals->pod_count == 1 ? "s" : "", rivals->shortage);
+  if (rivals->keep_away)
+    text_format(text, ", but not once the pods that come first are placed (%s)", rivals->shortage);
+  else
+    text_format(text, ", but not beside the pod%s that come%s first there (%s)",
+                rivals->pod_count == 1 ? "" : "s", rivals->pod_count == 1 ? "s" : "", rivals->shortage);
 }
 
 static void explain_rivals(Inquiry *inquiry, const Rivals *rivals) {
@@ -303,9 +341,14 @@ static void explain(Inquiry *inquiry) {
     explain_missing_profile(inquiry, missing);
     return;
   }
+  SchedVerdict verdict;
+  if (!sched_may_begin(inquiry->problem->snapshot, inquiry->class_->pod, &verdict)) {
+    text_format(&inquiry->text, "%s refuses it on every node (%s)", verdict.plugin, verdict.reason);
+    return;
+  }
   Rivals rivals;
   find_rivals(inquiry, &rivals);
-  if (rivals.pod_count) {
+  if (rivals.pod_count || rivals.keep_away) {
     explain_rivals(inquiry, &rivals);
     return;
   }
@@ -315,6 +358,43 @@ static void explain(Inquiry *inquiry) {
     explain_lack_of_room(inquiry);
   else
     explain_obstacles(inquiry);
+}
+
+static void ask_company(const PlanProblem *problem, const PlanClass *class_, PlanCompany *company) {
+  SchedVerdict verdict;
+  for (int host = 0; host < (int)problem->hosts.count; host++) {
+    if (!plan_class_admits(class_, host) ||
+        sched_agrees(problem->snapshot, class_->pod, problem->hosts.items[host].node, &verdict))
+      continue;
+    company->refuses[host / 64] |= UINT64_C(1) << host % 64;
+    if (!company->words[0])
+      snprintf(company->words, sizeof company->words, "%.40s: %.200s", verdict.plugin, verdict.reason);
+  }
+}
+
+/* In a fork with all pods on their nodes that the plan serves. */
+static void find_company(PlanReasons *reasons, const int *hosts) {
+  const PlanProblem *problem = reasons->problem;
+  size_t words = (problem->hosts.count + 63) / 64;
+  size_t mark = snapshot_fork(problem->snapshot);
+  reasons->company = arena_alloc(&reasons->arena, problem->classes.count * sizeof *reasons->company);
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    if (hosts[i] >= 0)
+      snapshot_bind(problem->snapshot, problem->waiting.items[i].pod, problem->hosts.items[hosts[i]].node);
+  for (size_t i = 0; i < problem->classes.count; i++) {
+    if (!problem->classes.items[i].is_coupled)
+      continue;
+    reasons->company[i].refuses = arena_alloc(&reasons->arena, words * sizeof(uint64_t));
+    ask_company(problem, &problem->classes.items[i], &reasons->company[i]);
+  }
+  snapshot_rollback(problem->snapshot, mark);
+}
+
+static bool is_asked(const PlanProblem *problem, const int *hosts) {
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    if (hosts[i] < 0 && plan_problem_class(problem, (int)i)->is_coupled)
+      return true;
+  return false;
 }
 
 void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const int *hosts) {
@@ -331,6 +411,8 @@ void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const i
     reasons->pods_on[hosts[i]]++;
     resources_add(&reasons->taken[hosts[i]], &pod->requests, 1, &reasons->arena);
   }
+  if (problem->is_coupled && is_asked(problem, hosts))
+    find_company(reasons, hosts);
 }
 
 void plan_reasons_deinit(PlanReasons *reasons) {

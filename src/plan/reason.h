@@ -6,12 +6,19 @@
 
 enum { PLAN_REASON_SIZE = 400 };
 
+/* What other pods mean for a coupled class, once all that the plan serves are placed. */
+typedef struct PlanCompany {
+  uint64_t *refuses; /* bit per host; NULL: the class is not coupled */
+  char words[256];   /* of the first refusal */
+} PlanCompany;
+
 typedef struct PlanReasons {
   const PlanProblem *problem;
   int *pods_on;        /* by host: pods that the plan serves there */
   SnapshotNode *after; /* by host: the node with these pods bound; its name is NULL until it is asked for */
   Resources *taken;    /* by host: what these pods ask */
   Arena arena;
+  PlanCompany *company; /* by class; NULL: no class is coupled */
   int8_t *rooms; /* by set of slices and host: 1 room for them before the plan, -1 none, 0 not asked yet */
 } PlanReasons;
 
