@@ -28,6 +28,7 @@ void plan_draft_init(PlanDraft *draft, const PlanProblem *problem) {
   for (size_t i = 0; i < problem->waiting.count; i++)
     draft->hosts[i] = -1;
   draft->recuts = mem_alloc(problem->waiting.count * sizeof *draft->recuts);
+  draft->turns = mem_alloc(problem->waiting.count * sizeof *draft->turns);
   draft->free = mem_alloc(hosts * problem->kinds.count * sizeof *draft->free);
   draft->touched_gpus = mem_alloc(problem->gpus.count * sizeof *draft->touched_gpus);
   draft->touched_hosts = mem_alloc(hosts * sizeof *draft->touched_hosts);
@@ -46,6 +47,7 @@ void plan_draft_deinit(PlanDraft *draft) {
   snapshot_rollback(draft->problem->snapshot, draft->mark);
   free(draft->hosts);
   free(draft->recuts);
+  free(draft->turns);
   free(draft->free);
   free(draft->touched_gpus);
   free(draft->touched_hosts);
@@ -148,7 +150,7 @@ static void record_slice(PlanDraft *draft, const PlanSlice *slice) {
 static void record(PlanDraft *draft, int waiting, int host, const Change *change) {
   const PlanClass *class_ = plan_problem_class(draft->problem, waiting);
   draft->hosts[waiting] = host;
-  draft->services++;
+  draft->turns[waiting] = draft->services++;
   draft->versions[host]++;
   for (int n = 0; n < class_->need_count; n++) {
     int *left = plan_draft_free(draft, host, class_->needs[n].kind);

@@ -26,6 +26,7 @@ typedef struct PlanDraft {
   PlanAmounts *reserved;  /* by pool: slices that must stay possible */
   bool scheduler_refused; /* at least once */
   int services;           /* pods served so far */
+  int *turns;             /* by waiting pod: how many were served before it */
 } PlanDraft;
 
 void plan_draft_init(PlanDraft *draft, const PlanProblem *problem); /* forks the snapshot */

@@ -95,6 +95,7 @@ typedef struct Outcome {
   const PlanProblem *problem;
   const int *hosts;   /* by waiting pod, -1: not served */
   const bool *recuts; /* by waiting pod; NULL: none */
+  const int *turns;   /* by waiting pod; NULL: in the order of the queue */
   const PlanSlice *creates, *destroys;
   size_t create_count, destroy_count;
 } Outcome;
@@ -191,6 +192,7 @@ static void take_services(const Outcome *outcome, Plan *plan) {
     int host = outcome->hosts[i];
     pod->verdict = host < 0 ? PLAN_BLOCKED : PLAN_FITS;
     pod->node = host < 0 ? -1 : problem->hosts.items[host].node;
+    pod->turn = host < 0 ? -1 : outcome->turns ? outcome->turns[i] : (int)i;
     plan->already_fit += host >= 0;
   }
   for (size_t i = 0; i < outcome->create_count; i++) {
@@ -240,6 +242,7 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, co
   const Outcome outcome = {.problem = problem,
                            .hosts = draft.hosts,
                            .recuts = draft.recuts,
+                           .turns = draft.turns,
                            .creates = draft.slices.items,
                            .create_count = draft.slices.count,
                            .destroys = draft.withdrawn.items,
@@ -247,10 +250,11 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, co
   take(&outcome, hosts, plan);
 }
 
-/* Nothing can be added to the offer, so it need not be carried out to see what else is possible. */
+/* Nothing can be added to the offer, so it need not be carried out to see what else is possible, or in which
+ * order pods fit beside each other. */
 static bool is_final(const PlanProblem *problem, const PlanOptions *options, const PlanOffer *offer,
                      PlanBulkResult result) {
-  return result >= PLAN_BULK_COMPLETE && options->leftover == PLAN_LEFTOVER_NONE &&
+  return !problem->is_coupled && result >= PLAN_BULK_COMPLETE && options->leftover == PLAN_LEFTOVER_NONE &&
          (!problem->has_withdrawable || serves_all(problem, offer));
 }
 
@@ -268,8 +272,11 @@ static void list_pods(const PlanProblem *problem, Plan *plan) {
   for (size_t spec = 0; spec < snapshot->specs.count; spec++)
     reasons[spec] = problem->ignored[spec] ? arena_strdup(&plan->arena, problem->ignored[spec]) : "";
   for (size_t i = 0; i < snapshot->pods.count; i++)
-    *array_push(&plan->pods) = (PlanPod){
-        .pod = (int)i, .verdict = PLAN_IGNORED, .node = -1, .reason = reasons[snapshot->pods.items[i].spec]};
+    *array_push(&plan->pods) = (PlanPod){.pod = (int)i,
+                                         .verdict = PLAN_IGNORED,
+                                         .node = -1,
+                                         .turn = -1,
+                                         .reason = reasons[snapshot->pods.items[i].spec]};
 }
 
 /* What is told to a blocked pod of the class. */
@@ -303,7 +310,8 @@ static void explain(const PlanProblem *problem, const int *hosts, Plan *plan) {
 /* Counting and search prove what growth can do. */
 static int bound_of(const PlanProblem *problem, const Plan *plan, bool proven) {
   bool serves_all = plan->admitted + plan->already_fit == (int)problem->waiting.count;
-  if ((proven && problem->tier_count <= 1 && !problem->has_withdrawable) || serves_all)
+  if ((proven && !problem->is_coupled && problem->tier_count <= 1 && !problem->has_withdrawable) ||
+      serves_all)
     return plan->admitted;
   int bound = plan_bound_compute(problem) - plan->already_fit;
   assert(bound >= plan->admitted);

@@ -256,9 +256,9 @@ static void note_company(const Inquiry *inquiry, int host, Rivals *rivals) {
   if (!words)
     return;
   rivals->take_slices = false;
-  rivals->keep_away = !rivals->short_node;
   if (rivals->short_node)
     return;
+  rivals->keep_away = true;
   rivals->short_node = plan_problem_node(inquiry->problem, host)->name;
   snprintf(rivals->shortage, sizeof rivals->shortage, "%s", words);
 }
