@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 
 enum { NAME_SIZE = 80, DEFAULT_PODS = 5, DEFAULT_ENDING = 3 };
 
@@ -25,34 +24,12 @@ static bool next_item(const char **text, char name[NAME_SIZE], int *ret_count) {
 
 /* ---- GPUs ---- */
 
-/* "H100-80GB" leaves out parts of "H100-SXM-80GB". */
-static bool is_short_for(const char *name, const char *key) {
-  while (*name) {
-    size_t size = strcspn(name, "-"), key_size = strcspn(key, "-");
-    if (!*key)
-      return false;
-    if (size == key_size && strncasecmp(name, key, size) == 0)
-      name += size + (name[size] == '-');
-    key += key_size + (key[key_size] == '-');
-  }
-  return true;
-}
-
 /* A name as NVIDIA or the table has it, which the simulated driver takes as it is. */
 static const MigModelRow *find_exactly(const char *name) {
   char product[NAME_SIZE + 8];
   snprintf(product, sizeof product, "NVIDIA-%s", name);
   const MigModelRow *row = mig_model_find(name);
   return row ? row : mig_model_find(product);
-}
-
-static const MigModelRow *find_by_short(const char *name) {
-  int count;
-  const MigModelRow *rows = mig_model_rows(&count);
-  for (int i = 0; i < count; i++)
-    if (rows[i].placements_known && is_short_for(name, rows[i].key))
-      return &rows[i];
-  return NULL;
 }
 
 static int refuse_gpu(const char *name, Error *err) {
@@ -74,7 +51,7 @@ static int parse_gpus(const char *gpus, CliDemoWish *wish, Error *err) {
     int count;
     if (!next_item(&rest, name, &count))
       return error_set(err, ERROR_INVALID, "--gpus wants a list like 2xH100-80GB,A30, not \"%.200s\"", gpus);
-    const MigModelRow *exact = find_exactly(name), *row = exact ? exact : find_by_short(name);
+    const MigModelRow *exact = find_exactly(name), *row = exact ? exact : mig_model_find_short(name);
     if (!row || !row->placements_known)
       return refuse_gpu(name, err);
     total += count;

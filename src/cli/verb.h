@@ -64,4 +64,5 @@ extern const CliVerb cli_verb_controller;
 extern const CliVerb cli_verb_demo;
 extern const CliVerb cli_verb_nvml_worker;
 extern const CliVerb cli_verb_plan;
+extern const CliVerb cli_verb_simulate;
 extern const CliVerb cli_verb_version;

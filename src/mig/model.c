@@ -20,6 +20,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 /* What may follow "<slices>g.<memory>gb", as NVML writes it and as keys do. */
 static const struct {
@@ -81,6 +82,28 @@ const MigModelRow *mig_model_find(const char *product) {
   const MigModelRow *rows = mig_model_rows(&count);
   for (int i = 0; i < count; i++)
     if (strcmp(rows[i].key, label) == 0 || row_has_label(&rows[i], label))
+      return &rows[i];
+  return NULL;
+}
+
+/* "H100-80GB" leaves out parts of "H100-SXM-80GB". */
+static bool is_short_for(const char *name, const char *key) {
+  while (*name) {
+    size_t size = strcspn(name, "-"), key_size = strcspn(key, "-");
+    if (!*key)
+      return false;
+    if (size == key_size && strncasecmp(name, key, size) == 0)
+      name += size + (name[size] == '-');
+    key += key_size + (key[key_size] == '-');
+  }
+  return true;
+}
+
+const MigModelRow *mig_model_find_short(const char *name) {
+  int count;
+  const MigModelRow *rows = mig_model_rows(&count);
+  for (int i = 0; *name && i < count; i++)
+    if (rows[i].placements_known && is_short_for(name, rows[i].key))
       return &rows[i];
   return NULL;
 }

@@ -44,6 +44,14 @@ static void a_model_is_found_under_each_of_its_names_and_ids(void **state) {
   }
 }
 
+static void parts_of_a_key_may_be_left_out(void **state) {
+  assert_ptr_equal(mig_model_find_short("H100-80GB"), row_of("H100-SXM-80GB"));
+  assert_ptr_equal(mig_model_find_short("h100-80gb"), row_of("H100-SXM-80GB"));
+  assert_ptr_equal(mig_model_find_short("A30"), row_of("A30"));
+  assert_null(mig_model_find_short("80GB-H100"));
+  assert_null(mig_model_find_short(""));
+}
+
 static void a_model_is_found_in_every_spelling(void **state) {
   static const struct {
     const char *spelling, *key;
@@ -328,6 +336,7 @@ int main(void) {
       cmocka_unit_test(every_row_is_sound),
       cmocka_unit_test(a_model_is_named_by_the_label_of_its_first_product),
       cmocka_unit_test(a_model_is_found_under_each_of_its_names_and_ids),
+      cmocka_unit_test(parts_of_a_key_may_be_left_out),
       cmocka_unit_test(a_model_is_found_in_every_spelling),
       cmocka_unit_test(what_the_table_does_not_have_is_not_found),
       cmocka_unit_test(a_label_keeps_only_what_labels_may_hold),
