@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/simulate_show.h"
 
-#include <math.h>
-
 enum { NAME_WIDTH = 12, COLUMN_WIDTH = 15, CELL_SIZE = 48 };
 
 static const SimulateMeasure columns[] = {SIMULATE_ACCEPTANCE, SIMULATE_COMPUTE_USE, SIMULATE_MEMORY_USE,
@@ -57,10 +55,10 @@ static void put_table(const CliSimulateOutcome *outcome, const SimulateMeasure *
 /* The waits of each profile's jobs: two numbers tell whether large jobs starve. */
 static void put_profiles(const CliSimulateOutcome *outcome, Text *out) {
   const SimulateLoad *load = &outcome->first_load;
-  text_format(out, "\nwait p50 / p95 in s, and how many of the jobs began, by profile\n%-*s", NAME_WIDTH,
+  text_format(out, "\nwait p50/p95 in s, and how many of the jobs began, by profile\n%-*s", NAME_WIDTH,
               "profile");
   for (int p = 0; p < outcome->wish->policy_count; p++)
-    put_right(out, outcome->wish->policies[p]->name, 24);
+    put_right(out, outcome->wish->policies[p]->name, 20);
   for (int kind = 0; kind < load->kind_count; kind++) {
     text_format(out, "\n%-*s", NAME_WIDTH, load->kinds[kind]);
     for (int p = 0; p < outcome->wish->policy_count; p++) {
@@ -68,10 +66,10 @@ static void put_profiles(const CliSimulateOutcome *outcome, Text *out) {
       char cell[CELL_SIZE];
       double share =
           summary->kind_jobs[kind] ? 100.0 * summary->kind_served[kind] / summary->kind_jobs[kind] : 0;
-      snprintf(cell, sizeof cell, "%.0f / %.0f  %5.1f %%",
+      snprintf(cell, sizeof cell, "%.0f/%.0f %3.0f %%",
                simulate_summary_kind_mean(summary, kind, SIMULATE_WAIT_P50).mean,
                simulate_summary_kind_mean(summary, kind, SIMULATE_WAIT_P95).mean, share);
-      put_right(out, summary->kind_jobs[kind] ? cell : "-", 24);
+      put_right(out, summary->kind_jobs[kind] ? cell : "-", 20);
     }
   }
   text_append(out, "\n");

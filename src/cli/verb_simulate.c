@@ -4,8 +4,6 @@
 #include "cli/simulate_show.h"
 #include "cli/verb.h"
 
-#include <math.h>
-
 static const CliOption options_table[] = {
     {"--gpus", CLI_STRING, offsetof(CliSimulateOptions, gpus), "LIST",
      "The fleet: 4xA100-80GB is a node with four GPUs, 2x4xH100-80GB,A30 two with four and one with one."},
@@ -95,7 +93,7 @@ static void simulate(CliSimulateWish *wish, Text *out) {
 /* ---- --size ---- */
 
 static int add_demand(SimulateDemand *demand, const char *profile, double count, Error *err) {
-  if (count != floor(count) || count > SIMULATE_SIZE_SLICES_MAX)
+  if (count > SIMULATE_SIZE_SLICES_MAX || count != (double)(int)count)
     return error_set(err, ERROR_INVALID,
                      "--size: --mix says how many slices there are: whole numbers up to %d, not %s=%g",
                      SIMULATE_SIZE_SLICES_MAX, profile, count);

@@ -3,13 +3,11 @@
  * compares the same jobs. */
 #include "simulate/load.h"
 
-#include "base/random.h"
 #include "base/text.h"
 #include "mig/scan.h"
+#include "simulate/chance.h"
 
 #include <math.h>
-
-#define PI 3.14159265358979323846
 
 enum { DURATION_MIN_MS = 1 };
 
@@ -120,25 +118,10 @@ double simulate_mix_total(const SimulateMix *mix) {
   return total;
 }
 
-/* ---- chance ---- */
-
-/* In [0, 1). */
-static double draw_uniform(Random *random) {
-  return (double)(random_next(random) >> 11) * 0x1p-53;
-}
-
-static double draw_exponential(Random *random, double mean) {
-  return -mean * log(1 - draw_uniform(random));
-}
-
-/* Box and Muller's way; the second number that it would give is left. */
-static double draw_normal(Random *random) {
-  double radius = sqrt(-2 * log(1 - draw_uniform(random)));
-  return radius * cos(2 * PI * draw_uniform(random));
-}
+/* ---- jobs ---- */
 
 static int draw_profile(Random *random, const SimulateMix *mix) {
-  double left = draw_uniform(random) * simulate_mix_total(mix);
+  double left = simulate_chance_uniform(random) * simulate_mix_total(mix);
   int last = 0;
   for (int i = 0; i < mix->count; i++) {
     if (mix->weights[i] <= 0)
@@ -154,17 +137,18 @@ static int draw_profile(Random *random, const SimulateMix *mix) {
 static int64_t draw_duration(Random *random, const SimulateSynthetic *synthetic) {
   double duration = synthetic->duration_ms;
   if (synthetic->lifetime == SIMULATE_LOGNORMAL)
-    duration *= exp(synthetic->duration_sigma * draw_normal(random));
+    duration *= simulate_raise_e(synthetic->duration_sigma * simulate_chance_normal(random));
   else if (synthetic->lifetime == SIMULATE_EXPONENTIAL)
-    duration = draw_exponential(random, duration);
+    duration = simulate_chance_exponential(random, duration);
   double most = (double)SIMULATE_TIME_MAX_S * 1000;
   return duration < DURATION_MIN_MS ? DURATION_MIN_MS : duration > most ? (int64_t)most : (int64_t)duration;
 }
 
 double simulate_synthetic_mean_duration_ms(const SimulateSynthetic *synthetic) {
   double sigma = synthetic->duration_sigma;
-  return synthetic->lifetime == SIMULATE_LOGNORMAL ? synthetic->duration_ms * exp(sigma * sigma / 2)
-                                                   : synthetic->duration_ms;
+  return synthetic->lifetime == SIMULATE_LOGNORMAL
+             ? synthetic->duration_ms * simulate_raise_e(sigma * sigma / 2)
+             : synthetic->duration_ms;
 }
 
 typedef struct Streams {
@@ -185,7 +169,7 @@ void simulate_load_draw_times(SimulateLoad *load, const SimulateSynthetic *synth
   double now = 0, most = (double)SIMULATE_TIME_MAX_S * 1000;
   for (size_t i = 0; i < load->jobs.count; i++) {
     if (i >= (size_t)synthetic->burst_count)
-      now += draw_exponential(&streams.arrivals, synthetic->arrival_mean_ms);
+      now += simulate_chance_exponential(&streams.arrivals, synthetic->arrival_mean_ms);
     now = now < most ? now : most;
     load->jobs.items[i].arrival_ms = (int64_t)now;
     load->jobs.items[i].duration_ms = draw_duration(&streams.lifetimes, synthetic);

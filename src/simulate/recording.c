@@ -123,7 +123,7 @@ static int read_whole(const Reader *reader, Column column, int most, int *ret_nu
   int result = read_number(reader, column, most, &number, err);
   if (result < 0)
     return result;
-  if (number != floor(number))
+  if (number != (double)(int)number)
     return error_set(err, ERROR_INVALID, "%s is no whole number", column_names[column]);
   *ret_number = (int)number;
   return 0;
