@@ -223,6 +223,13 @@ static int parse_load(const CliSimulateOptions *options, CliSimulateWish *wish, 
     return result;
   synthetic->job_count = (int)jobs;
   synthetic->burst_count = (int)burst;
+  bool asks_for_times = options->load || options->lifetime || options->sigma || options->burst >= 0 ||
+                        options->arrival_ms >= 0 || options->duration_ms >= 0;
+  if (wish->is_recorded && wish->recording.has_times && asks_for_times)
+    return error_set(
+        err, ERROR_INVALID,
+        "--load, --arrival-mean, --burst, --lifetime, --duration and --duration-sigma say nothing "
+        "here: the file has the times of all jobs");
   if (wish->is_recorded && wish->recording.has_times)
     return 0;
   return parse_times(options, wish, err);
@@ -234,10 +241,9 @@ static CliSimulateOptions with_migbench(const CliSimulateOptions *given) {
   CliSimulateOptions options = *given;
   if (!given->migbench)
     return options;
-  bool own_mix = given->mix || given->csv;
   options.gpus = given->gpus ? given->gpus : migbench_gpus;
-  options.mix = own_mix ? given->mix : migbench_mix;
-  options.burst_profile = given->burst_profile || own_mix ? given->burst_profile : migbench_burst_profile;
+  options.mix = given->mix ? given->mix : migbench_mix;
+  options.burst_profile = given->burst_profile || given->mix ? given->burst_profile : migbench_burst_profile;
   options.jobs = given->jobs >= 0 ? given->jobs : MIGBENCH_JOBS;
   options.burst = given->burst >= 0 ? given->burst : MIGBENCH_BURST;
   options.arrival_ms = given->arrival_ms >= 0 || given->load ? given->arrival_ms : MIGBENCH_ARRIVAL_MS;
@@ -253,6 +259,8 @@ static int check_presence(const CliSimulateOptions *options, Error *err) {
     return error_set(
         err, ERROR_INVALID,
         "which jobs? Say --mix 1g.10gb=40,3g.40gb=7, or --csv FILE for recorded ones, or --migbench");
+  if (options->csv && options->migbench)
+    return error_set(err, ERROR_INVALID, "--migbench and --csv both say which jobs come: give one of them");
   if (options->mix && options->csv)
     return error_set(err, ERROR_INVALID, "--mix and --csv both say which jobs come: give one of them");
   if (options->csv && (options->jobs >= 0 || options->burst_profile))

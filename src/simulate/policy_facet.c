@@ -17,7 +17,7 @@
 
 typedef struct Facet {
   SimulateMirror mirror;
-  double demand[SIMULATE_KINDS_MAX]; /* slices that plans served, decaying */
+  double demand[SIMULATE_KINDS_MAX]; /* slices that jobs got, decaying */
   int64_t decayed_ms;
 } Facet;
 
@@ -157,16 +157,14 @@ static void carry_out(SimulateWorld *world, const Question *question, const Plan
     simulate_world_create(world, gpu, change->creates[i].profile, change->creates[i].start);
 }
 
-static void serve(Facet *facet, SimulateWorld *world, const Question *question, const Plan *plan) {
+static void serve(SimulateWorld *world, const Question *question, const Plan *plan) {
   for (size_t i = 0; i < plan->pods.count; i++) {
     const PlanPod *pod = &plan->pods.items[i];
     int job = question->jobs.items[i];
-    const SimulateClass *request = &world->load->classes.items[world->load->jobs.items[job].class_];
     if (pod->node < 0)
       continue;
     bool taken = simulate_world_take_on(world, job, question->nodes.items[pod->node]);
     assert(taken); /* the planner verified it with the scheduler's own filters */
-    facet->demand[request->kind] += request->count;
   }
 }
 
@@ -177,7 +175,15 @@ static void decay_demand(Facet *facet, int64_t now_ms) {
   facet->decayed_ms = now_ms;
 }
 
-/* The weights of what plans served lately, as the controller tells the planner. */
+/* Whoever got slices in this round was served, by a plan or without. */
+static void remember_demand(Facet *facet, const SimulateWorld *world) {
+  for (size_t i = 0; i < world->started.count; i++) {
+    int class_ = world->load->jobs.items[world->started.items[i]].class_;
+    facet->demand[world->load->classes.items[class_].kind] += world->load->classes.items[class_].count;
+  }
+}
+
+/* The weights of what was served lately, as the controller tells the planner. */
 static int recall_demand(Facet *facet, const SimulateWorld *world, PlanDemand recent[SIMULATE_KINDS_MAX]) {
   decay_demand(facet, world->now_ms);
   for (int kind = 0; kind < world->load->kind_count; kind++) {
@@ -199,16 +205,17 @@ static void plan_once(Facet *facet, SimulateWorld *world, int only_job, PlanLeft
   plan_compute(&question.snapshot, &options, &plan);
   for (size_t i = 0; i < plan.gpus.count; i++)
     carry_out(world, &question, &plan.gpus.items[i]);
-  serve(facet, world, &question, &plan);
+  serve(world, &question, &plan);
 }
 
 static int64_t decide(void *state, SimulateWorld *world) {
   simulate_world_schedule(world);
-  if (!simulate_world_has_open(world))
-    return SIMULATE_NEVER;
-  plan_once(state, world, SIMULATE_NOBODY, PLAN_LEFTOVER_FILL);
-  for (size_t c = 0; c < world->load->classes.count; c++)
-    world->stuck[c] = world->waiting_count[c] > 0;
+  if (simulate_world_has_open(world)) {
+    plan_once(state, world, SIMULATE_NOBODY, PLAN_LEFTOVER_FILL);
+    for (size_t c = 0; c < world->load->classes.count; c++)
+      world->stuck[c] = world->waiting_count[c] > 0;
+  }
+  remember_demand(state, world);
   return SIMULATE_NEVER;
 }
 

@@ -128,13 +128,13 @@ bool simulate_world_has_open(const SimulateWorld *world) {
 
 typedef struct Place {
   int gpu, start;
-  bool ready;
-  int open_slots; /* of the GPU, not used */
+  int64_t wait_ms; /* until it is ready */
+  int open_slots;  /* of the GPU, not used */
 } Place;
 
 static bool is_better(const Place *a, const Place *b) {
-  if (b->gpu < 0 || a->ready != b->ready)
-    return b->gpu < 0 || a->ready;
+  if (b->gpu < 0 || a->wait_ms != b->wait_ms)
+    return b->gpu < 0 || a->wait_ms < b->wait_ms;
   return a->open_slots < b->open_slots;
 }
 
@@ -151,7 +151,8 @@ static int look_at_gpu(const SimulateWorld *world, int gpu, int kind, Place *bes
       continue;
     if (place.open_slots < 0)
       place.open_slots = item->layout.model->slot_count - __builtin_popcount(simulate_gpu_used_mask(item));
-    place.ready = item->ready_ms[place.start] <= world->now_ms;
+    int64_t wait_ms = item->ready_ms[place.start] - world->now_ms;
+    place.wait_ms = wait_ms > 0 ? wait_ms : 0;
     if (is_better(&place, best))
       *best = place;
     found++;

@@ -68,8 +68,8 @@ void simulate_world_take(SimulateWorld *world, int job, int gpu, int start);
 bool simulate_world_is_open(const SimulateWorld *world, int job);
 /* Is there any such? */
 bool simulate_world_has_open(const SimulateWorld *world);
-/* The job gets what it asks of the free slices on this node; those that are ready first, then on the fullest
- * GPU, then in order. False, and nothing is taken, where the node has not that many. */
+/* The job gets what it asks of the free slices on this node; those that are ready the earliest, then on the
+ * fullest GPU, then in order. False, and nothing is taken, where the node has not that many. */
 bool simulate_world_take_on(SimulateWorld *world, int job, int node);
 /* What kube-scheduler does with slices that exist: the oldest waiting job first, each on the node with the
  * free slice that take_on() would take first. */
