@@ -33,14 +33,8 @@ static const MigModelRow *find_exactly(const char *name) {
 }
 
 static int refuse_gpu(const char *name, Error *err) {
-  CLEANUP(text_deinit) Text known = {0};
-  int count;
-  const MigModelRow *rows = mig_model_rows(&count);
-  for (int i = 0; i < count; i++)
-    if (rows[i].placements_known)
-      text_format(&known, "%s%s", known.size ? ", " : "", rows[i].key);
-  return error_set(err, ERROR_INVALID, "--gpus: there is no GPU \"%s\"; known are %s", name,
-                   text_string(&known));
+  CLEANUP(cleanup_free) char *known = mig_model_format_known();
+  return error_set(err, ERROR_INVALID, "--gpus: there is no GPU \"%s\"; known are %s", name, known);
 }
 
 static int parse_gpus(const char *gpus, CliDemoWish *wish, Error *err) {

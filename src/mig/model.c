@@ -108,6 +108,16 @@ const MigModelRow *mig_model_find_short(const char *name) {
   return NULL;
 }
 
+char *mig_model_format_known(void) {
+  CLEANUP(text_deinit) Text known = {0};
+  int count;
+  const MigModelRow *rows = mig_model_rows(&count);
+  for (int i = 0; i < count; i++)
+    if (rows[i].placements_known)
+      text_format(&known, "%s%s", known.size ? ", " : "", rows[i].key);
+  return text_take(&known);
+}
+
 const MigModelRow *mig_model_find_pci(uint32_t pci_device_id) {
   if (!pci_device_id)
     return NULL;

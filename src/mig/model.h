@@ -76,9 +76,11 @@ const MigModelRow *mig_model_rows(int *ret_count);
  * "-MIG-..." or "-SHARED" behind it as GPU feature discovery writes) or by key; NULL where the table has
  * none. */
 const MigModelRow *mig_model_find(const char *product);
-/* The first model with known placements of whose key this is what is left where parts are left out, in any case:
- * "h100-80gb" for "H100-SXM-80GB". */
+/* The first model with known placements of whose key this is what is left where parts are left out, in any
+ * case: "h100-80gb" for "H100-SXM-80GB". */
 const MigModelRow *mig_model_find_short(const char *name);
+/* "A100-40GB, A100-80GB, ...": the keys of all models with known placements. The caller frees. */
+char *mig_model_format_known(void);
 const MigModelRow *mig_model_find_pci(uint32_t pci_device_id);
 /* Product name -> label form, as GPU feature discovery does: characters outside [A-Za-z0-9-_. ] dropped,
  * spaces become '-'. `size` is that of the buffer; longer names are cut. */

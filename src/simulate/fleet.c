@@ -8,14 +8,8 @@ enum { NAME_SIZE = 80, FACTORS_MAX = 2 };
 /* ---- models ---- */
 
 static int refuse_model(const char *name, Error *err) {
-  CLEANUP(text_deinit) Text known = {0};
-  int count;
-  const MigModelRow *rows = mig_model_rows(&count);
-  for (int i = 0; i < count; i++)
-    if (rows[i].placements_known)
-      text_format(&known, "%s%s", known.size ? ", " : "", rows[i].key);
-  return error_set(err, ERROR_INVALID, "--gpus: there is no GPU \"%.80s\"; known are %s", name,
-                   text_string(&known));
+  CLEANUP(cleanup_free) char *known = mig_model_format_known();
+  return error_set(err, ERROR_INVALID, "--gpus: there is no GPU \"%.80s\"; known are %s", name, known);
 }
 
 const MigModelRow *simulate_fleet_find_model(const char *name, Error *err) {

@@ -27,7 +27,7 @@ void simulate_meter_init(SimulateMeter *meter, const SimulateWorld *world, int64
   }
   meter->unusable_of_gpu = mem_alloc((gpus + 1) * sizeof *meter->unusable_of_gpu);
   meter->used_masks = mem_alloc((gpus + 1) * sizeof *meter->used_masks);
-  meter->fragmented = mem_alloc((load->jobs.count + 1) * sizeof *meter->fragmented);
+  meter->seen = mem_alloc((load->classes.count + 1) * sizeof *meter->seen);
   for (size_t gpu = 0; gpu < gpus; gpu++) {
     meter->unusable_of_gpu[gpu] = simulate_world_unusable_slots(world, meter->weights, (int)gpu);
     meter->unusable += meter->unusable_of_gpu[gpu];
@@ -37,7 +37,7 @@ void simulate_meter_init(SimulateMeter *meter, const SimulateWorld *world, int64
 void simulate_meter_deinit(SimulateMeter *meter) {
   free(meter->unusable_of_gpu);
   free(meter->used_masks);
-  free(meter->fragmented);
+  free(meter->seen);
 }
 
 void simulate_meter_advance(SimulateMeter *meter, int64_t now_ms) {
@@ -74,20 +74,17 @@ static int64_t size_of(const SimulateWorld *world, int kind) {
   return size;
 }
 
+/* Whoever of a class waits now is held up, if there is enough: only who comes later has to be looked at
+ * again. */
 static void look_at_waiting(SimulateMeter *meter) {
   const SimulateWorld *world = meter->world;
-  bool enough[SIMULATE_CLASSES_MAX];
   int64_t free = world->fleet->slot_count - world->used_slots;
-  for (size_t c = 0; c < world->load->classes.count; c++) {
+  for (int c = 0; c < (int)world->load->classes.count; c++) {
     const SimulateClass *request = &world->load->classes.items[c];
-    enough[c] = world->waiting_count[c] && size_of(world, request->kind) * request->count <= free;
-  }
-  for (size_t i = 0; i < world->waiting.count; i++) {
-    int job = world->waiting.items[i];
-    if (!enough[world->load->jobs.items[job].class_] || meter->fragmented[job])
+    if (!world->waiting_count[c] || size_of(world, request->kind) * request->count > free)
       continue;
-    meter->fragmented[job] = true;
-    meter->result->fragmented_jobs++;
+    while (simulate_world_next_waiting(world, c, &meter->seen[c]) != SIMULATE_NOBODY)
+      meter->result->fragmented_jobs++;
   }
 }
 
@@ -102,7 +99,7 @@ void simulate_meter_look(SimulateMeter *meter) {
   }
   look_at_waiting(meter);
   *array_push(&meter->result->samples) = (SimulateSample){
-      .at_ms = world->now_ms, .used_slots = world->used_slots, .waiting = (int)world->waiting.count};
+      .at_ms = world->now_ms, .used_slots = world->used_slots, .waiting = world->waiting_total};
 }
 
 /* ---- the end ---- */

@@ -51,7 +51,7 @@ typedef struct SimulateMeter {
   double unusable;                         /* slots now */
   double *unusable_of_gpu;
   uint32_t *used_masks; /* of GPUs, when unusable_of_gpu was computed */
-  bool *fragmented;     /* by job */
+  size_t *seen;         /* by class: how much of its queue is counted as held up, or began before */
   SimulateResult *result;
 } SimulateMeter;
 

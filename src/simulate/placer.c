@@ -78,10 +78,8 @@ static bool place_job(SimulateWorld *world, int job, SimulateCost *cost) {
 
 int64_t simulate_placer_decide(SimulateWorld *world, SimulateCost *cost) {
   simulate_world_unmake_released(world);
-  for (size_t i = 0; simulate_world_has_open(world) && i < world->waiting.count; i++) {
-    int job = world->waiting.items[i];
-    if (simulate_world_is_open(world, job) && !place_job(world, job, cost))
+  for (int job; (job = simulate_world_find_oldest(world, NULL)) != SIMULATE_NOBODY;)
+    if (!place_job(world, job, cost))
       world->stuck[world->load->jobs.items[job].class_] = true;
-  }
   return SIMULATE_NEVER;
 }

@@ -62,13 +62,13 @@ static void add_pod(const SimulateWorld *world, int job, Question *question) {
 }
 
 static void add_pods(const SimulateWorld *world, Question *question) {
-  size_t class_count = world->load->classes.count;
-  CLEANUP(cleanup_free) int64_t *room = mem_alloc(class_count * sizeof *room);
-  for (size_t c = 0; c < class_count; c++)
-    room[c] = world->waiting_count[c] ? count_room(world, &world->load->classes.items[c]) : 0;
-  for (size_t i = 0; i < world->waiting.count; i++) {
-    int job = world->waiting.items[i];
-    if (simulate_world_is_open(world, job) && room[world->load->jobs.items[job].class_]-- > 0)
+  for (int c = 0; c < (int)world->load->classes.count; c++) {
+    if (!world->waiting_count[c] || world->stuck[c])
+      continue;
+    int64_t room = count_room(world, &world->load->classes.items[c]);
+    size_t place = world->queues[c].first;
+    for (int job; room > 0 && (job = simulate_world_next_waiting(world, c, &place)) != SIMULATE_NOBODY;
+         room--)
       add_pod(world, job, question);
   }
 }
@@ -221,12 +221,9 @@ static int64_t decide(void *state, SimulateWorld *world) {
 
 static int64_t decide_in_turn(void *state, SimulateWorld *world) {
   simulate_world_unmake_released(world);
-  for (size_t i = 0; simulate_world_has_open(world) && i < world->waiting.count; i++) {
-    int job = world->waiting.items[i];
-    if (!simulate_world_is_open(world, job))
-      continue;
+  for (int job; (job = simulate_world_find_oldest(world, NULL)) != SIMULATE_NOBODY;) {
     plan_once(state, world, job, PLAN_LEFTOVER_NONE);
-    world->stuck[world->load->jobs.items[job].class_] = simulate_world_is_open(world, job);
+    world->stuck[world->load->jobs.items[job].class_] = world->jobs[job].state == SIMULATE_JOB_WAITING;
   }
   return SIMULATE_NEVER;
 }

@@ -74,8 +74,8 @@ static void who_does_not_fit_is_passed_by(void **state) {
   fixture_arrive(&f, 3);
   fixture_decide(&f, &simulate_policy_facet_fifo);
   assert_string_equal(fixture_layout(&f, 0), "4g.40gb@0:used,3g.40gb@4:used");
-  assert_int_equal(f.world.waiting.count, 1);
-  assert_int_equal(f.world.waiting.items[0], 1);
+  assert_int_equal(f.world.waiting_total, 1);
+  assert_int_equal(f.world.jobs[1].state, SIMULATE_JOB_WAITING);
   assert_true(f.world.stuck[0]);
 }
 
@@ -88,11 +88,11 @@ static void facet_fills_the_rest_and_hands_slices_on(void **state) {
   fixture_arrive(&f, 3);
   fixture_decide(&f, &simulate_policy_facet);
   assert_string_equal(fixture_layout(&f, 0), "4g.40gb@0:used,3g.40gb@4:used");
-  assert_int_equal(f.world.waiting.count, 1);
+  assert_int_equal(f.world.waiting_total, 1);
   simulate_world_end(&f.world, 0);
   fixture_decide(&f, &simulate_policy_facet);
   assert_int_equal(f.world.creates, 2);
-  assert_int_equal(f.world.waiting.count, 0);
+  assert_int_equal(f.world.waiting_total, 0);
 }
 
 static void facet_takes_free_slices_away_where_a_job_needs_their_slots(void **state) {
@@ -114,7 +114,7 @@ static void facet_serves_the_most_jobs_and_of_equals_the_oldest(void **state) {
   fixture_decide(&f, &simulate_policy_facet);
   assert_int_equal(f.world.jobs[1].state, SIMULATE_JOB_RUNNING);
   assert_int_equal(f.world.jobs[2].state, SIMULATE_JOB_RUNNING);
-  assert_int_equal(f.world.waiting.count, 2);
+  assert_int_equal(f.world.waiting_total, 2);
 }
 
 /* More nodes that are alike than pods, and more pods than room: the planner is told less, and nothing
@@ -127,11 +127,11 @@ static void facet_is_told_enough(void **state) {
   fixture_init(&f, "20x1xA100-80GB", jobs);
   fixture_arrive(&f, 3);
   fixture_decide(&f, &simulate_policy_facet);
-  assert_int_equal(f.world.waiting.count, 0);
+  assert_int_equal(f.world.waiting_total, 0);
   fixture_arrive(&f, 60);
   fixture_decide(&f, &simulate_policy_facet);
   assert_int_equal(f.world.used_slots, 20 * 8);
-  assert_int_equal(f.world.waiting.count, 60 - 39); /* a 7g holds a GPU, 38 of 3g the others */
+  assert_int_equal(f.world.waiting_total, 60 - 39); /* a 7g holds a GPU, 38 of 3g the others */
 }
 
 static void nos_waits_for_its_batch(void **state) {

@@ -88,7 +88,6 @@ static void decide(Run *run) {
     simulate_agenda_add(&run->agenda, (SimulateEvent){.at_ms = wake_ms, .kind = SIMULATE_WAKE, .job = -1});
   run->wake_ms = wake_ms;
   begin_jobs(run);
-  simulate_world_close_round(world);
   simulate_meter_look(&run->meter);
   array_clear(&world->started);
   array_clear(&world->released);

@@ -71,7 +71,6 @@ static inline void fixture_decide(Fixture *f, const SimulatePolicy *policy) {
   (void)policy->decide(state, &f->world);
   if (policy->stop)
     policy->stop(state);
-  simulate_world_close_round(&f->world);
   array_clear(&f->world.released);
   array_clear(&f->world.started);
   assert_ok(simulate_world_check(&f->world, &err));

@@ -16,6 +16,7 @@ void simulate_world_init(SimulateWorld *world, SimulateFleet *fleet, const Simul
   world->jobs = mem_alloc((load->jobs.count + 1) * sizeof *world->jobs);
   for (size_t i = 0; i < load->jobs.count; i++)
     world->jobs[i] = (SimulateProgress){.missing = request_of(world, (int)i)->count, .node = SIMULATE_NOBODY};
+  world->queues = mem_alloc((load->classes.count + 1) * sizeof *world->queues);
   for (int m = 0; m < fleet->model_count; m++)
     for (int k = 0; k < load->kind_count; k++) {
       const MigModel *model = &fleet->models[m]->model;
@@ -25,7 +26,9 @@ void simulate_world_init(SimulateWorld *world, SimulateFleet *fleet, const Simul
 
 void simulate_world_deinit(SimulateWorld *world) {
   free(world->jobs);
-  array_deinit(&world->waiting);
+  for (size_t c = 0; c < world->load->classes.count; c++)
+    array_deinit(&world->queues[c].jobs);
+  free(world->queues);
   array_deinit(&world->started);
   array_deinit(&world->released);
 }
@@ -83,6 +86,11 @@ static void count_use(SimulateWorld *world, const SimulateGpu *gpu, int profile,
   count_free(world, gpu, profile, -sign);
 }
 
+static void leave_queue(SimulateWorld *world, int job) {
+  world->waiting_count[class_of(world, job)]--;
+  world->waiting_total--;
+}
+
 void simulate_world_take(SimulateWorld *world, int job, int gpu, int start) {
   SimulateGpu *item = get_gpu(world, gpu);
   SimulateProgress *progress = &world->jobs[job];
@@ -101,7 +109,7 @@ void simulate_world_take(SimulateWorld *world, int job, int gpu, int start) {
   if (--progress->missing > 0)
     return;
   progress->state = SIMULATE_JOB_RUNNING;
-  world->waiting_count[class_of(world, job)]--;
+  leave_queue(world, job);
   *array_push(&world->started) = job;
 }
 
@@ -113,15 +121,36 @@ void simulate_world_unmake_released(SimulateWorld *world) {
   }
 }
 
-bool simulate_world_is_open(const SimulateWorld *world, int job) {
-  return world->jobs[job].state == SIMULATE_JOB_WAITING && !world->stuck[class_of(world, job)];
-}
-
 bool simulate_world_has_open(const SimulateWorld *world) {
   for (size_t c = 0; c < world->load->classes.count; c++)
     if (world->waiting_count[c] > 0 && !world->stuck[c])
       return true;
   return false;
+}
+
+int simulate_world_next_waiting(const SimulateWorld *world, int class_, size_t *place) {
+  const SimulateQueue *queue = &world->queues[class_];
+  while (*place < queue->jobs.count) {
+    int job = queue->jobs.items[(*place)++];
+    if (world->jobs[job].state == SIMULATE_JOB_WAITING)
+      return job;
+  }
+  return SIMULATE_NOBODY;
+}
+
+int simulate_world_find_oldest(SimulateWorld *world, const bool *skip) {
+  int oldest = SIMULATE_NOBODY;
+  for (int c = 0; c < (int)world->load->classes.count; c++) {
+    if (!world->waiting_count[c] || world->stuck[c] || (skip && skip[c]))
+      continue;
+    size_t place = world->queues[c].first;
+    int job = simulate_world_next_waiting(world, c, &place);
+    assert(job != SIMULATE_NOBODY);
+    world->queues[c].first = place - 1;
+    if (oldest == SIMULATE_NOBODY || job < oldest)
+      oldest = job;
+  }
+  return oldest;
 }
 
 /* ---- scheduling on slices that exist ---- */
@@ -196,13 +225,15 @@ static bool schedule_job(SimulateWorld *world, int job) {
 }
 
 void simulate_world_schedule(SimulateWorld *world) {
-  CLEANUP(cleanup_free) bool *failed = mem_alloc(world->load->classes.count * sizeof *failed);
-  for (size_t i = 0; i < world->waiting.count; i++) {
-    int job = world->waiting.items[i];
-    int class_ = class_of(world, job);
-    if (!failed[class_] && simulate_world_is_open(world, job))
-      failed[class_] = !schedule_job(world, job);
+  size_t class_count = world->load->classes.count;
+  CLEANUP(cleanup_free) bool *failed = mem_alloc(class_count * sizeof *failed);
+  for (size_t c = 0; c < class_count; c++) {
+    const SimulateClass *request = &world->load->classes.items[c];
+    failed[c] = world->free_count[request->kind] < request->count;
   }
+  for (int job; (job = simulate_world_find_oldest(world, failed)) != SIMULATE_NOBODY;)
+    if (!schedule_job(world, job))
+      failed[class_of(world, job)] = true;
 }
 
 /* ---- what happens by itself ---- */
@@ -211,14 +242,14 @@ void simulate_world_arrive(SimulateWorld *world, int job) {
   assert(world->jobs[job].state == SIMULATE_JOB_COMING);
   world->jobs[job].state = SIMULATE_JOB_WAITING;
   world->waiting_count[class_of(world, job)]++;
-  *array_push(&world->waiting) = job;
+  world->waiting_total++;
+  *array_push(&world->queues[class_of(world, job)].jobs) = job;
 }
 
 void simulate_world_give_up(SimulateWorld *world, int job) {
   assert(world->jobs[job].state == SIMULATE_JOB_WAITING);
   world->jobs[job].state = SIMULATE_JOB_GONE;
-  world->waiting_count[class_of(world, job)]--;
-  simulate_world_close_round(world);
+  leave_queue(world, job);
 }
 
 void simulate_world_end(SimulateWorld *world, int job) {
@@ -243,14 +274,6 @@ void simulate_world_end(SimulateWorld *world, int job) {
   world->fleet->nodes.items[progress->node].changed = true;
   progress->state = SIMULATE_JOB_ENDED;
   memset(world->stuck, 0, sizeof world->stuck);
-}
-
-void simulate_world_close_round(SimulateWorld *world) {
-  size_t kept = 0;
-  for (size_t i = 0; i < world->waiting.count; i++)
-    if (world->jobs[world->waiting.items[i]].state == SIMULATE_JOB_WAITING)
-      world->waiting.items[kept++] = world->waiting.items[i];
-  world->waiting.count = kept;
 }
 
 /* ---- measures ---- */

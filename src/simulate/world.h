@@ -26,6 +26,13 @@ typedef struct SimulateProgress { /* of one job */
   int64_t start_ms; /* when its slices are ready; set by the last take */
 } SimulateProgress;
 
+/* Jobs of one class by arrival, which is the order of their numbers. Before `first` nobody waits any more;
+ * behind it some may have given up. */
+typedef struct SimulateQueue {
+  ARRAY(int) jobs;
+  size_t first;
+} SimulateQueue;
+
 typedef struct SimulateLatency {
   int64_t create_ms, destroy_ms;
 } SimulateLatency;
@@ -36,9 +43,10 @@ typedef struct SimulateWorld {
   const SimulateLoad *load; /* borrowed */
   SimulateLatency latency;
   SimulateProgress *jobs; /* by job */
-  ARRAY(int) waiting;     /* jobs by arrival; those that got their slices in this round are RUNNING already */
-  ARRAY(int) started;     /* in this round */
-  ARRAY(int) released;    /* GPUs on which a job ended since the last round; may name one twice */
+  SimulateQueue *queues;  /* by class */
+  int waiting_total;
+  ARRAY(int) started;  /* in this round */
+  ARRAY(int) released; /* GPUs on which a job ended since the last round; may name one twice */
   int8_t profiles[SIMULATE_MODELS_MAX]
                  [SIMULATE_KINDS_MAX];    /* of kinds, by the fleet's models; -1: has none */
   int64_t free_count[SIMULATE_KINDS_MAX]; /* slices that exist and that nobody uses */
@@ -64,10 +72,14 @@ void simulate_world_destroy(SimulateWorld *world, int gpu, int start); /* a free
 void simulate_world_unmake_released(SimulateWorld *world);
 /* The job gets this free slice. With the last one it begins. */
 void simulate_world_take(SimulateWorld *world, int job, int gpu, int start);
-/* A waiting job that may be served: it waits, and its class is not stuck. */
-bool simulate_world_is_open(const SimulateWorld *world, int job);
-/* Is there any such? */
+/* Does anybody wait whose class is not stuck? */
 bool simulate_world_has_open(const SimulateWorld *world);
+/* Who has waited longest of those whose class is not stuck, nor, where `skip` is not NULL, skip[class];
+ * SIMULATE_NOBODY where nobody does. */
+int simulate_world_find_oldest(SimulateWorld *world, const bool *skip);
+/* The job of this class behind `place` in its queue that still waits, SIMULATE_NOBODY at the end; moves
+ * *place behind it. Begin with queues[class].first. */
+int simulate_world_next_waiting(const SimulateWorld *world, int class_, size_t *place);
 /* The job gets what it asks of the free slices on this node; those that are ready the earliest, then on the
  * fullest GPU, then in order. False, and nothing is taken, where the node has not that many. */
 bool simulate_world_take_on(SimulateWorld *world, int job, int node);
@@ -79,8 +91,6 @@ void simulate_world_schedule(SimulateWorld *world);
 void simulate_world_arrive(SimulateWorld *world, int job);
 void simulate_world_give_up(SimulateWorld *world, int job);
 void simulate_world_end(SimulateWorld *world, int job); /* its slices become free */
-/* After a round: those who began wait no longer. */
-void simulate_world_close_round(SimulateWorld *world);
 /* Free slots that are of no use, in the mean over the load's profiles: of what a GPU has free, how much stays
  * when as many slices as possible of one profile are placed, weighted by how often the load asks for it. Free
  * slices count as free slots. */
