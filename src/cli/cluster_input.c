@@ -275,12 +275,16 @@ static void add_other(const ClusterInputOther *other, Snapshot *snapshot) {
     snapshot_add_storage_class(snapshot, other->object);
 }
 
-void cluster_input_fill(ClusterInput *input, Snapshot *snapshot) {
-  SnapshotWarnings warnings = {0};
-  SnapshotOptions options = {0};
+void cluster_input_fill_others(const ClusterInput *input, Snapshot *snapshot) {
   snapshot->knows_volumes = input->knows_volumes;
   for (size_t i = 0; i < input->others.count; i++)
     add_other(&input->others.items[i], snapshot);
+}
+
+void cluster_input_fill(ClusterInput *input, Snapshot *snapshot) {
+  SnapshotWarnings warnings = {0};
+  SnapshotOptions options = {0};
+  cluster_input_fill_others(input, snapshot);
   for (size_t i = 0; i < input->nodes.count; i++)
     snapshot_add_node(snapshot, input->nodes.items[i], &options, &warnings);
   for (size_t i = 0; i < input->pods.count; i++)

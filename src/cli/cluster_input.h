@@ -71,6 +71,8 @@ int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_inp
 /* All nodes, then all pods, into a fresh snapshot, which borrows them from the input. What the snapshot finds
  * wrong with them (annotations, quantities) becomes a problem too. */
 void cluster_input_fill(ClusterInput *input, Snapshot *snapshot);
+/* Everything but nodes and pods, for those who choose among these. */
+void cluster_input_fill_others(const ClusterInput *input, Snapshot *snapshot);
 /* Writes the problems to stderr, each "PROGRAM: sentence". */
 void cluster_input_report(const ClusterInput *input, const char *program);
 /* The sentence of a failed read, likewise: it may quote a file. */

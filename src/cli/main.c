@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* facet: one executable, the role is the first word. */
+/* facet: one executable, the role is the first word. Under the name kubectl-facet it is a plugin of kubectl,
+ * which hands on the words behind `kubectl facet`. */
 #include "cli/verb.h"
 
 #include "base/text.h"
@@ -7,16 +8,23 @@
 #include <string.h>
 
 static const CliVerb *const verbs[] = {
-    &cli_verb_controller, &cli_verb_agent,   &cli_verb_plan,        &cli_verb_simulate,
-    &cli_verb_demo,       &cli_verb_version, &cli_verb_nvml_worker,
+    &cli_verb_controller, &cli_verb_agent, &cli_verb_plan,    &cli_verb_explain,     &cli_verb_view,
+    &cli_verb_simulate,   &cli_verb_demo,  &cli_verb_version, &cli_verb_nvml_worker,
 };
 
-static void print_help(FILE *out) {
-  fprintf(out, "facet cuts GPUs to fit the pods that wait.\n\nUsage: facet VERB [OPTIONS]\n\nVerbs:\n");
+/* What the user types. */
+static const char *program_of(const char *path) {
+  const char *slash = path ? strrchr(path, '/') : NULL;
+  return string_equal(slash ? slash + 1 : path, "kubectl-facet") ? "kubectl facet" : "facet";
+}
+
+static void print_help(const char *program, FILE *out) {
+  fprintf(out, "facet cuts GPUs to fit the pods that wait.\n\nUsage: %s VERB [OPTIONS]\n\nVerbs:\n", program);
   for (size_t i = 0; i < COUNT_OF(verbs); i++)
     if (!verbs[i]->hidden)
       fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->help);
-  fprintf(out, "\n`facet VERB --help` says more. Try `facet demo` first: it needs no GPU and no cluster.\n");
+  fprintf(out, "\n`%s VERB --help` says more. Try `%s demo` first: it needs no GPU and no cluster.\n",
+          program, program);
 }
 
 static int refuse(const char *word) {
@@ -40,11 +48,11 @@ const CliVerb cli_verb_version = {.name = "version", .help = "print the version"
 
 int main(int argc, char **argv) {
   if (argc < 2) {
-    print_help(stderr);
+    print_help(program_of(argv[0]), stderr);
     return CLI_EXIT_USAGE;
   }
   if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-    print_help(stdout);
+    print_help(program_of(argv[0]), stdout);
     return CLI_EXIT_OK;
   }
   if (strcmp(argv[1], "--version") == 0)

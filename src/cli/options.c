@@ -147,6 +147,16 @@ static const CliOption *find_option(const CliVerb *verb, const char *argument, c
   return NULL;
 }
 
+/* The argument that is no option; a second one is refused. */
+static int take_operand(const CliVerb *verb, const char *argument, void *values, Error *err) {
+  const char **place = verb->operand ? (const char **)((char *)values + verb->operand_offset) : NULL;
+  if (!place || *place)
+    return error_set(err, ERROR_INVALID, "unexpected argument \"%s\"; see `facet %s --help`", argument,
+                     verb->name);
+  *place = argument;
+  return 0;
+}
+
 int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_values, Error *err) {
   for (int i = 0; i < argc; i++) {
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -155,9 +165,12 @@ int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_valu
     }
     const char *value;
     const CliOption *option = find_option(verb, argv[i], &value);
-    if (!option && argv[i][0] != '-')
-      return error_set(err, ERROR_INVALID, "unexpected argument \"%s\"; see `facet %s --help`", argv[i],
-                       verb->name);
+    if (!option && argv[i][0] != '-') {
+      int r = take_operand(verb, argv[i], ret_values, err);
+      if (r < 0)
+        return r;
+      continue;
+    }
     if (!option)
       return refuse_unknown(verb, argv[i], err);
     if (option->kind == CLI_FLAG && value)
@@ -176,6 +189,8 @@ int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_valu
 
 void cli_verb_print_help(const CliVerb *verb) {
   printf("facet %s: %s\n", verb->name, verb->help);
+  if (verb->operand)
+    printf("\nUsage: facet %s %s [OPTIONS]\n", verb->name, verb->operand);
   if (verb->more)
     printf("\n%s\n", verb->more);
   if (verb->option_count)

@@ -11,6 +11,7 @@ typedef struct Values {
   CliStrings names;
   int64_t count;
   int64_t delay_ms;
+  const char *operand;
 } Values;
 
 static const CliOption options[] = {
@@ -42,6 +43,44 @@ static int parse(char *line, Values *values, Error *err) {
       arguments[count++] = strcmp(word, "''") == 0 ? word + 2 : word;
   *values = (Values){.count = 3, .delay_ms = 1000};
   return cli_options_parse(&verb, count, arguments, values, err);
+}
+
+/* ---- the operand ---- */
+
+static const CliVerb with_operand = {.name = "look",
+                                     .help = "look at things",
+                                     .operand = "THING",
+                                     .operand_offset = offsetof(Values, operand),
+                                     .options = options,
+                                     .option_count = COUNT_OF(options),
+                                     .run = run_nothing};
+
+/* As parse(), with the verb that takes one. */
+static int parse_operand(char *line, Values *values, Error *err) {
+  char *arguments[8];
+  int count = 0;
+  for (char *word; (word = strsep(&line, " "));)
+    arguments[count++] = word;
+  *values = (Values){0};
+  return cli_options_parse(&with_operand, count, arguments, values, err);
+}
+
+static void an_operand_may_stand_before_between_and_behind_options(void **state) {
+  char lines[][40] = {"thing --file x", "--file x thing", "--quick thing --file=x"};
+  for (size_t i = 0; i < COUNT_OF(lines); i++) {
+    Values values;
+    Error err;
+    assert_int_equal(parse_operand(lines[i], &values, &err), 0);
+    assert_string_equal(values.operand, "thing");
+    assert_string_equal(values.file, "x");
+  }
+}
+
+static void a_second_operand_is_refused(void **state) {
+  char line[] = "one two";
+  Values values;
+  Error err;
+  assert_fails(parse_operand(line, &values, &err), "unexpected argument \"two\"; see `facet look --help`");
 }
 
 /* ---- values ---- */
@@ -279,6 +318,8 @@ static void a_good_beginning_prints_nothing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_operand_may_stand_before_between_and_behind_options),
+      cmocka_unit_test(a_second_operand_is_refused),
       cmocka_unit_test(without_options_the_defaults_stay),
       cmocka_unit_test(every_kind_is_read_in_both_forms),
       cmocka_unit_test(a_repeated_option_collects_and_a_plain_one_takes_the_last),

@@ -39,8 +39,10 @@ typedef struct CliOption {
 
 typedef struct CliVerb {
   const char *name;
-  const char *help; /* one line */
-  const char *more; /* a paragraph for `facet VERB --help`; NULL */
+  const char *help;    /* one line */
+  const char *more;    /* a paragraph for `facet VERB --help`; NULL */
+  const char *operand; /* "POD": one argument without a dash, may come anywhere; NULL: the verb takes none */
+  size_t operand_offset; /* of its const char * in the verb's own struct */
   const CliOption *options;
   size_t option_count;
   bool hidden;
@@ -62,7 +64,9 @@ const char *cli_nearest(const char *word, const char *const *candidates, size_t 
 extern const CliVerb cli_verb_agent;
 extern const CliVerb cli_verb_controller;
 extern const CliVerb cli_verb_demo;
+extern const CliVerb cli_verb_explain;
 extern const CliVerb cli_verb_nvml_worker;
 extern const CliVerb cli_verb_plan;
 extern const CliVerb cli_verb_simulate;
 extern const CliVerb cli_verb_version;
+extern const CliVerb cli_verb_view;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/terminal.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+bool cli_terminal_has_colours(void) {
+  const char *unwanted = getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) && !(unwanted && *unwanted) && !string_equal(getenv("TERM"), "dumb");
+}
+
+bool cli_terminal_is_utf8(void) {
+  static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+  const char *locale = NULL;
+  for (size_t i = 0; i < COUNT_OF(names) && !(locale && *locale); i++)
+    locale = getenv(names[i]);
+  for (const char *p = string_or_empty(locale); *p; p++)
+    if (strncasecmp(p, "utf-8", 5) == 0 || strncasecmp(p, "utf8", 4) == 0)
+      return true;
+  return false;
+}
