@@ -230,8 +230,9 @@ static double append_node(View *view, Text *out, const ExplainLook *look, double
     append_text(view, out, MARGIN, y + 6, "warn", fit(view, note, WIDTH - 2 * MARGIN));
     y += 20;
   }
-  for (int g = 0; g < node->gpu_count; g++, y += GPU_STEP)
-    append_gpu(view, out, look, g, y);
+  for (int g = 0; g < node->gpu_count; g++)
+    append_gpu(view, out, look, g, y + g * GPU_STEP);
+  y += node->gpu_count * GPU_STEP;
   if (look->count == 1)
     y = append_sets(view, out, look->node, y);
   return y + NODE_GAP;

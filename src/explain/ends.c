@@ -119,8 +119,9 @@ static bool serves_with(Question *question, const Release *release, uint64_t cho
 
 /* The next larger number with as many bits. */
 static uint64_t next_choice(uint64_t choice) {
-  uint64_t lowest = choice & -choice, carried = choice + lowest;
-  return carried | (((choice ^ carried) >> 2) / lowest);
+  assert(choice);
+  uint64_t carried = choice + (choice & -choice);
+  return carried | ((choice ^ carried) >> (2 + __builtin_ctzll(choice)));
 }
 
 /* Every choice of `count` of the slices. */

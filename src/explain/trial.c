@@ -155,10 +155,6 @@ int explain_trial_snapshot(const ExplainTrial *trial, size_t subject, Snapshot *
   return found;
 }
 
-static size_t count_served(const Plan *plan) {
-  return (size_t)(plan->admitted + plan->already_fit);
-}
-
 bool explain_trial_serves(const ExplainTrial *trial, size_t subject, ExplainAnswer *ret_answer) {
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   CLEANUP(plan_deinit) Plan plan;
@@ -166,7 +162,6 @@ bool explain_trial_serves(const ExplainTrial *trial, size_t subject, ExplainAnsw
   *ret_answer = (ExplainAnswer){.verdict = PLAN_IGNORED};
   int pod = explain_trial_snapshot(trial, subject, &snapshot, NULL);
   plan_compute(&snapshot, &options, &plan);
-  ret_answer->served_count = count_served(&plan);
   if (pod < 0)
     return false;
   const PlanPod *planned = &plan.pods.items[pod];

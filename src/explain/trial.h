@@ -41,8 +41,7 @@ typedef struct ExplainTrial {
 
 typedef struct ExplainAnswer {
   PlanVerdict verdict;
-  char node[256];      /* "" where it is not served */
-  size_t served_count; /* pods that are served, the subject among them */
+  char node[256]; /* "" where it is not served */
 } ExplainAnswer;
 
 void explain_trial_init(ExplainTrial *trial, const ExplainCluster *cluster);
