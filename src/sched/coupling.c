@@ -51,7 +51,7 @@ void sched_coupling_count(SchedCoupling *coupling, int group, int node, int sign
 
 static void on_bind(void *self, int pod, int node, int sign) {
   SchedCoupling *coupling = self;
-  if (coupling->volumes)
+  if (coupling->volumes && !coupling->is_trying)
     sched_volumes_on_bind(coupling->volumes, pod, node, sign);
   if (!coupling->is_needed)
     return;

@@ -81,6 +81,7 @@ typedef struct SchedCoupling {
   int *class_of_pod;     /* by waiting pod; 0: neither depends on others nor others on it */
   SchedPorts *ports;     /* by node; NULL where no waiting pod asks for one */
   bool is_needed;        /* some pod depends on another; else nothing above is filled */
+  bool is_trying;        /* nominated pods are bound for one question, of which volumes know nothing */
   SchedVolumes *volumes; /* NULL: no waiting pod has any that are known */
 } SchedCoupling;
 
@@ -95,6 +96,8 @@ bool sched_has_volumes(Snapshot *snapshot, int pod);
  * volumes and other pods are concerned. Adds nothing for most pods. */
 void sched_coupling_add_key(Snapshot *snapshot, int pod, Text *key);
 
+/* Has the pod nothing to do with affinity, as long as nobody else is bound? */
+bool sched_inter_pod_affinity_is_skipped(const SchedCoupling *coupling, int pod);
 /* The filters; of a coupling that is needed. */
 bool sched_node_ports(const SchedCoupling *coupling, int pod, int node, char *ret_reason, size_t size);
 bool sched_pod_topology_spread(const SchedCoupling *coupling, int pod, int node, char *ret_reason,

@@ -11,7 +11,12 @@
 typedef bool CoupledFilter(const SchedCoupling *coupling, int pod, int node, char *ret_reason, size_t size);
 typedef bool VolumeFilter(const SchedVolumes *volumes, int pod, int node, char *ret_reason, size_t size);
 
-typedef enum Phase { ADMITS = 1, FITS = 2, AGREES = 4 } Phase; /* bits: what a caller wants to know */
+typedef enum Phase {
+  ADMITS = 1,
+  FITS = 2,
+  AGREES = 4,
+  JOINS = 8
+} Phase; /* bits: what a caller wants to know */
 
 typedef struct Plugin {
   const char *name;
@@ -33,7 +38,7 @@ static const Plugin plugins[] = {
     {"VolumeBinding", ADMITS | AGREES, NULL, NULL, sched_volume_binding},
     {"VolumeZone", ADMITS, NULL, NULL, sched_volume_zone},
     {"PodTopologySpread", AGREES, NULL, sched_pod_topology_spread, NULL},
-    {"InterPodAffinity", AGREES, NULL, sched_inter_pod_affinity, NULL},
+    {"InterPodAffinity", JOINS, NULL, sched_inter_pod_affinity, NULL},
 };
 
 static const char *plugin_names[COUNT_OF(plugins)];
@@ -80,7 +85,7 @@ bool sched_admits(Snapshot *snapshot, int pod, int node, SchedVerdict *ret_verdi
 }
 
 bool sched_agrees(Snapshot *snapshot, int pod, int node, SchedVerdict *ret_verdict) {
-  return run(snapshot, pod, node, AGREES, ret_verdict);
+  return run(snapshot, pod, node, AGREES | JOINS, ret_verdict);
 }
 
 /* Binds the pods for which the node is kept; false where there are none. */
@@ -99,12 +104,21 @@ static bool bind_nominated(Snapshot *snapshot, int pod, int node) {
   return found;
 }
 
-bool sched_fits(Snapshot *snapshot, int pod, int node, SchedVerdict *ret_verdict) {
-  if (!sched_may_begin(snapshot, pod, ret_verdict))
-    return false;
+/* A plugin that had nothing to do before the nominated pods came is not asked about them. */
+static bool fits_beside_nominated(Snapshot *snapshot, int pod, int node, SchedVerdict *ret_verdict) {
+  SchedCoupling *coupling = sched_coupling_get(snapshot);
+  bool skips = coupling->is_needed && sched_inter_pod_affinity_is_skipped(coupling, pod);
   size_t mark = snapshot_fork(snapshot);
-  bool fits =
-      !bind_nominated(snapshot, pod, node) || run(snapshot, pod, node, ADMITS | FITS | AGREES, ret_verdict);
+  coupling->is_trying = true;
+  bool fits = !bind_nominated(snapshot, pod, node) ||
+              run(snapshot, pod, node, ADMITS | FITS | AGREES | (skips ? 0 : JOINS), ret_verdict);
   snapshot_rollback(snapshot, mark);
-  return fits && run(snapshot, pod, node, ADMITS | FITS | AGREES, ret_verdict);
+  coupling->is_trying = false;
+  return fits;
+}
+
+bool sched_fits(Snapshot *snapshot, int pod, int node, SchedVerdict *ret_verdict) {
+  return sched_may_begin(snapshot, pod, ret_verdict) &&
+         (!snapshot->nominated.count || fits_beside_nominated(snapshot, pod, node, ret_verdict)) &&
+         run(snapshot, pod, node, ADMITS | FITS | AGREES | JOINS, ret_verdict);
 }

@@ -53,6 +53,19 @@ static const char *find_refusal(const SchedCoupling *coupling, int pod, int node
   return NULL;
 }
 
+bool sched_inter_pod_affinity_is_skipped(const SchedCoupling *coupling, int pod) {
+  const SchedWant *want =
+      coupling->want_of_pod[pod] < 0 ? NULL : &coupling->wants.items[coupling->want_of_pod[pod]];
+  const SchedGroup *group =
+      coupling->group_of_pod[pod] < 0 ? NULL : &coupling->groups.items[coupling->group_of_pod[pod]];
+  if (want && want->affinity_count + want->anti_count > 0)
+    return false;
+  for (int i = 0; group && i < group->refuser_count; i++)
+    if (coupling->tallies.items[group->refusers[i]].total > 0)
+      return false;
+  return true;
+}
+
 bool sched_inter_pod_affinity(const SchedCoupling *coupling, int pod, int node, char *ret_reason,
                               size_t size) {
   const char *refusal = find_refusal(coupling, pod, node);

@@ -70,6 +70,11 @@ static bool selects_namespace(const Snapshot *snapshot, const SchedMatcher *matc
   const LabelSelector *selector = matcher->namespace_selector;
   if (sched_selector_is_empty(selector))
     return true;
+  /* kube-scheduler 1.36 means to replace the selector of the pod in question by the namespaces that it
+   * selects, but keeps it (mergeAffinityTermNamespacesIfNotEmpty works on a copy). So each pod is also asked
+   * with no namespace labels at all, which "NotIn" and "DoesNotExist" let pass. */
+  if (!matcher->is_foreign && sched_selector_matches(selector, &(KeyValues){0}))
+    return true;
   const Namespace *namespace_ = map_find(&snapshot->namespaces, name);
   if (namespace_)
     return sched_selector_matches(selector, &namespace_->meta.labels);

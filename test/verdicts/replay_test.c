@@ -9,13 +9,21 @@ static void on_mismatch(void *userdata, const char *text) {
   print_message("# %s\n", text);
 }
 
-static void the_filters_say_what_kube_scheduler_said(void **state) {
+static void assert_all_agree(const char *path) {
   ReplayCounts counts = {0};
   Error err;
-  assert_ok(replay_file(VERDICTS_TESTDATA "/verdicts.jsonl.gz", &counts, on_mismatch, NULL, &err));
+  assert_ok(replay_file(path, &counts, on_mismatch, NULL, &err));
   print_message("# %zu cases, %zu verdicts\n", counts.cases, counts.verdicts);
   assert_true(counts.cases >= 100 && counts.verdicts >= 400);
   assert_int_equal(counts.mismatches, 0);
+}
+
+static void the_filters_say_what_kube_scheduler_said(void **state) {
+  assert_all_agree(VERDICTS_TESTDATA "/verdicts.jsonl.gz");
+}
+
+static void they_do_so_on_random_objects_of_all_kinds(void **state) {
+  assert_all_agree(VERDICTS_TESTDATA "/random.jsonl.gz");
 }
 
 static void keep_text(void *userdata, const char *text) {
@@ -49,6 +57,7 @@ static void a_line_that_makes_no_sense_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_filters_say_what_kube_scheduler_said),
+      cmocka_unit_test(they_do_so_on_random_objects_of_all_kinds),
       cmocka_unit_test(a_wrong_verdict_is_a_mismatch_with_both_words),
       cmocka_unit_test(a_line_that_makes_no_sense_is_named),
   };
