@@ -57,10 +57,6 @@ static int intern(Map *map, const char *text, size_t next) {
 
 /* ---- 1: what is asked after ---- */
 
-static bool spreads_hard(const TopologySpreadConstraint *constraint) {
-  return string_equal(constraint->when_unsatisfiable, "DoNotSchedule");
-}
-
 static void note(Map *map, const char *word) {
   map_put(map, string_or_empty(word), map);
 }
@@ -101,7 +97,7 @@ static bool note_waiting(Build *build, const Pod *pod) {
     note_term(build, pod, &pod->affinity_terms.items[i]);
   for (size_t i = 0; i < pod->spread_constraints.count; i++) {
     const TopologySpreadConstraint *constraint = &pod->spread_constraints.items[i];
-    if (!spreads_hard(constraint))
+    if (!sched_spread_is_hard(constraint))
       continue;
     found = true;
     note_selector(build, &constraint->selector);
@@ -133,28 +129,11 @@ static bool look_for_constraints(Build *build) {
 
 /* ---- 2: groups ---- */
 
-static void add_merged(Text *key, const Pod *pod, const Strings *keys) {
-  sched_key_add_strings(key, keys);
-  for (size_t i = 0; i < keys->count; i++)
-    sched_key_add(key, key_values_find(&pod->meta.labels, string_or_empty(keys->items[i])));
-}
-
-static void add_term(Text *key, const Pod *pod, const PodAffinityTerm *term) {
-  text_append(key, term->has_selector ? "term" : "nothing");
-  sched_key_add_selector(key, &term->selector);
-  text_append(key, term->has_namespace_selector ? "selected" : "");
-  sched_key_add_selector(key, &term->namespace_selector);
-  sched_key_add_strings(key, &term->namespaces);
-  sched_key_add(key, term->topology_key);
-  add_merged(key, pod, &term->match_label_keys);
-  add_merged(key, pod, &term->mismatch_label_keys);
-}
-
 static int find_rule(Build *build, const Pod *pod, const PodAffinityTerm *term) {
   SchedCoupling *coupling = build->coupling;
   text_clear(&build->key);
   sched_key_add(&build->key, pod->meta.namespace_);
-  add_term(&build->key, pod, term);
+  sched_key_add_term(&build->key, pod, term);
   int rule = intern(&build->rules, text_string(&build->key), coupling->rules.count);
   if (rule < (int)coupling->rules.count)
     return rule;
@@ -300,7 +279,7 @@ static void set_spread(Build *build, SchedWant *want) {
   want->spread_is_valid = true;
   for (size_t i = 0; i < count; i++) {
     const TopologySpreadConstraint *constraint = &pod->spread_constraints.items[i];
-    if (!spreads_hard(constraint))
+    if (!sched_spread_is_hard(constraint))
       continue;
     SchedMatcher *matcher = &want->spread_matchers[added];
     sched_matcher_of_spread(pod, constraint, &coupling->arena, matcher);
@@ -344,45 +323,21 @@ static bool matches_all(const Snapshot *snapshot, const SchedWant *want, const P
 static void format_want(Build *build, const Pod *pod, int group) {
   Text *key = &build->key;
   text_clear(key);
-  text_format(key, "group%d ports%d", group, sched_ports_count(pod));
+  text_format(key, "group%d", group);
   for (size_t i = 0; i < pod->affinity_terms.count; i++)
-    add_term(key, pod, &pod->affinity_terms.items[i]);
+    sched_key_add_term(key, pod, &pod->affinity_terms.items[i]);
   text_append(key, "anti");
   for (size_t i = 0; i < pod->anti_affinity_terms.count; i++)
-    add_term(key, pod, &pod->anti_affinity_terms.items[i]);
-  for (size_t i = 0; i < pod->spread_constraints.count; i++) {
-    const TopologySpreadConstraint *constraint = &pod->spread_constraints.items[i];
-    if (!spreads_hard(constraint))
-      continue;
-    text_format(key, "spread%d,%d,%d", constraint->max_skew, constraint->min_domains,
-                constraint->has_selector);
-    sched_key_add(key, constraint->topology_key);
-    sched_key_add_selector(key, &constraint->selector);
-    add_merged(key, pod, &constraint->match_label_keys);
-    sched_key_add(key, constraint->node_affinity_policy);
-    sched_key_add(key, constraint->node_taints_policy);
-    sched_key_add_node_affinity(key, pod);
-    sched_key_add_tolerations(key, pod);
-  }
-}
-
-static void add_ports(Text *key, const Pod *pod, const Container *containers, size_t count, bool sidecars) {
-  for (size_t i = 0; i < count; i++)
-    for (size_t p = 0; p < containers[i].ports.count; p++) {
-      const ContainerPort *port = &containers[i].ports.items[p];
-      if (port->host_port <= 0 || (sidecars && !string_equal(containers[i].restart_policy, "Always")))
-        continue;
-      text_format(key, "port%d", port->host_port);
-      sched_key_add(key, port->protocol);
-      sched_key_add(key, port->host_ip);
-    }
+    sched_key_add_term(key, pod, &pod->anti_affinity_terms.items[i]);
+  sched_key_add_spread(key, pod);
+  sched_key_add_ports(key, pod);
 }
 
 static bool wants_something(const Pod *pod) {
   bool wants =
       pod->affinity_terms.count > 0 || pod->anti_affinity_terms.count > 0 || sched_ports_count(pod) > 0;
   for (size_t i = 0; i < pod->spread_constraints.count; i++)
-    wants |= spreads_hard(&pod->spread_constraints.items[i]);
+    wants |= sched_spread_is_hard(&pod->spread_constraints.items[i]);
   return wants;
 }
 
@@ -391,8 +346,6 @@ static int find_want(Build *build, const Pod *pod, int group) {
   if (!wants_something(pod))
     return -1;
   format_want(build, pod, group);
-  add_ports(&build->key, pod, pod->init_containers.items, pod->init_containers.count, true);
-  add_ports(&build->key, pod, pod->containers.items, pod->containers.count, false);
   int index = intern(&build->wants, text_string(&build->key), coupling->wants.count);
   if (index < (int)coupling->wants.count)
     return index;

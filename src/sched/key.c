@@ -3,7 +3,7 @@
  * the same is quoted. Lists begin with their length. */
 #include "sched/key.h"
 
-#include "cluster/object.h"
+#include "sched/matcher.h"
 
 #include <string.h>
 
@@ -71,4 +71,60 @@ void sched_key_add_tolerations(Text *key, const Pod *pod) {
     sched_key_add(key, toleration->value);
     sched_key_add(key, toleration->effect);
   }
+}
+
+/* With the values that the pod has for its label keys. */
+static void add_merged(Text *key, const Pod *pod, const Strings *keys) {
+  sched_key_add_strings(key, keys);
+  for (size_t i = 0; i < keys->count; i++)
+    sched_key_add(key, key_values_find(&pod->meta.labels, string_or_empty(keys->items[i])));
+}
+
+void sched_key_add_term(Text *key, const Pod *pod, const PodAffinityTerm *term) {
+  text_append(key, term->has_selector ? "term" : "nothing");
+  sched_key_add_selector(key, &term->selector);
+  text_append(key, term->has_namespace_selector ? "selected" : "");
+  sched_key_add_selector(key, &term->namespace_selector);
+  sched_key_add_strings(key, &term->namespaces);
+  sched_key_add(key, term->topology_key);
+  add_merged(key, pod, &term->match_label_keys);
+  add_merged(key, pod, &term->mismatch_label_keys);
+}
+
+void sched_key_add_spread(Text *key, const Pod *pod) {
+  bool is_hard = false;
+  for (size_t i = 0; i < pod->spread_constraints.count; i++) {
+    const TopologySpreadConstraint *constraint = &pod->spread_constraints.items[i];
+    if (!sched_spread_is_hard(constraint))
+      continue;
+    is_hard = true;
+    text_format(key, "spread%d,%d,%d", constraint->max_skew, constraint->min_domains,
+                constraint->has_selector);
+    sched_key_add(key, constraint->topology_key);
+    sched_key_add_selector(key, &constraint->selector);
+    add_merged(key, pod, &constraint->match_label_keys);
+    sched_key_add(key, constraint->node_affinity_policy);
+    sched_key_add(key, constraint->node_taints_policy);
+  }
+  if (!is_hard)
+    return;
+  sched_key_add_node_affinity(key, pod); /* which nodes are eligible */
+  sched_key_add_tolerations(key, pod);
+}
+
+static void add_ports(Text *key, const Container *containers, size_t count, bool sidecars) {
+  for (size_t i = 0; i < count; i++)
+    for (size_t p = 0; p < containers[i].ports.count; p++) {
+      const ContainerPort *port = &containers[i].ports.items[p];
+      if (port->host_port <= 0 || (sidecars && !string_equal(containers[i].restart_policy, "Always")))
+        continue;
+      text_format(key, "port%d", port->host_port);
+      sched_key_add(key, port->protocol);
+      sched_key_add(key, port->host_ip);
+    }
+}
+
+void sched_key_add_ports(Text *key, const Pod *pod) {
+  add_ports(key, pod->init_containers.items, pod->init_containers.count, true);
+  add_ports(key, pod->containers.items, pod->containers.count, false);
 }

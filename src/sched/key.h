@@ -14,3 +14,8 @@ void sched_key_add_selector(Text *key, const LabelSelector *selector);
 /* spec.nodeSelector and the required node affinity */
 void sched_key_add_node_affinity(Text *key, const Pod *pod);
 void sched_key_add_tolerations(Text *key, const Pod *pod);
+void sched_key_add_term(Text *key, const Pod *pod, const PodAffinityTerm *term);
+/* Hard constraints, and what decides which nodes count for them. */
+void sched_key_add_spread(Text *key, const Pod *pod);
+/* Host ports that are held while the pod runs. */
+void sched_key_add_ports(Text *key, const Pod *pod);

@@ -56,6 +56,10 @@ void sched_matcher_of_spread(const Pod *pod, const TopologySpreadConstraint *con
   *ret_matcher = matcher;
 }
 
+bool sched_spread_is_hard(const TopologySpreadConstraint *constraint) {
+  return string_equal(constraint->when_unsatisfiable, "DoNotSchedule");
+}
+
 static bool needs_only_name(const LabelSelector *selector) {
   for (size_t i = 0; i < selector->match_labels.count; i++)
     if (strcmp(selector->match_labels.items[i].key, NAME_LABEL) != 0)

@@ -25,6 +25,8 @@ void sched_matcher_of_term(const Snapshot *snapshot, const Pod *pod, const PodAf
                            bool is_anti, Arena *arena, SchedMatcher *ret_matcher);
 void sched_matcher_of_spread(const Pod *pod, const TopologySpreadConstraint *constraint, Arena *arena,
                              SchedMatcher *ret_matcher);
+/* DoNotSchedule: the others are wishes, which no filter looks at. */
+bool sched_spread_is_hard(const TopologySpreadConstraint *constraint);
 bool sched_matcher_matches(const Snapshot *snapshot, const SchedMatcher *matcher, const Pod *pod);
 /* Its label selector alone. */
 bool sched_matcher_selects(const SchedMatcher *matcher, const KeyValues *labels);
