@@ -67,6 +67,15 @@ void resources_set(Resources *into, const char *name, int64_t amount, Arena *are
     insert(into, place, (Resource){.name = name, .amount = amount}, arena);
 }
 
+/* No API server lets such amounts in; a file may hold them. */
+static int check_amount(const char *text, int64_t amount, Error *err) {
+  if (amount < 0)
+    return error_set(err, ERROR_INVALID, "%.40s is negative", text);
+  if (amount == INT64_MAX)
+    return error_set(err, ERROR_INVALID, "%.40s is more than 64 bits can hold", text);
+  return 0;
+}
+
 int resources_parse(const ResourceTexts *texts, Arena *arena, Resources *ret_resources, Error *err) {
   if (texts->count > RESOURCES_MAX)
     return error_set(err, ERROR_LIMIT, "%zu resources are listed, more than the limit of %d", texts->count,
@@ -76,6 +85,8 @@ int resources_parse(const ResourceTexts *texts, Arena *arena, Resources *ret_res
     const char *name = texts->items[i].key, *text = texts->items[i].value;
     int64_t amount;
     if (quantity_parse(text ? text : "", quantity_scale_of(name), &amount, err) < 0)
+      return error_prefix(err, "%s", name);
+    if (check_amount(text ? text : "", amount, err) < 0)
       return error_prefix(err, "%s", name);
     resources_set(&resources, name, amount, arena);
   }

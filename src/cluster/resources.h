@@ -24,7 +24,8 @@ enum { RESOURCES_MAX = 256 }; /* different resource names of one object */
 /* The amount, 0 where absent. */
 int64_t resources_get(const Resources *resources, const char *name);
 bool resources_has(const Resources *resources, const char *name);
-/* Parses a list; errors name the resource and its text. Memory from the arena. */
+/* Parses a list; errors name the resource and its text, which may be neither negative nor beyond 64 bits.
+ * Memory from the arena. */
 int resources_parse(const ResourceTexts *texts, Arena *arena, Resources *ret_resources,
                     Error *err) MUST_CHECK;
 /* into += sign * what; grows `into` from the arena where names are new. */

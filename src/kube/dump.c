@@ -4,6 +4,7 @@
  * through, and one that does not say it is what its list is a list of. */
 #include "kube/dump.h"
 
+#include "cluster/object.h"
 #include "kube/dump_parts.h"
 
 #include <assert.h>
@@ -105,10 +106,18 @@ static int skip_object(KubeDump *dump, KubeJson *json, Error *err) {
 }
 
 static int read_object(KubeDump *dump, const KubeType *type, KubeJson *json, Error *err) {
+  KubeJson start = *json;
   KubeObject *object = NULL;
   int result = kube_object_decode_json(type, json, &object, err);
   if (result < 0)
     return result;
+  const ObjectMeta *meta = object->value;
+  if (!meta->name) {
+    error_set(err, ERROR_INVALID, "this %s has no name", type->kind);
+    kube_object_free(object);
+    *json = start;
+    return -err->code;
+  }
   dump->counts.objects++;
   dump->sink->on_object(dump->sink->userdata, object);
   return 0;
