@@ -59,6 +59,9 @@ void cluster_input_report(const ClusterInput *input, const char *program) {
   if (input->problem_count > input->problems.count)
     fprintf(stderr, "%s: %zu more problems of this kind are not shown\n", program,
             input->problem_count - input->problems.count);
+  if (input->skipped > 0)
+    fprintf(stderr, "%s: %zu object%s of kinds that planning does not read\n", program, input->skipped,
+            input->skipped == 1 ? "" : "s");
 }
 
 void cluster_input_complain(const char *program, const Error *err) {
@@ -161,22 +164,17 @@ static int check_full(const Reading *reading, Error *err) {
 /* ---- files ---- */
 
 /* Where a document breaks off, what came before it counts, if anything did. */
-static int read_file(Reading *reading, const char *path, Error *err) {
-  CLEANUP(cli_input_file_freep) CliInputFile *file = NULL;
-  int r = cli_input_file_open(path, &file, err);
-  if (r < 0)
-    return r;
-  reading->source = cli_input_file_name(file);
-  KubeDumpSource source = {.read = cli_input_file_read, .userdata = file};
+static int read_source(Reading *reading, const KubeDumpSource *source, const char *name, Error *err) {
+  reading->source = name;
   KubeDumpSink sink = {.on_object = on_object, .on_bad = on_bad, .userdata = reading};
   KubeDumpCounts counts;
-  r = kube_dump_read(&source, &sink, &counts, err);
+  int r = kube_dump_read(source, &sink, &counts, err);
   reading->input->skipped += counts.skipped;
   if (r >= 0)
     return check_full(reading, err);
   if (err->code == ERROR_IO)
     return r;
-  error_prefix(err, "%s", reading->source);
+  error_prefix(err, "%s", name);
   if (counts.objects == 0)
     return r;
   CLEANUP(text_deinit) Text text = {0};
@@ -184,6 +182,15 @@ static int read_file(Reading *reading, const char *path, Error *err) {
   add_problem(reading->input, text_string(&text));
   reading->input->is_partial = true;
   return check_full(reading, err);
+}
+
+static int read_file(Reading *reading, const char *path, Error *err) {
+  CLEANUP(cli_input_file_freep) CliInputFile *file = NULL;
+  int r = cli_input_file_open(path, &file, err);
+  if (r < 0)
+    return r;
+  KubeDumpSource source = {.read = cli_input_file_read, .userdata = file};
+  return read_source(reading, &source, cli_input_file_name(file), err);
 }
 
 /* ---- the live cluster ---- */
@@ -249,19 +256,36 @@ static int read_live(Reading *reading, const CliConnectOptions *options, Error *
 
 /* ---- the whole ---- */
 
-int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_input, Error *err) {
+static void begin(Reading *reading, ClusterInput *ret_input) {
   assert(!ret_input->pool);
   ret_input->pool = kube_pool_new();
-  Reading reading = {.input = ret_input};
+  *reading = (Reading){.input = ret_input};
+}
+
+static int end(Reading *reading, int r) {
+  if (r >= 0)
+    hand_over(reading);
+  for (int kind = 0; kind < KIND_COUNT; kind++)
+    array_deinit(&reading->arrivals[kind]);
+  return r < 0 ? r : 0;
+}
+
+int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_input, Error *err) {
+  Reading reading;
+  begin(&reading, ret_input);
   ret_input->knows_volumes = options->files.count > 0;
   int r = options->files.count ? 0 : read_live(&reading, &options->connect, err);
   for (int i = 0; i < options->files.count && r >= 0; i++)
     r = read_file(&reading, options->files.items[i], err);
-  if (r >= 0)
-    hand_over(&reading);
-  for (int kind = 0; kind < KIND_COUNT; kind++)
-    array_deinit(&reading.arrivals[kind]);
-  return r < 0 ? r : 0;
+  return end(&reading, r);
+}
+
+int cluster_input_read_source(const KubeDumpSource *source, const char *name, ClusterInput *ret_input,
+                              Error *err) {
+  Reading reading;
+  begin(&reading, ret_input);
+  ret_input->knows_volumes = true;
+  return end(&reading, read_source(&reading, source, name, err));
 }
 
 static void add_other(const ClusterInputOther *other, Snapshot *snapshot) {

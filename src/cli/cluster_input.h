@@ -68,6 +68,9 @@ typedef struct ClusterInput {
 /* Into an input of zeroes. Fails where there is nothing to work on: a file that cannot be opened, one that
  * holds no Kubernetes object at all, an API server that does not answer or refuses. */
 int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_input, Error *err) MUST_CHECK;
+/* The same of one source, called `name` in problems. */
+int cluster_input_read_source(const KubeDumpSource *source, const char *name, ClusterInput *ret_input,
+                              Error *err) MUST_CHECK;
 /* All nodes, then all pods, into a fresh snapshot, which borrows them from the input. What the snapshot finds
  * wrong with them (annotations, quantities) becomes a problem too. */
 void cluster_input_fill(ClusterInput *input, Snapshot *snapshot);
