@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/input_file.h"
 #include "cli/printable.h"
+#include "cluster/node_check.h"
 #include "kube/lister.h"
 
 #include <assert.h>
@@ -311,6 +312,8 @@ void cluster_input_fill(ClusterInput *input, Snapshot *snapshot) {
   cluster_input_fill_others(input, snapshot);
   for (size_t i = 0; i < input->nodes.count; i++)
     snapshot_add_node(snapshot, input->nodes.items[i], &options, &warnings);
+  for (size_t i = 0; i < snapshot->nodes.count; i++)
+    node_check(snapshot, &snapshot->nodes.items[i], &warnings);
   for (size_t i = 0; i < input->pods.count; i++)
     snapshot_add_pod(snapshot, input->pods.items[i], &warnings);
   for (size_t i = 0; i < warnings.count; i++) {
