@@ -38,7 +38,10 @@ typedef struct JsonDump {
   Text document; /* as long as it is no list */
   Mark document_mark;
   KubeBytes piece; /* what is being fed */
+  KubeBytes *rest; /* what is left of it */
   Mark mark;
+  Mark large_mark; /* while is_in_large */
+  bool is_in_large;
   size_t item_count;
   Text pending_text;
   ARRAY(Pending) pending;
@@ -111,11 +114,39 @@ static int keep_pending(JsonDump *self, const Stretch *stretch, Error *err) {
   return 0;
 }
 
+/* Of an item that is too large only the beginning is there: its lines are counted as they pass, by a mark of
+ * their own, up to this place of the piece. */
+static void follow_large(JsonDump *self, uint64_t offset) {
+  const Text *kept = &self->list.value.kept;
+  if (!self->is_in_large) {
+    KubeBytes bytes = {text_string(kept), kept->size, self->mark.offset};
+    self->large_mark = self->mark;
+    move_mark(&self->large_mark, bytes, bytes.offset + bytes.size);
+    self->is_in_large = true;
+  }
+  move_mark(&self->large_mark, self->piece, offset);
+}
+
+static void report_large(JsonDump *self, uint64_t end) {
+  Error bad;
+  error_set(&bad, ERROR_LIMIT, "item %zu: the object is larger than %d bytes", self->item_count,
+            KUBE_OBJECT_SIZE_MAX);
+  kube_dump_fail_at(place_of(&self->mark), &bad);
+  kube_dump_report(self->dump, &bad);
+  follow_large(self, end);
+  self->mark = self->large_mark;
+  self->is_in_large = false;
+}
+
 static int on_item(void *userdata, KubeBytes bytes, Error *err) {
   JsonDump *self = userdata;
   move_in_piece(self, bytes.offset);
   Stretch stretch = {bytes, self->mark};
   self->item_count++;
+  if (self->list.value.is_cut) {
+    report_large(self, self->rest->offset);
+    return 0;
+  }
   int result = take_object(self, &stretch, self->item_count, false);
   if (bytes.offset < self->piece.offset)
     move_mark(&self->mark, bytes, bytes.offset + bytes.size);
@@ -243,9 +274,14 @@ static int keep_document(JsonDump *self, KubeBytes part, Error *err) {
 }
 
 static int feed_document(JsonDump *self, KubeBytes *rest, Error *err) {
-  const KubeJsonListSink sink = {
-      .on_member = on_member, .on_items = on_items, .on_item = on_item, .userdata = self, .any_items = true};
+  const KubeJsonListSink sink = {.on_member = on_member,
+                                 .on_items = on_items,
+                                 .on_item = on_item,
+                                 .userdata = self,
+                                 .any_items = true,
+                                 .cuts_items = true};
   KubeBytes part = *rest;
+  self->rest = rest;
   int result = kube_json_list_feed(&self->list, &sink, rest, err);
   if (result < 0)
     return self->is_placed ? result : fail_here(self, rest->offset, err);
@@ -278,6 +314,8 @@ static int feed(JsonDump *self, KubeBytes piece, Error *err) {
   }
   bool in_item = self->in_document && self->list.state == KUBE_JSON_LIST_IN_ITEM;
   move_in_piece(self, in_item ? self->list.value.offset : piece.offset + piece.size);
+  if (in_item && self->list.value.is_cut)
+    follow_large(self, piece.offset + piece.size);
   return result;
 }
 

@@ -258,8 +258,9 @@ int kube_json_scan(KubeJsonScan *scan, KubeBytes *rest, Error *err) {
 
 void kube_json_value_begin(KubeJsonValue *value, uint64_t offset, char first, KubeJsonTake take) {
   value->take = take;
+  value->is_cut = false;
   value->is_hasty =
-      (take == KUBE_JSON_GRAB || take == KUBE_JSON_SEEK) && (first == '{' || first == '[' || first == '"');
+      take != KUBE_JSON_PASS && take != KUBE_JSON_KEEP && (first == '{' || first == '[' || first == '"');
   value->scan = (KubeJsonScan){0};
   value->end = (KubeJsonEnd){0};
   text_clear(&value->kept);
@@ -291,8 +292,11 @@ int kube_json_value_feed(KubeJsonValue *value, KubeBytes *rest, KubeBytes *ret_v
     *ret_value = (KubeBytes){part.at, 0, value->offset};
     return result;
   }
-  if (value->kept.size + part.size > KUBE_OBJECT_SIZE_MAX)
+  size_t room = KUBE_OBJECT_SIZE_MAX - value->kept.size;
+  if (part.size > room && value->take != KUBE_JSON_BITE)
     return fail_size(value, err);
+  value->is_cut |= part.size > room;
+  part.size = part.size > room ? room : part.size;
   if (result == KUBE_JSON_DONE && value->kept.size == 0) {
     *ret_value = part;
     return KUBE_JSON_DONE;

@@ -64,6 +64,7 @@ typedef enum KubeJsonTake {
   KUBE_JSON_PASS, /* passed over; held against the grammar */
   KUBE_JSON_KEEP, /* gathered; held against the grammar */
   KUBE_JSON_GRAB, /* gathered in haste: whoever gets the bytes holds them against the grammar */
+  KUBE_JSON_BITE, /* the same, of a value that is too large only its beginning */
   KUBE_JSON_SEEK, /* passed over in haste: the grammar is somebody else's affair */
 } KubeJsonTake;
 
@@ -71,6 +72,7 @@ typedef enum KubeJsonTake {
 typedef struct KubeJsonValue {
   KubeJsonTake take;
   bool is_hasty; /* by its first byte it may be */
+  bool is_cut; /* KUBE_JSON_BITE: the value has more than KUBE_OBJECT_SIZE_MAX bytes, its beginning is kept */
   KubeJsonScan scan;
   KubeJsonEnd end;
   Text kept;

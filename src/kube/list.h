@@ -82,7 +82,8 @@ typedef struct KubeJsonListSink {
   int (*on_items)(void *userdata, uint64_t offset, Error *err);
   int (*on_item)(void *userdata, KubeBytes item, Error *err);
   void *userdata;
-  bool any_items; /* else they must be objects */
+  bool any_items;  /* else they must be objects */
+  bool cuts_items; /* those that are too large: list->value.is_cut tells; else they are an error */
 } KubeJsonListSink;
 
 typedef struct KubeJsonList {

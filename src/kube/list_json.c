@@ -36,7 +36,7 @@ static int begin_item(KubeJsonList *list, const KubeJsonListSink *sink, const Ku
   bool may_begin = sink->any_items ? !strchr("]},:", *rest->at) : *rest->at == '{';
   if (!may_begin)
     return kube_json_fail(rest, wanted, err);
-  begin_value(list, KUBE_JSON_LIST_IN_ITEM, rest, KUBE_JSON_GRAB);
+  begin_value(list, KUBE_JSON_LIST_IN_ITEM, rest, sink->cuts_items ? KUBE_JSON_BITE : KUBE_JSON_GRAB);
   return 0;
 }
 
