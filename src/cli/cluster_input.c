@@ -226,8 +226,9 @@ static int list_type(Reading *reading, Live *live, KubeTransport *transport, con
   KubeListerOptions options = {
       .type = type, .on_object = on_listed, .on_done = on_done, .userdata = &listing};
   live->is_done = live->shell.stop = false;
-  CLEANUP(kube_lister_freep) KubeLister *lister = kube_lister_new(transport, &options);
+  KubeLister *lister = kube_lister_new(transport, &options);
   cli_shell_run(&live->shell);
+  kube_lister_free(lister);
   if (!live->is_done)
     return error_set(err, ERROR_UNAVAILABLE, "stopped while the API server was asked");
   if (live->error.code) {

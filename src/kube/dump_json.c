@@ -207,7 +207,15 @@ static int on_items(void *userdata, uint64_t offset, Error *err) {
   return 0;
 }
 
+/* The mark stands where a word began that goes on in this piece, and is wrong here. */
+static void catch_up(JsonDump *self) {
+  const Text *kept = &self->list.value.kept;
+  if (self->mark.offset + kept->size == self->piece.offset)
+    move_mark(&self->mark, (KubeBytes){text_string(kept), kept->size, self->mark.offset}, self->piece.offset);
+}
+
 static int fail_here(JsonDump *self, uint64_t offset, Error *err) {
+  catch_up(self);
   move_in_piece(self, offset);
   return kube_dump_fail_at(place_of(&self->mark), err);
 }

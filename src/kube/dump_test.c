@@ -100,6 +100,8 @@ static const Case cases[] = {
     {"a word that is none behind the items",
      "{\"kind\":\"List\",\n\"items\":[" NODE("a") "],\n\"metadata\":{\"a\":[1 2]}}", "Node /a", 0, "",
      "line 3, column 20: found '2' where ',' or the closing bracket was expected"},
+    {"a word among the items that is none", "{\"kind\":\"List\",\"items\":[" NODE("a") ",\n\n tatus,{}]}",
+     "Node /a", 0, "", "line 3, column 3: found 'a' where true, false or null was expected"},
     {"items twice", "{\"kind\":\"List\",\"items\":[" NODE("a") "],\"items\":[" NODE("b") "]}",
      "Node /a, Node /b", 0, "", NULL},
     {"an array of objects", "[" NODE("a") ", " POD("b") "]", "Node /a, Pod n/b", 0, "", NULL},
