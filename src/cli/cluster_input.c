@@ -79,10 +79,18 @@ static int kind_of(const KubeType *type) {
   return -1;
 }
 
-/* What planning does not read of a pod, and what would be different in each of them. */
+/* What planning does not read of a pod, and what would be different in each of them: its uid, and volumes that
+ * come from no claim, as the one with the service account's token that every pod has. */
 static void trim(KubeObject *object) {
-  if (object->type == &kube_pod_type)
-    ((Pod *)object->value)->meta.uid = NULL;
+  if (object->type != &kube_pod_type)
+    return;
+  Pod *pod = object->value;
+  size_t kept = 0;
+  for (size_t i = 0; i < pod->volumes.count; i++)
+    if (pod->volumes.items[i].claim_name || pod->volumes.items[i].is_ephemeral)
+      pod->volumes.items[kept++] = pod->volumes.items[i];
+  pod->volumes.count = kept;
+  pod->meta.uid = NULL;
 }
 
 static void on_object(void *userdata, KubeObject *object) {
@@ -265,6 +273,7 @@ static void begin(Reading *reading, ClusterInput *ret_input) {
 }
 
 static int end(Reading *reading, int r) {
+  kube_pool_seal(reading->input->pool);
   if (r >= 0)
     hand_over(reading);
   for (int kind = 0; kind < KIND_COUNT; kind++)

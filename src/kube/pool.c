@@ -48,6 +48,12 @@ void kube_pool_free(KubePool *pool) {
   free(pool);
 }
 
+void kube_pool_seal(KubePool *pool) {
+  free(pool->slots);
+  pool->slots = NULL;
+  pool->slot_count = pool->shared_count = 0;
+}
+
 size_t kube_pool_size(const KubePool *pool) {
   return pool->arena.total + pool->slot_count * sizeof *pool->slots;
 }

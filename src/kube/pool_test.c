@@ -96,6 +96,9 @@ static void many_pods_of_one_template_cost_little_more_than_their_structs(void *
     assert_string_equal(kept->meta.name, name);
   }
   assert_in_range(kube_pool_size(pool), PODS * sizeof(Pod), PODS * (sizeof(Pod) + 32));
+  size_t size = kube_pool_size(pool);
+  kube_pool_seal(pool);
+  assert_true(kube_pool_size(pool) < size);
 }
 
 static void long_texts_are_kept_too(void **state) {
