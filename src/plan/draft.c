@@ -255,7 +255,7 @@ void plan_draft_apply(PlanDraft *draft, const PlanOffer *offer, size_t first, si
     if (offer->hosts[waiting] < 0)
       continue;
     /* What is refused, because an earlier tier took the place, is served otherwise afterwards. */
-    (void)plan_draft_serve(draft, (int)waiting, offer->hosts[waiting], &offer->slices.items[begin],
-                           (int)(next - begin));
+    (void)plan_draft_serve(draft, (int)waiting, offer->hosts[waiting],
+                           next > begin ? &offer->slices.items[begin] : NULL, (int)(next - begin));
   }
 }
