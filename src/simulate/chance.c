@@ -23,8 +23,10 @@ double simulate_natural_log(double number) {
     exponent--;
   }
   double s = (m - 1) / (m + 1), power = s;
-  for (int k = 1; k <= LOG_TERMS; k += 2, power *= s * s)
+  for (int k = 1; k <= LOG_TERMS; k += 2) {
     sum += power / k;
+    power *= s * s;
+  }
   return exponent * LN_2 + 2 * sum;
 }
 

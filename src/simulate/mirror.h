@@ -21,6 +21,6 @@ void simulate_mirror_init(SimulateMirror *mirror, const SimulateFleet *fleet);
 void simulate_mirror_deinit(SimulateMirror *mirror);
 /* The node's object, brought up to date if the fleet's node is marked as changed; the mark is not cleared.
  * The order of the names is that of the fleet. */
-const SimulateMirrorNode *simulate_mirror_update(SimulateMirror *mirror, int node);
+const SimulateMirrorNode *simulate_mirror_update(SimulateMirror *mirror, int index);
 /* A waiting pod that asks so many slices of the profile; the larger `number`, the younger. */
 Pod *simulate_mirror_make_pod(Arena *arena, const char *profile, int count, int number);

@@ -67,6 +67,7 @@ static int count_most(const SimulateDemand *demand, const MigModel *model) {
       used |= mask;
     }
     places = places < limit ? places : limit;
+    assert(places > 0); /* the places of the model are known */
     most += (demand->counts[i] + places - 1) / places;
   }
   return most;
