@@ -81,6 +81,10 @@ static bool has(const Reader *reader, Column column) {
   return reader->place[column] >= 0;
 }
 
+static bool has_shares(const Reader *reader) {
+  return has(reader, GPU_COUNT) && has(reader, GPU_MILLI);
+}
+
 static int read_header(Reader *reader, Error *err) {
   for (int c = 0; c < COLUMN_COUNT; c++) {
     reader->place[c] = -1;
@@ -88,8 +92,7 @@ static int read_header(Reader *reader, Error *err) {
       if (strcmp(reader->fields[i], column_names[c]) == 0)
         reader->place[c] = i;
   }
-  bool known = has(reader, PROFILE) || has(reader, INSTANCE_SIZE) ||
-               (has(reader, GPU_COUNT) && has(reader, GPU_MILLI));
+  bool known = has(reader, PROFILE) || has(reader, INSTANCE_SIZE) || has_shares(reader);
   if (!known)
     return error_set(
         err, ERROR_INVALID,
@@ -209,9 +212,9 @@ static int read_times(const Reader *reader, Row *row, Error *err) {
 
 static int read_row(const Reader *reader, Row *ret_row, Error *err) {
   *ret_row = (Row){.count = 1};
-  int result = has(reader, PROFILE)     ? read_profile(reader, ret_row, err)
-               : has(reader, GPU_COUNT) ? read_share(reader, ret_row, err)
-                                        : read_instance(reader, ret_row, err);
+  int result = has(reader, PROFILE) ? read_profile(reader, ret_row, err)
+               : has_shares(reader) ? read_share(reader, ret_row, err)
+                                    : read_instance(reader, ret_row, err);
   if (result == 0 && ret_row->profile[0] && reader->recording->has_times)
     result = read_times(reader, ret_row, err);
   return result;

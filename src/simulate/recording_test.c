@@ -63,6 +63,10 @@ static void deployments_are_read_by_the_size_of_their_instances(void **state) {
          "0+0 3g.40gb x1; 0+0 2g.20gb x1; 0+0 1g.10gb x1");
 }
 
+static void half_of_a_kind_of_table_is_not_that_kind(void **state) {
+  expect("num_gpu,Instance size,deletion_time,creation_time\n8,2,20,10\n", "0+10000 2g.20gb x1");
+}
+
 static void a_bad_row_is_left_out_and_the_first_is_told(void **state) {
   static const struct {
     const char *row, *why;
@@ -127,6 +131,7 @@ int main(void) {
       cmocka_unit_test(shares_of_gpus_become_the_smallest_profile_with_that_much),
       cmocka_unit_test(a_table_without_times_says_so),
       cmocka_unit_test(deployments_are_read_by_the_size_of_their_instances),
+      cmocka_unit_test(half_of_a_kind_of_table_is_not_that_kind),
       cmocka_unit_test(a_bad_row_is_left_out_and_the_first_is_told),
       cmocka_unit_test(what_is_no_such_table_is_refused),
       cmocka_unit_test(lines_have_a_limit),
