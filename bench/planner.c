@@ -6,6 +6,7 @@
 #include "bench.h"
 #include "cluster.h"
 #include "plan/plan.h"
+#include "plan/bulk.h"
 
 enum { SEED = 20261122, GREEDY_NODES_MAX = 1000, SMALL_NODES = 1000 };
 
@@ -60,6 +61,17 @@ static void measure(const BenchCluster *cluster, int run, bool with_greedy, Time
   bench_cluster_snapshot(cluster, &snapshot);
   times->snapshot[run] = bench_cpu_s() - began;
   const PlanOptions options = {.leftover = PLAN_LEFTOVER_NONE};
+  for (int loop = getenv("PHASES") ? atoi(getenv("PHASES")) : 0; loop > 0; loop--) {
+    PlanProblem problem; PlanOffer offer;
+    began = bench_cpu_s();
+    plan_problem_init(&problem, &snapshot);
+    double a = bench_cpu_s();
+    plan_bulk_solve(&problem, &offer);
+    double b = bench_cpu_s();
+    plan_offer_deinit(&offer); plan_problem_deinit(&problem);
+    double c = bench_cpu_s();
+    fprintf(stderr, "problem %.2f solve %.2f free %.2f\n", (a-began)*1e3, (b-a)*1e3, (c-b)*1e3);
+  }
   CLEANUP(plan_deinit) Plan plan;
   began = bench_cpu_s();
   plan_compute(&snapshot, &options, &plan);

@@ -131,9 +131,20 @@ static void read_identity(Reader *reader, SnapshotGpu *gpu) {
     const char *product = key_values_find(&reader->node->object->meta.labels, LABEL_PRODUCT);
     mig_model_format_label(string_or_empty(product), identity.model, sizeof identity.model);
   }
-  memcpy(gpu->uuid, identity.uuid, sizeof gpu->uuid);
-  memcpy(gpu->model_label, identity.model, sizeof gpu->model_label);
+  gpu->uuid = arena_strdup(&reader->snapshot->arena, identity.uuid);
+  gpu->model_label = snapshot_share_name(reader->snapshot, identity.model);
   gpu->mode = identity.mode;
+}
+
+/* Each label is looked up once. */
+static const MigModelRow *find_row(Snapshot *snapshot, const char *label) {
+  const MigModelRow *row = map_find(&snapshot->rows, label);
+  if (row)
+    return row;
+  row = mig_model_find(label);
+  if (row)
+    map_put(&snapshot->rows, label, (void *)row);
+  return row;
 }
 
 /* What the driver reports wins over the table: it may know a profile that the table does not. */
@@ -141,7 +152,7 @@ static const MigModel *find_model(const Reader *reader, const char *label) {
   for (int i = 0; reader->profiles && i < reader->profiles->count; i++)
     if (strcmp(reader->profiles->models[i].name, label) == 0)
       return &reader->profiles->models[i];
-  const MigModelRow *row = mig_model_find(label);
+  const MigModelRow *row = find_row(reader->snapshot, label);
   return row && row->placements_known ? &row->model : NULL;
 }
 

@@ -21,6 +21,8 @@ void snapshot_deinit(Snapshot *snapshot) {
   array_deinit(&snapshot->pods);
   map_deinit(&snapshot->node_index);
   map_deinit(&snapshot->profiles);
+  map_deinit(&snapshot->rows);
+  map_deinit(&snapshot->names);
   array_deinit(&snapshot->specs);
   intern_deinit(&snapshot->spec_numbers);
   text_deinit(&snapshot->spec_key);
@@ -43,17 +45,28 @@ void snapshot_warn(Snapshot *snapshot, SnapshotWarnings *warnings, const char *o
   warning->text = arena_strdup(&snapshot->arena, text);
 }
 
+const char *snapshot_share_name(Snapshot *snapshot, const char *name) {
+  const char *shared = map_find(&snapshot->names, name);
+  if (shared)
+    return shared;
+  char *copy = arena_strdup(&snapshot->arena, name);
+  map_put(&snapshot->names, name, copy);
+  return copy;
+}
+
 void snapshot_add_slices(Snapshot *snapshot, Resources *into, const char *profile, int count) {
   char resource[MIG_RESOURCE_NAME_SIZE];
   mig_profile_format_resource(profile, resource);
-  const char *name = resources_has(into, resource) ? resource : arena_strdup(&snapshot->arena, resource);
+  const char *name = resources_has(into, resource) ? resource : snapshot_share_name(snapshot, resource);
   resources_set(into, name, resources_get(into, resource) + count, &snapshot->arena);
 }
 
 /* A quantity that cannot be read counts as absent; the others count. */
 static void read_allocatable(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *warnings) {
   for (size_t i = 0; i < node->object->allocatable.count; i++) {
-    ResourceTexts one = {.items = &node->object->allocatable.items[i], .count = 1};
+    const ResourceText *text = &node->object->allocatable.items[i];
+    ResourceText shared = {.key = snapshot_share_name(snapshot, text->key), .value = text->value};
+    ResourceTexts one = {.items = &shared, .count = 1};
     Resources parsed;
     Error err;
     if (resources_parse(&one, &snapshot->arena, &parsed, &err) < 0)

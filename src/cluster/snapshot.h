@@ -27,21 +27,21 @@
 #include "cluster/resources.h"
 #include "mig/contract.h"
 
-/* One GPU of a node as its agent reported it. */
+/* One GPU of a node as its agent reported it. What every plan reads of eighty thousand GPUs stands first. */
 typedef struct SnapshotGpu {
-  int index;                /* on the node, as NVML counts */
-  char uuid[MIG_UUID_SIZE]; /* "" where the agent has not reported */
-  char model_label[MIG_MODEL_NAME_SIZE];
   const MigModel *model; /* NULL: not known well enough to plan */
-  MigMode mode;
-  MigLayout layout;         /* existing instances, and those placed in a fork */
+  const char *blocked;   /* why nothing may be created here, a sentence for people; NULL: may be planned */
   uint32_t existing_starts; /* instances that exist now (reported) */
   uint32_t used_starts;     /* of these, in use */
   uint32_t keep_starts;     /* of these, to be kept: facet.gpu/keep-gpu-<i> */
   uint32_t allowed;         /* bit per profile of the model that may be created: facet.gpu/allowed-profiles */
-  bool excluded;            /* facet.gpu/exclude-gpus */
-  bool assumed;             /* layout reconstructed from nos' counts: placements are a guess */
-  const char *blocked;      /* why nothing may be created here, a sentence for people; NULL: may be planned */
+  MigMode mode;
+  bool excluded;    /* facet.gpu/exclude-gpus */
+  bool assumed;     /* layout reconstructed from nos' counts: placements are a guess */
+  MigLayout layout; /* existing instances, and those placed in a fork */
+  int index;        /* on the node, as NVML counts */
+  const char *uuid; /* "" where the agent has not reported */
+  const char *model_label;
 } SnapshotGpu;
 
 typedef struct SnapshotNode {
@@ -115,6 +115,8 @@ typedef struct Snapshot {
    * Otherwise nothing is concluded from what is missing. */
   bool is_complete;
   SnapshotObserver observer;
+  Map rows;                  /* label of a GPU model -> its MigModelRow */
+  Map names;                 /* names that many objects have in common -> one copy of each */
   SnapshotUndo *undo;
   size_t undo_count, undo_capacity;
 } Snapshot;

@@ -6,6 +6,9 @@
 
 /* Texts live as long as the snapshot. */
 void snapshot_warn(Snapshot *snapshot, SnapshotWarnings *warnings, const char *object, const char *text);
+/* One copy of the name for the whole snapshot, so that comparing it with others reads memory that was read
+ * just before. */
+const char *snapshot_share_name(Snapshot *snapshot, const char *name);
 /* into["nvidia.com/mig-<profile>"] += count */
 void snapshot_add_slices(Snapshot *snapshot, Resources *into, const char *profile, int count);
 

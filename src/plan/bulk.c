@@ -72,7 +72,7 @@ static void find_homes(Bulk *bulk) {
   const PlanProblem *problem = bulk->problem;
   for (int host = 0; host < (int)problem->hosts.count; host++)
     for (int kind = 0; kind < (int)problem->kinds.count; kind++) {
-      int count = plan_problem_free(problem, host, kind);
+      int count = problem->free[(size_t)host * problem->kinds.count + (size_t)kind];
       if (count)
         *array_push(&bulk->homes[kind]) = (Home){.host = host, .count = count};
     }

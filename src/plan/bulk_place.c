@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GPUs of one shape with the same slots occupied are alike: they share a state, which knows their holes and
- * what each place for each rank costs. To fill a pool, its GPUs are put into groups by the least that they
- * lose, and the groups are gone through from the cheapest one. Within a group those come first that were
- * changed already, then those on hosts that were, then the others, each by name.
+ * what each place for each rank costs. Each pool keeps its GPUs in buckets by state. To fill it, those are
+ * taken first that lose the least; among them those come first that were changed already, then those on hosts
+ * that were, then the others, each by name.
  *
  * A place where the least worth is lost is nearly always the right one. Where it is not, because the hole is
  * not the least worthy one for the rank (plan_holes_safe), the counters are asked whether all that is
@@ -112,30 +112,30 @@ static PlanStates *states_of_pool(const PlanPlaces *places, int pool) {
   return &places->states[places->problem->pools.items[pool].shape];
 }
 
-static bool is_countable(const PlanProblem *problem, const PlanHostGpu *gpu) {
-  return gpu->pool >= 0 && problem->models.items[gpu->model].is_counted;
+static void put_into_bucket(PlanBuckets *buckets, int state, int gpu) {
+  while ((int)buckets->count <= state)
+    array_push(buckets);
+  PlanBucket *bucket = &buckets->items[state];
+  bucket->unsorted |= bucket->gpus.count && bucket->gpus.items[bucket->gpus.count - 1] > gpu;
+  *array_push(&bucket->gpus) = gpu;
 }
 
-static void group_gpus(PlanPlaces *places) {
+static void change_holes(const PlanStates *states, PlanHoles *holes, const State *before, const State *after) {
+  for (int type = 0; type < states->geometry->type_count; type++)
+    holes->count[type] += after->holes.count[type] - before->holes.count[type];
+}
+
+static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
-  size_t pools = problem->pools.count;
-  places->first_gpu = mem_alloc((pools + 2) * sizeof *places->first_gpu);
-  int *ends = places->first_gpu + 1; /* while they are filled, afterwards the beginnings of the next */
-  for (size_t i = 0; i < problem->gpus.count; i++)
-    if (is_countable(problem, &problem->gpus.items[i]))
-      ends[problem->gpus.items[i].pool + 1]++;
-  for (size_t pool = 0; pool < pools; pool++)
-    ends[pool + 1] += ends[pool];
-  places->gpus = mem_alloc((size_t)ends[pools] * sizeof *places->gpus);
+  const State nothing = {0};
   for (size_t i = 0; i < problem->gpus.count; i++) {
     const PlanHostGpu *gpu = &problem->gpus.items[i];
-    if (!is_countable(problem, gpu))
+    if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted)
       continue;
     PlanStates *states = states_of_pool(places, gpu->pool);
     places->state[i] = find_state(states, gpu->occupied);
-    plan_holes_add(states->geometry, &places->holes[gpu->pool], &states->items.items[places->state[i]].holes,
-                   1);
-    places->gpus[ends[gpu->pool]++] = (int)i;
+    change_holes(states, &places->holes[gpu->pool], &nothing, &states->items.items[places->state[i]]);
+    put_into_bucket(&places->buckets[gpu->pool], places->state[i], (int)i);
   }
 }
 
@@ -154,6 +154,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
       .offer = offer,
       .states = mem_alloc(problem->shapes.count * sizeof *places->states),
       .state = mem_alloc(problem->gpus.count * sizeof *places->state),
+      .buckets = mem_alloc(problem->pools.count * sizeof *places->buckets),
       .holes = mem_alloc(problem->pools.count * sizeof *places->holes),
       .touched_gpus = mem_alloc(problem->gpus.count * sizeof *places->touched_gpus),
       .touched_hosts = mem_alloc(hosts * sizeof *places->touched_hosts),
@@ -167,7 +168,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
   for (size_t i = 0; i < waiting; i++)
     places->slices[i].gpu = -1;
   copy_rooms(places);
-  group_gpus(places);
+  sort_gpus(places);
 }
 
 void plan_places_deinit(PlanPlaces *places) {
@@ -175,8 +176,12 @@ void plan_places_deinit(PlanPlaces *places) {
     states_deinit(&places->states[i]);
   free(places->states);
   free(places->state);
-  free(places->gpus);
-  free(places->first_gpu);
+  for (size_t pool = 0; pool < places->problem->pools.count; pool++) {
+    for (size_t i = 0; i < places->buckets[pool].count; i++)
+      array_deinit(&places->buckets[pool].items[i].gpus);
+    array_deinit(&places->buckets[pool]);
+  }
+  free(places->buckets);
   free(places->holes);
   free(places->rooms);
   free(places->touched_gpus);
@@ -221,13 +226,6 @@ void plan_batch_add(PlanPlaces *places, PlanBatch *batch, int waiting) {
   places->next[waiting] = -1;
 }
 
-/* GPUs that lose the same for one more slice. */
-typedef struct Group {
-  uint64_t loss;
-  ARRAY(int) gpus;
-  bool sorted, done;
-} Group;
-
 typedef struct Queue { /* the pods of one class in a batch that have no place yet */
   int class_;
   int first, last; /* -1: none */
@@ -236,32 +234,32 @@ typedef struct Queue { /* the pods of one class in a batch that have no place ye
 typedef struct Filling {
   PlanPlaces *places;
   PlanStates *states;
+  PlanBuckets *buckets;
   int pool, rank, number;
   PlanAmounts *reserved;
   PlanHoles *holes;
   uint64_t loss_min;   /* holes of less worth cannot be spared */
   int safe, safe_type; /* so many of the type can be taken without asking */
-  ARRAY(Group) groups;
-  ARRAY(int) group_of_state; /* index + 1, for loss_min 0 */
   ARRAY(Queue) queues;
-  ARRAY(int) order; /* scratch */
-  int next, left;   /* of the batch: the first pod without a place, and how many there are */
+  int left;           /* pods without a place */
+  ARRAY(int) group;   /* the GPUs that are gone through */
+  ARRAY(int) refused; /* on hosts that have room for none of the pods */
+  int *order;         /* the group, best first */
+  uint8_t *preferences;
 } Filling;
 
 static void filling_deinit(Filling *filling) {
-  for (size_t i = 0; i < filling->groups.count; i++)
-    array_deinit(&filling->groups.items[i].gpus);
-  array_deinit(&filling->groups);
-  array_deinit(&filling->group_of_state);
   array_deinit(&filling->queues);
-  array_deinit(&filling->order);
+  array_deinit(&filling->group);
+  array_deinit(&filling->refused);
+  free(filling->order);
+  free(filling->preferences);
 }
 
 static void queue_pods(Filling *filling, const PlanBatch *batch) {
   PlanPlaces *places = filling->places;
   const PlanProblem *problem = places->problem;
   CLEANUP(cleanup_free) int *queue_of_class = mem_alloc(problem->classes.count * sizeof *queue_of_class);
-  filling->next = batch->first;
   filling->left = batch->count;
   for (int waiting = batch->first; waiting >= 0; waiting = places->next[waiting]) {
     int class_ = problem->waiting.items[waiting].class_;
@@ -277,21 +275,13 @@ static void queue_pods(Filling *filling, const PlanBatch *batch) {
   }
 }
 
-static int find_group(Filling *filling, uint64_t loss) {
-  for (size_t i = 0; i < filling->groups.count; i++)
-    if (filling->groups.items[i].loss == loss)
-      return (int)i;
-  *array_push(&filling->groups) = (Group){.loss = loss, .sorted = true};
-  return (int)filling->groups.count - 1;
-}
-
 static const State *state_of(const Filling *filling, int gpu) {
   return &filling->states->items.items[filling->places->state[gpu]];
 }
 
 /* The place of the least loss that can be spared; NULL where there is none. */
-static Way *find_way(const Filling *filling, int gpu) {
-  const State *state = state_of(filling, gpu);
+static Way *find_way(const Filling *filling, int number) {
+  const State *state = &filling->states->items.items[number];
   for (int i = state->first_way[filling->rank]; i < state->first_way[filling->rank + 1]; i++) {
     Way *way = &filling->states->ways.items[i];
     if (way->loss >= filling->loss_min)
@@ -300,59 +290,73 @@ static Way *find_way(const Filling *filling, int gpu) {
   return NULL;
 }
 
-static void add_to_group(Filling *filling, int gpu, uint64_t loss) {
-  Group *group = &filling->groups.items[find_group(filling, loss)];
-  group->sorted &= !group->gpus.count || group->gpus.items[group->gpus.count - 1] < gpu;
-  *array_push(&group->gpus) = gpu;
-}
-
-static void group_by_loss(Filling *filling) {
-  const PlanPlaces *places = filling->places;
-  while (filling->group_of_state.count < filling->states->items.count)
-    *array_push(&filling->group_of_state) = 0;
-  for (int i = places->first_gpu[filling->pool]; i < places->first_gpu[filling->pool + 1]; i++) {
-    int gpu = places->gpus[i], *group = &filling->group_of_state.items[places->state[gpu]];
-    if (!*group) {
-      const Way *way = find_way(filling, gpu);
-      *group = way ? find_group(filling, way->loss) + 1 : -1;
-    }
-    if (*group > 0)
-      *array_push(&filling->groups.items[*group - 1].gpus) = gpu;
-  }
-}
-
 static int compare_gpus(const void *a, const void *b) {
   return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
 }
 
+static void empty_bucket(Filling *filling, PlanBucket *bucket) {
+  for (size_t i = 0; i < bucket->gpus.count; i++)
+    *array_push(&filling->group) = bucket->gpus.items[i];
+  array_clear(&bucket->gpus);
+  bucket->unsorted = false;
+}
+
+/* Takes the GPUs of the least loss out of their buckets. False where there are none left. */
+static bool take_group(Filling *filling, uint64_t *ret_loss) {
+  bool found = false, unsorted = false;
+  array_clear(&filling->group);
+  for (int number = 0; number < (int)filling->buckets->count; number++) {
+    const Way *way = filling->buckets->items[number].gpus.count ? find_way(filling, number) : NULL;
+    if (way && (!found || way->loss < *ret_loss))
+      *ret_loss = way->loss;
+    found |= way != NULL;
+  }
+  for (int number = 0; found && number < (int)filling->buckets->count; number++) {
+    PlanBucket *bucket = &filling->buckets->items[number];
+    const Way *way = bucket->gpus.count ? find_way(filling, number) : NULL;
+    if (!way || way->loss != *ret_loss)
+      continue;
+    unsorted |= bucket->unsorted || filling->group.count;
+    empty_bucket(filling, bucket);
+  }
+  if (unsorted)
+    qsort(filling->group.items, filling->group.count, sizeof filling->group.items[0], compare_gpus);
+  return found;
+}
+
+/* 0: the GPU was changed already, 1: its host was, 2: neither. */
 static int preference(const PlanPlaces *places, int gpu) {
   if (places->touched_gpus[gpu])
     return 0;
   return places->touched_hosts[places->problem->gpus.items[gpu].host] ? 1 : 2;
 }
 
-static void order_group(Filling *filling, Group *group) {
-  if (!group->sorted)
-    qsort(group->gpus.items, group->gpus.count, sizeof group->gpus.items[0], compare_gpus);
-  array_clear(&filling->order);
-  for (int wanted = 0; wanted < 3; wanted++)
-    for (size_t i = 0; i < group->gpus.count; i++)
-      if (preference(filling->places, group->gpus.items[i]) == wanted)
-        *array_push(&filling->order) = group->gpus.items[i];
+static void order_group(Filling *filling) {
+  const int *gpus = filling->group.items;
+  size_t count = filling->group.count, ends[4] = {0};
+  filling->order = mem_grow(filling->order, count, sizeof *filling->order);
+  filling->preferences = mem_grow(filling->preferences, count, sizeof *filling->preferences);
+  for (size_t i = 0; i < count; i++) {
+    filling->preferences[i] = (uint8_t)preference(filling->places, gpus[i]);
+    ends[filling->preferences[i] + 1]++;
+  }
+  ends[2] += ends[1];
+  for (size_t i = 0; i < count; i++)
+    filling->order[ends[filling->preferences[i]]++] = gpus[i];
 }
 
 static bool has_room_for(const PlanPlaces *places, int class_, int host) {
   return plan_rooms_hold(places->problem, &places->problem->classes.items[class_], rooms_of(places, host));
 }
 
-/* The first pod that has room on the host, as an index of the queues; -1 where none has. */
-static int choose_queue(const Filling *filling, int host) {
-  int chosen = -1;
+/* Of the pods that have room on the host, the first one's queue; NULL where none has. */
+static Queue *choose_queue(const Filling *filling, int host) {
+  Queue *chosen = NULL;
   for (size_t i = 0; i < filling->queues.count; i++) {
-    const Queue *queue = &filling->queues.items[i];
-    if (queue->first >= 0 && (chosen < 0 || queue->first < filling->queues.items[chosen].first) &&
+    Queue *queue = &filling->queues.items[i];
+    if (queue->first >= 0 && (!chosen || queue->first < chosen->first) &&
         has_room_for(filling->places, queue->class_, host))
-      chosen = (int)i;
+      chosen = queue;
   }
   return chosen;
 }
@@ -361,11 +365,9 @@ static int choose_queue(const Filling *filling, int host) {
 static bool is_spared(const Filling *filling, const State *before, const State *after) {
   PlanAmounts reserved = *filling->reserved;
   PlanHoles holes = *filling->holes;
-  const PlanGeometry *geometry = filling->states->geometry;
   reserved.count[filling->rank]--;
-  plan_holes_add(geometry, &holes, &after->holes, 1);
-  plan_holes_add(geometry, &holes, &before->holes, -1);
-  return plan_holes_fit(geometry, &holes, &reserved);
+  change_holes(filling->states, &holes, before, after);
+  return plan_holes_fit(filling->states->geometry, &holes, &reserved);
 }
 
 static bool may_take(Filling *filling, int gpu, const Way *way) {
@@ -380,7 +382,6 @@ static bool may_take(Filling *filling, int gpu, const Way *way) {
 static void place(Filling *filling, Queue *queue, int gpu, const Way *way) {
   PlanPlaces *places = filling->places;
   const PlanHostGpu *placed = &places->problem->gpus.items[gpu];
-  const PlanGeometry *geometry = filling->states->geometry;
   int waiting = queue->first;
   int kind = plan_class_single_kind(&places->problem->classes.items[queue->class_]);
   places->slices[waiting] =
@@ -388,8 +389,8 @@ static void place(Filling *filling, Queue *queue, int gpu, const Way *way) {
                   .gpu = gpu,
                   .profile = (uint8_t)places->problem->models.items[placed->model].profile_of_kind[kind],
                   .start = way->start};
-  plan_holes_add(geometry, filling->holes, &filling->states->items.items[way->after].holes, 1);
-  plan_holes_add(geometry, filling->holes, &state_of(filling, gpu)->holes, -1);
+  change_holes(filling->states, filling->holes, state_of(filling, gpu),
+               &filling->states->items.items[way->after]);
   places->state[gpu] = way->after;
   places->touched_gpus[gpu] = true;
   places->touched_hosts[placed->host] = true;
@@ -413,55 +414,45 @@ static const Way *know_outcome(Filling *filling, int gpu, Way *way) {
   return &filling->states->ways.items[index];
 }
 
-/* Slices for the GPU as long as no more is lost than the group loses. False where holes of this worth cannot
- * be spared. */
+static void put_back(Filling *filling, int gpu) {
+  put_into_bucket(filling->buckets, filling->places->state[gpu], gpu);
+}
+
+/* Slices for the GPU as long as no more is lost than this. False where holes of this worth cannot be spared.
+ */
 static bool fill_gpu(Filling *filling, uint64_t loss, int gpu) {
   int host = filling->places->problem->gpus.items[gpu].host;
-  if (filling->places->full[host] == filling->number)
-    return true;
-  Way *cheapest;
-  while (filling->left && (cheapest = find_way(filling, gpu))) {
-    if (cheapest->loss > loss) {
-      add_to_group(filling, gpu, cheapest->loss);
-      return true;
-    }
+  bool spared = true;
+  while (filling->left) {
+    Way *cheapest = find_way(filling, filling->places->state[gpu]);
+    if (!cheapest || cheapest->loss > loss)
+      break;
     const Way *way = know_outcome(filling, gpu, cheapest);
-    if (!may_take(filling, gpu, way))
-      return false;
-    int queue = choose_queue(filling, host);
-    if (queue < 0) {
+    spared = may_take(filling, gpu, way);
+    Queue *queue = spared && filling->places->full[host] != filling->number ? choose_queue(filling, host) : NULL;
+    if (spared && !queue) {
       filling->places->full[host] = filling->number;
+      *array_push(&filling->refused) = gpu;
       return true;
     }
-    place(filling, &filling->queues.items[queue], gpu, way);
+    if (!spared)
+      break;
+    place(filling, queue, gpu, way);
   }
-  return true;
+  put_back(filling, gpu);
+  return spared;
 }
 
-/* Once the worth cannot be spared, the other GPUs wait for their next places. */
-static void fill_group(Filling *filling, size_t index) {
-  uint64_t loss = filling->groups.items[index].loss;
-  order_group(filling, &filling->groups.items[index]);
-  filling->groups.items[index].done = true;
-  for (size_t i = 0; i < filling->order.count && filling->left; i++) {
-    int gpu = filling->order.items[i];
-    if (filling->loss_min <= loss && fill_gpu(filling, loss, gpu))
-      continue;
-    filling->loss_min = loss + 1;
-    const Way *way = find_way(filling, gpu);
-    if (way)
-      add_to_group(filling, gpu, way->loss);
+/* Once the worth cannot be spared, the GPUs go back: they may have other places. */
+static void fill_group(Filling *filling, uint64_t loss) {
+  order_group(filling);
+  for (size_t i = 0; i < filling->group.count; i++) {
+    int gpu = filling->order[i];
+    if (!filling->left || filling->loss_min > loss)
+      put_back(filling, gpu);
+    else if (!fill_gpu(filling, loss, gpu))
+      filling->loss_min = loss + 1;
   }
-}
-
-/* The group of the least loss that was not gone through; -1: none. */
-static int next_group(const Filling *filling) {
-  int next = -1;
-  for (size_t i = 0; i < filling->groups.count; i++)
-    if (!filling->groups.items[i].done &&
-        (next < 0 || filling->groups.items[i].loss < filling->groups.items[next].loss))
-      next = (int)i;
-  return next;
 }
 
 void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *batch, PlanAmounts *reserved) {
@@ -470,22 +461,31 @@ void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *b
   CLEANUP(filling_deinit)
   Filling filling = {.places = places,
                      .states = states_of_pool(places, pool),
+                     .buckets = &places->buckets[pool],
                      .pool = pool,
                      .rank = rank,
                      .number = ++places->fillings,
                      .reserved = reserved,
                      .holes = &places->holes[pool]};
+  uint64_t loss = 0;
   queue_pods(&filling, batch);
-  group_by_loss(&filling);
-  for (int group = next_group(&filling); group >= 0 && filling.left; group = next_group(&filling))
-    fill_group(&filling, (size_t)group);
+  while (filling.left && take_group(&filling, &loss))
+    fill_group(&filling, loss);
+  for (size_t i = 0; i < filling.refused.count; i++)
+    put_back(&filling, filling.refused.items[i]);
   places->refused |= filling.left > 0; /* there were places enough, or nothing would have been reserved */
   if (reserved)
     reserved->count[rank] -= filling.left;
 }
 
 void plan_places_finish(PlanPlaces *places) {
+  size_t count = 0;
   for (size_t i = 0; i < places->problem->waiting.count; i++)
     if (places->slices[i].gpu >= 0)
-      *array_push(&places->offer->slices) = places->slices[i];
+      places->slices[count++] = places->slices[i];
+  free(places->offer->slices.items);
+  places->offer->slices.items = places->slices;
+  places->offer->slices.count = count;
+  places->offer->slices.capacity = places->problem->waiting.count;
+  places->slices = NULL;
 }

@@ -6,12 +6,19 @@
 
 typedef struct PlanStates PlanStates;
 
+typedef struct PlanBucket { /* GPUs of one pool in one state */
+  ARRAY(int) gpus;
+  bool unsorted;
+} PlanBucket;
+
+typedef ARRAY(PlanBucket) PlanBuckets; /* by state */
+
 typedef struct PlanPlaces {
   const PlanProblem *problem;
-  PlanOffer *offer;      /* its hosts and served are kept up to date, its slices come at the end */
-  PlanStates *states;    /* by shape: what is worth knowing of a GPU with these slots occupied */
-  int *state;            /* by GPU: which of them */
-  int *gpus, *first_gpu; /* those of each pool that can be counted, in order; by pool, where they begin */
+  PlanOffer *offer;     /* its hosts and served are kept up to date, its slices come at the end */
+  PlanStates *states;   /* by shape: what is worth knowing of a GPU with these slots occupied */
+  int *state;           /* by GPU: which of them */
+  PlanBuckets *buckets; /* by pool: those of its GPUs that can be counted */
   PlanHoles *holes;      /* by pool, as they are now */
   int64_t *rooms;        /* as PlanProblem.rooms, as they are now */
   bool *touched_gpus, *touched_hosts;

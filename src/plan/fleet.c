@@ -10,6 +10,8 @@
 #include "sched/coupling.h"
 #include "sched/filter.h"
 
+enum { AHEAD = 2 /* hosts */ };
+
 /* Comparing bytes, padding included: at worst two equal ones are taken for different ones, which costs a
  * little memory. */
 static int find_shape(PlanProblem *problem, const PlanGeometry *geometry, bool exact) {
@@ -110,8 +112,20 @@ static uint32_t occupied_slots(const MigLayout *layout) {
   return layout->mask;
 }
 
+/* The GPUs of ten thousand nodes lie all over the memory. */
+static void fetch_ahead(const PlanProblem *problem, int host) {
+  if (host >= (int)problem->hosts.count)
+    return;
+  const SnapshotNode *node = plan_problem_node(problem, host);
+  for (int g = 0; g < node->gpu_count; g++) {
+    __builtin_prefetch(&node->gpus[g]);
+    __builtin_prefetch(&node->gpus[g].layout.mask);
+  }
+}
+
 static void add_gpus(PlanProblem *problem, int host) {
   const SnapshotNode *node = plan_problem_node(problem, host);
+  fetch_ahead(problem, host + AHEAD);
   problem->hosts.items[host].first_gpu = (int)problem->gpus.count;
   for (int g = 0; g < node->gpu_count; g++) {
     const SnapshotGpu *gpu = &node->gpus[g];

@@ -54,6 +54,10 @@ static bool has_place_inside(const PlanRank *rank, uint32_t mask) {
   return false;
 }
 
+bool plan_geometry_has_place(const PlanGeometry *geometry, int rank, uint32_t free_slots) {
+  return has_place_inside(&geometry->ranks[rank], free_slots);
+}
+
 static bool is_chain(const PlanGeometry *geometry) {
   for (int r = 1; r < geometry->rank_count; r++)
     for (uint32_t starts = geometry->ranks[r].starts; starts; starts &= starts - 1)

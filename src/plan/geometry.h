@@ -52,6 +52,8 @@ int plan_geometry_find_rank(const PlanGeometry *geometry, const char *name);
  * a profile without a rank (+me, +gfx) takes at least. */
 int plan_geometry_floor_rank(const PlanGeometry *geometry, const MigModel *model, int profile);
 
+/* Is there a place for the rank in these slots? */
+bool plan_geometry_has_place(const PlanGeometry *geometry, int rank, uint32_t free_slots);
 /* What free slots are worth: how many slices of each rank have a place in them, six bits each, the largest
  * profile the most significant. The best place for a slice is where the least worth is lost. */
 uint64_t plan_geometry_worth(const PlanGeometry *geometry, uint32_t free_slots);

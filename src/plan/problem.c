@@ -88,6 +88,23 @@ int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only) {
   return slots;
 }
 
+bool plan_problem_has_place(const PlanProblem *problem, const PlanClass *class_, int host) {
+  int kind = plan_class_single_kind(class_);
+  if (kind < 0)
+    return false;
+  if (problem->free[(size_t)host * problem->kinds.count + (size_t)kind] > 0)
+    return true;
+  const PlanHost *from = &problem->hosts.items[host];
+  for (int gpu = from->first_gpu; gpu < from->first_gpu + from->gpu_count; gpu++) {
+    const PlanModel *model = plan_problem_model(problem, gpu);
+    int rank = model->is_counted ? problem->shapes.items[model->shape].rank_of_kind[kind] : -1;
+    if (rank >= 0 && plan_geometry_has_place(plan_problem_geometry(problem, gpu), rank,
+                                             ~problem->gpus.items[gpu].occupied))
+      return true;
+  }
+  return false;
+}
+
 void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_holes) {
   assert(problem->gpus.items[gpu].pool >= 0);
   plan_holes_of(plan_problem_geometry(problem, gpu), &plan_problem_gpu(problem, gpu)->layout, ret_holes);

@@ -104,6 +104,7 @@ typedef struct PlanProblem {
   ARRAY(PlanHostGpu) gpus;
   ARRAY(PlanPool) pools;
   ARRAY(const char *) resources; /* other than MIG slices that some class asks for, by name */
+  int *free;      /* by host, by kind: free slices at the start, PLAN_SLICES_MAX at most */
   int64_t *rooms; /* by host, by resource, then pods: what is left at the start; NULL: too many resources */
   bool has_withdrawable; /* some free slice may be withdrawn */
 } PlanProblem;
@@ -133,6 +134,9 @@ uint32_t plan_problem_withdrawable(const PlanProblem *problem, int gpu);
 int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only);
 /* The kind of which the class asks one slice, and nothing else of MIG; -1 where it asks more. */
 int plan_class_single_kind(const PlanClass *class_);
+/* A quick look: true where the class asks one slice and the host has a free one, or a place that only plain
+ * rules guard, as the snapshot was at the start; false where that takes more to tell. */
+bool plan_problem_has_place(const PlanProblem *problem, const PlanClass *class_, int host);
 /* The holes of a GPU that is in a pool, as the snapshot has it now. */
 void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_holes);
 

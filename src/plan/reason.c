@@ -213,9 +213,37 @@ static void explain_obstacles(Inquiry *inquiry) {
 static bool has_room(Inquiry *inquiry, int host) {
   size_t cell = (size_t)inquiry->class_->asks * inquiry->problem->hosts.count + (size_t)host;
   int8_t *room = &inquiry->reasons->rooms[cell];
+  if (!*room && plan_problem_has_place(inquiry->problem, inquiry->class_, host))
+    *room = 1;
   if (!*room)
     *room = plan_greedy_could_serve(inquiry->problem, inquiry->class_, host) ? 1 : -1;
   return *room > 0;
+}
+
+static void sort_served(PlanReasons *reasons) {
+  const PlanProblem *problem = reasons->problem;
+  int next = 0;
+  reasons->served = mem_alloc(problem->waiting.count * sizeof *reasons->served);
+  reasons->first_served = mem_alloc((problem->hosts.count + 1) * sizeof *reasons->first_served);
+  CLEANUP(cleanup_free) int *ends = mem_alloc(problem->hosts.count * sizeof *ends);
+  for (size_t host = 0; host < problem->hosts.count; host++) {
+    reasons->first_served[host] = ends[host] = next;
+    next += reasons->pods_on[host];
+  }
+  for (int i = 0; i < (int)problem->waiting.count; i++)
+    if (reasons->hosts[i] >= 0)
+      reasons->served[ends[reasons->hosts[i]]++] = i;
+}
+
+static void bind_served(PlanReasons *reasons, int host, SnapshotNode *after) {
+  if (!reasons->served)
+    sort_served(reasons);
+  for (int i = 0; i < reasons->pods_on[host]; i++) {
+    int waiting = reasons->served[reasons->first_served[host] + i];
+    resources_add(&after->requested, &plan_problem_pod(reasons->problem, waiting)->requests, 1,
+                  &reasons->arena);
+    after->pod_count++;
+  }
 }
 
 /* The host's node with the pods bound that the plan serves there. */
@@ -227,8 +255,7 @@ static const SnapshotNode *node_after(PlanReasons *reasons, int host) {
   *after = *before;
   after->requested = (Resources){0};
   resources_add(&after->requested, &before->requested, 1, &reasons->arena);
-  resources_add(&after->requested, &reasons->taken[host], 1, &reasons->arena);
-  after->pod_count += reasons->pods_on[host];
+  bind_served(reasons, host, after);
   return after;
 }
 
@@ -399,18 +426,13 @@ static bool is_asked(const PlanProblem *problem, const int *hosts) {
 
 void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const int *hosts) {
   size_t host_count = problem->hosts.count;
-  *reasons = (PlanReasons){.problem = problem};
+  *reasons = (PlanReasons){.problem = problem, .hosts = hosts};
   reasons->pods_on = mem_alloc(host_count * sizeof *reasons->pods_on);
   reasons->after = mem_alloc(host_count * sizeof *reasons->after);
-  reasons->taken = mem_alloc(host_count * sizeof *reasons->taken);
   reasons->rooms = mem_alloc((size_t)problem->asks_count * host_count);
-  for (size_t i = 0; i < problem->waiting.count; i++) {
-    if (hosts[i] < 0)
-      continue;
-    const SnapshotPod *pod = plan_problem_pod(problem, (int)i);
-    reasons->pods_on[hosts[i]]++;
-    resources_add(&reasons->taken[hosts[i]], &pod->requests, 1, &reasons->arena);
-  }
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    if (hosts[i] >= 0)
+      reasons->pods_on[hosts[i]]++;
   if (problem->is_coupled && is_asked(problem, hosts))
     find_company(reasons, hosts);
 }
@@ -418,7 +440,8 @@ void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const i
 void plan_reasons_deinit(PlanReasons *reasons) {
   free(reasons->pods_on);
   free(reasons->after);
-  free(reasons->taken);
+  free(reasons->served);
+  free(reasons->first_served);
   arena_deinit(&reasons->arena);
   free(reasons->rooms);
 }

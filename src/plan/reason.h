@@ -14,16 +14,17 @@ typedef struct PlanCompany {
 
 typedef struct PlanReasons {
   const PlanProblem *problem;
+  const int *hosts;    /* by waiting pod: which host serves it, -1: none */
   int *pods_on;        /* by host: pods that the plan serves there */
+  int *served, *first_served; /* those pods, host by host; NULL until somebody asks who they are */
   SnapshotNode *after; /* by host: the node with these pods bound; its name is NULL until it is asked for */
-  Resources *taken;    /* by host: what these pods ask */
   Arena arena;
   PlanCompany *company; /* by class; NULL: no class is coupled */
   int8_t *rooms; /* by set of slices and host: 1 room for them before the plan, -1 none, 0 not asked yet */
 } PlanReasons;
 
-/* The snapshot is as it was before planning; `hosts` says, by waiting pod, which host serves it (-1: none).
- */
+/* The snapshot is as it was before planning; `hosts` says, by waiting pod, which host serves it (-1: none),
+ * and is borrowed. */
 void plan_reasons_init(PlanReasons *reasons, const PlanProblem *problem, const int *hosts);
 void plan_reasons_deinit(PlanReasons *reasons);
 /* A node that is being re-cut might serve a pod of this class once it is done: no reason is final until then.
