@@ -29,8 +29,8 @@
 
 /* One GPU of a node as its agent reported it. What every plan reads of eighty thousand GPUs stands first. */
 typedef struct SnapshotGpu {
-  const MigModel *model; /* NULL: not known well enough to plan */
-  const char *blocked;   /* why nothing may be created here, a sentence for people; NULL: may be planned */
+  const MigModel *model;    /* NULL: not known well enough to plan */
+  const char *blocked;      /* why nothing may be created here, a sentence for people; NULL: may be planned */
   uint32_t existing_starts; /* instances that exist now (reported) */
   uint32_t used_starts;     /* of these, in use */
   uint32_t keep_starts;     /* of these, to be kept: facet.gpu/keep-gpu-<i> */

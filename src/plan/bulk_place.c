@@ -115,12 +115,11 @@ static PlanStates *states_of_pool(const PlanPlaces *places, int pool) {
 static void put_into_bucket(PlanBuckets *buckets, int state, int gpu) {
   while ((int)buckets->count <= state)
     array_push(buckets);
-  PlanBucket *bucket = &buckets->items[state];
-  bucket->unsorted |= bucket->gpus.count && bucket->gpus.items[bucket->gpus.count - 1] > gpu;
-  *array_push(&bucket->gpus) = gpu;
+  *array_push(&buckets->items[state]) = gpu;
 }
 
-static void change_holes(const PlanStates *states, PlanHoles *holes, const State *before, const State *after) {
+static void change_holes(const PlanStates *states, PlanHoles *holes, const State *before,
+                         const State *after) {
   for (int type = 0; type < states->geometry->type_count; type++)
     holes->count[type] += after->holes.count[type] - before->holes.count[type];
 }
@@ -155,6 +154,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
       .states = mem_alloc(problem->shapes.count * sizeof *places->states),
       .state = mem_alloc(problem->gpus.count * sizeof *places->state),
       .buckets = mem_alloc(problem->pools.count * sizeof *places->buckets),
+      .marks = mem_alloc((problem->gpus.count / 64 + 1) * sizeof *places->marks),
       .holes = mem_alloc(problem->pools.count * sizeof *places->holes),
       .touched_gpus = mem_alloc(problem->gpus.count * sizeof *places->touched_gpus),
       .touched_hosts = mem_alloc(hosts * sizeof *places->touched_hosts),
@@ -178,10 +178,11 @@ void plan_places_deinit(PlanPlaces *places) {
   free(places->state);
   for (size_t pool = 0; pool < places->problem->pools.count; pool++) {
     for (size_t i = 0; i < places->buckets[pool].count; i++)
-      array_deinit(&places->buckets[pool].items[i].gpus);
+      array_deinit(&places->buckets[pool].items[i]);
     array_deinit(&places->buckets[pool]);
   }
   free(places->buckets);
+  free(places->marks);
   free(places->holes);
   free(places->rooms);
   free(places->touched_gpus);
@@ -290,38 +291,38 @@ static Way *find_way(const Filling *filling, int number) {
   return NULL;
 }
 
-static int compare_gpus(const void *a, const void *b) {
-  return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
-}
-
-static void empty_bucket(Filling *filling, PlanBucket *bucket) {
-  for (size_t i = 0; i < bucket->gpus.count; i++)
-    *array_push(&filling->group) = bucket->gpus.items[i];
-  array_clear(&bucket->gpus);
-  bucket->unsorted = false;
-}
-
-/* Takes the GPUs of the least loss out of their buckets. False where there are none left. */
-static bool take_group(Filling *filling, uint64_t *ret_loss) {
-  bool found = false, unsorted = false;
-  array_clear(&filling->group);
+/* Takes the GPUs of the least loss out of their buckets and marks them. False where there are none left. */
+static bool mark_group(Filling *filling, uint64_t *ret_loss) {
+  bool found = false;
   for (int number = 0; number < (int)filling->buckets->count; number++) {
-    const Way *way = filling->buckets->items[number].gpus.count ? find_way(filling, number) : NULL;
+    const Way *way = filling->buckets->items[number].count ? find_way(filling, number) : NULL;
     if (way && (!found || way->loss < *ret_loss))
       *ret_loss = way->loss;
     found |= way != NULL;
   }
   for (int number = 0; found && number < (int)filling->buckets->count; number++) {
     PlanBucket *bucket = &filling->buckets->items[number];
-    const Way *way = bucket->gpus.count ? find_way(filling, number) : NULL;
+    const Way *way = bucket->count ? find_way(filling, number) : NULL;
     if (!way || way->loss != *ret_loss)
       continue;
-    unsorted |= bucket->unsorted || filling->group.count;
-    empty_bucket(filling, bucket);
+    for (size_t i = 0; i < bucket->count; i++)
+      filling->places->marks[bucket->items[i] / 64] |= UINT64_C(1) << bucket->items[i] % 64;
+    array_clear(bucket);
   }
-  if (unsorted)
-    qsort(filling->group.items, filling->group.count, sizeof filling->group.items[0], compare_gpus);
   return found;
+}
+
+/* The marked GPUs in their order. Those of a pool lie anywhere among the others. */
+static bool take_group(Filling *filling, uint64_t *ret_loss) {
+  array_clear(&filling->group);
+  if (!mark_group(filling, ret_loss))
+    return false;
+  uint64_t *marks = filling->places->marks;
+  for (size_t word = 0; word * 64 < filling->places->problem->gpus.count; word++) {
+    for (; marks[word]; marks[word] &= marks[word] - 1)
+      *array_push(&filling->group) = (int)word * 64 + __builtin_ctzll(marks[word]);
+  }
+  return true;
 }
 
 /* 0: the GPU was changed already, 1: its host was, 2: neither. */
@@ -429,7 +430,8 @@ static bool fill_gpu(Filling *filling, uint64_t loss, int gpu) {
       break;
     const Way *way = know_outcome(filling, gpu, cheapest);
     spared = may_take(filling, gpu, way);
-    Queue *queue = spared && filling->places->full[host] != filling->number ? choose_queue(filling, host) : NULL;
+    Queue *queue =
+        spared && filling->places->full[host] != filling->number ? choose_queue(filling, host) : NULL;
     if (spared && !queue) {
       filling->places->full[host] = filling->number;
       *array_push(&filling->refused) = gpu;

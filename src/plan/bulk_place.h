@@ -6,11 +6,7 @@
 
 typedef struct PlanStates PlanStates;
 
-typedef struct PlanBucket { /* GPUs of one pool in one state */
-  ARRAY(int) gpus;
-  bool unsorted;
-} PlanBucket;
-
+typedef ARRAY(int) PlanBucket;         /* GPUs of one pool in one state */
 typedef ARRAY(PlanBucket) PlanBuckets; /* by state */
 
 typedef struct PlanPlaces {
@@ -19,8 +15,9 @@ typedef struct PlanPlaces {
   PlanStates *states;   /* by shape: what is worth knowing of a GPU with these slots occupied */
   int *state;           /* by GPU: which of them */
   PlanBuckets *buckets; /* by pool: those of its GPUs that can be counted */
-  PlanHoles *holes;      /* by pool, as they are now */
-  int64_t *rooms;        /* as PlanProblem.rooms, as they are now */
+  uint64_t *marks;      /* bit per GPU; all zero between fillings */
+  PlanHoles *holes;     /* by pool, as they are now */
+  int64_t *rooms;       /* as PlanProblem.rooms, as they are now */
   bool *touched_gpus, *touched_hosts;
   int *full; /* by host: the filling that found no pod for it */
   int fillings;

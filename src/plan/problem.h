@@ -104,7 +104,7 @@ typedef struct PlanProblem {
   ARRAY(PlanHostGpu) gpus;
   ARRAY(PlanPool) pools;
   ARRAY(const char *) resources; /* other than MIG slices that some class asks for, by name */
-  int *free;      /* by host, by kind: free slices at the start, PLAN_SLICES_MAX at most */
+  int *free;                     /* by host, by kind: free slices at the start, PLAN_SLICES_MAX at most */
   int64_t *rooms; /* by host, by resource, then pods: what is left at the start; NULL: too many resources */
   bool has_withdrawable; /* some free slice may be withdrawn */
 } PlanProblem;

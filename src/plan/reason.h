@@ -14,8 +14,8 @@ typedef struct PlanCompany {
 
 typedef struct PlanReasons {
   const PlanProblem *problem;
-  const int *hosts;    /* by waiting pod: which host serves it, -1: none */
-  int *pods_on;        /* by host: pods that the plan serves there */
+  const int *hosts;           /* by waiting pod: which host serves it, -1: none */
+  int *pods_on;               /* by host: pods that the plan serves there */
   int *served, *first_served; /* those pods, host by host; NULL until somebody asks who they are */
   SnapshotNode *after; /* by host: the node with these pods bound; its name is NULL until it is asked for */
   Arena arena;

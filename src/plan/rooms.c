@@ -57,7 +57,8 @@ static void kind_names_deinit(KindNames *names) {
 
 static int compare_kinds(const void *a, const void *b, void *userdata) {
   const PlanProblem *problem = userdata;
-  return strcmp(problem->kinds.items[*(const int *)a].resource, problem->kinds.items[*(const int *)b].resource);
+  return strcmp(problem->kinds.items[*(const int *)a].resource,
+                problem->kinds.items[*(const int *)b].resource);
 }
 
 static void kind_names_init(KindNames *names, const PlanProblem *problem) {
@@ -128,7 +129,7 @@ void plan_rooms_init(PlanProblem *problem) {
   collect_names(problem);
   if (problem->resources.count <= PLAN_RESOURCES_MAX)
     problem->rooms = arena_alloc(&problem->arena, problem->hosts.count * (problem->resources.count + 1) *
-                                                    sizeof *problem->rooms);
+                                                      sizeof *problem->rooms);
   for (int host = 0; host < (int)problem->hosts.count; host++) {
     fetch_ahead(problem, host + AHEAD);
     count_free(problem, &names, host);
