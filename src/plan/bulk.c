@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps:
  *
- *   1. in the order of service (tier, smallest first), each pod takes a free slice that exists, or else a
- *      reservation in the first pool that has one to spare. How many it has to spare is computed once per
- *      tier and rank and counted down (plan_holes_spare);
- *   2. pool by pool, the largest slices first, the reservations are placed where the least worth is lost, on
+ *   1. in the order of service (tier, smallest first), each pod takes a free slice that exists, or else is
+ *      counted in a pool that has one to spare (bulk_count.c);
+ *   2. pool by pool, the largest slices first, what was counted is placed where the least worth is lost, on
  *      GPUs that are changed already, then on hosts that are, then in the order of names (bulk_place.c);
  *   3. where a host ran out of something else, what is left tries all pools once more, tier by tier.
  *
  * Without 3, with each class at home in one pool, step 1 is the exact optimum (hole.c) and step 2 attains it.
+ * Where that proves nothing, it is tried a second time, each tier through all steps before the next one.
  * Resources only shrink here, so whoever was refused once is refused for good, and nothing is asked twice. */
 #include "plan/bulk.h"
 
+#include "plan/bulk_count.h"
 #include "plan/bulk_place.h"
 
 typedef struct Home { /* a host with free slices of one kind */
@@ -24,42 +25,30 @@ typedef ARRAY(Home) Homes;
 typedef struct Bulk {
   const PlanProblem *problem;
   PlanPlaces places;
-  bool *left_out;        /* by class */
-  Homes *homes;          /* by kind: where free slices are; hosts that fewer classes can use first */
-  int *next_homes;       /* by class: those before this position have nothing for it any more */
-  int *pools;            /* those that fewer classes can use first */
-  int *next_pools;       /* by class: the pools before this position are full for it */
-  int *spare;            /* by pool: slices of rank spare_rank that still fit beside the reserved ones */
-  int *spare_rank;       /* by pool, -1: not known */
-  PlanAmounts *reserved; /* by pool */
-  PlanBatch *batches;    /* by pool, by rank: the reservations */
+  PlanCounts counts;
+  bool *left_out;     /* by class */
+  Homes *homes;       /* by kind: where free slices are; hosts that fewer classes can use first */
+  int *next_homes;    /* by class: those before this position have nothing for it any more */
+  bool *counted;      /* by waiting pod: it gets a new slice */
+  size_t *next_share; /* by class: of its shares, the one that the next pod takes from */
+  PlanBatch *batches; /* by pool, by rank */
 } Bulk;
 
 static void bulk_deinit(Bulk *bulk) {
   for (size_t kind = 0; kind < bulk->problem->kinds.count; kind++)
     array_deinit(&bulk->homes[kind]);
+  plan_counts_deinit(&bulk->counts);
   plan_places_deinit(&bulk->places);
   free(bulk->left_out);
   free(bulk->homes);
   free(bulk->next_homes);
-  free(bulk->pools);
-  free(bulk->next_pools);
-  free(bulk->spare);
-  free(bulk->spare_rank);
-  free(bulk->reserved);
+  free(bulk->counted);
+  free(bulk->next_share);
   free(bulk->batches);
 }
 
 static int contention_of(const PlanProblem *problem, int host) {
   return problem->hosts.items[host].contention;
-}
-
-static int compare_pools(const void *a, const void *b, void *userdata) {
-  const PlanProblem *problem = userdata;
-  int left = *(const int *)a, right = *(const int *)b;
-  int difference = contention_of(problem, problem->pools.items[left].host) -
-                   contention_of(problem, problem->pools.items[right].host);
-  return difference ? difference : left - right;
 }
 
 static int compare_homes(const void *a, const void *b, void *userdata) {
@@ -116,23 +105,15 @@ static void bulk_init(Bulk *bulk, const PlanProblem *problem, PlanOffer *offer) 
       .left_out = mem_alloc(classes * sizeof *bulk->left_out),
       .homes = mem_alloc(problem->kinds.count * sizeof *bulk->homes),
       .next_homes = mem_alloc(classes * sizeof *bulk->next_homes),
-      .pools = mem_alloc(pools * sizeof *bulk->pools),
-      .next_pools = mem_alloc(classes * sizeof *bulk->next_pools),
-      .spare = mem_alloc(pools * sizeof *bulk->spare),
-      .spare_rank = mem_alloc(pools * sizeof *bulk->spare_rank),
-      .reserved = mem_alloc(pools * sizeof *bulk->reserved),
+      .counted = mem_alloc(problem->waiting.count * sizeof *bulk->counted),
+      .next_share = mem_alloc(classes * sizeof *bulk->next_share),
       .batches = mem_alloc(pools * PLAN_RANKS_MAX * sizeof *bulk->batches),
   };
   for (size_t i = 0; i < classes; i++)
     bulk->left_out[i] = is_left_out(problem, &problem->classes.items[i]);
-  for (size_t i = 0; i < pools; i++) {
-    bulk->pools[i] = (int)i;
-    bulk->spare_rank[i] = -1;
-  }
-  if (pools)
-    qsort_r(bulk->pools, pools, sizeof *bulk->pools, compare_pools, (void *)problem);
   find_homes(bulk);
   plan_places_init(&bulk->places, problem, offer);
+  plan_counts_init(&bulk->counts, problem, bulk->places.holes);
 }
 
 /* A host without a free slice for the class, or without room for it, stays so. */
@@ -150,48 +131,44 @@ static bool take_existing(Bulk *bulk, int waiting, int class_, int kind) {
   return false;
 }
 
-static bool has_spare(Bulk *bulk, int pool, int rank) {
+static void accept(Bulk *bulk, int first, int end) {
   const PlanProblem *problem = bulk->problem;
-  if (bulk->spare_rank[pool] != rank) {
-    bulk->spare_rank[pool] = rank;
-    bulk->spare[pool] = plan_holes_spare(&problem->shapes.items[problem->pools.items[pool].shape].geometry,
-                                         plan_places_holes(&bulk->places, pool), &bulk->reserved[pool], rank,
-                                         (int)problem->waiting.count);
-  }
-  return bulk->spare[pool] > 0;
-}
-
-/* A pool that is full for a class stays so, because reservations only grow. */
-static void reserve(Bulk *bulk, int waiting, int class_, int kind) {
-  const PlanClass *asking = &bulk->problem->classes.items[class_];
-  for (int *next = &bulk->next_pools[class_]; *next < (int)bulk->problem->pools.count; ++*next) {
-    int pool = bulk->pools[*next], rank = plan_class_rank(bulk->problem, asking, kind, pool);
-    if (rank < 0 || !has_spare(bulk, pool, rank))
-      continue;
-    bulk->spare[pool]--;
-    bulk->reserved[pool].count[rank]++;
-    plan_batch_add(&bulk->places, &bulk->batches[pool * PLAN_RANKS_MAX + rank], waiting);
-    return;
-  }
-}
-
-static void accept_all(Bulk *bulk) {
-  const PlanProblem *problem = bulk->problem;
-  for (int waiting = 0; waiting < (int)problem->waiting.count; waiting++) {
+  for (int waiting = first; waiting < end; waiting++) {
     int class_ = problem->waiting.items[waiting].class_;
     if (bulk->left_out[class_])
       continue;
     int kind = plan_class_single_kind(&problem->classes.items[class_]);
     if (!take_existing(bulk, waiting, class_, kind))
-      reserve(bulk, waiting, class_, kind);
+      bulk->counted[waiting] = plan_counts_add(&bulk->counts, class_, kind);
   }
 }
 
-static void place_reservations(Bulk *bulk) {
+/* The pods of a class are spread over the pools in which it has shares, the oldest first. */
+static void spread(Bulk *bulk, int first, int end) {
+  const PlanProblem *problem = bulk->problem;
+  memset(bulk->next_share, 0, problem->classes.count * sizeof *bulk->next_share);
+  memset(bulk->batches, 0, problem->pools.count * PLAN_RANKS_MAX * sizeof *bulk->batches);
+  for (int waiting = first; waiting < end; waiting++) {
+    if (!bulk->counted[waiting])
+      continue;
+    int class_ = problem->waiting.items[waiting].class_;
+    const PlanClass *asking = &problem->classes.items[class_];
+    PlanShare *share = &bulk->counts.shares[class_].items[bulk->next_share[class_]];
+    for (; !share->count; share++)
+      bulk->next_share[class_]++;
+    share->count--;
+    int rank = plan_class_rank(problem, asking, plan_class_single_kind(asking), share->pool);
+    plan_batch_add(&bulk->places, &bulk->batches[share->pool * PLAN_RANKS_MAX + rank], waiting);
+  }
+}
+
+static void place_reservations(Bulk *bulk, int first, int end) {
+  spread(bulk, first, end);
   for (int pool = 0; pool < (int)bulk->problem->pools.count; pool++)
     for (int rank = PLAN_RANKS_MAX - 1; rank >= 0; rank--)
       plan_places_fill(&bulk->places, pool, rank, &bulk->batches[pool * PLAN_RANKS_MAX + rank],
-                       &bulk->reserved[pool]);
+                       &bulk->counts.reserved[pool]);
+  plan_counts_clear(&bulk->counts);
 }
 
 /* Those of the kind from first to end who are not served yet and may use the pool. */
@@ -211,7 +188,7 @@ static PlanBatch collect_rest(Bulk *bulk, int first, int end, int kind, int pool
 static void serve_rest_of(Bulk *bulk, int first, int end, int kind) {
   const PlanProblem *problem = bulk->problem;
   for (size_t i = 0; i < problem->pools.count; i++) {
-    int pool = bulk->pools[i];
+    int pool = bulk->counts.pools[i];
     int rank = problem->shapes.items[problem->pools.items[pool].shape].rank_of_kind[kind];
     if (rank < 0)
       continue;
@@ -221,11 +198,10 @@ static void serve_rest_of(Bulk *bulk, int first, int end, int kind) {
 }
 
 /* Pods of one tier and size stand together, mostly of one kind. */
-static void serve_rest(Bulk *bulk) {
+static void serve_rest(Bulk *bulk, int first, int count) {
   const PlanProblem *problem = bulk->problem;
   const PlanWaiting *waiting = problem->waiting.items;
-  int count = (int)problem->waiting.count, end;
-  for (int first = 0; first < count; first = end) {
+  for (int end; first < count; first = end) {
     const PlanClass *asking = &problem->classes.items[waiting[first].class_];
     for (end = first + 1; end < count && waiting[end].tier == waiting[first].tier; end++) {
       const PlanClass *other = &problem->classes.items[waiting[end].class_];
@@ -235,6 +211,20 @@ static void serve_rest(Bulk *bulk) {
     for (int kind = 0; kind < (int)problem->kinds.count; kind++)
       serve_rest_of(bulk, first, end, kind);
   }
+}
+
+static void serve(Bulk *bulk, int first, int end) {
+  accept(bulk, first, end);
+  place_reservations(bulk, first, end);
+  if (bulk->places.refused)
+    serve_rest(bulk, first, end);
+}
+
+static int end_of_tier(const PlanProblem *problem, int first) {
+  int end = first + 1, count = (int)problem->waiting.count;
+  while (end < count && problem->waiting.items[end].tier == problem->waiting.items[first].tier)
+    end++;
+  return end;
 }
 
 /* All places where the class could be served are alike: in one pool, on hosts that admit the same classes. */
@@ -273,14 +263,30 @@ static PlanBulkResult judge(const Bulk *bulk) {
   return !bulk->places.refused && are_all_at_home(bulk) ? PLAN_BULK_PROVEN : PLAN_BULK_COMPLETE;
 }
 
-PlanBulkResult plan_bulk_solve(const PlanProblem *problem, PlanOffer *ret_offer) {
+static PlanBulkResult solve(const PlanProblem *problem, bool by_tier, PlanOffer *ret_offer) {
   CLEANUP(bulk_deinit) Bulk bulk;
   plan_offer_init(ret_offer, problem);
   bulk_init(&bulk, problem, ret_offer);
-  accept_all(&bulk);
-  place_reservations(&bulk);
-  if (bulk.places.refused)
-    serve_rest(&bulk);
+  int count = (int)problem->waiting.count, end = 0;
+  for (int first = 0; first < count; first = end) {
+    end = by_tier ? end_of_tier(problem, first) : count;
+    serve(&bulk, first, end);
+  }
   plan_places_finish(&bulk.places);
-  return judge(&bulk);
+  PlanBulkResult result = judge(&bulk);
+  return by_tier && result == PLAN_BULK_PROVEN ? PLAN_BULK_COMPLETE : result;
+}
+
+PlanBulkResult plan_bulk_solve(const PlanProblem *problem, PlanOffer *ret_offer) {
+  PlanBulkResult result = solve(problem, false, ret_offer);
+  if (result == PLAN_BULK_PROVEN || problem->tier_count <= 1)
+    return result;
+  CLEANUP(plan_offer_deinit) PlanOffer other;
+  PlanBulkResult other_result = solve(problem, true, &other);
+  if (!plan_offer_is_better(&other, ret_offer))
+    return result;
+  PlanOffer worse = *ret_offer;
+  *ret_offer = other;
+  other = worse;
+  return other_result;
 }

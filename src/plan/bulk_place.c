@@ -138,6 +138,51 @@ static void sort_gpus(PlanPlaces *places) {
   }
 }
 
+static int64_t *rooms_of(const PlanPlaces *places, int host) {
+  return &places->rooms[(size_t)host * (places->problem->resources.count + 1)];
+}
+
+/* That the host can still take: those that get a free slice and those that get a new one. */
+static int64_t most_pods(const PlanPlaces *places, int host) {
+  int64_t pods = places->free_slots[host];
+  for (size_t kind = 0; kind < places->problem->kinds.count; kind++)
+    pods += places->problem->free[(size_t)host * places->problem->kinds.count + kind];
+  return pods;
+}
+
+/* Could pods run short of anything but slices on the host? Not where there is room for the most demanding of
+ * them on each free slot. */
+static bool is_tight(const PlanPlaces *places, const int64_t *most, int host) {
+  for (size_t i = 0; i <= places->problem->resources.count; i++) {
+    int64_t all;
+    if (__builtin_mul_overflow(most[i], most_pods(places, host), &all) ||
+        (all > 0 && all > rooms_of(places, host)[i]))
+      return true;
+  }
+  return false;
+}
+
+static void find_tight_hosts(PlanPlaces *places) {
+  const PlanProblem *problem = places->problem;
+  int64_t most[PLAN_RESOURCES_MAX + 1] = {0};
+  for (size_t i = 0; i < problem->gpus.count; i++) {
+    int slot_count = plan_problem_geometry(problem, (int)i)->slot_count;
+    uint32_t slots = slot_count < 32 ? (UINT32_C(1) << slot_count) - 1 : UINT32_MAX;
+    places->free_slots[problem->gpus.items[i].host] +=
+        __builtin_popcount(slots & ~problem->gpus.items[i].occupied);
+  }
+  if (!problem->rooms)
+    return;
+  for (size_t i = 0; i < problem->classes.count; i++)
+    for (size_t r = 0; r <= problem->resources.count; r++)
+      if (problem->classes.items[i].takes[r] > most[r])
+        most[r] = problem->classes.items[i].takes[r];
+  for (int host = 0; host < (int)problem->hosts.count; host++) {
+    places->tight[host] = is_tight(places, most, host);
+    places->any_tight |= places->tight[host];
+  }
+}
+
 static void copy_rooms(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
   size_t size = problem->hosts.count * (problem->resources.count + 1) * sizeof *places->rooms;
@@ -159,6 +204,8 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
       .touched_gpus = mem_alloc(problem->gpus.count * sizeof *places->touched_gpus),
       .touched_hosts = mem_alloc(hosts * sizeof *places->touched_hosts),
       .full = mem_alloc(hosts * sizeof *places->full),
+      .free_slots = mem_alloc(hosts * sizeof *places->free_slots),
+      .tight = mem_alloc(hosts * sizeof *places->tight),
       .slices = mem_alloc(waiting * sizeof *places->slices),
       .next = mem_alloc(waiting * sizeof *places->next),
       .next_equal = mem_alloc(waiting * sizeof *places->next_equal),
@@ -168,6 +215,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
   for (size_t i = 0; i < waiting; i++)
     places->slices[i].gpu = -1;
   copy_rooms(places);
+  find_tight_hosts(places);
   sort_gpus(places);
 }
 
@@ -188,6 +236,8 @@ void plan_places_deinit(PlanPlaces *places) {
   free(places->touched_gpus);
   free(places->touched_hosts);
   free(places->full);
+  free(places->free_slots);
+  free(places->tight);
   free(places->slices);
   free(places->next);
   free(places->next_equal);
@@ -195,10 +245,6 @@ void plan_places_deinit(PlanPlaces *places) {
 
 const PlanHoles *plan_places_holes(const PlanPlaces *places, int pool) {
   return &places->holes[pool];
-}
-
-static int64_t *rooms_of(const PlanPlaces *places, int host) {
-  return &places->rooms[(size_t)host * (places->problem->resources.count + 1)];
 }
 
 static void seat(PlanPlaces *places, int waiting, int host) {
@@ -242,10 +288,11 @@ typedef struct Filling {
   uint64_t loss_min;   /* holes of less worth cannot be spared */
   int safe, safe_type; /* so many of the type can be taken without asking */
   ARRAY(Queue) queues;
-  int left;           /* pods without a place */
-  ARRAY(int) group;   /* the GPUs that are gone through */
-  ARRAY(int) refused; /* on hosts that have room for none of the pods */
-  int *order;         /* the group, best first */
+  int left;             /* pods without a place */
+  double slots_per_pod; /* of those to come */
+  ARRAY(int) group;     /* the GPUs that are gone through */
+  ARRAY(int) refused;   /* on hosts that have room for none of the pods */
+  int *order;           /* the group, best first */
   uint8_t *preferences;
 } Filling;
 
@@ -274,6 +321,17 @@ static void queue_pods(Filling *filling, const PlanBatch *batch) {
     *array_push(&filling->queues) = (Queue){.class_ = class_, .first = waiting, .last = waiting};
     queue_of_class[class_] = (int)filling->queues.count;
   }
+}
+
+/* Of what is reserved in the pool, this rank and the smaller ones. */
+static double mean_size(const Filling *filling) {
+  const PlanRank *ranks = filling->states->geometry->ranks;
+  double slots = ranks[filling->rank].size, pods = 1;
+  for (int rank = 0; rank <= filling->rank && filling->reserved; rank++) {
+    slots += (double)ranks[rank].size * filling->reserved->count[rank];
+    pods += filling->reserved->count[rank];
+  }
+  return slots / pods;
 }
 
 static const State *state_of(const Filling *filling, int gpu) {
@@ -346,17 +404,54 @@ static void order_group(Filling *filling) {
     filling->order[ends[filling->preferences[i]]++] = gpus[i];
 }
 
-static bool has_room_for(const PlanPlaces *places, int class_, int host) {
-  return plan_rooms_hold(places->problem, &places->problem->classes.items[class_], rooms_of(places, host));
+/* How much the pod takes of what falls to each of the pods that the host can still serve, of the resource
+ * where that is the most. Above 1 it takes from others. */
+static double share_of(const Filling *filling, const PlanClass *class_, int host) {
+  const PlanPlaces *places = filling->places;
+  const int64_t *rooms = rooms_of(places, host);
+  double pods = (double)places->free_slots[host] / filling->slots_per_pod, most = 0;
+  for (size_t i = 0; i <= places->problem->resources.count; i++) {
+    double share = class_->takes[i] <= 0 ? 0 : (double)class_->takes[i] * pods / (double)rooms[i];
+    most = share > most ? share : most;
+  }
+  return most;
+}
+
+/* Heavy pods to the hosts that can bear them: of those that take no more than their share, the one that takes
+ * the most; where all take more, the one that takes the least. */
+static bool is_better_match(double share, double than) {
+  return (share <= 1) != (than <= 1) ? share <= 1 : (share <= 1 ? share > than : share < than);
+}
+
+/* Of the pods that have room on the host, those of the first tier come first. NULL where none has. */
+static Queue *match_queue(const Filling *filling, int host) {
+  const PlanProblem *problem = filling->places->problem;
+  Queue *chosen = NULL;
+  double chosen_share = 0;
+  for (size_t i = 0; i < filling->queues.count; i++) {
+    Queue *queue = &filling->queues.items[i];
+    const PlanClass *class_ = &problem->classes.items[queue->class_];
+    if (queue->first < 0 || !plan_rooms_hold(problem, class_, rooms_of(filling->places, host)))
+      continue;
+    double share = share_of(filling, class_, host);
+    int tier = problem->waiting.items[queue->first].tier;
+    int chosen_tier = chosen ? problem->waiting.items[chosen->first].tier : tier + 1;
+    if (tier > chosen_tier || (tier == chosen_tier && !is_better_match(share, chosen_share)))
+      continue;
+    chosen = queue;
+    chosen_share = share;
+  }
+  return chosen;
 }
 
 /* Of the pods that have room on the host, the first one's queue; NULL where none has. */
 static Queue *choose_queue(const Filling *filling, int host) {
   Queue *chosen = NULL;
+  if (filling->places->tight[host])
+    return match_queue(filling, host);
   for (size_t i = 0; i < filling->queues.count; i++) {
     Queue *queue = &filling->queues.items[i];
-    if (queue->first >= 0 && (!chosen || queue->first < chosen->first) &&
-        has_room_for(filling->places, queue->class_, host))
+    if (queue->first >= 0 && (!chosen || queue->first < chosen->first))
       chosen = queue;
   }
   return chosen;
@@ -393,6 +488,7 @@ static void place(Filling *filling, Queue *queue, int gpu, const Way *way) {
   change_holes(filling->states, filling->holes, state_of(filling, gpu),
                &filling->states->items.items[way->after]);
   places->state[gpu] = way->after;
+  places->free_slots[placed->host] -= filling->states->geometry->ranks[filling->rank].size;
   places->touched_gpus[gpu] = true;
   places->touched_hosts[placed->host] = true;
   seat(places, waiting, placed->host);
@@ -470,6 +566,7 @@ void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *b
                      .reserved = reserved,
                      .holes = &places->holes[pool]};
   uint64_t loss = 0;
+  filling.slots_per_pod = mean_size(&filling);
   queue_pods(&filling, batch);
   while (filling.left && take_group(&filling, &loss))
     fill_group(&filling, loss);

@@ -19,6 +19,9 @@ typedef struct PlanPlaces {
   PlanHoles *holes;     /* by pool, as they are now */
   int64_t *rooms;       /* as PlanProblem.rooms, as they are now */
   bool *touched_gpus, *touched_hosts;
+  int *free_slots; /* by host */
+  bool *tight;     /* by host: it may run short of something else before it runs out of slices */
+  bool any_tight;
   int *full; /* by host: the filling that found no pod for it */
   int fillings;
   PlanSlice *slices;      /* by waiting pod; gpu -1: it needs none or has none */
