@@ -91,13 +91,6 @@ static bool is_left_out(const PlanProblem *problem, const PlanClass *class_) {
   return class_->is_coupled || kind < 0 || !class_->takes || has_uncounted_gpus(problem, class_, kind);
 }
 
-bool plan_bulk_counts_all(const PlanProblem *problem) {
-  for (size_t i = 0; i < problem->classes.count; i++)
-    if (is_left_out(problem, &problem->classes.items[i]))
-      return false;
-  return true;
-}
-
 static void bulk_init(Bulk *bulk, const PlanProblem *problem, PlanOffer *offer) {
   size_t classes = problem->classes.count, pools = problem->pools.count;
   *bulk = (Bulk){

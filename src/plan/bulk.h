@@ -15,5 +15,3 @@ typedef enum PlanBulkResult {
 
 /* The oldest pods of a class are served first. The offer's slices are in the order of their pods. */
 PlanBulkResult plan_bulk_solve(const PlanProblem *problem, PlanOffer *ret_offer);
-/* Would it leave nobody out? */
-bool plan_bulk_counts_all(const PlanProblem *problem);

@@ -48,6 +48,14 @@ static bool serves_all(const PlanProblem *problem, const PlanOffer *offer) {
   return true;
 }
 
+static void keep_better(PlanOffer *offer, PlanOffer *other) {
+  if (!plan_offer_is_better(other, offer))
+    return;
+  PlanOffer worse = *offer;
+  *offer = *other;
+  *other = worse;
+}
+
 static void try_one_by_one(const PlanProblem *problem, PlanOffer *best) {
   CLEANUP(plan_draft_deinit) PlanDraft draft;
   CLEANUP(plan_greedy_deinit) PlanGreedy greedy;
@@ -56,11 +64,7 @@ static void try_one_by_one(const PlanProblem *problem, PlanOffer *best) {
   plan_greedy_init(&greedy, &draft);
   plan_greedy_serve_rest(&greedy);
   plan_draft_get_offer(&draft, &offer);
-  if (plan_offer_is_better(&offer, best)) {
-    PlanOffer worse = *best;
-    *best = offer;
-    offer = worse;
-  }
+  keep_better(best, &offer);
 }
 
 /* On clusters that are small, or where pods ask for more than counting can answer. */
@@ -81,13 +85,17 @@ static bool is_large(const PlanProblem *problem) {
 }
 
 static PlanBulkResult solve(const PlanProblem *problem, PlanOffer *ret_offer) {
-  if (!is_large(problem) && !plan_bulk_counts_all(problem))
-    return solve_one_by_one(problem, ret_offer);
+  CLEANUP(plan_offer_deinit) PlanOffer bulk = {0};
   PlanBulkResult result = plan_bulk_solve(problem, ret_offer);
+  if (serves_all(problem, ret_offer))
+    return PLAN_BULK_PROVEN;
   if (result == PLAN_BULK_PROVEN || is_large(problem))
     return result;
-  plan_offer_deinit(ret_offer);
-  return solve_one_by_one(problem, ret_offer);
+  bulk = *ret_offer;
+  result = solve_one_by_one(problem, ret_offer);
+  if (result != PLAN_BULK_PROVEN)
+    keep_better(ret_offer, &bulk);
+  return result;
 }
 
 /* What the plan does, whoever found it out. */
