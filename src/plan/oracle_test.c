@@ -2,7 +2,11 @@
 /* The planner against exhaustive search on random small clusters, and the promises that hold for every plan.
  *
  * The oracle is slow and obvious: it enumerates, slot by slot, every set of slices that each node could get,
- * then tries every assignment of pods to nodes. Give a number as argument to run with another seed. */
+ * then tries every assignment of pods to nodes.
+ *
+ *     test-plan-oracle [SEED [INSTANCES]]
+ *
+ * runs with another seed, and with so many instances of each family of pods that ask one slice. */
 #include "plan/random_cluster.h"
 
 #include "plan/bulk.h"
@@ -10,6 +14,7 @@
 enum { KINDS_MAX = 12, VECTORS_MAX = 4000 };
 
 static uint64_t seed = 20261122;
+static int single_slice_instances = 6000;
 
 typedef struct Vector {
   int count[KINDS_MAX];
@@ -188,7 +193,29 @@ static bool is_proven_by_counting(Fixture *f, const Oracle *oracle) {
   return proven;
 }
 
-static void compare(Random *random, const RandomMix *mix, int instances, int proven_min) {
+/* Each changed GPU gets a layout that its model allows, with all that is used or kept in it. */
+static void assert_legal(const Fixture *f) {
+  for (size_t i = 0; i < f->plan.gpus.count; i++) {
+    const PlanGpu *planned = &f->plan.gpus.items[i];
+    const SnapshotGpu *gpu = &f->snapshot.nodes.items[planned->node].gpus[planned->gpu];
+    MigList list;
+    MigLayout layout;
+    Error err;
+    plan_gpu_list(&f->snapshot, planned, &list);
+    assert_ok(mig_list_bind(&list, gpu->model, &layout, &err));
+    assert_ok(mig_layout_check(&layout, &err));
+    for (int n = 0; n < gpu->layout.count; n++) {
+      const MigInstance *before = &gpu->layout.instances[n];
+      if (!((gpu->used_starts | gpu->keep_starts) >> before->start & 1))
+        continue;
+      const MigInstance *after = mig_layout_find(&layout, before->start);
+      assert_true(after && after->profile == before->profile);
+    }
+  }
+}
+
+/* `share` is how many of the instances the counters must prove, in percent. */
+static void compare(Random *random, const RandomMix *mix, int instances, int share) {
   static Oracle oracle;
   int proven = 0;
   for (int i = 0; i < instances; i++) {
@@ -207,15 +234,29 @@ static void compare(Random *random, const RandomMix *mix, int instances, int pro
                (unsigned long long)state, served[0], served[1], served[2], oracle.best[0], oracle.best[1],
                oracle.best[2], plan->bound, plan->already_fit, oracle.most, fixture_changes(&f),
                fixture_verdicts(&f));
+    assert_legal(&f);
     proven += is_proven_by_counting(&f, &oracle);
   }
-  assert_true(proven >= proven_min);
+  print_message("# %d of %d proven by counting\n", proven, instances);
+  assert_true((int64_t)proven * 100 >= (int64_t)instances * share);
 }
 
 static void single_slices_on_one_model_are_planned_optimally(void **state) {
   Random random = {.state = seed};
   print_message("# seed %llu\n", (unsigned long long)seed);
-  compare(&random, &(RandomMix){0}, 6000, 5900);
+  compare(&random, &(RandomMix){0}, single_slice_instances, 98);
+}
+
+static void single_slices_are_planned_optimally_on_every_model(void **state) {
+  Random random = {.state = seed};
+  compare(&random, &(RandomMix){.every_model = true}, single_slice_instances, 98);
+}
+
+/* One resource may have other shapes on other models, and +me has no rank. */
+static void single_slices_are_planned_optimally_on_mixed_fleets(void **state) {
+  Random random = {.state = seed};
+  const RandomMix mix = {.every_model = true, .many_models = true, .other_profiles = true};
+  compare(&random, &mix, single_slice_instances, 0);
 }
 
 static void several_slices_per_pod_are_planned_optimally_on_small_clusters(void **state) {
@@ -280,8 +321,12 @@ static void the_order_of_objects_does_not_matter(void **state) {
 int main(int argc, char **argv) {
   if (argc > 1)
     seed = strtoull(argv[1], NULL, 10);
+  if (argc > 2)
+    single_slice_instances = (int)strtol(argv[2], NULL, 10);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(single_slices_on_one_model_are_planned_optimally),
+      cmocka_unit_test(single_slices_are_planned_optimally_on_every_model),
+      cmocka_unit_test(single_slices_are_planned_optimally_on_mixed_fleets),
       cmocka_unit_test(several_slices_per_pod_are_planned_optimally_on_small_clusters),
       cmocka_unit_test(scarce_cpu_and_selectors_are_planned_optimally_on_small_clusters),
       cmocka_unit_test(everything_together_is_planned_optimally_on_small_clusters),

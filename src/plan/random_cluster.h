@@ -8,7 +8,8 @@ enum { RANDOM_PODS_MAX = 7, RANDOM_NODES_MAX = 3, RANDOM_TIERS_MAX = 3 };
 
 typedef struct RandomMix {
   bool many_models, several_slices, other_profiles, limits, selectors, strange;
-  bool recut; /* free slices may be withdrawn; otherwise all of them are kept */
+  bool recut;       /* free slices may be withdrawn; otherwise all of them are kept */
+  bool every_model; /* any of the built-in table, else one of the five below */
 } RandomMix;
 
 static const char *const models[] = {A100, H100, A30, A100_40, PRO6000};
@@ -25,6 +26,17 @@ static inline const MigModel *strange_model(void) {
   if (!parsed[0].slot_count)
     assert_ok(mig_profiles_parse(random_strange_profiles, parsed, &count, &err));
   return &parsed[0];
+}
+
+static inline const char *random_model(Random *random, const RandomMix *mix) {
+  int count;
+  const MigModelRow *rows = mig_model_rows(&count), *row = NULL;
+  if (!mix->every_model)
+    return models[random_below(random, COUNT_OF(models))];
+  do
+    row = &rows[random_below(random, (uint64_t)count)];
+  while (!row->placements_known);
+  return row->model.name;
 }
 
 static inline const MigModel *model_named(const char *name) {
@@ -110,7 +122,7 @@ static inline void random_cluster(Fixture *f, Random *random, const RandomMix *m
   int gpus = 1 + (int)random_below(random, 3);
   Node *node = NULL;
   for (int i = 0; i < gpus; i++) {
-    names[i] = i && !mix->many_models ? names[0] : models[random_below(random, COUNT_OF(models))];
+    names[i] = i && !mix->many_models ? names[0] : random_model(random, mix);
     if (mix->strange && random_below(random, 2))
       names[i] = STRANGE;
     if (!node || random_below(random, 2)) {
