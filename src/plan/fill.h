@@ -7,3 +7,7 @@
 
 /* Fills every touched GPU of the draft with plain, allowed profiles. */
 void plan_fill(PlanDraft *draft, const PlanOptions *options);
+
+/* The same for an offer that is taken as it is, all of whose slices are on GPUs where the occupied slots
+ * alone decide what fits (PlanModel.is_counted): the left-over slices are added to those of the offer. */
+void plan_fill_offer(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer);

@@ -8,7 +8,7 @@
  *      (offer.c)
  *   3. carry the best offer out in a fork, tier by tier, every service verified by the scheduler's filters.
  *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier.
- *      An offer to which nothing can be added is taken as it is
+ *      An offer of bulk.c to which nothing can be added is taken as it is
  *   4. fill the rest of the changed GPUs (fill.c)
  *   5. take the result out, undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
@@ -67,8 +67,9 @@ static void try_one_by_one(const PlanProblem *problem, PlanOffer *best) {
   keep_better(best, &offer);
 }
 
-/* On clusters that are small, or where pods ask for more than counting can answer. */
-static PlanBulkResult solve_one_by_one(const PlanProblem *problem, PlanOffer *ret_offer) {
+/* On clusters that are small, or where pods ask for more than counting can answer. True where it is proven
+ * optimal. */
+static bool solve_one_by_one(const PlanProblem *problem, PlanOffer *ret_offer) {
   plan_exact_solve(problem, ret_offer);
   if (!serves_all(problem, ret_offer))
     try_one_by_one(problem, ret_offer);
@@ -76,7 +77,7 @@ static PlanBulkResult solve_one_by_one(const PlanProblem *problem, PlanOffer *re
   if (ret_offer->slices.count)
     plan_search_existing(problem, ret_offer);
   plan_offer_prefer_oldest(ret_offer, problem);
-  return proven ? PLAN_BULK_PROVEN : PLAN_BULK_PARTIAL;
+  return proven;
 }
 
 /* To ask each host for each pod takes seconds beyond this. */
@@ -84,18 +85,33 @@ static bool is_large(const PlanProblem *problem) {
   return problem->waiting.count * problem->hosts.count > ONE_BY_ONE_MAX;
 }
 
-static PlanBulkResult solve(const PlanProblem *problem, PlanOffer *ret_offer) {
-  CLEANUP(plan_offer_deinit) PlanOffer bulk = {0};
-  PlanBulkResult result = plan_bulk_solve(problem, ret_offer);
-  if (serves_all(problem, ret_offer))
-    return PLAN_BULK_PROVEN;
-  if (result == PLAN_BULK_PROVEN || is_large(problem))
-    return result;
-  bulk = *ret_offer;
-  result = solve_one_by_one(problem, ret_offer);
-  if (result != PLAN_BULK_PROVEN)
-    keep_better(ret_offer, &bulk);
-  return result;
+typedef struct Solution {
+  PlanOffer offer;
+  bool proven;   /* optimal, as far as growth goes */
+  bool is_final; /* nothing can be added, so it need not be carried out to see what else is possible, or in
+                  * which order pods fit beside each other */
+} Solution;
+
+static void solution_deinit(Solution *solution) {
+  plan_offer_deinit(&solution->offer);
+}
+
+static void solve(const PlanProblem *problem, Solution *ret_solution) {
+  CLEANUP(plan_offer_deinit) PlanOffer other = {0};
+  *ret_solution = (Solution){0};
+  PlanBulkResult result = plan_bulk_solve(problem, &ret_solution->offer);
+  bool all = serves_all(problem, &ret_solution->offer);
+  ret_solution->proven = all || result == PLAN_BULK_PROVEN;
+  ret_solution->is_final =
+      !problem->is_coupled && (all || (result >= PLAN_BULK_COMPLETE && !problem->has_withdrawable));
+  if (ret_solution->proven || is_large(problem))
+    return;
+  ret_solution->is_final = false;
+  ret_solution->proven = solve_one_by_one(problem, &other);
+  keep_better(&other, &ret_solution->offer);
+  PlanOffer better = other;
+  other = ret_solution->offer;
+  ret_solution->offer = better;
 }
 
 /* What the plan does, whoever found it out. */
@@ -258,15 +274,10 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, co
   take(&outcome, hosts, plan);
 }
 
-/* Nothing can be added to the offer, so it need not be carried out to see what else is possible, or in which
- * order pods fit beside each other. */
-static bool is_final(const PlanProblem *problem, const PlanOptions *options, const PlanOffer *offer,
-                     PlanBulkResult result) {
-  return !problem->is_coupled && result >= PLAN_BULK_COMPLETE && options->leftover == PLAN_LEFTOVER_NONE &&
-         (!problem->has_withdrawable || serves_all(problem, offer));
-}
-
-static void take_offer(const PlanProblem *problem, const PlanOffer *offer, int *hosts, Plan *plan) {
+static void take_offer(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, int *hosts,
+                       Plan *plan) {
+  if (options->leftover == PLAN_LEFTOVER_FILL)
+    plan_fill_offer(problem, options, offer);
   const Outcome outcome = {.problem = problem,
                            .hosts = offer->hosts,
                            .creates = offer->slices.items,
@@ -340,20 +351,20 @@ static size_t place_nominated(Snapshot *snapshot) {
 
 void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan) {
   CLEANUP(plan_problem_deinit) PlanProblem problem;
-  CLEANUP(plan_offer_deinit) PlanOffer offer;
+  CLEANUP(solution_deinit) Solution solution;
   *ret_plan = (Plan){0};
   size_t mark = place_nominated(snapshot);
   plan_problem_init(&problem, snapshot);
   list_pods(&problem, ret_plan);
   CLEANUP(cleanup_free) int *hosts = mem_alloc(problem.waiting.count * sizeof *hosts);
-  PlanBulkResult result = solve(&problem, &offer);
-  if (is_final(&problem, options, &offer, result))
-    take_offer(&problem, &offer, hosts, ret_plan);
+  solve(&problem, &solution);
+  if (solution.is_final)
+    take_offer(&problem, options, &solution.offer, hosts, ret_plan);
   else
-    carry_out(&problem, options, &offer, hosts, ret_plan);
+    carry_out(&problem, options, &solution.offer, hosts, ret_plan);
   explain(&problem, hosts, ret_plan);
   ret_plan->pending = (int)problem.waiting.count;
-  ret_plan->bound = bound_of(&problem, ret_plan, result == PLAN_BULK_PROVEN);
+  ret_plan->bound = bound_of(&problem, ret_plan, solution.proven);
   snapshot_rollback(snapshot, mark);
 }
 
