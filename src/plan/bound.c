@@ -30,7 +30,7 @@ static bool is_room(const PlanModel *model, int profile) {
 /* The free slices of the kind on the host that are not room. */
 static int count_fixed_free(const PlanProblem *problem, int host, int kind) {
   const PlanHost *from = &problem->hosts.items[host];
-  int count = plan_problem_free(problem, host, kind);
+  int count = problem->free[(size_t)host * problem->kinds.count + (size_t)kind];
   for (int gpu = from->first_gpu; count > 0 && gpu < from->first_gpu + from->gpu_count; gpu++) {
     const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
     const PlanModel *model = plan_problem_model(problem, gpu);
@@ -163,8 +163,10 @@ static int bound_by_holes(const PlanProblem *problem) {
   return served < (int64_t)problem->waiting.count ? (int)served : (int)problem->waiting.count;
 }
 
-static int compare_counts(const void *a, const void *b) {
-  return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
+static int compare_sizes(const void *a, const void *b, void *userdata) {
+  const PlanClass *classes = userdata;
+  int left = classes[*(const int *)a].slot_count, right = classes[*(const int *)b].slot_count;
+  return left < right ? -1 : left > right;
 }
 
 /* In the measure of PlanClass.slot_count. */
@@ -179,15 +181,24 @@ static int64_t count_slots(const PlanProblem *problem) {
 }
 
 static int bound_by_slots(const PlanProblem *problem) {
-  size_t count = problem->waiting.count;
-  CLEANUP(cleanup_free) int *sizes = mem_alloc((count + 1) * sizeof *sizes);
+  size_t count = problem->classes.count;
+  CLEANUP(cleanup_free) int *order = mem_alloc(count * sizeof *order);
+  CLEANUP(cleanup_free) int64_t *pods = mem_alloc(count * sizeof *pods);
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    pods[problem->waiting.items[i].class_]++;
   for (size_t i = 0; i < count; i++)
-    sizes[i] = plan_problem_class(problem, (int)i)->slot_count;
-  qsort(sizes, count, sizeof *sizes, compare_counts);
-  int64_t slots = count_slots(problem);
-  size_t served = 0;
-  while (served < count && slots >= sizes[served])
-    slots -= sizes[served++];
+    order[i] = (int)i;
+  if (count)
+    qsort_r(order, count, sizeof *order, compare_sizes, problem->classes.items);
+  int64_t slots = count_slots(problem), served = 0;
+  for (size_t i = 0; i < count; i++) {
+    int64_t size = problem->classes.items[order[i]].slot_count;
+    int64_t fit = size > 0 && slots / size < pods[order[i]] ? slots / size : pods[order[i]];
+    slots -= fit * size;
+    served += fit;
+    if (fit < pods[order[i]])
+      break;
+  }
   return (int)served;
 }
 

@@ -30,6 +30,7 @@ void plan_draft_init(PlanDraft *draft, const PlanProblem *problem) {
   draft->recuts = mem_alloc(problem->waiting.count * sizeof *draft->recuts);
   draft->turns = mem_alloc(problem->waiting.count * sizeof *draft->turns);
   draft->free = mem_alloc(hosts * problem->kinds.count * sizeof *draft->free);
+  draft->withdrawn_starts = mem_alloc(problem->gpus.count * sizeof *draft->withdrawn_starts);
   draft->touched_gpus = mem_alloc(problem->gpus.count * sizeof *draft->touched_gpus);
   draft->touched_hosts = mem_alloc(hosts * sizeof *draft->touched_hosts);
   draft->versions = mem_alloc(hosts * sizeof *draft->versions);
@@ -49,6 +50,7 @@ void plan_draft_deinit(PlanDraft *draft) {
   free(draft->recuts);
   free(draft->turns);
   free(draft->free);
+  free(draft->withdrawn_starts);
   free(draft->touched_gpus);
   free(draft->touched_hosts);
   free(draft->versions);
@@ -124,6 +126,7 @@ static void record_withdrawals(PlanDraft *draft, int host, const PlanPacking *pa
     const MigLayout *layout = &plan_problem_gpu(draft->problem, from->first_gpu + i)->layout;
     for (uint32_t starts = packing->withdraws[i]; starts; starts &= starts - 1) {
       const MigInstance *instance = mig_layout_find(layout, __builtin_ctz(starts));
+      draft->withdrawn_starts[from->first_gpu + i] |= UINT32_C(1) << instance->start;
       *array_push(&draft->withdrawn) = (PlanSlice){
           .waiting = -1, .gpu = from->first_gpu + i, .profile = instance->profile, .start = instance->start};
     }
@@ -132,11 +135,14 @@ static void record_withdrawals(PlanDraft *draft, int host, const PlanPacking *pa
 
 /* True where the slice is one that was to go: then it stays instead of being created again. */
 static bool forget_withdrawal(PlanDraft *draft, const PlanSlice *slice) {
+  if (!(draft->withdrawn_starts[slice->gpu] >> slice->start & 1))
+    return false;
   for (size_t i = 0; i < draft->withdrawn.count; i++) {
     const PlanSlice *other = &draft->withdrawn.items[i];
     if (other->gpu != slice->gpu || other->start != slice->start || other->profile != slice->profile)
       continue;
     array_remove(&draft->withdrawn, i);
+    draft->withdrawn_starts[slice->gpu] &= ~(UINT32_C(1) << slice->start);
     return true;
   }
   return false;
@@ -188,7 +194,10 @@ static PlanAnswer serve(PlanDraft *draft, int waiting, int host, const Change *c
     count_holes(draft, change, -1);
   snapshot_rollback(problem->snapshot, mark);
   count_holes(draft, change, 1);
-  draft->withdrawn.count = withdrawn;
+  while (draft->withdrawn.count > withdrawn) {
+    const PlanSlice *stays = &draft->withdrawn.items[--draft->withdrawn.count];
+    draft->withdrawn_starts[stays->gpu] &= ~(UINT32_C(1) << stays->start);
+  }
   draft->scheduler_refused |= made && !fits;
   return made && !fits ? PLAN_SCHEDULER_REFUSED : PLAN_OTHERS_NEED_IT;
 }
@@ -225,6 +234,7 @@ void plan_draft_reprieve(PlanDraft *draft) {
       continue;
     place_unasked(draft, &slice);
     array_remove(&draft->withdrawn, i);
+    draft->withdrawn_starts[slice.gpu] &= ~(UINT32_C(1) << slice.start);
   }
 }
 

@@ -20,6 +20,7 @@ typedef struct PlanDraft {
   int *free;               /* free slices by host, by kind */
   bool *touched_gpus, *touched_hosts;
   ARRAY(PlanSlice) withdrawn; /* free slices that go first */
+  uint32_t *withdrawn_starts; /* by GPU: where they start */
   uint32_t *versions;         /* by host: how often it was changed */
   uint32_t *openings; /* by host: how often slices were withdrawn, so that there is more room than before */
   PlanHoles *holes;   /* by pool */
