@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GPUs of one shape with the same slots occupied are alike: they share a state, which knows their holes and
- * what each place for each rank costs. Each pool keeps its GPUs in buckets by state. To fill it, those are
+/* Each pool keeps its GPUs in buckets by state (bulk_state.h). To fill it, those are
  * taken first that lose the least; among them those come first that were changed already, then those on hosts
  * that were, then the others, each by name.
  *
@@ -8,105 +7,6 @@
  * not the least worthy one for the rank (plan_holes_safe), the counters are asked whether all that is
  * reserved still fits; once they say no, no other place of that loss is any better. */
 #include "plan/bulk_place.h"
-
-#include "base/intern.h"
-
-enum { DIRECT_SLOTS_MAX = 16 };
-
-typedef struct Way { /* to place one slice */
-  uint64_t loss;
-  int after; /* the state that comes of it, -1: not known yet */
-  uint8_t start, type;
-} Way;
-
-typedef struct State {
-  uint32_t occupied;
-  PlanHoles holes;
-  int first_way[PLAN_RANKS_MAX + 1]; /* of each rank in PlanStates.ways, the least loss first */
-} State;
-
-struct PlanStates {
-  const PlanGeometry *geometry;
-  ARRAY(State) items;
-  ARRAY(Way) ways;
-  int *direct;   /* by occupied slots: state + 1, where they are few */
-  Intern others; /* where they are many */
-};
-
-static uint32_t slots_at(const PlanRank *rank, int start) {
-  return (uint32_t)(((UINT64_C(1) << rank->size) - 1) << start);
-}
-
-static uint8_t type_at(const PlanGeometry *geometry, uint32_t slots) {
-  int i = 0;
-  while (geometry->regions[i].mask != slots)
-    i++;
-  assert(i < geometry->region_count);
-  return geometry->regions[i].type;
-}
-
-/* Of equal losses the last start first, as everywhere. */
-static void add_way(PlanStates *states, size_t base, Way way) {
-  array_push(&states->ways);
-  size_t place = states->ways.count - 1;
-  for (; place > base && states->ways.items[place - 1].loss >= way.loss; place--)
-    states->ways.items[place] = states->ways.items[place - 1];
-  states->ways.items[place] = way;
-}
-
-static void add_ways(PlanStates *states, uint32_t occupied, int rank) {
-  const PlanGeometry *geometry = states->geometry;
-  const PlanRank *placed = &geometry->ranks[rank];
-  size_t base = states->ways.count;
-  uint64_t worth = plan_geometry_worth(geometry, ~occupied);
-  for (uint32_t starts = placed->starts; starts; starts &= starts - 1) {
-    int start = __builtin_ctz(starts);
-    uint32_t slots = slots_at(placed, start);
-    if (slots & occupied)
-      continue;
-    add_way(states, base,
-            (Way){.loss = worth - plan_geometry_worth(geometry, ~(occupied | slots)),
-                  .after = -1,
-                  .start = (uint8_t)start,
-                  .type = type_at(geometry, slots)});
-  }
-}
-
-static int add_state(PlanStates *states, uint32_t occupied) {
-  State *state = array_push(&states->items);
-  state->occupied = occupied;
-  plan_holes_of_slots(states->geometry, occupied, &state->holes);
-  for (int rank = 0; rank < states->geometry->rank_count; rank++) {
-    state->first_way[rank] = (int)states->ways.count;
-    add_ways(states, occupied, rank);
-    state->first_way[rank + 1] = (int)states->ways.count;
-  }
-  return (int)states->items.count - 1;
-}
-
-static int find_state(PlanStates *states, uint32_t occupied) {
-  if (states->geometry->slot_count <= DIRECT_SLOTS_MAX) {
-    occupied &= (UINT32_C(1) << states->geometry->slot_count) - 1;
-    if (!states->direct[occupied])
-      states->direct[occupied] = add_state(states, occupied) + 1;
-    return states->direct[occupied] - 1;
-  }
-  int state = intern_number(&states->others, &occupied, sizeof occupied);
-  return state == (int)states->items.count ? add_state(states, occupied) : state;
-}
-
-static void states_init(PlanStates *states, const PlanGeometry *geometry) {
-  *states = (PlanStates){.geometry = geometry};
-  if (geometry->slot_count <= DIRECT_SLOTS_MAX)
-    states->direct = mem_alloc(((size_t)1 << geometry->slot_count) * sizeof *states->direct);
-}
-
-static void states_deinit(PlanStates *states) {
-  array_deinit(&states->items);
-  array_deinit(&states->ways);
-  free(states->direct);
-  intern_deinit(&states->others);
-}
 
 static PlanStates *states_of_pool(const PlanPlaces *places, int pool) {
   return &places->states[places->problem->pools.items[pool].shape];
@@ -118,21 +18,21 @@ static void put_into_bucket(PlanBuckets *buckets, int state, int gpu) {
   *array_push(&buckets->items[state]) = gpu;
 }
 
-static void change_holes(const PlanStates *states, PlanHoles *holes, const State *before,
-                         const State *after) {
+static void change_holes(const PlanStates *states, PlanHoles *holes, const PlanState *before,
+                         const PlanState *after) {
   for (int type = 0; type < states->geometry->type_count; type++)
     holes->count[type] += after->holes.count[type] - before->holes.count[type];
 }
 
 static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
-  const State nothing = {0};
+  const PlanState nothing = {0};
   for (size_t i = 0; i < problem->gpus.count; i++) {
     const PlanHostGpu *gpu = &problem->gpus.items[i];
     if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted)
       continue;
     PlanStates *states = states_of_pool(places, gpu->pool);
-    places->state[i] = find_state(states, gpu->occupied);
+    places->state[i] = plan_states_find(states, gpu->occupied);
     change_holes(states, &places->holes[gpu->pool], &nothing, &states->items.items[places->state[i]]);
     put_into_bucket(&places->buckets[gpu->pool], places->state[i], (int)i);
   }
@@ -211,7 +111,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
       .next_equal = mem_alloc(waiting * sizeof *places->next_equal),
   };
   for (size_t i = 0; i < problem->shapes.count; i++)
-    states_init(&places->states[i], &problem->shapes.items[i].geometry);
+    plan_states_init(&places->states[i], &problem->shapes.items[i].geometry);
   for (size_t i = 0; i < waiting; i++)
     places->slices[i].gpu = -1;
   copy_rooms(places);
@@ -221,7 +121,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
 
 void plan_places_deinit(PlanPlaces *places) {
   for (size_t i = 0; i < places->problem->shapes.count; i++)
-    states_deinit(&places->states[i]);
+    plan_states_deinit(&places->states[i]);
   free(places->states);
   free(places->state);
   for (size_t pool = 0; pool < places->problem->pools.count; pool++) {
@@ -334,15 +234,15 @@ static double mean_size(const Filling *filling) {
   return slots / pods;
 }
 
-static const State *state_of(const Filling *filling, int gpu) {
+static const PlanState *state_of(const Filling *filling, int gpu) {
   return &filling->states->items.items[filling->places->state[gpu]];
 }
 
 /* The place of the least loss that can be spared; NULL where there is none. */
-static Way *find_way(const Filling *filling, int number) {
-  const State *state = &filling->states->items.items[number];
+static PlanWay *find_way(const Filling *filling, int number) {
+  const PlanState *state = &filling->states->items.items[number];
   for (int i = state->first_way[filling->rank]; i < state->first_way[filling->rank + 1]; i++) {
-    Way *way = &filling->states->ways.items[i];
+    PlanWay *way = &filling->states->ways.items[i];
     if (way->loss >= filling->loss_min)
       return way;
   }
@@ -353,14 +253,14 @@ static Way *find_way(const Filling *filling, int number) {
 static bool mark_group(Filling *filling, uint64_t *ret_loss) {
   bool found = false;
   for (int number = 0; number < (int)filling->buckets->count; number++) {
-    const Way *way = filling->buckets->items[number].count ? find_way(filling, number) : NULL;
+    const PlanWay *way = filling->buckets->items[number].count ? find_way(filling, number) : NULL;
     if (way && (!found || way->loss < *ret_loss))
       *ret_loss = way->loss;
     found |= way != NULL;
   }
   for (int number = 0; found && number < (int)filling->buckets->count; number++) {
     PlanBucket *bucket = &filling->buckets->items[number];
-    const Way *way = bucket->count ? find_way(filling, number) : NULL;
+    const PlanWay *way = bucket->count ? find_way(filling, number) : NULL;
     if (!way || way->loss != *ret_loss)
       continue;
     for (size_t i = 0; i < bucket->count; i++)
@@ -458,7 +358,7 @@ static Queue *choose_queue(const Filling *filling, int host) {
 }
 
 /* Would all that is reserved still fit, the slice itself not counted? */
-static bool is_spared(const Filling *filling, const State *before, const State *after) {
+static bool is_spared(const Filling *filling, const PlanState *before, const PlanState *after) {
   PlanAmounts reserved = *filling->reserved;
   PlanHoles holes = *filling->holes;
   reserved.count[filling->rank]--;
@@ -466,7 +366,7 @@ static bool is_spared(const Filling *filling, const State *before, const State *
   return plan_holes_fit(filling->states->geometry, &holes, &reserved);
 }
 
-static bool may_take(Filling *filling, int gpu, const Way *way) {
+static bool may_take(Filling *filling, int gpu, const PlanWay *way) {
   if (!filling->reserved || (filling->safe > 0 && filling->safe_type == way->type))
     return true;
   filling->safe_type = way->type;
@@ -475,7 +375,7 @@ static bool may_take(Filling *filling, int gpu, const Way *way) {
          is_spared(filling, state_of(filling, gpu), &filling->states->items.items[way->after]);
 }
 
-static void place(Filling *filling, Queue *queue, int gpu, const Way *way) {
+static void place(Filling *filling, Queue *queue, int gpu, const PlanWay *way) {
   PlanPlaces *places = filling->places;
   const PlanHostGpu *placed = &places->problem->gpus.items[gpu];
   int waiting = queue->first;
@@ -500,13 +400,13 @@ static void place(Filling *filling, Queue *queue, int gpu, const Way *way) {
 }
 
 /* Sets the way's outcome. */
-static const Way *know_outcome(Filling *filling, int gpu, Way *way) {
+static const PlanWay *know_outcome(Filling *filling, int gpu, PlanWay *way) {
   if (way->after >= 0)
     return way;
   const PlanRank *rank = &filling->states->geometry->ranks[filling->rank];
   size_t index = (size_t)(way - filling->states->ways.items);
-  uint32_t occupied = state_of(filling, gpu)->occupied | slots_at(rank, way->start);
-  int after = find_state(filling->states, occupied); /* may move the ways */
+  uint32_t occupied = state_of(filling, gpu)->occupied | plan_rank_slots(rank, way->start);
+  int after = plan_states_find(filling->states, occupied); /* may move the ways */
   filling->states->ways.items[index].after = after;
   return &filling->states->ways.items[index];
 }
@@ -521,10 +421,10 @@ static bool fill_gpu(Filling *filling, uint64_t loss, int gpu) {
   int host = filling->places->problem->gpus.items[gpu].host;
   bool spared = true;
   while (filling->left) {
-    Way *cheapest = find_way(filling, filling->places->state[gpu]);
+    PlanWay *cheapest = find_way(filling, filling->places->state[gpu]);
     if (!cheapest || cheapest->loss > loss)
       break;
-    const Way *way = know_outcome(filling, gpu, cheapest);
+    const PlanWay *way = know_outcome(filling, gpu, cheapest);
     spared = may_take(filling, gpu, way);
     Queue *queue =
         spared && filling->places->full[host] != filling->number ? choose_queue(filling, host) : NULL;

@@ -2,9 +2,8 @@
 /* The second half of bulk.c: who sits where, once it is known who is served. Nobody else includes this. */
 #pragma once
 
+#include "plan/bulk_state.h"
 #include "plan/offer.h"
-
-typedef struct PlanStates PlanStates;
 
 typedef ARRAY(int) PlanBucket;         /* GPUs of one pool in one state */
 typedef ARRAY(PlanBucket) PlanBuckets; /* by state */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GPUs of one shape with the same slots occupied are alike: they share a state, which knows their holes and
+ * what each place for each rank costs. Part of bulk_place.c. */
+#pragma once
+
+#include "base/array.h"
+#include "base/intern.h"
+#include "plan/hole.h"
+
+typedef struct PlanWay { /* to place one slice */
+  uint64_t loss;
+  int after; /* the state that comes of it, -1: not known yet */
+  uint8_t start, type;
+} PlanWay;
+
+typedef struct PlanState {
+  uint32_t occupied;
+  PlanHoles holes;
+  int first_way[PLAN_RANKS_MAX + 1]; /* of each rank in PlanStates.ways, the least loss first */
+} PlanState;
+
+typedef struct PlanStates {
+  const PlanGeometry *geometry;
+  ARRAY(PlanState) items;
+  ARRAY(PlanWay) ways;
+  int *direct;   /* by occupied slots: state + 1, where they are few */
+  Intern others; /* where they are many */
+} PlanStates;
+
+/* The geometry is borrowed. */
+void plan_states_init(PlanStates *states, const PlanGeometry *geometry);
+void plan_states_deinit(PlanStates *states);
+/* The state of a GPU with these slots occupied, as an index; others move when it is a new one. */
+int plan_states_find(PlanStates *states, uint32_t occupied);
+/* The slots that a slice of the rank takes. */
+uint32_t plan_rank_slots(const PlanRank *rank, int start);
