@@ -186,7 +186,14 @@ const CliVerb cli_verb_simulate = {
             "                                                      smallest profile of the first model with "
             "that much\n"
             "    Instance size                                     ParvaGPU's deployments, for --size\n"
-            "Where it has no times, they are drawn as for --mix.",
+            "Where it has no times, they are drawn as for --mix.\n\n"
+            "Policies: facet plans as its controller does, and slices stay behind their job; facet-fifo "
+            "takes only its\n"
+            "places, one job after the other. first-fit (as the DRA driver's allocator), best-fit and "
+            "min-frag (minimum\n"
+            "fragmentation increment) make a slice for each job and unmake it. nos plans a batch when "
+            "nothing came for\n"
+            "10 s, 60 s after its first pod at the latest.",
     .options = options_table,
     .option_count = COUNT_OF(options_table),
     .run = run,
