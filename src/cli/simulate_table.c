@@ -60,16 +60,17 @@ static void put_profiles(const CliSimulateOutcome *outcome, Text *out) {
   for (int p = 0; p < outcome->wish->policy_count; p++)
     put_right(out, outcome->wish->policies[p]->name, 20);
   for (int kind = 0; kind < load->kind_count; kind++) {
+    if (!outcome->summaries[0].kind_jobs[kind])
+      continue;
     text_format(out, "\n%-*s", NAME_WIDTH, load->kinds[kind]);
     for (int p = 0; p < outcome->wish->policy_count; p++) {
       const SimulateSummary *summary = &outcome->summaries[p];
       char cell[CELL_SIZE];
-      double share =
-          summary->kind_jobs[kind] ? 100.0 * summary->kind_served[kind] / summary->kind_jobs[kind] : 0;
+      double share = 100.0 * summary->kind_served[kind] / summary->kind_jobs[kind];
       snprintf(cell, sizeof cell, "%.0f/%.0f %3.0f %%",
                simulate_summary_kind_mean(summary, kind, SIMULATE_WAIT_P50).mean,
                simulate_summary_kind_mean(summary, kind, SIMULATE_WAIT_P95).mean, share);
-      put_right(out, summary->kind_jobs[kind] ? cell : "-", 20);
+      put_right(out, cell, 20);
     }
   }
   text_append(out, "\n");

@@ -264,6 +264,8 @@ int simulate_recording_parse(const char *text, size_t size, const MigModel *mode
   Reader reader = {.model = model, .recording = &recording};
   const char *rest = text, *end = text + size;
   bool found;
+  for (int i = 0; i < model->profile_count; i++) /* in the model's order, which people expect */
+    (void)simulate_load_kind(&recording.load, model->profiles[i].name);
   int result = next_line(&reader, &rest, end, &found, err);
   if (result == 0)
     result = read_header(&reader, err);

@@ -18,7 +18,8 @@
 enum { SIMULATE_LINE_MAX = 4096, SIMULATE_COLUMNS_MAX = 64 };
 
 typedef struct SimulateRecording {
-  SimulateLoad load; /* by arrival, which begins at 0 */
+  SimulateLoad
+      load; /* by arrival, which begins at 0; its kinds begin with the model's profiles, asked for or not */
   bool has_times;
   int without_gpu;                 /* rows that ask none */
   int bad;                         /* rows that could not be read */
