@@ -85,8 +85,11 @@ static const char *next_step(const Explanation *explanation) {
 
 static void append_no_way(Printer *printer) {
   const Explanation *explanation = printer->explanation;
-  text_format(printer->out, "No way in was found: %d changes were planned, and none of them lets it in.\n",
-              explanation->tries);
+  if (explanation->tries)
+    text_format(printer->out, "No way in was found: %d changes were planned, and none of them lets it in.\n",
+                explanation->tries);
+  else
+    text_append(printer->out, "No way in was found.\n");
 }
 
 /* What was not tried is told, so that nobody takes silence for a no. */
@@ -136,7 +139,10 @@ static void append_title(Printer *printer, const ExplainGroup *group) {
   const char *name = plain(printer, printer->explanation->snapshot.nodes.items[group->node].name);
   const char *title =
       group->count > 1 ? arena_format(&printer->arena, "%d nodes like %s", group->count, name) : name;
-  text_format(printer->out, "%-*s", NAME_COLUMNS, title);
+  int columns = 0;
+  for (const char *p = title; *p; p++)
+    columns += ((unsigned char)*p & 0xc0) != 0x80;
+  text_format(printer->out, "%s%*s", title, columns < NAME_COLUMNS ? NAME_COLUMNS - columns : 0, "");
 }
 
 static void append_obstacles(Printer *printer, const ExplainGroup *group) {
@@ -198,10 +204,13 @@ static void append_gpus(Printer *printer, const ExplainGroup *group, int lines) 
   uint64_t done = 0;
   int g;
   for (; (g = next_gpu(group, node->gpu_count, done)) >= 0 && lines > 0; lines--) {
-    const MigModelRow *row = mig_model_find(node->gpus[g].model_label);
+    const char *label = node->gpus[g].model_label;
+    const MigModelRow *row = *label ? mig_model_find(label) : NULL;
     const char *gpus = format_gpus(printer, group, node->gpu_count, g, &done);
     text_format(printer->out, "  %s %s: %s\n", gpus,
-                row ? row->key : plain(printer, node->gpus[g].model_label),
+                row      ? row->key
+                : *label ? plain(printer, label)
+                         : "unknown model",
                 plain(printer, group->gpus[g].text));
   }
   int more = node->gpu_count - __builtin_popcountll(done);
@@ -240,6 +249,7 @@ void cli_explanation_table(const Explanation *explanation, Text *out) {
     text_format(out, "%d pod%s for the same slices and come%s first\n", explanation->ahead,
                 explanation->ahead == 1 ? " waits" : "s wait", explanation->ahead == 1 ? "s" : "");
   append_ways(&printer);
-  append_nodes(&printer);
+  if (explanation->verdict != EXPLAIN_IGNORED)
+    append_nodes(&printer);
   arena_deinit(&printer.arena);
 }

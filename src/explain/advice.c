@@ -13,8 +13,6 @@ enum {
   ASKS_MAX = 3,
 };
 
-#define PROBE_NODE "facet-explain-one-more"
-
 static const SnapshotNode *node_of(const Explanation *explanation, const ExplainGroup *group) {
   return &explanation->snapshot.nodes.items[group->node];
 }
@@ -132,6 +130,14 @@ static void try_settings(Explanation *explanation, const ExplainGroup *group) {
 
 /* ---- what the pod asks ---- */
 
+/* Two entries of one profile in a pod would be one. */
+static bool asks_already(const Explanation *explanation, const char *profile) {
+  for (int i = 0; i < explanation->need_count; i++)
+    if (strcmp(explanation->needs[i].profile, profile) == 0)
+      return true;
+  return false;
+}
+
 /* Other profiles of the cluster's models. */
 static int list_profiles(const Explanation *explanation, ExplainNeed list[PROFILES_MAX]) {
   int count = 0;
@@ -163,9 +169,11 @@ static void try_profiles(Explanation *explanation) {
   while (own < count && explain_edit_is_larger(list[own].profile, explanation->needs[0].profile))
     own++;
   for (int i = own; i < count && explanation->advice.count == before; i++)
-    try_profile(explanation, list[i].profile);
+    if (!asks_already(explanation, list[i].profile))
+      try_profile(explanation, list[i].profile);
   for (int i = own - 1; i >= 0 && explanation->advice.count == before; i--)
-    try_profile(explanation, list[i].profile);
+    if (!asks_already(explanation, list[i].profile))
+      try_profile(explanation, list[i].profile);
 }
 
 /* As little less as makes it fit on the node with the most left. */
@@ -238,20 +246,30 @@ static void try_priority(Explanation *explanation) {
 
 /* ---- one more GPU ---- */
 
+/* Where pods compete, the order of names may decide who gets the new GPU: it has to help wherever the name of
+ * its node comes. */
+static const char *const probe_names[] = {"0-facet-one-more", "zz-facet-one-more"};
+
+static bool serves_with_gpu(Explanation *explanation, const ExplainGroup *group, const char *model,
+                            const char *name, ExplainAnswer *ret_answer) {
+  CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
+  explain_trial_init(&trial, explanation->cluster);
+  explain_trial_add_node_like(&trial, explain_node_index(explanation, group->node), name, model);
+  return explain_try(explanation, &trial, ret_answer);
+}
+
 static bool try_gpu(Explanation *explanation, const ExplainGroup *group, const char *model) {
   const SnapshotNode *node = node_of(explanation, group);
   const MigModelRow *row = mig_model_find(model);
-  CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
-  explain_trial_init(&trial, explanation->cluster);
-  explain_trial_add_node_like(&trial, explain_node_index(explanation, group->node), PROBE_NODE, model);
   ExplainAnswer answer;
-  if (!explain_try(explanation, &trial, &answer))
-    return false;
+  for (size_t i = 0; i < COUNT_OF(probe_names); i++)
+    if (!serves_with_gpu(explanation, group, model, probe_names[i], &answer))
+      return false;
   const char *text =
-      arena_format(&trial.arena, "one more %s, in a node like %s", row ? row->key : model, node->name);
+      arena_format(&explanation->arena, "one more %s, in a node like %s", row ? row->key : model, node->name);
   ExplainAdvice *advice = explain_add_advice(explanation, EXPLAIN_GPU, text, NULL, &answer);
-  advice->outcome = strcmp(answer.node, PROBE_NODE) == 0 ? "facet makes room for it there" : advice->outcome;
-  advice->node = strcmp(answer.node, PROBE_NODE) == 0 ? "" : advice->node;
+  advice->outcome = "facet makes room for it"; /* there, or where the new GPU leaves room */
+  advice->node = "";
   return true;
 }
 

@@ -2,6 +2,7 @@
 #include "explain/inquiry.h"
 
 enum {
+  PLACES_MAX = 4, /* that a sentence names */
   TRIES_MIN = 12,
   TRIES_MAX = 400,
   WORK_MAX = 1500000, /* objects read again in all tries: a few seconds */
@@ -190,9 +191,13 @@ static void append_held(const Explanation *explanation, int node, const ExplainN
       if (strcmp(on->gpus[g].model->profiles[instance->profile].name, need->profile) != 0 ||
           !(on->gpus[g].used_starts >> instance->start & 1))
         continue;
-      text_format(&places, "%s%s@%d of GPU %d", count++ ? ", " : "", need->profile, instance->start,
-                  on->gpus[g].index);
+      if (count < PLACES_MAX)
+        text_format(&places, "%s%s@%d of GPU %d", count ? ", " : "", need->profile, instance->start,
+                    on->gpus[g].index);
+      count++;
     }
+  if (count > PLACES_MAX)
+    text_format(&places, " and %d more", count - PLACES_MAX);
   if (!count)
     text_format(text, "%lld x %s, of which the node reports none in use yet", (long long)need->count,
                 need->profile);

@@ -62,7 +62,7 @@ static void a_kept_slice_is_called_kept(void **state) {
       scene_advice(&s, "p"),
       "setting: remove facet.gpu/keep-gpu-0 from node n1: facet makes room for it on node n1\n"
       "ask: if it asks 3g.40gb in place of 7g.80gb: facet makes room for it on node n1\n"
-      "gpu: one more A100-80GB, in a node like n1: facet makes room for it there\n");
+      "gpu: one more A100-80GB, in a node like n1: facet makes room for it\n");
   assert_string_equal(s.explanation.advice.items[0].command,
                       "kubectl annotate node n1 facet.gpu/keep-gpu-0-");
 }
@@ -129,7 +129,7 @@ static void closed_gpus_and_nodes_are_named_with_the_reason(void **state) {
       "n2\n"
       "setting: remove facet.gpu/paused from node n1: facet makes room for it on node n1\n"
       "ask: if it asks 4g.24gb in place of 7g.80gb: facet makes room for it on node n2\n"
-      "gpu: one more A100-80GB, in a node like n2: facet makes room for it there\n");
+      "gpu: one more A100-80GB, in a node like n2: facet makes room for it\n");
 }
 
 static void nodes_that_are_alike_are_told_once(void **state) {
@@ -167,7 +167,7 @@ static void the_end_of_the_holder_is_advised(void **state) {
   fixture_pod(&s.f, "p", "2g.12gb");
   assert_string_equal(scene_advice(&s, "p"),
                       "end: when demo/notebook ends: facet makes room for it on node n1\n"
-                      "gpu: one more A30, in a node like n1: facet makes room for it there\n");
+                      "gpu: one more A30, in a node like n1: facet makes room for it\n");
   assert_true(s.explanation.all_ends_tried);
 }
 
@@ -206,7 +206,7 @@ static void cpu_is_freed_by_pods_without_slices(void **state) {
   assert_string_equal(scene_advice(&s, "p"),
                       "end: when demo/builder ends: facet makes room for it on node n1\n"
                       "ask: if it asks cpu 3.5 in place of 8: facet makes room for it on node n1\n"
-                      "gpu: one more A100-80GB, in a node like n1: facet makes room for it there\n");
+                      "gpu: one more A100-80GB, in a node like n1: facet makes room for it\n");
   assert_says(scene_groups(&s, "p"), "cpu: asks 8, 3.5 of 64 is free: 4.5 short");
 }
 
@@ -216,6 +216,14 @@ static void a_smaller_profile_is_advised_where_it_is_served(void **state) {
   fixture_set(&s.f, &s.f.nodes.items[0]->meta.annotations, MIG_ANNOTATION_KEEP_PREFIX "0", "2g.20gb@0");
   fixture_pod(&s.f, "p", "3g.40gb");
   assert_says(scene_advice(&s, "p"), "ask: if it asks 2g.20gb in place of 3g.40gb: it fits on node n1\n");
+}
+
+static void a_pod_that_asks_two_profiles_is_not_told_to_ask_one_of_them_twice(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "3g.40gb@4:used,2g.20gb@2:used,1g.10gb@0:free");
+  Pod *pod = fixture_pod(&s.f, "p", "3g.40gb");
+  fixture_ask_slices(&s.f, pod, "1g.10gb", 2);
+  assert_does_not_say(scene_advice(&s, "p"), "if it asks");
 }
 
 static void selectors_taints_and_cordons_are_tried_one_by_one(void **state) {
@@ -248,7 +256,7 @@ static void pods_that_come_first_are_answered_with_a_priority(void **state) {
       scene_advice(&s, "p"),
       "priority: with a priority of 8, at the cost of pods that come before it now: facet makes "
       "room for it on node n1\n"
-      "gpu: one more A30, in a node like n1: facet makes room for it on node n1\n");
+      "gpu: one more A30, in a node like n1: facet makes room for it\n");
   assert_says(scene_groups(&s, "p"), "n1 x 1 room\n");
 }
 
@@ -270,7 +278,7 @@ static void a_profile_of_another_model_is_answered_with_that_model(void **state)
   fixture_pod(&s.f, "p", "3g.20gb");
   assert_string_equal(scene_advice(&s, "p"),
                       "ask: if it asks 2g.20gb in place of 3g.20gb: facet makes room for it on node n1\n"
-                      "gpu: one more A100-40GB, in a node like n1: facet makes room for it there\n");
+                      "gpu: one more A100-40GB, in a node like n1: facet makes room for it\n");
 }
 
 static void where_nothing_helps_nothing_is_advised(void **state) {
@@ -348,6 +356,7 @@ int main(void) {
       cmocka_unit_test(pods_end_together_where_one_is_not_enough),
       cmocka_unit_test(cpu_is_freed_by_pods_without_slices),
       cmocka_unit_test(a_smaller_profile_is_advised_where_it_is_served),
+      cmocka_unit_test(a_pod_that_asks_two_profiles_is_not_told_to_ask_one_of_them_twice),
       cmocka_unit_test(selectors_taints_and_cordons_are_tried_one_by_one),
       cmocka_unit_test(pods_that_come_first_are_answered_with_a_priority),
       cmocka_unit_test(a_node_that_is_being_re_cut_is_waited_for),

@@ -82,6 +82,10 @@ static void make_cluster(Truth *truth, Random *random) {
     const MigModel *asked = &mig_model_find(model)->model;
     const MigProfile *profile = &asked->profiles[random_below(random, asked->profile_count)];
     Pod *pod = fixture_pod(f, arena_format(&f->arena, "w%d", pods), profile->name);
+    if (!random_below(random, 4)) {
+      const MigProfile *second = &asked->profiles[random_below(random, asked->profile_count)];
+      fixture_ask_slices(f, pod, second->name, 1 + (int)random_below(random, 2));
+    }
     fixture_ask(f, pod, "cpu", arena_format(&f->arena, "%d", (int)random_below(random, 4)));
     pod->priority = (int32_t)random_below(random, 2);
   }
@@ -167,17 +171,20 @@ static bool helps_without_annotation(Truth *truth, const char *text, size_t subj
 /* "if it asks PROFILE in place of PROFILE", "if it asks cpu 3 in place of 4" */
 static bool helps_asking(Truth *truth, const char *text, size_t subject) {
   ResourceTexts *requests = &truth->scene.f.pods.items[subject]->containers.items[0].requests;
-  const char *cpu = word_after(truth, text, "if it asks cpu "),
-             *profile = word_after(truth, text, "if it asks ");
+  const char *cpu = word_after(truth, text, "if it asks cpu ");
+  const char *profile = word_after(truth, text, "if it asks ");
+  char asked[MIG_RESOURCE_NAME_SIZE], other[MIG_RESOURCE_NAME_SIZE];
+  mig_profile_format_resource(word_after(truth, text, "in place of "), asked);
+  mig_profile_format_resource(profile, other);
   bool served = false;
   for (size_t i = 0; i < requests->count; i++) {
     ResourceText before = requests->items[i];
-    if (mig_profile_is_resource(before.key) == (cpu != NULL))
+    if (strcmp(before.key, cpu ? "cpu" : asked) != 0)
       continue;
     if (cpu)
       requests->items[i].value = cpu;
     else
-      requests->items[i].key = arena_format(&truth->scene.f.arena, MIG_RESOURCE_PREFIX "%s", profile);
+      requests->items[i].key = other;
     served = is_served(truth, subject);
     requests->items[i] = before;
   }
