@@ -169,11 +169,13 @@ static bool is_utf16(const char *bytes, size_t size) {
   return size >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0);
 }
 
-/* Reads until there is a byte that is no space, which tells the format. Before that there may be much space,
- * of which the last bytes are enough: only line and column suffer. */
+/* Reads until there is a byte that is no space, which tells the format. Of much space before it only the last
+ * bytes are kept, and then lines are counted from there. */
 static int sniff(KubeDump *dump, char *bytes, size_t *ret_size, size_t *ret_first, Error *err) {
   size_t size = 0, first = 0, more = 1;
-  while (more > 0 && size < SNIFF_SIZE && (first == size || size < 3)) {
+  while (more > 0 && (first == size || size < 3)) {
+    if (size == SNIFF_SIZE)
+      size = 0;
     int result = dump->source->read(dump->source->userdata, bytes + size, SNIFF_SIZE - size, &more, err);
     if (result < 0)
       return result;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
 #include "kube/dump_testing.h"
 #include "kube/reader_testing.h"
 
@@ -139,6 +140,9 @@ static const Case cases[] = {
      "line 6, column 3: item 2: aliases (*name) are not read; write the value out\n", NULL},
     {"broken YAML", "kind: List\nitems:\n- kind: Node\n  metadata: {name: b}\n- kind: [\n", "Node /b", 0, "",
      "line 6, column 1: not valid YAML: did not find expected node content while parsing a flow node"},
+    {"YAML that is cut off between two items",
+     "apiVersion: v1\nitems:\n- kind: Node\n  metadata: {name: b}\n", "Node /b", 0, "",
+     "line 5, column 1: the list ends without its kind: was the file cut off?"},
     {"a table is no YAML", "NAME  STATUS\nn1    Ready\n", "", 0, "",
      "line 1, column 1: no Kubernetes object begins here" HOW},
     {"YAML without a kind", "\na: 1\n", "", 0, "",
@@ -166,9 +170,46 @@ static void dumps_of_all_shapes_are_read_at_any_split(void **state) {
       read_case(&cases[i], piece);
 }
 
+static void much_space_may_come_first(void **state) {
+  CLEANUP(text_deinit) Text json = {0};
+  for (int i = 0; i < 5000; i++)
+    text_append(&json, i % 100 ? " " : "\n");
+  text_append(&json, NODE("a"));
+  CLEANUP(collected_deinit) Collected collected = {0};
+  KubeDumpSink sink = {.on_object = collect_object, .on_bad = collect_bad, .userdata = &collected};
+  KubeDumpCounts counts;
+  Error err;
+  assert_int_equal(dump_read_bytes(json.bytes, json.size, 1000, &sink, &counts, &err), 0);
+  assert_string_equal(text_string(&collected.objects), "Node /a");
+}
+
+static void an_object_that_is_too_large_is_passed_over_at_any_split(void **state) {
+  static const size_t pieces[] = {64 << 10, 256 << 10, 16 << 20};
+  CLEANUP(text_deinit) Text json = {0};
+  CLEANUP(cleanup_free) char *filler = mem_alloc(KUBE_OBJECT_SIZE_MAX + 1);
+  memset(filler, 'x', KUBE_OBJECT_SIZE_MAX);
+  text_append(&json,
+              "{\"kind\":\"List\",\"items\":[" NODE("a") ",\n {\"kind\":\"Pod\",\n\"metadata\":{\"name\":\"");
+  text_append(&json, filler);
+  text_append(&json, "\"\n}},\n" NODE("b") ",\n  7]}");
+  for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+    CLEANUP(collected_deinit) Collected collected = {0};
+    KubeDumpSink sink = {.on_object = collect_object, .on_bad = collect_bad, .userdata = &collected};
+    KubeDumpCounts counts;
+    Error err;
+    assert_int_equal(dump_read_bytes(json.bytes, json.size, pieces[i], &sink, &counts, &err), 0);
+    assert_string_equal(text_string(&collected.objects), "Node /a, Node /b");
+    assert_string_equal(text_string(&collected.bad),
+                        "line 2, column 2: item 2: the object is larger than 8388608 bytes\n"
+                        "line 6, column 3: item 4: found '7' where an object was expected\n");
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(dumps_of_all_shapes_are_read_at_any_split),
+      cmocka_unit_test(much_space_may_come_first),
+      cmocka_unit_test(an_object_that_is_too_large_is_passed_over_at_any_split),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

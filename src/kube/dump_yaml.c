@@ -308,17 +308,27 @@ static int read_member(YamlDump *self, const char *key, bool *is_list, Error *er
   return render_node(self, &self->document, &event, 1, err);
 }
 
+/* YAML that is cut off between two lines is YAML, only shorter. What kubectl writes says the list's kind
+ * behind its items, so that it is missed then. */
+static int fail_cut(yaml_mark_t end, Error *err) {
+  error_set(err, ERROR_INVALID, "the list ends without its kind: was the file cut off?");
+  return kube_dump_fail_at(place_of(end), err);
+}
+
 /* Behind the start of the mapping at the top. */
 static int read_mapping(YamlDump *self, yaml_mark_t start, Error *err) {
   bool is_list = false;
+  yaml_mark_t end = start;
   put(&self->document, "{");
   for (size_t i = 0;; i++) {
     CLEANUP(yaml_event_delete) yaml_event_t event = {0};
     int result = next_event(self, &event, err);
     if (result < 0)
       return result;
-    if (event.type == YAML_MAPPING_END_EVENT)
+    if (event.type == YAML_MAPPING_END_EVENT) {
+      end = event.end_mark;
       break;
+    }
     if (event.type != YAML_SCALAR_EVENT) {
       error_set(err, ERROR_INVALID, "a key is no text");
       return kube_dump_fail_at(place_of(event.start_mark), err);
@@ -334,6 +344,8 @@ static int read_mapping(YamlDump *self, yaml_mark_t start, Error *err) {
   }
   put(&self->document, "}");
   take_pending(self);
+  if (is_list && !*self->words.kind)
+    return fail_cut(end, err);
   if (is_list || take(self, &self->document, 0, false) != KUBE_DUMP_NO_KIND)
     return 0;
   error_set(err, ERROR_INVALID, "this is no Kubernetes object: it has no kind; " KUBE_DUMP_HOW);
