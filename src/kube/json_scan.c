@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const expected[] = {
+static const char *const expected[KUBE_JSON_EXPONENT + 1] = {
     [KUBE_JSON_VALUE] = "a value",
     [KUBE_JSON_VALUE_OR_CLOSE] = "a value or ']'",
     [KUBE_JSON_NAME] = "a name in quotes",
