@@ -17,4 +17,4 @@ DEFINE_CLEANUP(CliInputFile, cli_input_file_free)
 const char *cli_input_file_name(const CliInputFile *file);
 /* At least one byte, or *ret_size 0 at the end. Errors name the file. `file` is a CliInputFile: this is the
  * read of a KubeDumpSource. */
-int cli_input_file_read(void *file, char *buffer, size_t room, size_t *ret_size, Error *err) MUST_CHECK;
+int cli_input_file_read(void *userdata, char *buffer, size_t room, size_t *ret_size, Error *err) MUST_CHECK;
