@@ -35,10 +35,9 @@ void sched_tally_add(SchedTally *tally, int domain, int sign) {
   }
 }
 
-void sched_coupling_count(SchedCoupling *coupling, int group, int node, int sign) {
-  const SchedGroup *feeding = &coupling->groups.items[group];
-  for (int i = 0; i < feeding->feed_count; i++) {
-    SchedTally *tally = &coupling->tallies.items[feeding->feeds[i]];
+static void count_in(SchedCoupling *coupling, const int *tallies, int count, int node, int sign) {
+  for (int i = 0; i < count; i++) {
+    SchedTally *tally = &coupling->tallies.items[tallies[i]];
     const SchedTopology *topology = &coupling->topologies.items[tally->topology];
     int domain = topology->domains[node];
     if (domain < 0 || (tally->nodes && !tally->nodes[node]))
@@ -47,6 +46,13 @@ void sched_coupling_count(SchedCoupling *coupling, int group, int node, int sign
     if (tally->domains && tally->at_least == 0)
       sched_tally_find_least(tally, topology->domain_count);
   }
+}
+
+void sched_coupling_count(SchedCoupling *coupling, int group, int node, int sign) {
+  const SchedGroup *feeding = &coupling->groups.items[group];
+  count_in(coupling, feeding->feeds, feeding->feed_count, node, sign);
+  if (coupling->is_trying)
+    count_in(coupling, feeding->trial_feeds, feeding->trial_feed_count, node, sign);
 }
 
 static void on_bind(void *self, int pod, int node, int sign) {

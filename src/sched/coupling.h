@@ -53,10 +53,11 @@ typedef struct SchedWant {
 
 typedef struct SchedGroup {
   const Pod *example;
-  int *rules;    /* anti-affinity terms of its pods */
-  int *feeds;    /* tallies in which they count */
-  int *refusers; /* tallies of the rules that keep its pods away */
-  int rule_count, feed_count, refuser_count;
+  int *rules;       /* anti-affinity terms of its pods */
+  int *feeds;       /* tallies in which they count */
+  int *refusers;    /* tallies of the rules that keep its pods away */
+  int *trial_feeds; /* those in which they count only while they are nominated */
+  int rule_count, feed_count, refuser_count, trial_feed_count;
 } SchedGroup;
 
 typedef ARRAY(const ContainerPort *) SchedPorts; /* taken on a node */

@@ -10,7 +10,6 @@
 
 #include "sched/key.h"
 #include "sched/node_affinity.h"
-#include "sched/selector.h"
 #include "sched/toleration.h"
 
 #include <string.h>
@@ -68,17 +67,16 @@ static void note_selector(Build *build, const LabelSelector *selector) {
     note(&build->keys, selector->match_expressions.items[i].key);
 }
 
-static void note_keys(Build *build, const Strings *keys) {
-  for (size_t i = 0; i < keys->count; i++)
-    note(&build->keys, keys->items[i]);
+static void note_all(Map *map, const Strings *words) {
+  for (size_t i = 0; i < words->count; i++)
+    note(map, words->items[i]);
 }
 
 static void note_term(Build *build, const Pod *pod, const PodAffinityTerm *term) {
   note_selector(build, &term->selector);
-  note_keys(build, &term->match_label_keys);
-  note_keys(build, &term->mismatch_label_keys);
-  for (size_t i = 0; i < term->namespaces.count; i++)
-    note(&build->namespaces, term->namespaces.items[i]);
+  note_all(&build->keys, &term->match_label_keys);
+  note_all(&build->keys, &term->mismatch_label_keys);
+  note_all(&build->namespaces, &term->namespaces);
   if (term->has_namespace_selector)
     build->all_namespaces = true;
   else if (term->namespaces.count == 0)
@@ -101,7 +99,7 @@ static bool note_waiting(Build *build, const Pod *pod) {
       continue;
     found = true;
     note_selector(build, &constraint->selector);
-    note_keys(build, &constraint->match_label_keys);
+    note_all(&build->keys, &constraint->match_label_keys);
     note(&build->namespaces, pod->meta.namespace_);
   }
   build->has_ports |= sched_ports_count(pod) > 0;
@@ -119,11 +117,11 @@ static bool look_for_constraints(Build *build) {
   const Snapshot *snapshot = build->snapshot;
   bool found = false;
   for (size_t i = 0; i < snapshot->pods.count; i++)
-    if (is_news(build, snapshot->pods.items[i].spec))
-      found |= note_waiting(build, snapshot->pods.items[i].object);
+    found |=
+        is_news(build, snapshot->pods.items[i].spec) && note_waiting(build, snapshot->pods.items[i].object);
   for (size_t i = 0; i < snapshot->placed.count && snapshot->pods.count > 0; i++)
-    if (is_news(build, snapshot->placed.items[i].spec))
-      found |= note_anti_affinity(build, snapshot->placed.items[i].object);
+    found |= is_news(build, snapshot->placed.items[i].spec) &&
+             note_anti_affinity(build, snapshot->placed.items[i].object);
   return found;
 }
 
@@ -180,9 +178,8 @@ static int find_group(Build *build, const Pod *pod) {
   SchedGroup *added = array_push(&coupling->groups);
   added->example = pod;
   added->rule_count = (int)rule_count;
-  added->rules = arena_alloc(&coupling->arena, rule_count * sizeof *rules);
   if (rule_count)
-    memcpy(added->rules, rules, rule_count * sizeof *rules);
+    added->rules = arena_copy(&coupling->arena, rules, rule_count * sizeof *rules);
   return group;
 }
 
@@ -409,10 +406,15 @@ static void feed_want(Build *build, SchedGroup *group, const SchedWant *want) {
   for (int i = 0; i < want->anti_count; i++)
     if (sched_matcher_matches(snapshot, &want->anti_matchers[i], pod))
       add_number(arena, &group->feeds, &group->feed_count, want->anti[i]);
-  for (int i = 0; i < want->spread_count && !pod->meta.deletion_time; i++)
-    if (!sched_matcher_is_empty(&want->spread_matchers[i]) &&
-        sched_matcher_matches(snapshot, &want->spread_matchers[i], pod))
-      add_number(arena, &group->feeds, &group->feed_count, want->spread[i].tally);
+  for (int i = 0; i < want->spread_count; i++) {
+    const SchedMatcher *matcher = &want->spread_matchers[i];
+    if (!sched_matcher_matches(snapshot, matcher, pod))
+      continue;
+    /* The scheduler leaves these out when it counts, but not when it adds a nominated pod. */
+    bool is_trial = pod->meta.deletion_time || sched_matcher_is_empty(matcher);
+    add_number(arena, is_trial ? &group->trial_feeds : &group->feeds,
+               is_trial ? &group->trial_feed_count : &group->feed_count, want->spread[i].tally);
+  }
 }
 
 static void find_feeds(Build *build) {

@@ -11,12 +11,8 @@
 typedef bool CoupledFilter(const SchedCoupling *coupling, int pod, int node, char *ret_reason, size_t size);
 typedef bool VolumeFilter(const SchedVolumes *volumes, int pod, int node, char *ret_reason, size_t size);
 
-typedef enum Phase {
-  ADMITS = 1,
-  FITS = 2,
-  AGREES = 4,
-  JOINS = 8
-} Phase; /* bits: what a caller wants to know */
+/* Bits: what a caller wants to know. */
+typedef enum Phase { ADMITS = 1, FITS = 2, AGREES = 4, JOINS = 8 } Phase;
 
 typedef struct Plugin {
   const char *name;
@@ -41,13 +37,8 @@ static const Plugin plugins[] = {
     {"InterPodAffinity", JOINS, NULL, sched_inter_pod_affinity, NULL},
 };
 
-static const char *plugin_names[COUNT_OF(plugins)];
-
-const char *const *sched_plugin_names(int *ret_count) {
-  for (size_t i = 0; i < COUNT_OF(plugins); i++)
-    plugin_names[i] = plugins[i].name;
-  *ret_count = (int)COUNT_OF(plugins);
-  return plugin_names;
+const char *sched_plugin_name(int place) {
+  return place >= 0 && place < (int)COUNT_OF(plugins) ? plugins[place].name : NULL;
 }
 
 static bool passes(const Plugin *plugin, const SchedCoupling *coupling, int pod, int node,

@@ -22,8 +22,8 @@ SchedFilter sched_taint_toleration;
 SchedFilter sched_node_affinity;
 SchedFilter sched_node_resources_fit; /* counts node->requested against node->allocatable */
 
-/* The names of all filters, in the scheduler's order. */
-const char *const *sched_plugin_names(int *ret_count);
+/* The name of a filter by its place in the scheduler's order, from 0 on; NULL behind the last. */
+const char *sched_plugin_name(int place);
 
 /* Runs all filters in order until one refuses. Where pods of at least this priority are nominated for the
  * node, it must pass beside them and without them. */
