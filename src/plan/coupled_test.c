@@ -324,6 +324,18 @@ static void a_pod_that_a_running_one_keeps_away_hears_by_whom(void **state) {
       "(node(s) didn't satisfy existing pods anti-affinity rules)");
 }
 
+static void a_pod_whose_claim_nobody_knows_hears_which_and_what_to_do(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {.knows_volumes = true};
+  Volume volume = {.name = "v", .claim_name = "data"};
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
+  SET_ONE(fixture_pod(&f, "p", "1g.10gb")->volumes, &volume);
+  fixture_plan(&f, NULL);
+  assert_string_equal(
+      fixture_verdicts(&f),
+      "p blocked: VolumeRestrictions refuses it on every node (unknown volume claim demo/data); where a "
+      "file leaves it out, add pvc,pv,sc,ns to `kubectl get nodes,pods`");
+}
+
 static void a_nominated_pod_keeps_its_slice(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   Node *node = fixture_node(&f, "n1");
@@ -348,6 +360,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_spread_set_goes_round_the_zones),
       cmocka_unit_test(a_pod_joins_one_that_is_planned_behind_it),
       cmocka_unit_test(a_pod_that_a_running_one_keeps_away_hears_by_whom),
+      cmocka_unit_test(a_pod_whose_claim_nobody_knows_hears_which_and_what_to_do),
       cmocka_unit_test(a_nominated_pod_keeps_its_slice),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

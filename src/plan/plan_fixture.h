@@ -28,6 +28,7 @@ typedef struct Fixture {
   Snapshot snapshot;
   Plan plan;
   bool planned;
+  bool knows_volumes;
 } Fixture;
 
 static inline void fixture_forget_plan(Fixture *f) {
@@ -126,6 +127,7 @@ static inline void fixture_pods(Fixture *f, int count, const char *name, const c
 
 static inline void fixture_snapshot(Fixture *f) {
   snapshot_init(&f->snapshot);
+  f->snapshot.knows_volumes = f->knows_volumes;
   for (size_t i = 0; i < f->nodes.count; i++)
     snapshot_add_node(&f->snapshot, f->nodes.items[i], NULL, NULL);
   for (size_t i = 0; i < f->pods.count; i++)

@@ -371,6 +371,9 @@ static void explain(Inquiry *inquiry) {
   SchedVerdict verdict;
   if (!sched_may_begin(inquiry->problem->snapshot, inquiry->class_->pod, &verdict)) {
     text_format(&inquiry->text, "%s refuses it on every node (%s)", verdict.plugin, verdict.reason);
+    if (string_has_prefix(verdict.reason, "unknown "))
+      text_append(&inquiry->text,
+                  "; where a file leaves it out, add pvc,pv,sc,ns to `kubectl get nodes,pods`");
     return;
   }
   Rivals rivals;
