@@ -475,16 +475,16 @@ static void count_placed(Build *build) {
 
 bool sched_coupling_build(SchedCoupling *coupling) {
   CLEANUP(build_deinit) Build build = {.coupling = coupling, .snapshot = coupling->snapshot};
+  size_t specs = coupling->snapshot->specs.count;
+  build.noted = mem_alloc(specs * sizeof *build.noted);
+  if (!look_for_constraints(&build))
+    return false;
   size_t pods = coupling->snapshot->pods.count;
   coupling->group_of_pod = arena_alloc(&coupling->arena, pods * sizeof *coupling->group_of_pod);
   coupling->want_of_pod = arena_alloc(&coupling->arena, pods * sizeof *coupling->want_of_pod);
   coupling->class_of_pod = arena_alloc(&coupling->arena, pods * sizeof *coupling->class_of_pod);
   for (size_t i = 0; i < pods; i++)
     coupling->group_of_pod[i] = coupling->want_of_pod[i] = -1;
-  size_t specs = coupling->snapshot->specs.count;
-  build.noted = mem_alloc(specs * sizeof *build.noted);
-  if (!look_for_constraints(&build))
-    return false;
   build.group_of_spec = mem_alloc(specs * sizeof *build.group_of_spec);
   build.want_of_spec = mem_alloc(specs * sizeof *build.want_of_spec);
   for (size_t i = 0; i < specs; i++)
