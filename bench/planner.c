@@ -76,7 +76,7 @@ static void measure_steps(Snapshot *snapshot, int run, Times *times) {
   PlanProblem problem;
   PlanOffer offer;
   double began = bench_cpu_s();
-  plan_problem_init(&problem, snapshot);
+  plan_problem_init(&problem, snapshot, 0);
   double grouped = bench_cpu_s();
   plan_bulk_solve(&problem, &offer);
   times->place[run] = bench_cpu_s() - grouped;

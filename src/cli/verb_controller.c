@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/connect.h"
+#include "cli/deadline.h"
 #include "controller/controller.h"
 
 #include "base/log.h"
@@ -11,6 +12,7 @@ typedef struct Options {
   CliConnectOptions connect;
   int64_t batch_idle_ms, batch_timeout_ms;
   const char *leftover;
+  int64_t starvation_ms, time_budget_ms, recut_limit;
   const char *scheduler;
 } Options;
 
@@ -22,6 +24,12 @@ static const CliOption options_table[] = {
      "... but wait no longer than this (default: 2s)."},
     {"--leftover", CLI_STRING, offsetof(Options, leftover), "fill|none",
      "What to do with the room left on a GPU that gets slices (default: fill)."},
+    {"--starvation-age", CLI_DURATION_MS, offsetof(Options, starvation_ms), "TIME",
+     "Pods that have waited so long come before all others of their priority (default: 10m; 0: never)."},
+    {"--time-budget", CLI_DURATION_MS, offsetof(Options, time_budget_ms), "TIME",
+     "How long to search for a better plan (default: 200ms)."},
+    {"--recuts-per-minute", CLI_NUMBER, offsetof(Options, recut_limit), "NUMBER",
+     "How often free slices may be taken away from one node in a minute (default: 12; 0: any number)."},
     {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler), "NAME",
      "The scheduler that the agents are told of; it warns where pods use another one."},
 };
@@ -42,11 +50,17 @@ static int serve(const Options *options, Error *err) {
     return r;
   char host_name[64] = "facet";
   gethostname(host_name, sizeof host_name - 1);
-  ControllerOptions controller_options = {.batch_idle_ms = (uint32_t)options->batch_idle_ms,
-                                          .batch_timeout_ms = (uint32_t)options->batch_timeout_ms,
-                                          .leftover = leftover,
-                                          .scheduler = options->scheduler,
-                                          .instance = host_name};
+  CliDeadline deadline = {.budget_ms = options->time_budget_ms};
+  const PlanClock clock = cli_deadline_clock(&deadline);
+  ControllerOptions controller_options = {
+      .batch_idle_ms = (uint32_t)options->batch_idle_ms,
+      .batch_timeout_ms = (uint32_t)options->batch_timeout_ms,
+      .leftover = leftover,
+      .starvation_ms = options->starvation_ms,
+      .recut_limit = options->recut_limit > INT32_MAX ? INT32_MAX : (int)options->recut_limit,
+      .clock = &clock,
+      .scheduler = options->scheduler,
+      .instance = host_name};
   CLEANUP(controller_freep)
   Controller *controller = controller_new(&controller_options, &shell.host, kube_curl_seam(transport));
   controller_start(controller);
@@ -57,7 +71,10 @@ static int serve(const Options *options, Error *err) {
 static int run(const CliVerb *verb, int argc, char **argv) {
   Options options = {.batch_idle_ms = CONTROLLER_BATCH_IDLE_MS,
                      .batch_timeout_ms = CONTROLLER_BATCH_TIMEOUT_MS,
-                     .leftover = "fill"};
+                     .leftover = "fill",
+                     .starvation_ms = PLAN_STARVATION_DEFAULT_MS,
+                     .time_budget_ms = PLAN_TIME_DEFAULT_MS,
+                     .recut_limit = CONTROLLER_RECUT_LIMIT};
   int exit_code;
   if (!cli_begin(verb, argc, argv, &options, &exit_code))
     return exit_code;

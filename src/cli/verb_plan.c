@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facet plan: the controller's planner for people, on the live cluster or on what kubectl printed of one. */
 #include "cli/cluster_input.h"
+#include "cli/deadline.h"
 #include "cli/draw.h"
 #include "cli/print_tree.h"
 #include "cli/printable.h"
 #include "plan/plan.h"
 
+#include <time.h>
+
 typedef struct Options {
   ClusterInputOptions input;
   const char *output;
   const char *leftover;
+  int64_t starvation_ms, time_budget_ms;
   bool check;
 } Options;
 
@@ -19,6 +23,10 @@ static const CliOption options_table[] = {
     {"--check", CLI_FLAG, offsetof(Options, check), NULL, "Exit with 2 when pods stay blocked."},
     {"--leftover", CLI_STRING, offsetof(Options, leftover), "fill|none",
      "What to do with the room left on a GPU that gets slices (default: fill)."},
+    {"--starvation-age", CLI_DURATION_MS, offsetof(Options, starvation_ms), "TIME",
+     "Pods that have waited so long come before all others of their priority (default: 10m; 0: never)."},
+    {"--time-budget", CLI_DURATION_MS, offsetof(Options, time_budget_ms), "TIME",
+     "How long to search for a better plan (default: 200ms)."},
 };
 
 /* The result, and an arena for what is printed of it. */
@@ -143,10 +151,10 @@ static json_t *pods_to_json(View *view) {
 
 static void print_tree(View *view, const char *format) {
   const Plan *plan = view->plan;
-  json_t *summary =
-      json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "pending", plan->pending, "admitted", plan->admitted,
-                "already_fit", plan->already_fit, "create", plan->create, "destroy", plan->destroy,
-                "nodes_changed", plan->nodes_changed, "bound", plan->bound);
+  json_t *summary = json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:f,s:b}", "pending", plan->pending, "admitted",
+                              plan->admitted, "already_fit", plan->already_fit, "create", plan->create,
+                              "destroy", plan->destroy, "nodes_changed", plan->nodes_changed, "bound",
+                              plan->bound, "gap", plan_gap(plan), "stopped_early", plan->stopped_early);
   json_t *root = json_pack("{s:o,s:o,s:o}", "summary", summary, "nodes", nodes_to_json(view), "pods",
                            pods_to_json(view));
   cli_print_tree(root, format);
@@ -208,11 +216,11 @@ static const char *plural(int count) {
 static void print_table(View *view) {
   const Plan *plan = view->plan;
   bool colours = isatty(STDOUT_FILENO);
-  printf("%d pod%s pending: %d fit already, %d admitted by %d new slice%s on %d node%s (bound %d), %d "
+  printf("%d pod%s pending: %d fit already, %d admitted by %d new slice%s on %d node%s (bound %d%s), %d "
          "blocked\n\n",
          plan->pending, plural(plan->pending), plan->already_fit, plan->admitted, plan->create,
          plural(plan->create), plan->nodes_changed, plural(plan->nodes_changed), plan->bound,
-         count_blocked(plan));
+         plan->stopped_early ? ", stopped early" : "", count_blocked(plan));
   for (size_t n = 0; n < view->snapshot->nodes.count; n++)
     for (int g = 0; g < view->snapshot->nodes.items[n].gpu_count; g++)
       print_gpu(view, (int)n, g, colours);
@@ -243,8 +251,12 @@ static int plan_input(const Options *options, Error *err) {
   cluster_input_fill(&input, &snapshot);
   cluster_input_report(&input, "facet plan");
   CLEANUP(plan_deinit) Plan plan;
-  PlanOptions plan_options = {.leftover = string_equal(options->leftover, "none") ? PLAN_LEFTOVER_NONE
-                                                                                  : PLAN_LEFTOVER_FILL};
+  CliDeadline deadline = {.budget_ms = options->time_budget_ms};
+  const PlanClock clock = cli_deadline_clock(&deadline);
+  PlanOptions plan_options = {
+      .leftover = string_equal(options->leftover, "none") ? PLAN_LEFTOVER_NONE : PLAN_LEFTOVER_FILL,
+      .old_before = options->starvation_ms ? time(NULL) - options->starvation_ms / 1000 : 0,
+      .clock = &clock};
   plan_compute(&snapshot, &plan_options, &plan);
   CLEANUP(view_deinit) View view = {.snapshot = &snapshot, .plan = &plan};
   if (string_equal(options->output, "table"))
@@ -256,7 +268,10 @@ static int plan_input(const Options *options, Error *err) {
 }
 
 static int run(const CliVerb *verb, int argc, char **argv) {
-  Options options = {.output = "table", .leftover = "fill"};
+  Options options = {.output = "table",
+                     .leftover = "fill",
+                     .starvation_ms = PLAN_STARVATION_DEFAULT_MS,
+                     .time_budget_ms = PLAN_TIME_DEFAULT_MS};
   int exit_code;
   if (!cli_begin(verb, argc, argv, &options, &exit_code))
     return exit_code;

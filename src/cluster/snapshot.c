@@ -86,6 +86,7 @@ static bool is_ready(const Node *node) {
 /* After the node's own annotations had their say: what people asked for is told before what merely happens.
  */
 static void judge_node(Snapshot *snapshot, SnapshotNode *node, const SnapshotOptions *options) {
+  node->growth_only = options && options->growth_only && map_find(options->growth_only, node->name);
   const char *held = options && options->held ? map_find(options->held, node->name) : NULL;
   if (!node->blocked && !is_ready(node->object))
     node->blocked = arena_format(&snapshot->arena, "node %s is not ready", node->name);
@@ -218,7 +219,7 @@ int64_t snapshot_free_of(const SnapshotNode *node, const char *resource) {
 
 uint32_t snapshot_withdrawable(const SnapshotNode *node, const SnapshotGpu *gpu) {
   if (!node->may_change || !gpu->model || gpu->mode != MIG_MODE_ON || gpu->excluded || gpu->blocked ||
-      gpu->assumed)
+      gpu->assumed || node->growth_only)
     return 0;
   return gpu->existing_starts & ~gpu->used_starts & ~gpu->keep_starts;
 }

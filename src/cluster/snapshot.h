@@ -57,6 +57,7 @@ typedef struct SnapshotNode {
   bool may_change;       /* managed, not paused, ready, not held, not being re-cut */
   bool being_recut;      /* its plan takes slices away and is not answered: shown as it will be */
   const char *blocked;   /* why it may not change, for people; NULL where it may */
+  bool growth_only;      /* none of its free slices may be withdrawn now */
   const char *spec_plan; /* annotation values, NULL where absent */
   const char *status_plan;
 } SnapshotNode;
@@ -126,6 +127,8 @@ typedef struct SnapshotOptions {
    * this, e.g. where an agent owes an answer for too long; may be NULL. They are shown as they are, even
    * where their plan takes slices away: nobody knows any more whether it will come about. */
   const Map *held;
+  /* Nodes of which no slice may be withdrawn at present, by name; may be NULL. */
+  const Map *growth_only;
 } SnapshotOptions;
 
 /* Problem while reading an object (annotation garbage, bad quantity): the object is used as far as it goes.

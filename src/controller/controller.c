@@ -325,7 +325,11 @@ static void plan_and_act(Controller *controller) {
                          .scheduler = controller->options.scheduler,
                          .words_max = CONTROLLER_EVENTS_IN_FLIGHT_MAX - controller->words.count,
                          .plan_id = plan_id,
-                         .now_ms = controller->host->now_ms};
+                         .now_ms = controller->host->now_ms,
+                         .now_s = controller->host->wall_ms / 1000,
+                         .starvation_s = controller->options.starvation_ms / 1000,
+                         .recut_limit = controller->options.recut_limit,
+                         .clock = controller->options.clock};
   CLEANUP(controller_pass_deinit) ControllerPass pass;
   controller_pass_compute(&view, &controller->memory, &pass);
   log_outcome(controller, &pass);

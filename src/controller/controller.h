@@ -11,9 +11,9 @@
 #pragma once
 
 #include "base/host.h"
+#include "controller/memory.h"
 #include "kube/client.h"
 #include "kube/informer.h"
-#include "plan/plan.h"
 
 enum {
   CONTROLLER_BATCH_IDLE_MS = 200,
@@ -29,8 +29,11 @@ typedef struct ControllerOptions {
   uint32_t batch_idle_ms;    /* plan when no new pod came for so long */
   uint32_t batch_timeout_ms; /* ... but at the latest after this */
   PlanLeftover leftover;
-  const char *scheduler; /* through which the agents reserve slices; NULL: the default one */
-  const char *instance;  /* who writes Events: the pod or host name; NULL: "facet" */
+  int64_t starvation_ms;  /* pods of this age come before others of their priority; 0: none do */
+  int recut_limit;        /* of one node and minute; 0: none */
+  const PlanClock *clock; /* limits the time for one plan; NULL: its steps do */
+  const char *scheduler;  /* through which the agents reserve slices; NULL: the default one */
+  const char *instance;   /* who writes Events: the pod or host name; NULL: "facet" */
 } ControllerOptions;
 
 Controller *controller_new(const ControllerOptions *options, Host *host, KubeTransport *transport);

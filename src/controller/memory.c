@@ -8,6 +8,7 @@
 static void node_memory_free(ControllerNodeMemory *node) {
   free(node->refusal);
   free(node->held);
+  array_deinit(&node->recuts_ms);
   free(node);
 }
 
@@ -128,6 +129,31 @@ uint64_t controller_memory_judge_node(ControllerMemory *memory, const Node *node
   hold(mine, mem_format("the API server refuses to write the plan to node %s, which is given time: %s",
                         node->meta.name, mine->refusal));
   return wake_ms < mine->refused_until_ms ? wake_ms : mine->refused_until_ms;
+}
+
+static void forget_old_recuts(ControllerNodeMemory *node, uint64_t now_ms) {
+  while (node->recuts_ms.count && now_ms - node->recuts_ms.items[0] >= CONTROLLER_RECUT_SPAN_MS)
+    array_remove(&node->recuts_ms, 0);
+}
+
+void controller_memory_note_recut(ControllerMemory *memory, const char *node, uint64_t now_ms) {
+  ControllerNodeMemory *mine = get_node(memory, node);
+  forget_old_recuts(mine, now_ms);
+  *array_push(&mine->recuts_ms) = now_ms;
+}
+
+bool controller_memory_is_recut_out(ControllerMemory *memory, const char *node, int limit, uint64_t now_ms,
+                                    uint64_t *wake_ms) {
+  ControllerNodeMemory *mine = map_find(&memory->nodes, node);
+  if (!mine || limit <= 0)
+    return false;
+  forget_old_recuts(mine, now_ms);
+  if (mine->recuts_ms.count < (size_t)limit)
+    return false;
+  uint64_t again_ms = mine->recuts_ms.items[mine->recuts_ms.count - (size_t)limit] + CONTROLLER_RECUT_SPAN_MS;
+  if (again_ms < *wake_ms)
+    *wake_ms = again_ms;
+  return true;
 }
 
 void controller_memory_note_written(ControllerMemory *memory, const char *node) {

@@ -12,6 +12,8 @@ enum {
   CONTROLLER_RETRY_MAX_MS = 300000,
   CONTROLLER_REPEAT_MS = 30000, /* a pod hears a changed refusal at most this often */
   CONTROLLER_DEMAND_HALF_LIFE_MS = 600000,
+  CONTROLLER_RECUT_LIMIT = 12, /* of one node, within */
+  CONTROLLER_RECUT_SPAN_MS = 60000,
 };
 
 typedef struct ControllerNodeMemory {
@@ -23,6 +25,7 @@ typedef struct ControllerNodeMemory {
   uint64_t refused_until_ms;   /* rests until then because of them */
   char *refusal;               /* its words */
   char *held;                  /* why nothing new goes there now; NULL: open */
+  ARRAY(uint64_t) recuts_ms;   /* when it was told to take slices away, the last minute */
 } ControllerNodeMemory;
 
 typedef struct ControllerTold {
@@ -49,6 +52,13 @@ void controller_memory_forget_node(ControllerMemory *memory, const char *name);
 uint64_t controller_memory_judge_node(ControllerMemory *memory, const Node *node, uint64_t now_ms);
 /* Why nothing new goes to the node now, a sentence; NULL: it is open. */
 const char *controller_memory_find_hold(const ControllerMemory *memory, const char *node);
+
+/* The node was told to take slices away. */
+void controller_memory_note_recut(ControllerMemory *memory, const char *node, uint64_t now_ms);
+/* Was it told so `limit` times (0: any number) within the last CONTROLLER_RECUT_SPAN_MS? *wake_ms is lowered
+ * to when it may be told again. */
+bool controller_memory_is_recut_out(ControllerMemory *memory, const char *node, int limit, uint64_t now_ms,
+                                    uint64_t *wake_ms);
 
 /* The API server took the write for the node, or refused it. One refusal is the guard at work: the node is
  * not as the plan saw it, and the next pass sees the truth. From the second in a row on the node rests,

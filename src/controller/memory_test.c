@@ -199,6 +199,37 @@ static void an_answer_about_a_node_that_is_gone_is_not_remembered(void **state) 
   assert_true(memory.nodes.count == 0);
 }
 
+/* ---- how often nodes are re-cut ---- */
+
+static bool is_out(ControllerMemory *memory, int limit, uint64_t now_ms, uint64_t *wake_ms) {
+  *wake_ms = UINT64_MAX;
+  return controller_memory_is_recut_out(memory, "n1", limit, now_ms, wake_ms);
+}
+
+static void a_node_may_be_recut_so_often_in_a_minute(void **state) {
+  CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  uint64_t wake_ms;
+  assert_false(is_out(&memory, 2, NOW, &wake_ms));
+  controller_memory_note_recut(&memory, "n1", NOW);
+  assert_false(is_out(&memory, 2, NOW + 10, &wake_ms));
+  controller_memory_note_recut(&memory, "n1", NOW + 10);
+  assert_true(is_out(&memory, 2, NOW + 20, &wake_ms));
+  assert_true(wake_ms == NOW + CONTROLLER_RECUT_SPAN_MS);
+  assert_false(controller_memory_is_recut_out(&memory, "n2", 2, NOW + 20, &wake_ms));
+  assert_false(is_out(&memory, 2, NOW + CONTROLLER_RECUT_SPAN_MS, &wake_ms));
+  assert_true(wake_ms == UINT64_MAX);
+}
+
+static void without_a_limit_a_node_is_never_out(void **state) {
+  CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  uint64_t wake_ms;
+  for (int i = 0; i < 100; i++)
+    controller_memory_note_recut(&memory, "n1", NOW);
+  assert_false(is_out(&memory, 0, NOW, &wake_ms));
+  assert_true(is_out(&memory, 100, NOW, &wake_ms));
+  assert_false(is_out(&memory, 101, NOW, &wake_ms));
+}
+
 static void a_node_that_comes_back_begins_without_a_past(void **state) {
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
   judge(&memory, "p1", "p1", "broken", NOW);
@@ -369,6 +400,8 @@ int main(void) {
       cmocka_unit_test(what_the_node_says_is_told_before_what_the_server_says),
       cmocka_unit_test(an_answer_about_a_node_that_is_gone_is_not_remembered),
       cmocka_unit_test(a_node_that_comes_back_begins_without_a_past),
+      cmocka_unit_test(a_node_may_be_recut_so_often_in_a_minute),
+      cmocka_unit_test(without_a_limit_a_node_is_never_out),
       cmocka_unit_test(the_same_words_are_told_once),
       cmocka_unit_test(a_refusal_in_other_words_waits_and_says_until_when),
       cmocka_unit_test(an_earlier_wake_up_is_not_put_off),

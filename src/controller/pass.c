@@ -21,26 +21,29 @@ static void look_again_at(ControllerPass *pass, uint64_t at_ms) {
 }
 
 /* (1) Nodes that owe an answer for too long, or that just failed, get nothing new for a while. */
-static void heal(const ControllerView *view, ControllerMemory *memory, ControllerPass *pass, Map *ret_held) {
+static void heal(const ControllerView *view, ControllerMemory *memory, ControllerPass *pass, Map *ret_held,
+                 Map *ret_growth_only) {
   for (size_t i = 0; i < view->node_count; i++) {
     const Node *node = view->nodes[i];
     look_again_at(pass, controller_memory_judge_node(memory, node, view->now_ms));
     const char *why = controller_memory_find_hold(memory, node->meta.name);
     if (why)
       map_put(ret_held, node->meta.name, arena_strdup(&pass->arena, why));
+    if (controller_memory_is_recut_out(memory, node->meta.name, view->recut_limit, view->now_ms,
+                                       &pass->wake_ms))
+      map_put(ret_growth_only, node->meta.name, (void *)node);
   }
 }
 
 /* (2) Sorted by name, so that the same cluster gives the same plan whatever the order of its events. */
-static void take_snapshot(const ControllerView *view, const Map *held, ControllerPass *pass,
+static void take_snapshot(const ControllerView *view, const SnapshotOptions *options, ControllerPass *pass,
                           Snapshot *snapshot) {
   const Node **nodes = arena_copy(&pass->arena, view->nodes, view->node_count * sizeof *nodes);
   const Pod **pods = arena_copy(&pass->arena, view->pods, view->pod_count * sizeof *pods);
   qsort(nodes, view->node_count, sizeof *nodes, compare_nodes);
   qsort(pods, view->pod_count, sizeof *pods, compare_pods);
-  SnapshotOptions options = {.held = held};
   for (size_t i = 0; i < view->node_count; i++)
-    snapshot_add_node(snapshot, nodes[i], &options, &pass->warnings);
+    snapshot_add_node(snapshot, nodes[i], options, &pass->warnings);
   for (size_t i = 0; i < view->pod_count; i++)
     snapshot_add_pod(snapshot, pods[i], &pass->warnings);
   for (size_t i = 0; i < pass->warnings.count; i++) {
@@ -70,6 +73,13 @@ static bool is_known(const Snapshot *snapshot, const PlanGpu *gpus, size_t count
   return true;
 }
 
+static bool takes_away(const PlanGpu *gpus, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (gpus[i].destroy_count)
+      return true;
+  return false;
+}
+
 static void add_write(const Snapshot *snapshot, const PlanGpu *gpus, size_t count, const char *plan_id,
                       ControllerPass *pass) {
   CLEANUP(text_deinit) Text body = {0}, summary = {0};
@@ -85,8 +95,8 @@ static void add_write(const Snapshot *snapshot, const PlanGpu *gpus, size_t coun
 }
 
 /* (4) The plan's GPUs come sorted by node. */
-static void add_writes(const Snapshot *snapshot, const Plan *plan, const char *plan_id, uint64_t now_ms,
-                       ControllerPass *pass) {
+static void add_writes(const Snapshot *snapshot, const Plan *plan, const ControllerView *view,
+                       ControllerMemory *memory, ControllerPass *pass) {
   size_t first = 0, end;
   for (; first < plan->gpus.count; first = end) {
     const PlanGpu *gpus = &plan->gpus.items[first];
@@ -95,10 +105,12 @@ static void add_writes(const Snapshot *snapshot, const Plan *plan, const char *p
     if (is_known(snapshot, gpus, end - first))
       continue;
     if (pass->writes.count == CONTROLLER_WRITES_MAX) {
-      look_again_at(pass, now_ms);
+      look_again_at(pass, view->now_ms);
       return;
     }
-    add_write(snapshot, gpus, end - first, plan_id, pass);
+    add_write(snapshot, gpus, end - first, view->plan_id, pass);
+    if (takes_away(gpus, end - first))
+      controller_memory_note_recut(memory, snapshot->nodes.items[gpus->node].name, view->now_ms);
   }
 }
 
@@ -200,21 +212,24 @@ static void warn_of_other_schedulers(const ControllerView *view, ControllerPass 
 
 void controller_pass_compute(const ControllerView *view, ControllerMemory *memory, ControllerPass *ret_pass) {
   *ret_pass = (ControllerPass){.wake_ms = UINT64_MAX};
-  CLEANUP(map_deinit) Map held = {0};
-  heal(view, memory, ret_pass, &held);
+  CLEANUP(map_deinit) Map held = {0}, growth_only = {0};
+  heal(view, memory, ret_pass, &held, &growth_only);
 
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   snapshot_init(&snapshot);
-  take_snapshot(view, &held, ret_pass, &snapshot);
+  const SnapshotOptions shown = {.held = &held, .growth_only = &growth_only};
+  take_snapshot(view, &shown, ret_pass, &snapshot);
 
   controller_memory_decay(memory, view->now_ms);
   CLEANUP(plan_deinit) Plan plan;
   PlanOptions options = {.leftover = view->leftover,
                          .recent_demand = memory->demand.items,
-                         .recent_demand_count = (int)memory->demand.count};
+                         .recent_demand_count = (int)memory->demand.count,
+                         .old_before = view->starvation_s ? view->now_s - view->starvation_s : 0,
+                         .clock = view->clock};
   plan_compute(&snapshot, &options, &plan);
 
-  add_writes(&snapshot, &plan, view->plan_id, view->now_ms, ret_pass);
+  add_writes(&snapshot, &plan, view, memory, ret_pass);
   add_words(&snapshot, &plan, view, memory, ret_pass);
   remember_demand(view, memory);
   warn_of_other_schedulers(view, ret_pass);
@@ -223,6 +238,7 @@ void controller_pass_compute(const ControllerView *view, ControllerMemory *memor
   ret_pass->already_fit = plan.already_fit;
   ret_pass->blocked = plan.pending - plan.admitted - plan.already_fit;
   ret_pass->bound = plan.bound;
+  ret_pass->stopped_early = plan.stopped_early;
 }
 
 void controller_pass_deinit(ControllerPass *pass) {

@@ -21,6 +21,10 @@ typedef struct ControllerView {
   size_t words_max;      /* Events that can go out now; what more there is to say follows in the next pass */
   const char *plan_id;   /* for this pass, if it writes anything */
   uint64_t now_ms;
+  int64_t now_s;          /* Unix time, for the age of pods */
+  int64_t starvation_s;   /* pods of this age come before others of their priority; 0: none do */
+  int recut_limit;        /* of one node and minute; 0: none */
+  const PlanClock *clock; /* NULL: planning is limited by its steps alone */
 } ControllerView;
 
 typedef struct ControllerWrite {
@@ -41,7 +45,8 @@ typedef struct ControllerPass {
   ARRAY(ControllerWord) words; /* only news */
   SnapshotWarnings warnings;
   int pending, admitted, blocked, already_fit, bound;
-  uint64_t wake_ms; /* when the next pass is due even if nothing changes; UINT64_MAX: never */
+  bool stopped_early; /* as in Plan */
+  uint64_t wake_ms;   /* when the next pass is due even if nothing changes; UINT64_MAX: never */
 } ControllerPass;
 
 void controller_pass_compute(const ControllerView *view, ControllerMemory *memory, ControllerPass *ret_pass);

@@ -83,6 +83,39 @@ static void a_node_that_does_not_answer_its_recut_is_held(void **state) {
   assert_non_null(strstr(late.words.items[0].note, "node n1 has not answered plan p1 for 30 s"));
 }
 
+/* Beyond the limit a node only grows, and the pod hears what it waits for. */
+static void a_node_that_was_recut_too_often_only_grows(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  add_cut_node(&f);
+  add_pods(&f, 1, "p", "3g.40gb");
+  add_pods(&f, 1, "q", "1g.10gb");
+  add_pods(&f, 1, "r", "1g.10gb");
+  controller_memory_note_recut(&memory, "n1", NOW - 1000);
+  ControllerView view = view_of(&f, NOW);
+  view.recut_limit = 1;
+  CLEANUP(controller_pass_deinit) ControllerPass resting, rested;
+  controller_pass_compute(&view, &memory, &resting);
+  assert_string_equal(writes_of(&f, &resting), "n1{gpu 0: +1g.10gb@4}");
+  assert_true(resting.wake_ms == NOW - 1000 + CONTROLLER_RECUT_SPAN_MS);
+  assert_string_equal(words_of(&f, &resting), "p0- r0+");
+  assert_non_null(strstr(resting.words.items[0].note,
+                         "1g.10gb@5 free, but its node was re-cut too often in the last minute"));
+  view.now_ms = resting.wake_ms;
+  controller_pass_compute(&view, &memory, &rested);
+  assert_string_equal(writes_of(&f, &rested), "n1{gpu 0: -1g.10gb@5,+1g.10gb@3,+1g.10gb@2,+3g.40gb@4}");
+}
+
+static void a_pass_remembers_what_it_takes_away(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  uint64_t wake_ms = UINT64_MAX;
+  add_cut_node(&f);
+  add_pods(&f, 1, "p", "3g.40gb");
+  pass_by(&f, &memory, NOW);
+  assert_true(controller_memory_is_recut_out(&memory, "n1", 1, NOW + 1, &wake_ms));
+}
+
 static void reservations_are_no_demand(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
@@ -134,6 +167,8 @@ int main(void) {
       cmocka_unit_test(a_pod_that_waits_for_busy_nodes_hears_why_after_half_a_minute),
       cmocka_unit_test(a_withdrawal_that_lost_is_planned_again_at_once),
       cmocka_unit_test(a_node_that_does_not_answer_its_recut_is_held),
+      cmocka_unit_test(a_node_that_was_recut_too_often_only_grows),
+      cmocka_unit_test(a_pass_remembers_what_it_takes_away),
       cmocka_unit_test(reservations_are_no_demand),
       cmocka_unit_test(pods_of_another_scheduler_are_warned_of_once),
       cmocka_unit_test(pods_of_the_scheduler_that_reserves_are_not_warned_of),

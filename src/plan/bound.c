@@ -27,8 +27,7 @@ static bool is_room(const PlanModel *model, int profile) {
   return model->allowed >> profile & 1;
 }
 
-/* The free slices of the kind on the host that are not room. */
-static int count_fixed_free(const PlanProblem *problem, int host, int kind) {
+int plan_bound_fixed_free(const PlanProblem *problem, int host, int kind) {
   const PlanHost *from = &problem->hosts.items[host];
   int count = problem->free[(size_t)host * problem->kinds.count + (size_t)kind];
   for (int gpu = from->first_gpu; count > 0 && gpu < from->first_gpu + from->gpu_count; gpu++) {
@@ -43,8 +42,7 @@ static int count_fixed_free(const PlanProblem *problem, int host, int kind) {
   return count > 0 ? count : 0;
 }
 
-/* The slots of the GPU that no plan can free. */
-static uint32_t fixed_slots(const PlanProblem *problem, int gpu) {
+uint32_t plan_bound_fixed_slots(const PlanProblem *problem, int gpu) {
   const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
   uint32_t slots = layout->mask;
   for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1) {
@@ -56,7 +54,7 @@ static uint32_t fixed_slots(const PlanProblem *problem, int gpu) {
 
 static int count_room(const PlanProblem *problem, int gpu) {
   const MigModel *model = plan_problem_gpu(problem, gpu)->model;
-  return model->slot_count - __builtin_popcount(fixed_slots(problem, gpu));
+  return model->slot_count - __builtin_popcount(plan_bound_fixed_slots(problem, gpu));
 }
 
 static bool is_in_group(const Group *group, int host) {
@@ -79,7 +77,7 @@ static void serve_from_free(Group *group) {
   const PlanProblem *problem = group->problem;
   for (int host = group->host; host < (int)problem->hosts.count; host++)
     for (int kind = 0; is_in_group(group, host) && kind < (int)problem->kinds.count; kind++) {
-      int count = count_fixed_free(problem, host, kind);
+      int count = plan_bound_fixed_free(problem, host, kind);
       if (count > group->wanted[kind])
         count = group->wanted[kind];
       group->wanted[kind] -= count;
@@ -154,7 +152,7 @@ static int bound_by_holes(const PlanProblem *problem) {
     PlanHoles of_gpu;
     if (problem->gpus.items[gpu].pool < 0)
       continue;
-    plan_holes_of_slots(plan_problem_geometry(problem, gpu), fixed_slots(problem, gpu), &of_gpu);
+    plan_holes_of_slots(plan_problem_geometry(problem, gpu), plan_bound_fixed_slots(problem, gpu), &of_gpu);
     plan_holes_add(plan_problem_geometry(problem, gpu), &holes[problem->gpus.items[gpu].pool], &of_gpu, 1);
   }
   for (int host = 0; host < (int)problem->hosts.count; host++)
@@ -176,7 +174,7 @@ static int64_t count_slots(const PlanProblem *problem) {
     slots += count_room(problem, gpu);
   for (int host = 0; host < (int)problem->hosts.count; host++)
     for (int kind = 0; kind < (int)problem->kinds.count; kind++)
-      slots += (int64_t)count_fixed_free(problem, host, kind) * problem->kinds.items[kind].size;
+      slots += (int64_t)plan_bound_fixed_free(problem, host, kind) * problem->kinds.items[kind].size;
   return slots;
 }
 

@@ -119,7 +119,7 @@ static void check(const Mix *mix) {
     PlanProblem problem;
     PlanOffer offer;
     PlanDraft draft;
-    plan_problem_init(&problem, &f.snapshot);
+    plan_problem_init(&problem, &f.snapshot, 0);
     PlanBulkResult result = plan_bulk_solve(&problem, &offer);
     plan_draft_init(&draft, &problem);
     assert_holds(&problem, &offer, &draft);
@@ -156,7 +156,7 @@ static int serve_all(Fixture *f, PlanOffer *ret_offer, PlanBulkResult *ret_resul
   PlanProblem problem;
   int served = 0;
   fixture_snapshot(f);
-  plan_problem_init(&problem, &f->snapshot);
+  plan_problem_init(&problem, &f->snapshot, 0);
   *ret_result = plan_bulk_solve(&problem, ret_offer);
   for (int tier = 0; tier < problem.tier_count; tier++)
     served += ret_offer->served[tier];

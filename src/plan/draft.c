@@ -256,16 +256,68 @@ void plan_draft_get_offer(const PlanDraft *draft, PlanOffer *ret_offer) {
   plan_offer_sort(ret_offer);
 }
 
+/* Was nothing of it withdrawn or promised by those who were served meanwhile? */
+static bool may_withdraw(const PlanDraft *draft, int host, const PlanSlice *slices, int count) {
+  const SnapshotNode *node = plan_problem_node(draft->problem, host);
+  for (int i = 0; i < count; i++) {
+    char resource[MIG_RESOURCE_NAME_SIZE];
+    int same = 0;
+    if (!(plan_problem_withdrawable(draft->problem, slices[i].gpu) >> slices[i].start & 1))
+      return false;
+    mig_profile_format_resource(
+        plan_problem_gpu(draft->problem, slices[i].gpu)->model->profiles[slices[i].profile].name, resource);
+    for (int j = 0; j < count; j++)
+      same +=
+          strcmp(plan_problem_gpu(draft->problem, slices[j].gpu)->model->profiles[slices[j].profile].name,
+                 plan_problem_gpu(draft->problem, slices[i].gpu)->model->profiles[slices[i].profile].name) ==
+          0;
+    if (same > snapshot_free_of(node, resource))
+      return false;
+  }
+  return true;
+}
+
+/* The slices of one pod in an array that is sorted by pods; *next is where they begin, then where they end.
+ */
+static int count_of(const PlanSlice *slices, size_t count, int waiting, size_t *next) {
+  size_t begin = *next;
+  while (*next < count && slices[*next].waiting == waiting)
+    ++*next;
+  return (int)(*next - begin);
+}
+
+static void apply_withdrawing(PlanDraft *draft, int waiting, int host, PlanPacking *packing,
+                              const PlanSlice *withdrawals, int count) {
+  if (!may_withdraw(draft, host, withdrawals, count))
+    return;
+  packing->withdrawn = count;
+  for (int i = 0; i < count; i++)
+    packing->withdraws[withdrawals[i].gpu - draft->problem->hosts.items[host].first_gpu] |=
+        UINT32_C(1) << withdrawals[i].start;
+  (void)plan_draft_recut(draft, waiting, host, packing);
+}
+
+/* What is refused, because an earlier tier took the place, is served otherwise afterwards. */
 void plan_draft_apply(PlanDraft *draft, const PlanOffer *offer, size_t first, size_t end) {
-  size_t next = plan_offer_find(offer, (int)first);
+  PlanPacking packing;
+  size_t next = plan_offer_find(offer->slices.items, offer->slices.count, (int)first);
+  size_t next_gone = plan_offer_find(offer->withdrawals.items, offer->withdrawals.count, (int)first);
   for (size_t waiting = first; waiting < end; waiting++) {
-    size_t begin = next;
-    while (next < offer->slices.count && offer->slices.items[next].waiting == (int)waiting)
-      next++;
+    size_t begin = next, begin_gone = next_gone;
+    int count = count_of(offer->slices.items, offer->slices.count, (int)waiting, &next);
+    int gone_count = count_of(offer->withdrawals.items, offer->withdrawals.count, (int)waiting, &next_gone);
     if (offer->hosts[waiting] < 0)
       continue;
-    /* What is refused, because an earlier tier took the place, is served otherwise afterwards. */
-    (void)plan_draft_serve(draft, (int)waiting, offer->hosts[waiting],
-                           next > begin ? &offer->slices.items[begin] : NULL, (int)(next - begin));
+    const PlanSlice *slices = count ? &offer->slices.items[begin] : NULL;
+    if (!gone_count) {
+      (void)plan_draft_serve(draft, (int)waiting, offer->hosts[waiting], slices, count);
+      continue;
+    }
+    plan_packing_clear(&packing);
+    packing.count = count;
+    if (count)
+      memcpy(packing.slices, slices, (size_t)count * sizeof *slices);
+    apply_withdrawing(draft, (int)waiting, offer->hosts[waiting], &packing,
+                      &offer->withdrawals.items[begin_gone], gone_count);
   }
 }

@@ -3,7 +3,14 @@
 
 enum { LISTED_MAX = 3 /* slices that a sentence names */ };
 
-typedef enum Bond { LOOSE, USED, KEPT, GUESSED, PROMISED } Bond; /* what holds a slice in its place */
+typedef enum Bond {
+  LOOSE,
+  USED,
+  KEPT,
+  RESTING,
+  GUESSED,
+  PROMISED
+} Bond; /* what holds a slice in its place */
 
 /* As many free slices of a profile as floating claims may take have to stay; of those at one place, the last.
  */
@@ -24,7 +31,7 @@ static Bond find_bond(const SnapshotNode *node, const SnapshotGpu *gpu, uint32_t
   if (gpu->keep_starts >> start & 1)
     return KEPT;
   if (!(loose >> start & 1))
-    return GUESSED;
+    return node->growth_only ? RESTING : GUESSED;
   return is_promised(node, gpu, overlapped & loose, start) ? PROMISED : LOOSE;
 }
 
@@ -77,6 +84,7 @@ static void append_bond(Text *text, const SnapshotGpu *gpu, Bond bond) {
       [LOOSE] = "free",
       [USED] = "used by a pod",
       [KEPT] = ("kept by " MIG_ANNOTATION_KEEP_PREFIX),
+      [RESTING] = "free, but its node was re-cut too often in the last minute",
       [GUESSED] = "free, but only counts tell of it and not its place",
       [PROMISED] = "free, but promised to a pod that is on its way",
   };

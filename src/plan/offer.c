@@ -13,6 +13,7 @@ void plan_offer_deinit(PlanOffer *offer) {
   free(offer->hosts);
   free(offer->served);
   array_deinit(&offer->slices);
+  array_deinit(&offer->withdrawals);
 }
 
 bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than) {
@@ -34,13 +35,16 @@ static int compare_slices(const void *a, const void *b) {
 void plan_offer_sort(PlanOffer *offer) {
   if (offer->slices.count)
     qsort(offer->slices.items, offer->slices.count, sizeof offer->slices.items[0], compare_slices);
+  if (offer->withdrawals.count)
+    qsort(offer->withdrawals.items, offer->withdrawals.count, sizeof offer->withdrawals.items[0],
+          compare_slices);
 }
 
-size_t plan_offer_find(const PlanOffer *offer, int waiting) {
-  size_t low = 0, high = offer->slices.count;
+size_t plan_offer_find(const PlanSlice *slices, size_t count, int waiting) {
+  size_t low = 0, high = count;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if (offer->slices.items[middle].waiting < waiting)
+    if (slices[middle].waiting < waiting)
       low = middle + 1;
     else
       high = middle;
@@ -96,5 +100,7 @@ void plan_offer_prefer_oldest(PlanOffer *offer, const PlanProblem *problem) {
   offer->hosts = hosts;
   for (size_t i = 0; i < offer->slices.count; i++)
     offer->slices.items[i].waiting = heirs[offer->slices.items[i].waiting];
+  for (size_t i = 0; i < offer->withdrawals.count; i++)
+    offer->withdrawals.items[i].waiting = heirs[offer->withdrawals.items[i].waiting];
   plan_offer_sort(offer);
 }

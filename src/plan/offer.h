@@ -7,7 +7,8 @@
 typedef struct PlanOffer {
   int *hosts; /* by waiting pod: the host that serves it, or -1 */
   ARRAY(PlanSlice) slices;
-  int *served; /* by tier */
+  ARRAY(PlanSlice) withdrawals; /* free slices that go first, each for the pod that needs its place */
+  int *served;                  /* by tier */
   int tier_count;
 } PlanOffer;
 
@@ -16,7 +17,7 @@ void plan_offer_deinit(PlanOffer *offer);
 /* Pods of one tier and class are interchangeable: the oldest of them get what the offer gives to any. */
 void plan_offer_prefer_oldest(PlanOffer *offer, const PlanProblem *problem);
 void plan_offer_sort(PlanOffer *offer); /* puts the slices in the order of their pods, as apply wants them */
-/* The first slice of this waiting pod or a later one. */
-size_t plan_offer_find(const PlanOffer *offer, int waiting);
+/* The first of these slices of this waiting pod or a later one. */
+size_t plan_offer_find(const PlanSlice *slices, size_t count, int waiting);
 /* Serves more pods in the first tier in which the two differ. */
 bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than);

@@ -184,7 +184,7 @@ static bool has_pods(const Oracle *oracle, int tier) {
 static bool is_proven_by_counting(Fixture *f, const Oracle *oracle) {
   CLEANUP(plan_problem_deinit) PlanProblem problem;
   CLEANUP(plan_offer_deinit) PlanOffer offer;
-  plan_problem_init(&problem, &f->snapshot);
+  plan_problem_init(&problem, &f->snapshot, 0);
   bool proven = plan_bulk_solve(&problem, &offer) == PLAN_BULK_PROVEN;
   int tier = 0;
   for (int t = 0; proven && t < RANDOM_TIERS_MAX; t++)

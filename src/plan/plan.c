@@ -3,9 +3,9 @@
  *
  *   1. group the waiting pods and the nodes (queue.c, fleet.c)
  *   2. count and place all at once (bulk.c). Where that proves nothing and the cluster is small, count and
- *      place one by one (exact.c), try without counting as well (greedy.c) and search (search.c), keep the
- *      offer that serves more of the highest tier, and give its places to the oldest among equal pods
- *      (offer.c)
+ *      place one by one (exact.c), try without counting as well (greedy.c), and search (search.c). Where the
+ *      search does not come to its end, make the best offer still better (improve.c). Then give its places to
+ *      the oldest among equal pods (offer.c)
  *   3. carry the best offer out in a fork, tier by tier, every service verified by the scheduler's filters.
  *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier.
  *      An offer of bulk.c to which nothing can be added is taken as it is
@@ -18,11 +18,35 @@
 #include "plan/exact.h"
 #include "plan/fill.h"
 #include "plan/greedy.h"
+#include "plan/improve.h"
 #include "plan/reason.h"
 #include "plan/search.h"
 #include "sched/coupling.h"
 
-enum { ONE_BY_ONE_MAX = 2000000 /* pods times hosts */ };
+#include <math.h>
+
+enum {
+  ONE_BY_ONE_MAX = 2000000, /* pods times hosts */
+};
+
+/* What is spent on the search for better offers, and what came of it. */
+typedef struct Work {
+  PlanBudget budget;
+  PlanPrices prices; /* asked for where counting leaves something open */
+} Work;
+
+static void work_init(Work *work, const PlanOptions *options) {
+  *work = (Work){.budget = {.steps = options->steps_max ? options->steps_max : PLAN_STEPS_DEFAULT,
+                            .clock = options->clock},
+                 .prices = {.bound = INFINITY}};
+  work->budget.next_look = work->budget.steps;
+  if (options->clock)
+    options->clock->begin(options->clock->userdata);
+}
+
+static void work_deinit(Work *work) {
+  plan_prices_deinit(&work->prices);
+}
 
 static const char *const verdict_names[] = {[PLAN_IGNORED] = "ignored",
                                             [PLAN_FITS] = "fits",
@@ -67,6 +91,14 @@ static void try_one_by_one(const PlanProblem *problem, PlanOffer *best) {
   keep_better(best, &offer);
 }
 
+static void compute_prices(const PlanProblem *problem, const PlanOffer *offer, Work *work) {
+  int served = 0;
+  for (int tier = 0; tier < offer->tier_count; tier++)
+    served += offer->served[tier];
+  if (!work->prices.costs)
+    plan_prices_init(&work->prices, problem, served, &work->budget);
+}
+
 /* On clusters that are small, or where pods ask for more than counting can answer. True where it is proven
  * optimal. */
 static bool solve_one_by_one(const PlanProblem *problem, PlanOffer *ret_offer) {
@@ -96,7 +128,7 @@ static void solution_deinit(Solution *solution) {
   plan_offer_deinit(&solution->offer);
 }
 
-static void solve(const PlanProblem *problem, Solution *ret_solution) {
+static void solve(const PlanProblem *problem, Work *work, Solution *ret_solution) {
   CLEANUP(plan_offer_deinit) PlanOffer other = {0};
   *ret_solution = (Solution){0};
   PlanBulkResult result = plan_bulk_solve(problem, &ret_solution->offer);
@@ -112,6 +144,11 @@ static void solve(const PlanProblem *problem, Solution *ret_solution) {
   PlanOffer better = other;
   other = ret_solution->offer;
   ret_solution->offer = better;
+  if (ret_solution->proven)
+    return;
+  compute_prices(problem, &ret_solution->offer, work);
+  if (plan_improve(problem, PLAN_BY_GROWTH, &work->prices, &work->budget, &ret_solution->offer))
+    (void)plan_improve(problem, PLAN_BY_EXISTING, &work->prices, &work->budget, &ret_solution->offer);
 }
 
 /* What the plan does, whoever found it out. */
@@ -241,9 +278,40 @@ static void serve_tiers(PlanGreedy *greedy, const PlanOffer *offer) {
     for (end = first + 1; end < problem->waiting.count && problem->waiting.items[end].tier == tier;)
       end++;
     plan_draft_apply(greedy->draft, offer, first, end);
+    if (offer->withdrawals.count)
+      plan_greedy_forget(greedy); /* there is more room than before */
     plan_greedy_serve_range(greedy, first, end, 0);
     plan_greedy_serve_range(greedy, first, end, PLAN_RECUT);
   }
+}
+
+/* What becomes of the offer in the end, with the withdrawals that follow. */
+static void rehearse(const PlanProblem *problem, const PlanOffer *offer, PlanOffer *ret_outcome) {
+  CLEANUP(plan_draft_deinit) PlanDraft draft;
+  CLEANUP(plan_greedy_deinit) PlanGreedy greedy;
+  plan_draft_init(&draft, problem);
+  plan_greedy_init(&greedy, &draft);
+  serve_tiers(&greedy, offer);
+  plan_draft_get_offer(&draft, ret_outcome);
+}
+
+/* Withdrawing for one pod after the other leaves some out for whom there would be room as well. What serves
+ * more, and does so when it is carried out, replaces the offer. */
+static void withdraw_better(const PlanProblem *problem, Work *work, PlanOffer *offer) {
+  CLEANUP(plan_offer_deinit) PlanOffer outcome, better = {0}, proof = {0};
+  rehearse(problem, offer, &outcome);
+  if (serves_all(problem, &outcome))
+    return;
+  compute_prices(problem, &outcome, work);
+  rehearse(problem, offer, &better);
+  if (!plan_improve(problem, PLAN_BY_WITHDRAWAL, &work->prices, &work->budget, &better))
+    return;
+  rehearse(problem, &better, &proof);
+  if (!plan_offer_is_better(&proof, &outcome))
+    return;
+  PlanOffer worse = *offer;
+  *offer = better;
+  better = worse;
 }
 
 static void take(const Outcome *outcome, int *hosts, Plan *plan) {
@@ -327,12 +395,15 @@ static void explain(const PlanProblem *problem, const int *hosts, Plan *plan) {
 }
 
 /* Counting and search prove what growth can do. */
-static int bound_of(const PlanProblem *problem, const Plan *plan, bool proven) {
+static int bound_of(const PlanProblem *problem, const PlanPrices *prices, const Plan *plan, bool proven) {
   bool serves_all = plan->admitted + plan->already_fit == (int)problem->waiting.count;
   if ((proven && !problem->is_coupled && problem->tier_count <= 1 && !problem->has_withdrawable) ||
       serves_all)
     return plan->admitted;
-  int bound = plan_bound_compute(problem) - plan->already_fit;
+  int bound = plan_bound_compute(problem);
+  if (prices->bound + 1e-6 < bound)
+    bound = (int)(prices->bound + 1e-6);
+  bound -= plan->already_fit;
   assert(bound >= plan->admitted);
   return bound;
 }
@@ -354,17 +425,22 @@ void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan
   CLEANUP(solution_deinit) Solution solution;
   *ret_plan = (Plan){0};
   size_t mark = place_nominated(snapshot);
-  plan_problem_init(&problem, snapshot);
+  plan_problem_init(&problem, snapshot, options->old_before);
   list_pods(&problem, ret_plan);
   CLEANUP(cleanup_free) int *hosts = mem_alloc(problem.waiting.count * sizeof *hosts);
-  solve(&problem, &solution);
-  if (solution.is_final)
+  CLEANUP(work_deinit) Work work;
+  work_init(&work, options);
+  solve(&problem, &work, &solution);
+  if (problem.has_withdrawable && !is_large(&problem))
+    withdraw_better(&problem, &work, &solution.offer);
+  if (solution.is_final && !solution.offer.withdrawals.count)
     take_offer(&problem, options, &solution.offer, hosts, ret_plan);
   else
     carry_out(&problem, options, &solution.offer, hosts, ret_plan);
   explain(&problem, hosts, ret_plan);
   ret_plan->pending = (int)problem.waiting.count;
-  ret_plan->bound = bound_of(&problem, ret_plan, solution.proven);
+  ret_plan->bound = bound_of(&problem, &work.prices, ret_plan, solution.proven);
+  ret_plan->stopped_early = work.budget.exhausted;
   snapshot_rollback(snapshot, mark);
 }
 
@@ -372,6 +448,10 @@ void plan_deinit(Plan *plan) {
   array_deinit(&plan->pods);
   array_deinit(&plan->gpus);
   arena_deinit(&plan->arena);
+}
+
+double plan_gap(const Plan *plan) {
+  return plan->bound > 0 ? (double)(plan->bound - plan->admitted) / plan->bound : 0;
 }
 
 void plan_gpu_list(const Snapshot *snapshot, const PlanGpu *gpu, MigList *ret_list) {

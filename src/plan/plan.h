@@ -13,6 +13,7 @@
 #pragma once
 
 #include "cluster/snapshot.h"
+#include "plan/budget.h"
 #include "sched/filter.h"
 
 typedef enum PlanVerdict {
@@ -65,6 +66,7 @@ typedef struct Plan {
   /* No plan could admit more (already_fit not counted), not even one that ignores priorities. Equal to
    * `admitted` where all pods have one priority and the plan is proven optimal. */
   int bound;
+  bool stopped_early; /* the search for a better plan ended because its time or its steps were used up */
 } Plan;
 
 typedef enum PlanLeftover { PLAN_LEFTOVER_FILL, PLAN_LEFTOVER_NONE } PlanLeftover;
@@ -75,15 +77,29 @@ typedef struct PlanDemand {
   double weight;
 } PlanDemand;
 
+enum {
+  PLAN_STEPS_DEFAULT = 3000000, /* where no clock is there: some hundred milliseconds */
+  PLAN_TIME_DEFAULT_MS = 200,   /* for those who have one */
+  PLAN_STARVATION_DEFAULT_MS = 600000,
+};
+
 typedef struct PlanOptions {
   PlanLeftover leftover;
   const PlanDemand *recent_demand;
   int recent_demand_count;
+  /* Pods of one priority that were created before this instant (Unix seconds) come before all others of it,
+   * whatever they ask: otherwise many small pods would keep a large one waiting for ever. 0: none do. */
+  int64_t old_before;
+  int64_t steps_max;      /* of the search for better plans; 0: PLAN_STEPS_DEFAULT */
+  const PlanClock *clock; /* ends that search as well; NULL: only the steps do, and the plan is the same on
+                           * every machine */
 } PlanOptions;
 
 /* Plans on the snapshot and leaves it as it was. */
 void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan);
 void plan_deinit(Plan *plan);
+/* (bound - admitted) / bound: the share of pods that a better plan could still admit, at most. */
+double plan_gap(const Plan *plan);
 /* The wanted instances of one changed GPU: existing ones without the destroys, then the creates in order. */
 void plan_gpu_list(const Snapshot *snapshot, const PlanGpu *gpu, MigList *ret_list);
 /* The words of the contract: "admitted", "fits", "blocked", "ignored"; "used", "keep", "create", "destroy".

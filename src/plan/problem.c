@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/problem.h"
 
-void plan_problem_init(PlanProblem *problem, Snapshot *snapshot) {
-  *problem = (PlanProblem){.snapshot = snapshot};
+void plan_problem_init(PlanProblem *problem, Snapshot *snapshot, int64_t old_before) {
+  *problem = (PlanProblem){.snapshot = snapshot, .old_before = old_before};
   plan_queue_init(problem);
   plan_fleet_init(problem);
 }

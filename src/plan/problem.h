@@ -49,7 +49,7 @@ typedef struct PlanClass {
 typedef struct PlanWaiting {
   int pod; /* index in the snapshot */
   int class_;
-  int tier; /* 0 is the highest priority */
+  int tier; /* 0 is the highest: by priority, and in each those that have waited long before the others */
 } PlanWaiting;
 
 typedef struct PlanShape { /* a geometry, shared by all models that have it */
@@ -95,8 +95,9 @@ typedef struct PlanProblem {
   const char **ignored; /* by spec of the snapshot: why its pods are not planned for, NULL where they are */
   ARRAY(PlanWaiting) waiting; /* by tier, then smallest first, oldest first, name */
   int tier_count;
-  int asks_count;  /* different sets of slices that classes ask */
-  bool is_coupled; /* some class is */
+  int64_t old_before; /* Unix seconds; 0: no pod has waited long */
+  int asks_count;     /* different sets of slices that classes ask */
+  bool is_coupled;    /* some class is */
   ARRAY(PlanShape) shapes;
   ARRAY(PlanModel) models;
   ARRAY(const char *) stocks; /* resource names of the profiles */
@@ -109,8 +110,8 @@ typedef struct PlanProblem {
   bool has_withdrawable; /* some free slice may be withdrawn */
 } PlanProblem;
 
-/* The snapshot is borrowed and not changed. */
-void plan_problem_init(PlanProblem *problem, Snapshot *snapshot);
+/* The snapshot is borrowed and not changed. `old_before` as in PlanOptions. */
+void plan_problem_init(PlanProblem *problem, Snapshot *snapshot, int64_t old_before);
 void plan_problem_deinit(PlanProblem *problem);
 
 const SnapshotPod *plan_problem_pod(const PlanProblem *problem, int waiting);

@@ -224,6 +224,12 @@ static void judge_specs(PlanProblem *problem) {
   }
 }
 
+/* Within a priority the oldest come first, so those that have waited long are together. */
+static bool has_waited_long(const PlanProblem *problem, const OrderKey *key) {
+  int64_t created = problem->snapshot->pods.items[key->index].object->meta.creation_time;
+  return created > 0 && created < problem->old_before;
+}
+
 static void collect_waiting(PlanProblem *problem) {
   const Snapshot *snapshot = problem->snapshot;
   size_t count = 0;
@@ -237,7 +243,8 @@ static void collect_waiting(PlanProblem *problem) {
   }
   sort_pods(snapshot, keys, count);
   for (size_t i = 0; i < count; i++) {
-    problem->tier_count += !i || keys[i].high != keys[i - 1].high;
+    problem->tier_count += !i || keys[i].high != keys[i - 1].high ||
+                           has_waited_long(problem, &keys[i]) != has_waited_long(problem, &keys[i - 1]);
     *array_push(&problem->waiting) = (PlanWaiting){.pod = keys[i].index, .tier = problem->tier_count - 1};
   }
 }

@@ -10,6 +10,8 @@
  *   twins    of hosts that are alike and unused, only the first is tried. */
 #include "plan/search.h"
 
+#include "plan/realise.h"
+
 #include "sched/filter.h"
 
 typedef struct Search {
@@ -240,45 +242,6 @@ static void search_from(Search *search, int position) {
   search_from(search, position + 1);
 }
 
-/* The pod takes free slices of the host first, then packed ones that nobody has taken. */
-static void hand_out(Search *search, int waiting, int host, PlanPacking *packing) {
-  const PlanClass *class_ = plan_problem_class(search->problem, waiting);
-  for (int n = 0; n < class_->need_count; n++) {
-    int lacking = class_->needs[n].count, *left = at(search, search->free, host, class_->needs[n].kind);
-    for (; lacking > 0 && *left > 0; lacking--)
-      --*left;
-    for (int i = 0; i < packing->count && lacking > 0; i++) {
-      PlanSlice *slice = &packing->slices[i];
-      const PlanModel *model = plan_problem_model(search->problem, slice->gpu);
-      if (slice->waiting >= 0 || slice->profile != model->profile_of_kind[class_->needs[n].kind])
-        continue;
-      slice->waiting = waiting;
-      lacking--;
-    }
-    assert(lacking == 0);
-  }
-}
-
-static void hand_out_host(Search *search, int host) {
-  PlanPacking packing;
-  const PlanProblem *problem = search->problem;
-  for (size_t waiting = 0; waiting < problem->waiting.count; waiting++)
-    for (int n = 0;
-         search->best->hosts[waiting] == host && n < plan_problem_class(problem, (int)waiting)->need_count;
-         n++) {
-      const PlanNeed *need = &plan_problem_class(problem, (int)waiting)->needs[n];
-      *at(search, search->asked, host, need->kind) += need->count;
-    }
-  search->steps = PLAN_SEARCH_STEPS_MAX; /* it was packed within them before */
-  bool packed = pack_host(search, host, &packing);
-  assert(packed);
-  for (size_t waiting = 0; waiting < problem->waiting.count; waiting++)
-    if (search->best->hosts[waiting] == host)
-      hand_out(search, (int)waiting, host, &packing);
-  for (int i = 0; i < packing.count; i++)
-    *array_push(&search->best->slices) = packing.slices[i];
-}
-
 /* Returns true where the space was exhausted. */
 static bool search_for(const PlanProblem *problem, PlanOffer *offer, bool existing_only) {
   /* Whether a coupled pod can be served depends on the order, which is not searched. */
@@ -289,12 +252,8 @@ static bool search_for(const PlanProblem *problem, PlanOffer *offer, bool existi
   search_init(&search, problem, offer, existing_only);
   search_from(&search, 0);
   bool exhausted = search.steps > 0;
-  if (search.improved) {
-    array_clear(&offer->slices);
-    for (int host = 0; host < (int)problem->hosts.count; host++)
-      hand_out_host(&search, host);
-    plan_offer_sort(offer);
-  }
+  if (search.improved)
+    plan_realise(problem, existing_only ? PLAN_BY_EXISTING : PLAN_BY_GROWTH, offer);
   return exhausted;
 }
 

@@ -8,7 +8,7 @@
 enum {
   PLAN_SEARCH_WAITING_MAX = 128, /* pods; more are not searched */
   PLAN_SEARCH_HOSTS_MAX = 64,
-  PLAN_SEARCH_STEPS_MAX = 500000, /* places tried: the limit is a count, so the answer depends on no clock */
+  PLAN_SEARCH_STEPS_MAX = 50000, /* places tried: the limit is a count, so the answer depends on no clock */
 };
 
 /* Looks for an offer that serves as many pods in each tier and creates nothing: so that what an earlier plan

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state is how many pods of each type (a class in a tier) are on each host, and what they ask there
+ * together; where their slices go is asked of the packing only as a question of yes or no, whose answers are
+ * remembered: a set of slices has a place on a host or not, whatever was there meanwhile. Hosts whose GPUs
+ * are alike share them.
+ *
+ * The order of chances comes from a generator with a fixed seed, so the result depends on the problem and on
+ * the budget, and on nothing else. */
+#include "plan/improve.h"
+
+#include "base/random.h"
+#include "plan/frame.h"
+
+#include <math.h>
+
+enum {
+  MEMORY_SIZE = 1 << 14, /* remembered answers */
+  RUINED_MAX = 4,        /* hosts of one round */
+  PACK_STEPS = 2000,
+  IDLE_ROUNDS_MAX = 20000, /* in vain, */
+  IDLE_ROUNDS_EACH = 50,   /* and of each type and host */
+};
+
+typedef struct Type {
+  int class_, tier;
+  int wanted, served;
+  double key; /* the order in which types are put back */
+} Type;
+
+typedef struct Move {
+  int host, type, count;
+} Move;
+
+typedef struct Improve {
+  const PlanProblem *problem;
+  const PlanPrices *prices;
+  PlanMeans means;
+  PlanBudget *budget;
+  Random random;
+  Type *types;
+  int type_count, host_count, kind_count;
+  size_t room_width; /* resources, and places for pods */
+  int *type_of;      /* by class, by tier: index + 1 */
+  int *on;           /* by host, by type: pods */
+  int *asked;        /* by host, by kind: slices */
+  int64_t *rooms;    /* by host: what is left, as in PlanProblem.rooms */
+  uint64_t *frames;  /* by host */
+  uint32_t *versions;
+  uint32_t *full; /* by host, by type: the version, plus one, in which it took none of them */
+  int *served;    /* by tier */
+  int *order;     /* types, as they are put back */
+  int *kept;      /* by kind: of no interest */
+  uint64_t *memory;
+  const int *enough; /* by tier: no more is looked for; NULL: as many as possible */
+  ARRAY(Move) moves; /* of this round */
+} Improve;
+
+static void improve_deinit(Improve *improve) {
+  free(improve->types);
+  free(improve->type_of);
+  free(improve->on);
+  free(improve->asked);
+  free(improve->rooms);
+  free(improve->frames);
+  free(improve->versions);
+  free(improve->full);
+  free(improve->served);
+  free(improve->order);
+  free(improve->memory);
+  free(improve->kept);
+  array_deinit(&improve->moves);
+}
+
+static uint64_t mix(uint64_t value) {
+  value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+  value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+  return value ^ value >> 31;
+}
+
+static int *at(int *table, int host, int width, int column) {
+  return &table[(size_t)host * (size_t)width + (size_t)column];
+}
+
+/* ---- the state ---- */
+
+static void collect_types(Improve *improve) {
+  const PlanProblem *problem = improve->problem;
+  improve->types = mem_alloc((PLAN_IMPROVE_TYPES_MAX + 1) * sizeof *improve->types);
+  improve->type_of =
+      mem_alloc(problem->classes.count * (size_t)problem->tier_count * sizeof *improve->type_of);
+  for (size_t i = 0; i < problem->waiting.count && improve->type_count <= PLAN_IMPROVE_TYPES_MAX; i++) {
+    const PlanWaiting *waiting = &problem->waiting.items[i];
+    int *known = at(improve->type_of, waiting->class_, problem->tier_count, waiting->tier);
+    if (!*known) {
+      improve->types[improve->type_count] = (Type){.class_ = waiting->class_, .tier = waiting->tier};
+      *known = ++improve->type_count;
+    }
+    improve->types[*known - 1].wanted++;
+  }
+}
+
+static const PlanClass *class_of(const Improve *improve, int type) {
+  return &improve->problem->classes.items[improve->types[type].class_];
+}
+
+static int type_of(const Improve *improve, size_t waiting) {
+  const PlanWaiting *pod = &improve->problem->waiting.items[waiting];
+  return *at(improve->type_of, pod->class_, improve->problem->tier_count, pod->tier) - 1;
+}
+
+static void change(Improve *improve, int host, int type, int sign) {
+  const PlanClass *class_ = class_of(improve, type);
+  int64_t *rooms = &improve->rooms[(size_t)host * improve->room_width];
+  for (int n = 0; n < class_->need_count; n++)
+    *at(improve->asked, host, improve->kind_count, class_->needs[n].kind) += sign * class_->needs[n].count;
+  for (size_t i = 0; i < improve->room_width; i++)
+    rooms[i] -= sign * class_->takes[i];
+  *at(improve->on, host, improve->type_count, type) += sign;
+  improve->types[type].served += sign;
+  improve->served[improve->types[type].tier] += sign;
+  improve->versions[host]++;
+}
+
+static void move(Improve *improve, int host, int type, int sign) {
+  change(improve, host, type, sign);
+  *array_push(&improve->moves) = (Move){.host = host, .type = type, .count = sign};
+}
+
+static void undo(Improve *improve) {
+  for (size_t i = improve->moves.count; i-- > 0;) {
+    const Move *made = &improve->moves.items[i];
+    change(improve, made->host, made->type, -made->count);
+  }
+}
+
+static void init_tables(Improve *improve) {
+  const PlanProblem *problem = improve->problem;
+  size_t hosts = problem->hosts.count, kinds = problem->kinds.count, types = (size_t)improve->type_count;
+  improve->host_count = (int)hosts;
+  improve->kind_count = (int)kinds;
+  improve->room_width = problem->resources.count + 1;
+  improve->on = mem_alloc(hosts * types * sizeof *improve->on);
+  improve->full = mem_alloc(hosts * types * sizeof *improve->full);
+  improve->asked = mem_alloc(hosts * kinds * sizeof *improve->asked);
+  improve->versions = mem_alloc(hosts * sizeof *improve->versions);
+  improve->rooms = mem_alloc(hosts * improve->room_width * sizeof *improve->rooms);
+  improve->frames = mem_alloc(hosts * sizeof *improve->frames);
+  improve->served = mem_alloc((size_t)problem->tier_count * sizeof *improve->served);
+  improve->order = mem_alloc(types * sizeof *improve->order);
+  improve->kept = mem_alloc(kinds * sizeof *improve->kept);
+  improve->memory = mem_alloc(MEMORY_SIZE * sizeof *improve->memory);
+  memcpy(improve->rooms, problem->rooms, hosts * improve->room_width * sizeof *improve->rooms);
+  for (int host = 0; host < (int)hosts; host++)
+    improve->frames[host] = plan_frame_of(problem, host);
+}
+
+static void start_from(Improve *improve, const PlanOffer *offer) {
+  for (size_t i = 0; i < improve->problem->waiting.count; i++)
+    if (offer->hosts[i] >= 0)
+      change(improve, offer->hosts[i], type_of(improve, i), 1);
+}
+
+/* ---- what a host takes ---- */
+
+static uint64_t question_key(const Improve *improve, int host) {
+  const int *asked = at(improve->asked, host, improve->kind_count, 0);
+  uint64_t hash = improve->frames[host];
+  for (int kind = 0; kind < improve->kind_count; kind++)
+    if (asked[kind])
+      hash = mix(hash + ((uint64_t)kind << 32 | (uint64_t)asked[kind]));
+  return hash & ~UINT64_C(1);
+}
+
+/* Do all slices that are asked of the host now have a place on it? */
+static bool has_places(Improve *improve, int host) {
+  uint64_t key = question_key(improve, host);
+  uint64_t *answer = &improve->memory[key >> 1 & (MEMORY_SIZE - 1)];
+  if ((*answer & ~UINT64_C(1)) == key)
+    return *answer & 1;
+  PlanPacking packing;
+  int64_t steps = PACK_STEPS;
+  const PlanRealiseQuestion question = {.problem = improve->problem,
+                                        .host = host,
+                                        .asked = at(improve->asked, host, improve->kind_count, 0),
+                                        .means = improve->means};
+  bool fits = plan_realise_pack(&question, &steps, improve->kept, &packing);
+  plan_budget_take(improve->budget, 1 + PACK_STEPS - steps);
+  *answer = key | fits;
+  return fits;
+}
+
+/* Puts one more pod on the host if it takes it. */
+static bool add(Improve *improve, int host, int type) {
+  uint32_t *full = &improve->full[(size_t)host * (size_t)improve->type_count + (size_t)type];
+  if (*full == improve->versions[host] + 1 || !plan_class_admits(class_of(improve, type), host))
+    return false;
+  plan_budget_take(improve->budget, 1);
+  if (plan_rooms_hold(improve->problem, class_of(improve, type),
+                      &improve->rooms[(size_t)host * improve->room_width])) {
+    uint32_t before = improve->versions[host];
+    change(improve, host, type, 1);
+    if (has_places(improve, host)) {
+      *array_push(&improve->moves) = (Move){.host = host, .type = type, .count = 1};
+      return true;
+    }
+    change(improve, host, type, -1);
+    improve->versions[host] = before;
+  }
+  *full = improve->versions[host] + 1;
+  return false;
+}
+
+/* ---- ruin ---- */
+
+static void give_up(Improve *improve, int host, bool all) {
+  for (int type = 0; type < improve->type_count; type++)
+    for (int pods = *at(improve->on, host, improve->type_count, type); pods > 0; pods--)
+      if (all || random_below(&improve->random, 2))
+        move(improve, host, type, -1);
+}
+
+/* A type that waits, or -1: each round begins with a host that might take one. */
+static int choose_waiting(Improve *improve) {
+  int chosen = -1;
+  uint64_t seen = 0;
+  for (int type = 0; type < improve->type_count; type++)
+    if (improve->types[type].served < improve->types[type].wanted && !random_below(&improve->random, ++seen))
+      chosen = type;
+  return chosen;
+}
+
+static int choose_host(Improve *improve, int type) {
+  for (int tries = 0; tries < 8; tries++) {
+    int host = (int)random_below(&improve->random, (uint64_t)improve->host_count);
+    if (type < 0 || plan_class_admits(class_of(improve, type), host))
+      return host;
+  }
+  return (int)random_below(&improve->random, (uint64_t)improve->host_count);
+}
+
+static int ruin(Improve *improve, int *ret_hosts) {
+  int count = 1 + (int)random_below(&improve->random, RUINED_MAX), waiting = choose_waiting(improve);
+  for (int i = 0; i < count; i++) {
+    ret_hosts[i] = choose_host(improve, i == 0 || random_below(&improve->random, 2) ? waiting : -1);
+    give_up(improve, ret_hosts[i], random_below(&improve->random, 3) == 0);
+  }
+  return count;
+}
+
+/* ---- recreate ---- */
+
+static double chance(Improve *improve) {
+  return (double)(random_next(&improve->random) >> 11) * 0x1p-53;
+}
+
+static double cost_on(const Improve *improve, int type, int host) {
+  const Type *what = &improve->types[type];
+  if (improve->prices->costs)
+    return plan_prices_cost(improve->prices, improve->problem, what->class_, host);
+  return class_of(improve, type)->slot_count;
+}
+
+static int compare_types(const void *a, const void *b, void *userdata) {
+  const Type *types = userdata;
+  const Type *left = &types[*(const int *)a], *right = &types[*(const int *)b];
+  if (left->tier != right->tier)
+    return left->tier - right->tier;
+  if (left->key != right->key)
+    return left->key < right->key ? -1 : 1;
+  return *(const int *)a - *(const int *)b;
+}
+
+/* The cheapest first, more or less. */
+static void shuffle_types(Improve *improve, int host) {
+  double noise = chance(improve) < 0.2 ? 4 : 0.6;
+  for (int type = 0; type < improve->type_count; type++) {
+    improve->order[type] = type;
+    improve->types[type].key = (cost_on(improve, type, host) + 0.05) * (1 + noise * (chance(improve) - 0.5));
+  }
+  qsort_r(improve->order, (size_t)improve->type_count, sizeof *improve->order, compare_types, improve->types);
+}
+
+static void put_back(Improve *improve, int type, const int *hosts, int host_count) {
+  Type *what = &improve->types[type];
+  for (int i = 0; i < host_count; i++)
+    while (what->served < what->wanted && add(improve, hosts[i], type))
+      ;
+  if (what->served == what->wanted)
+    return;
+  int first = (int)random_below(&improve->random, (uint64_t)improve->host_count);
+  for (int i = 0; i < improve->host_count && what->served < what->wanted; i++)
+    while (what->served < what->wanted && add(improve, (first + i) % improve->host_count, type))
+      ;
+}
+
+static void recreate(Improve *improve, const int *hosts, int host_count) {
+  shuffle_types(improve, hosts[0]);
+  for (int i = 0; i < improve->type_count; i++)
+    put_back(improve, improve->order[i], hosts, host_count);
+}
+
+/* ---- rounds ---- */
+
+static int compare_served(const Improve *improve, const int *before) {
+  for (int tier = 0; tier < improve->problem->tier_count; tier++)
+    if (improve->served[tier] != before[tier])
+      return improve->served[tier] > before[tier] ? 1 : -1;
+  return 0;
+}
+
+static bool serves_all(const Improve *improve) {
+  for (int type = 0; type < improve->type_count; type++)
+    if (improve->types[type].served < improve->types[type].wanted)
+      return false;
+  return true;
+}
+
+static int total(const Improve *improve) {
+  int sum = 0;
+  for (int tier = 0; tier < improve->problem->tier_count; tier++)
+    sum += improve->served[tier];
+  return sum;
+}
+
+static bool is_done(const Improve *improve) {
+  bool is_most = improve->problem->tier_count == 1 && isfinite(improve->prices->bound) &&
+                 total(improve) >= (int)(improve->prices->bound + 1e-6);
+  return is_most || (improve->enough && compare_served(improve, improve->enough) >= 0) || serves_all(improve);
+}
+
+static void run_rounds(Improve *improve) {
+  int hosts[RUINED_MAX];
+  size_t size = (size_t)improve->problem->tier_count * sizeof *improve->served;
+  CLEANUP(cleanup_free) int *before = mem_alloc(size);
+  int64_t idle_max = (int64_t)IDLE_ROUNDS_EACH * improve->type_count * improve->host_count;
+  if (idle_max > IDLE_ROUNDS_MAX)
+    idle_max = IDLE_ROUNDS_MAX;
+  for (int idle = 0; idle < idle_max && !is_done(improve); idle++) {
+    memcpy(before, improve->served, size);
+    array_clear(&improve->moves);
+    int count = ruin(improve, hosts);
+    recreate(improve, hosts, count);
+    if (!plan_budget_take(improve->budget, improve->type_count)) {
+      if (compare_served(improve, before) < 0)
+        undo(improve);
+      return;
+    }
+    int order = compare_served(improve, before);
+    if (order > 0)
+      idle = 0;
+    else if (order < 0)
+      undo(improve);
+  }
+}
+
+static void take_offer(Improve *improve, PlanOffer *offer) {
+  const PlanProblem *problem = improve->problem;
+  CLEANUP(cleanup_free) int *next = mem_alloc((size_t)improve->type_count * sizeof *next);
+  for (size_t i = 0; i < problem->waiting.count; i++) {
+    int type = type_of(improve, i), *host = &next[type];
+    while (*host < improve->host_count && !*at(improve->on, *host, improve->type_count, type))
+      ++*host;
+    offer->hosts[i] = *host < improve->host_count ? *host : -1;
+    if (*host < improve->host_count)
+      --*at(improve->on, *host, improve->type_count, type);
+  }
+  plan_realise(problem, improve->means, offer);
+}
+
+bool plan_improve(const PlanProblem *problem, PlanMeans means, const PlanPrices *prices, PlanBudget *budget,
+                  PlanOffer *offer) {
+  CLEANUP(improve_deinit)
+  Improve improve = {
+      .problem = problem, .prices = prices, .means = means, .budget = budget, .random = {.state = 1}};
+  if (problem->is_coupled || !problem->rooms || !problem->hosts.count ||
+      problem->hosts.count > PLAN_IMPROVE_HOSTS_MAX || budget->exhausted)
+    return false;
+  collect_types(&improve);
+  if (improve.type_count > PLAN_IMPROVE_TYPES_MAX)
+    return false;
+  init_tables(&improve);
+  if (means == PLAN_BY_EXISTING)
+    improve.enough = offer->served;
+  else
+    start_from(&improve, offer);
+  run_rounds(&improve);
+  int order = compare_served(&improve, offer->served);
+  if (order < 0 || (order == 0 && means != PLAN_BY_EXISTING))
+    return false;
+  take_offer(&improve, offer);
+  return true;
+}

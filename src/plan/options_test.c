@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the options change: who comes first, and how long a better plan is looked for. */
+#include "plan/plan_fixture.h"
+
+/* ---- age ---- */
+
+static void add_whole_and_small_pods(Fixture *f) {
+  fixture_gpu(f, fixture_node(f, "n1"), A100, "");
+  fixture_pod(f, "whole", "7g.80gb")->meta.creation_time = 1000;
+  for (int i = 0; i < 7; i++)
+    fixture_pod(f, arena_format(&f->arena, "small%d", i), "1g.10gb")->meta.creation_time = 2000 + i;
+}
+
+static void as_many_as_possible_are_served_while_nobody_has_waited_long(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_whole_and_small_pods(&f);
+  assert_int_equal(fixture_plan(&f, &(PlanOptions){.old_before = 1000})->admitted, 7);
+  assert_int_equal(fixture_plan(&f, NULL)->admitted, 7);
+}
+
+static void a_large_pod_that_has_waited_long_comes_before_many_small_ones(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_whole_and_small_pods(&f);
+  const Plan *plan = fixture_plan(&f, &(PlanOptions){.leftover = PLAN_LEFTOVER_NONE, .old_before = 1001});
+  assert_string_equal(fixture_changes(&f), "n1/0: 7g.80gb@0");
+  assert_int_equal(plan->bound, 7);
+}
+
+static void age_does_not_lift_a_pod_above_a_higher_priority(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_whole_and_small_pods(&f);
+  f.pods.items[3]->priority = 1;
+  fixture_plan(&f, &(PlanOptions){.leftover = PLAN_LEFTOVER_NONE, .old_before = 1500});
+  assert_int_equal(f.plan.pods.items[3].verdict, PLAN_ADMITTED);
+  assert_int_equal(f.plan.pods.items[0].verdict, PLAN_BLOCKED);
+}
+
+static void among_those_that_have_waited_long_as_many_as_possible_are_served(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_whole_and_small_pods(&f);
+  assert_int_equal(fixture_plan(&f, &(PlanOptions){.old_before = 9999})->admitted, 7);
+}
+
+static void a_pod_whose_age_is_not_known_has_not_waited_long(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_whole_and_small_pods(&f);
+  f.pods.items[0]->meta.creation_time = 0;
+  assert_int_equal(fixture_plan(&f, &(PlanOptions){.old_before = 1500})->admitted, 7);
+}
+
+/* ---- time ---- */
+
+/* Eight nodes on which cpu and slices are short in turn. */
+static void add_knot(Fixture *f) {
+  static const char *const profiles[] = {"1g.10gb", "2g.20gb", "3g.40gb", "4g.40gb", "1g.20gb"};
+  Random random = {.state = 5};
+  for (int i = 0; i < 8; i++) {
+    Node *node = fixture_node(f, arena_format(&f->arena, "n%d", i));
+    fixture_set(f, (KeyValues *)&node->allocatable, "cpu",
+                arena_format(&f->arena, "%d", 3 + (int)random_below(&random, 9)));
+    fixture_gpu(f, node, A100, i % 3 ? "" : "2g.20gb@2:used");
+    fixture_gpu(f, node, A100, "");
+  }
+  for (int i = 0; i < 60; i++) {
+    Pod *pod = fixture_pod(f, arena_format(&f->arena, "p%02d", i), profiles[random_below(&random, 5)]);
+    fixture_ask(f, pod, "cpu", arena_format(&f->arena, "%dm", 500 + 250 * (int)random_below(&random, 8)));
+  }
+}
+
+static void a_plan_says_that_it_stopped_early(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_knot(&f);
+  const Plan *plan = fixture_plan(&f, &(PlanOptions){.steps_max = 1});
+  int quick = plan->admitted;
+  assert_true(plan->stopped_early);
+  assert_true(plan->bound >= quick);
+  plan = fixture_plan(&f, NULL);
+  assert_true(plan->admitted >= quick);
+  assert_true(plan->bound >= plan->admitted);
+}
+
+static void what_counting_proves_takes_no_time(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_whole_and_small_pods(&f);
+  const Plan *plan = fixture_plan(&f, &(PlanOptions){.steps_max = 1});
+  assert_false(plan->stopped_early);
+  assert_true(plan_gap(plan) == 0);
+}
+
+typedef struct Watch {
+  int begun, looks, looks_max;
+} Watch;
+
+static void begin(void *userdata) {
+  ((Watch *)userdata)->begun++;
+}
+
+static bool is_late(void *userdata) {
+  Watch *watch = userdata;
+  return ++watch->looks > watch->looks_max;
+}
+
+static void a_clock_ends_the_search_and_is_not_asked_again(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Watch watch = {.looks_max = 2};
+  const PlanClock clock = {.begin = begin, .is_late = is_late, .userdata = &watch};
+  add_knot(&f);
+  const Plan *plan = fixture_plan(&f, &(PlanOptions){.clock = &clock});
+  assert_int_equal(watch.begun, 1);
+  assert_int_equal(watch.looks, 3);
+  assert_true(plan->stopped_early);
+}
+
+static void the_gap_is_the_share_that_might_be_missing(void **state) {
+  assert_true(plan_gap(&(Plan){.bound = 10, .admitted = 9}) > 0.099);
+  assert_true(plan_gap(&(Plan){.bound = 10, .admitted = 9}) < 0.101);
+  assert_true(plan_gap(&(Plan){.bound = 0}) == 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(as_many_as_possible_are_served_while_nobody_has_waited_long),
+      cmocka_unit_test(a_large_pod_that_has_waited_long_comes_before_many_small_ones),
+      cmocka_unit_test(age_does_not_lift_a_pod_above_a_higher_priority),
+      cmocka_unit_test(among_those_that_have_waited_long_as_many_as_possible_are_served),
+      cmocka_unit_test(a_pod_whose_age_is_not_known_has_not_waited_long),
+      cmocka_unit_test(a_plan_says_that_it_stopped_early),
+      cmocka_unit_test(what_counting_proves_takes_no_time),
+      cmocka_unit_test(a_clock_ends_the_search_and_is_not_asked_again),
+      cmocka_unit_test(the_gap_is_the_share_that_might_be_missing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
