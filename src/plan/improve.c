@@ -16,9 +16,10 @@
 enum {
   MEMORY_SIZE = 1 << 14, /* remembered answers */
   RUINED_MAX = 4,        /* hosts of one round */
-  PACK_STEPS = 2000,
-  IDLE_ROUNDS_MAX = 20000, /* in vain, */
-  IDLE_ROUNDS_EACH = 50,   /* and of each type and host */
+  PACK_STEPS = 20000,
+  IDLE_ROUNDS_MAX = 20000, /* in vain */
+  IDLE_ROUNDS_MIN = 3000,
+  IDLE_ROUNDS_EACH = 100, /* of each type and host */
 };
 
 typedef struct Type {
@@ -333,8 +334,8 @@ static void run_rounds(Improve *improve) {
   size_t size = (size_t)improve->problem->tier_count * sizeof *improve->served;
   CLEANUP(cleanup_free) int *before = mem_alloc(size);
   int64_t idle_max = (int64_t)IDLE_ROUNDS_EACH * improve->type_count * improve->host_count;
-  if (idle_max > IDLE_ROUNDS_MAX)
-    idle_max = IDLE_ROUNDS_MAX;
+  idle_max = idle_max < IDLE_ROUNDS_MIN ? IDLE_ROUNDS_MIN : idle_max;
+  idle_max = idle_max > IDLE_ROUNDS_MAX ? IDLE_ROUNDS_MAX : idle_max;
   for (int idle = 0; idle < idle_max && !is_done(improve); idle++) {
     memcpy(before, improve->served, size);
     array_clear(&improve->moves);
