@@ -59,6 +59,7 @@ void plan_draft_deinit(PlanDraft *draft) {
   free(draft->reserved);
   array_deinit(&draft->slices);
   array_deinit(&draft->withdrawn);
+  array_deinit(&draft->journal);
 }
 
 int *plan_draft_free(const PlanDraft *draft, int host, int kind) {
@@ -157,6 +158,7 @@ static void record(PlanDraft *draft, int waiting, int host, const Change *change
   const PlanClass *class_ = plan_problem_class(draft->problem, waiting);
   draft->hosts[waiting] = host;
   draft->turns[waiting] = draft->services++;
+  *array_push(&draft->journal) = host;
   draft->versions[host]++;
   for (int n = 0; n < class_->need_count; n++) {
     int *left = plan_draft_free(draft, host, class_->needs[n].kind);

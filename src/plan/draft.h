@@ -27,6 +27,7 @@ typedef struct PlanDraft {
   PlanAmounts *reserved;  /* by pool: slices that must stay possible */
   bool scheduler_refused; /* at least once */
   int services;           /* pods served so far */
+  ARRAY(int) journal;     /* the host of each service, in their order */
   int *turns;             /* by waiting pod: how many were served before it */
 } PlanDraft;
 

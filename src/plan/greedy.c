@@ -8,7 +8,7 @@
 #include "plan/recut.h"
 #include "sched/filter.h"
 
-enum { MEMORIES = 32, PACK_STEPS = 20000, PASSES_MAX = 8 };
+enum { MEMORIES = 32, PACK_STEPS = 20000, PASSES_MAX = 8, RANKED_HOSTS_MIN = 200, RANKINGS = 64 };
 
 /* Each includes those before it. A withdrawal makes room, so it ends EXHAUSTED_GROWTH; the others last. */
 enum { EXHAUSTED_EXISTING = 1, EXHAUSTED_GROWTH = 2, EXHAUSTED_RECUT = 4 };
@@ -23,10 +23,26 @@ typedef struct Quote {
   uint64_t loss;
 } Quote;
 
+typedef struct Ranked {
+  Quote quote;
+  int host;
+} Ranked;
+
 struct PlanQuotes { /* what the hosts said to one set of slices */
   int asks;         /* as in PlanClass; -1: unused */
   uint64_t loss_min;
+  uint32_t number; /* of the asking: hosts are asked afresh when the memory is used for something else */
   Quote *hosts;
+};
+
+/* The hosts that one class may use, best first, on large clusters: then not all are looked at for each pod.
+ * A host that was changed is put in again, and what is known of it from before is left out once it comes up.
+ */
+struct PlanRanking {
+  int class_; /* -1: unused */
+  uint32_t quotes_number;
+  size_t seen; /* of the draft's journal */
+  ARRAY(Ranked) heap;
 };
 
 void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft) {
@@ -35,6 +51,9 @@ void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft) {
   greedy->quotes = mem_alloc(MEMORIES * sizeof *greedy->quotes);
   for (int i = 0; i < MEMORIES; i++)
     greedy->quotes[i].hosts = mem_alloc(problem->hosts.count * sizeof *greedy->quotes[i].hosts);
+  greedy->rankings = mem_alloc(RANKINGS * sizeof *greedy->rankings);
+  for (int i = 0; i < RANKINGS; i++)
+    greedy->rankings[i].class_ = -1;
   greedy->refusals = mem_alloc(problem->classes.count * greedy->refusal_words * sizeof *greedy->refusals);
   greedy->exhausted = mem_alloc(problem->classes.count * sizeof *greedy->exhausted);
   greedy->exhausted_after = mem_alloc(problem->classes.count * sizeof *greedy->exhausted_after);
@@ -45,6 +64,9 @@ void plan_greedy_deinit(PlanGreedy *greedy) {
   for (int i = 0; i < MEMORIES; i++)
     free(greedy->quotes[i].hosts);
   free(greedy->quotes);
+  for (int i = 0; i < RANKINGS; i++)
+    array_deinit(&greedy->rankings[i].heap);
+  free(greedy->rankings);
   free(greedy->refusals);
   free(greedy->exhausted);
   free(greedy->exhausted_after);
@@ -69,6 +91,7 @@ static PlanQuotes *quotes_for(PlanGreedy *greedy, int asks, uint64_t loss_min) {
     return quotes;
   quotes->asks = asks;
   quotes->loss_min = loss_min;
+  quotes->number = ++greedy->askings;
   memset(quotes->hosts, 0, greedy->draft->problem->hosts.count * sizeof *quotes->hosts);
   return quotes;
 }
@@ -185,6 +208,97 @@ static int find_best(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
   return best;
 }
 
+/* As is_better(), equals by their order. The quotes are those that were true when the entries were made; a
+ * host that was touched since is in again. */
+static bool goes_first(const PlanDraft *draft, const Ranked *a, const Ranked *b) {
+  if (is_better(draft, &a->quote, a->host, &b->quote, b->host))
+    return true;
+  return !is_better(draft, &b->quote, b->host, &a->quote, a->host) && a->host < b->host;
+}
+
+static void sink(const PlanDraft *draft, struct PlanRanking *ranking, size_t place) {
+  Ranked *heap = ranking->heap.items, moved = heap[place];
+  for (;;) {
+    size_t child = 2 * place + 1;
+    if (child + 1 < ranking->heap.count && goes_first(draft, &heap[child + 1], &heap[child]))
+      child++;
+    if (child >= ranking->heap.count || !goes_first(draft, &heap[child], &moved))
+      break;
+    heap[place] = heap[child];
+    place = child;
+  }
+  heap[place] = moved;
+}
+
+static void rise(const PlanDraft *draft, struct PlanRanking *ranking) {
+  size_t place = ranking->heap.count - 1;
+  Ranked *heap = ranking->heap.items, moved = heap[place];
+  for (; place && goes_first(draft, &moved, &heap[(place - 1) / 2]); place = (place - 1) / 2)
+    heap[place] = heap[(place - 1) / 2];
+  heap[place] = moved;
+}
+
+static void drop_first(const PlanDraft *draft, struct PlanRanking *ranking) {
+  ranking->heap.items[0] = ranking->heap.items[--ranking->heap.count];
+  if (ranking->heap.count)
+    sink(draft, ranking, 0);
+}
+
+/* False where the host can do nothing for the class. */
+static bool add_host(PlanGreedy *greedy, PlanQuotes *quotes, struct PlanRanking *ranking, int host) {
+  const PlanClass *asking = &greedy->draft->problem->classes.items[ranking->class_];
+  if (!plan_class_admits(asking, host) || *refusals_of(greedy, ranking->class_, host) >> host % 64 & 1)
+    return false;
+  const Quote *quote = ask_host(greedy, quotes, asking, host);
+  if (!quote->impossible)
+    *array_push(&ranking->heap) = (Ranked){.quote = *quote, .host = host};
+  return !quote->impossible;
+}
+
+static void rank_all(PlanGreedy *greedy, PlanQuotes *quotes, struct PlanRanking *ranking) {
+  array_clear(&ranking->heap);
+  ranking->quotes_number = quotes->number;
+  ranking->seen = greedy->draft->journal.count;
+  for (int host = 0; host < (int)greedy->draft->problem->hosts.count; host++)
+    (void)add_host(greedy, quotes, ranking, host);
+  for (size_t place = ranking->heap.count / 2; place-- > 0;)
+    sink(greedy->draft, ranking, place);
+}
+
+static struct PlanRanking *ranking_for(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
+  struct PlanRanking *ranking = &greedy->rankings[class_];
+  const PlanDraft *draft = greedy->draft;
+  if (ranking->class_ != class_ || ranking->quotes_number != quotes->number) {
+    ranking->class_ = class_;
+    rank_all(greedy, quotes, ranking);
+  }
+  for (; ranking->seen < draft->journal.count; ranking->seen++)
+    if (add_host(greedy, quotes, ranking, draft->journal.items[ranking->seen]))
+      rise(draft, ranking);
+  return ranking;
+}
+
+static bool is_ranked(const PlanProblem *problem, const PlanClass *asking) {
+  return problem->hosts.count >= RANKED_HOSTS_MIN && problem->classes.count <= RANKINGS &&
+         !asking->is_coupled;
+}
+
+/* As find_best(), where the class is ranked. */
+static int find_ranked(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
+  struct PlanRanking *ranking = ranking_for(greedy, quotes, class_);
+  for (; ranking->heap.count; drop_first(greedy->draft, ranking)) {
+    const Ranked *first = &ranking->heap.items[0];
+    const Quote *known = &quotes->hosts[first->host];
+    if (first->quote.version != greedy->draft->versions[first->host] + 1 || known->impossible ||
+        *refusals_of(greedy, class_, first->host) >> first->host % 64 & 1)
+      continue;
+    if (!runs_short(greedy, class_, first->host))
+      return first->host;
+    greedy->draft->scheduler_refused = true;
+  }
+  return -1;
+}
+
 static uint8_t exhaustion_of(uint64_t loss_min) {
   if (loss_min == PLAN_ONLY_EXISTING)
     return EXHAUSTED_EXISTING;
@@ -231,7 +345,8 @@ bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
   const PlanClass *asking = &draft->problem->classes.items[class_];
   while (!is_exhausted(greedy, class_, loss_min)) {
     PlanQuotes *quotes = quotes_for(greedy, asking->asks, loss_min);
-    int host = find_best(greedy, quotes, class_);
+    int host = is_ranked(draft->problem, asking) ? find_ranked(greedy, quotes, class_)
+                                                 : find_best(greedy, quotes, class_);
     if (host < 0) {
       note_exhaustion(greedy, class_, loss_min);
       return false;

@@ -14,9 +14,11 @@ typedef struct PlanQuotes PlanQuotes;
 
 typedef struct PlanGreedy {
   PlanDraft *draft;
-  PlanQuotes *quotes;   /* remembered answers of the hosts, for a few sets of slices at a time */
-  uint64_t *refusals;   /* by class, bit per host: the scheduler refused, and will again */
-  uint8_t *exhausted;   /* by class: what no host can serve any more */
+  PlanQuotes *quotes;           /* remembered answers of the hosts, for a few sets of slices at a time */
+  struct PlanRanking *rankings; /* and their order, for a few classes at a time */
+  uint32_t askings;             /* how often the memories were used for something new */
+  uint64_t *refusals;           /* by class, bit per host: the scheduler refused, and will again */
+  uint8_t *exhausted;           /* by class: what no host can serve any more */
   int *exhausted_after; /* by class: how many pods were served then; coupled classes may hope again later */
   size_t refusal_words; /* of one class */
 } PlanGreedy;
