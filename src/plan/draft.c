@@ -134,19 +134,19 @@ static void record_withdrawals(PlanDraft *draft, int host, const PlanPacking *pa
   }
 }
 
-/* True where the slice is one that was to go: then it stays instead of being created again. */
+/* True where the slice is one that was to go: then it stays instead of being created again. What was
+ * withdrawn there stands at the end mostly, because it was just now. */
 static bool forget_withdrawal(PlanDraft *draft, const PlanSlice *slice) {
   if (!(draft->withdrawn_starts[slice->gpu] >> slice->start & 1))
     return false;
-  for (size_t i = 0; i < draft->withdrawn.count; i++) {
-    const PlanSlice *other = &draft->withdrawn.items[i];
-    if (other->gpu != slice->gpu || other->start != slice->start || other->profile != slice->profile)
-      continue;
-    array_remove(&draft->withdrawn, i);
-    draft->withdrawn_starts[slice->gpu] &= ~(UINT32_C(1) << slice->start);
-    return true;
-  }
-  return false;
+  size_t i = draft->withdrawn.count - 1;
+  while (draft->withdrawn.items[i].gpu != slice->gpu || draft->withdrawn.items[i].start != slice->start)
+    i--;
+  if (draft->withdrawn.items[i].profile != slice->profile)
+    return false;
+  array_remove(&draft->withdrawn, i);
+  draft->withdrawn_starts[slice->gpu] &= ~(UINT32_C(1) << slice->start);
+  return true;
 }
 
 static void record_slice(PlanDraft *draft, const PlanSlice *slice) {
