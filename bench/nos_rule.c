@@ -124,22 +124,34 @@ static bool try_pod(const Rule *rule, Node *node, int profile) {
   return false;
 }
 
-static int add_pods(Rule *rule, Node *node, const uint8_t *profiles, int pod_count, bool *admitted) {
+static int add_pods(Rule *rule, Node *node, const uint8_t *profiles, int pod_count) {
   int added = 0;
   for (int pod = 0; pod < pod_count; pod++) {
     if (!try_pod(rule, node, profiles[pod]))
       continue;
-    admitted[pod] = true;
     rule->lacking[profiles[pod]]--;
     added++;
   }
   return added;
 }
 
+/* Of each profile as many as there are slices and pods. */
+static int count_served(const Rule *rule, const uint8_t *profiles, int pod_count) {
+  int64_t asked[NOS_PROFILES] = {0}, served = 0;
+  for (int pod = 0; pod < pod_count; pod++)
+    asked[profiles[pod]]++;
+  for (int p = 0; p < NOS_PROFILES; p++) {
+    int64_t slices = 0;
+    for (int n = 0; n < rule->node_count; n++)
+      slices += rule->nodes[n].allocatable[p];
+    served += slices < asked[p] ? slices : asked[p];
+  }
+  return (int)served;
+}
+
 NosResult nos_rule_plan(int node_count, const uint8_t *profiles, int pod_count) {
   NosResult result = {0};
   size_t size = (size_t)node_count * sizeof(Node);
-  CLEANUP(cleanup_free) bool *admitted = mem_alloc((size_t)pod_count);
   CLEANUP(cleanup_free) Node *nodes = mem_alloc(size);
   CLEANUP(cleanup_free) Node *fork = mem_alloc(size);
   Rule rule = {.nodes = nodes, .fork = fork, .node_count = node_count};
@@ -148,12 +160,11 @@ NosResult nos_rule_plan(int node_count, const uint8_t *profiles, int pod_count) 
   for (int n = 0; n < node_count && is_anything_lacking(&rule); n++) {
     memcpy(rule.fork, rule.nodes, size);
     cut_node(&rule, &rule.nodes[n]);
-    int added = add_pods(&rule, &rule.nodes[n], profiles, pod_count, admitted);
+    int added = add_pods(&rule, &rule.nodes[n], profiles, pod_count);
     if (!added)
       memcpy(rule.nodes, rule.fork, size);
     result.added += added;
   }
-  for (int pod = 0; pod < pod_count; pod++)
-    result.admitted += admitted[pod];
+  result.admitted = count_served(&rule, profiles, pod_count);
   return result;
 }

@@ -8,7 +8,7 @@
 enum { NOS_GPUS_PER_NODE = 8, NOS_PROFILES = 5 /* 1g, 2g, 3g, 4g, 7g */ };
 
 typedef struct NosResult {
-  int admitted; /* different pods */
+  int admitted; /* pods that find a slice among those of the plan */
   int added;    /* a pod counts as often as the rule puts it on a node */
 } NosResult;
 
