@@ -9,8 +9,9 @@
  *       if no pod was, back to the copy
  *
  * Its mistakes are part of it: the geometries are a dozen multisets, one of which names a profile that the
- * GPU does not have; a pod that was put on a node is tried on the next one again; and what is lacking is
- * counted down each time, so that the rule stops before all pods are served.
+ * GPU does not have, and a pod that was put on a node is tried on the next one again. nos itself served fewer
+ * pods when it was measured: its plan gave the smallest profile more than this rule does, and the others
+ * less.
  *
  * For each node and each pod all nodes are added up: cubic, where pods grow with nodes. */
 #include "nos_rule.h"
