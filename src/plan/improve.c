@@ -330,7 +330,7 @@ static bool is_done(const Improve *improve) {
 }
 
 static void run_rounds(Improve *improve) {
-  int hosts[RUINED_MAX];
+  int hosts[RUINED_MAX] = {0};
   size_t size = (size_t)improve->problem->tier_count * sizeof *improve->served;
   CLEANUP(cleanup_free) int *before = mem_alloc(size);
   int64_t idle_max = (int64_t)IDLE_ROUNDS_EACH * improve->type_count * improve->host_count;

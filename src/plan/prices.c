@@ -341,7 +341,7 @@ static double descend(Dual *dual, int served) {
   size_t size = dual->groups.count * (size_t)dual->width * sizeof *dual->prices;
   double least = INFINITY, pace = PACE_FIRST;
   begin(dual);
-  for (int round = 0; round < ROUNDS_MAX; round++, pace *= PACE_DECAY) {
+  for (int round = 0; round < ROUNDS_MAX; round++) {
     double bound = value(dual);
     if (bound < least) {
       least = bound;
@@ -350,6 +350,7 @@ static double descend(Dual *dual, int served) {
     if (floor(least + 1e-6) <= served || !plan_budget_take(dual->budget, steps_of(dual)))
       break;
     step(dual, pace);
+    pace *= PACE_DECAY;
   }
   return least;
 }

@@ -16,6 +16,7 @@ static void realise_deinit(Realise *realise) {
   free(realise->kept);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the packing counts the steps down */
 static bool pack(const PlanRealiseQuestion *question, const int *kept, int64_t *steps,
                  PlanPacking *ret_packing) {
   size_t kinds = question->problem->kinds.count;
