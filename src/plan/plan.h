@@ -78,7 +78,7 @@ typedef struct PlanDemand {
 } PlanDemand;
 
 enum {
-  PLAN_STEPS_DEFAULT = 3000000, /* where no clock is there: some hundred milliseconds */
+  PLAN_STEPS_DEFAULT = 6000000, /* where no clock is there: half a second at most */
   PLAN_TIME_DEFAULT_MS = 200,   /* for those who have one */
   PLAN_STARVATION_DEFAULT_MS = 600000,
 };
