@@ -4,6 +4,7 @@
 #include "cli/explanation.h"
 #include "cli/nearest.h"
 #include "cli/print_tree.h"
+#include "cli/question.h"
 
 typedef struct Options {
   ClusterInputOptions input;
@@ -19,7 +20,8 @@ static const CliOption options_table[] = {
     {"--output,-o", CLI_STRING, offsetof(Options, output), "table|json|yaml", "Format (default: table)."},
 };
 
-static int check_options(Options *options, Error *err) {
+static int check_options(const void *values, Error *err) {
+  const Options *options = values;
   if (!options->pod || !*options->pod)
     return error_set(err, ERROR_INVALID, "which pod? facet explain [NAMESPACE/]NAME");
   if (!cli_print_tree_knows(options->output) && !string_equal(options->output, "table"))
@@ -88,7 +90,8 @@ static void report(ClusterInput *input) {
 }
 
 /* The exit code, or negative. */
-static int explain_input(const Options *options, Error *err) {
+static int explain_input(const void *values, Error *err) {
+  const Options *options = values;
   CLEANUP(cluster_input_deinit) ClusterInput input = {0};
   int r = cluster_input_read(&options->input, &input, err);
   if (r < 0)
@@ -107,21 +110,9 @@ static int explain_input(const Options *options, Error *err) {
 }
 
 static int run(const CliVerb *verb, int argc, char **argv) {
+  static const CliQuestion question = {.check = check_options, .answer = explain_input};
   Options options = {.output = "table"};
-  int exit_code;
-  if (!cli_begin(verb, argc, argv, &options, &exit_code))
-    return exit_code;
-  Error err;
-  if (check_options(&options, &err) < 0) {
-    fprintf(stderr, "facet explain: %s\n", err.text);
-    return CLI_EXIT_USAGE;
-  }
-  exit_code = explain_input(&options, &err);
-  if (exit_code < 0) {
-    cluster_input_complain("facet explain", &err);
-    return CLI_EXIT_FAILED;
-  }
-  return exit_code;
+  return cli_question_run(&question, verb, argc, argv, &options);
 }
 
 const CliVerb cli_verb_explain = {

@@ -5,6 +5,7 @@
 #include "cli/draw.h"
 #include "cli/print_tree.h"
 #include "cli/printable.h"
+#include "cli/question.h"
 #include "plan/plan.h"
 
 #include <time.h>
@@ -232,7 +233,8 @@ static void print_table(View *view) {
 
 /* ---- the verb ---- */
 
-static int check_options(const Options *options, Error *err) {
+static int check_options(const void *values, Error *err) {
+  const Options *options = values;
   if (!cli_print_tree_knows(options->output) && !string_equal(options->output, "table"))
     return error_set(err, ERROR_INVALID, "-o wants table, json or yaml, not \"%s\"", options->output);
   if (!string_equal(options->leftover, "fill") && !string_equal(options->leftover, "none"))
@@ -241,7 +243,8 @@ static int check_options(const Options *options, Error *err) {
 }
 
 /* The exit code, or negative. */
-static int plan_input(const Options *options, Error *err) {
+static int plan_input(const void *values, Error *err) {
+  const Options *options = values;
   CLEANUP(cluster_input_deinit) ClusterInput input = {0};
   int r = cluster_input_read(&options->input, &input, err);
   if (r < 0)
@@ -268,24 +271,12 @@ static int plan_input(const Options *options, Error *err) {
 }
 
 static int run(const CliVerb *verb, int argc, char **argv) {
+  static const CliQuestion question = {.check = check_options, .answer = plan_input};
   Options options = {.output = "table",
                      .leftover = "fill",
                      .starvation_ms = PLAN_STARVATION_DEFAULT_MS,
                      .time_budget_ms = PLAN_TIME_DEFAULT_MS};
-  int exit_code;
-  if (!cli_begin(verb, argc, argv, &options, &exit_code))
-    return exit_code;
-  Error err;
-  if (check_options(&options, &err) < 0) {
-    fprintf(stderr, "facet plan: %s\n", err.text);
-    return CLI_EXIT_USAGE;
-  }
-  exit_code = plan_input(&options, &err);
-  if (exit_code < 0) {
-    cluster_input_complain("facet plan", &err);
-    return CLI_EXIT_FAILED;
-  }
-  return exit_code;
+  return cli_question_run(&question, verb, argc, argv, &options);
 }
 
 const CliVerb cli_verb_plan = {

@@ -2,6 +2,7 @@
 /* facet view: the GPUs of a cluster, slot by slot, and who holds them. */
 #include "cli/explain_cluster.h"
 #include "cli/print_tree.h"
+#include "cli/question.h"
 #include "cli/terminal.h"
 #include "cli/view.h"
 
@@ -19,7 +20,8 @@ static const CliOption options_table[] = {
     {"--ascii", CLI_FLAG, offsetof(Options, ascii), NULL, "Draw without box-drawing characters."},
 };
 
-static int check_options(const Options *options, Error *err) {
+static int check_options(const void *values, Error *err) {
+  const Options *options = values;
   if (!cli_print_tree_knows(options->output) && !string_equal(options->output, "table") &&
       !string_equal(options->output, "svg"))
     return error_set(err, ERROR_INVALID, "-o wants table, json, yaml or svg, not \"%s\"", options->output);
@@ -53,7 +55,8 @@ static void print(View *view, const char *output) {
 }
 
 /* The exit code, or negative. */
-static int view_input(const Options *options, Error *err) {
+static int view_input(const void *values, Error *err) {
+  const Options *options = values;
   CLEANUP(cluster_input_deinit) ClusterInput input = {0};
   int r = cluster_input_read(&options->input, &input, err);
   if (r < 0)
@@ -85,21 +88,9 @@ static int view_input(const Options *options, Error *err) {
 }
 
 static int run(const CliVerb *verb, int argc, char **argv) {
+  static const CliQuestion question = {.check = check_options, .answer = view_input};
   Options options = {.output = "table"};
-  int exit_code;
-  if (!cli_begin(verb, argc, argv, &options, &exit_code))
-    return exit_code;
-  Error err;
-  if (check_options(&options, &err) < 0) {
-    fprintf(stderr, "facet view: %s\n", err.text);
-    return CLI_EXIT_USAGE;
-  }
-  exit_code = view_input(&options, &err);
-  if (exit_code < 0) {
-    cluster_input_complain("facet view", &err);
-    return CLI_EXIT_FAILED;
-  }
-  return exit_code;
+  return cli_question_run(&question, verb, argc, argv, &options);
 }
 
 const CliVerb cli_verb_view = {
