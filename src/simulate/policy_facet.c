@@ -193,6 +193,20 @@ static int recall_demand(Facet *facet, const SimulateWorld *world, PlanDemand re
   return world->load->kind_count;
 }
 
+/* The mirror's pods are as old as their number is small: those before it have waited as long as the
+ * controller lets a pod wait behind others. */
+static int64_t find_old(const SimulateWorld *world) {
+  size_t first = 0, end = world->load->jobs.count;
+  while (first < end) {
+    size_t middle = (first + end) / 2;
+    if (world->load->jobs.items[middle].arrival_ms <= world->now_ms - PLAN_STARVATION_DEFAULT_MS)
+      first = middle + 1;
+    else
+      end = middle;
+  }
+  return (int64_t)first;
+}
+
 static void plan_once(Facet *facet, SimulateWorld *world, int only_job, PlanLeftover leftover) {
   CLEANUP(question_deinit) Question question = {0};
   CLEANUP(plan_deinit) Plan plan = {0};
@@ -200,6 +214,7 @@ static void plan_once(Facet *facet, SimulateWorld *world, int only_job, PlanLeft
   snapshot_init(&question.snapshot);
   ask(facet, world, only_job, &question);
   const PlanOptions options = {.leftover = leftover,
+                               .old_before = find_old(world),
                                .recent_demand = recent,
                                .recent_demand_count = recall_demand(facet, world, recent)};
   plan_compute(&question.snapshot, &options, &plan);
