@@ -158,6 +158,14 @@ class Machine:
 
     # ---- the simulated GPU ----
 
+    def ask(self, *arguments, exit_code):
+        """What facet prints for people."""
+        done = subprocess.run([os.path.join(self.build, "facet"), *arguments], env=self.environment, capture_output=True,
+                              text=True, check=False, timeout=60)
+        if done.returncode != exit_code:
+            raise Failed(f"facet {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip() or done.stdout}")
+        return done.stdout
+
     def nvml(self, *arguments):
         done = subprocess.run([os.path.join(self.build, "sim", "nvml", "facet-sim-nvml"), *arguments],
                               env=self.environment, capture_output=True, text=True, check=True)

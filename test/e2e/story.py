@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The story of the README on a real Kubernetes, step by step; each function is one test, in this order."""
+import json
 import re
 from collections import Counter
 
@@ -131,6 +132,23 @@ def unknown_profile_names_the_known(machine):
     if "3g.40gb" not in notes[0]:
         raise Failed(f"the Event does not name the profiles that exist: {notes[0]}")
     print(f"#   Event: {notes[0]}")
+
+
+def people_are_answered(machine):
+    """facet plan, explain and view answer from the live cluster"""
+    plan = json.loads(machine.ask("plan", "-o", "json", exit_code=0))
+    verdicts = {p["name"]: p["verdict"] for p in plan["pods"]}
+    if verdicts.get("seven") != "blocked":
+        raise Failed(f"facet plan: {verdicts}")
+    machine.ask("plan", "--check", exit_code=2)
+    explained = machine.ask("explain", "seven", exit_code=0)
+    if "default/seven is blocked" not in explained or "7g.80gb needs all slots" not in explained:
+        raise Failed(f"facet explain: {explained}")
+    for line in explained.splitlines()[:4]:
+        print(f"#   {line}")
+    view = machine.ask("view", "--ascii", exit_code=0)
+    if "2g.20gb" not in view or "default/two" not in view:
+        raise Failed(f"facet view: {view}")
 
 
 def triggered_events_exist(machine):
@@ -316,7 +334,8 @@ def slices_of_ended_pods_are_recut(machine):
 
 
 STORY = [reports_its_gpu, five_pods_run, node_offers_five_and_one, containers_see_their_own_slices,
-         leftover_is_taken, whole_gpu_stays_pending, unknown_profile_names_the_known, triggered_events_exist]
+         leftover_is_taken, whole_gpu_stays_pending, unknown_profile_names_the_known, triggered_events_exist,
+         people_are_answered]
 SECOND_ACT = [free_slices_are_recut, reservations_are_gone, second_agent_refuses, agent_is_upgraded, label_is_removed]
 DEATHS = [agent_may_die, controller_may_die, kubelet_may_die, agent_adopts_what_it_finds,
           slices_of_ended_pods_are_recut]
