@@ -2,8 +2,8 @@
 /* One picture from top to bottom: a table that is the legend as well, then three plots with a line for each
  * policy. Lines over time go through the means of BUCKETS equal stretches. No scripts, no fonts, nothing from
  * elsewhere. */
+#include "base/real.h"
 #include "cli/simulate_show.h"
-#include "simulate/chance.h"
 
 enum {
   WIDTH = 960,
@@ -237,8 +237,7 @@ static double place_of_wait(double seconds) {
     return 0;
   while (i + 2 < COUNT_OF(wait_ticks) && seconds > wait_ticks[i + 1])
     i++;
-  return (double)i + simulate_natural_log(seconds / wait_ticks[i]) /
-                         simulate_natural_log(wait_ticks[i + 1] / wait_ticks[i]);
+  return (double)i + real_log(seconds / wait_ticks[i]) / real_log(wait_ticks[i + 1] / wait_ticks[i]);
 }
 
 static void put_waits(const CliSimulateOutcome *outcome, int top, Text *out) {

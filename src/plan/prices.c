@@ -14,6 +14,8 @@
 #include "plan/bound.h"
 #include "plan/frame.h"
 
+#include "base/real.h"
+
 #include <math.h>
 
 enum {
@@ -328,7 +330,8 @@ static void step(Dual *dual, double pace) {
     if (dual->slack[i] == 0 || (dual->prices[i] <= 0 && dual->slack[i] > 0))
       continue;
     dual->squares[i] = 0.9 * dual->squares[i] + 0.1 * dual->slack[i] * dual->slack[i];
-    dual->prices[i] = fmax(0, dual->prices[i] - pace * dual->slack[i] / sqrt(dual->squares[i]));
+    double price = dual->prices[i] - pace * dual->slack[i] / sqrt(dual->squares[i]);
+    dual->prices[i] = price > 0 ? price : 0;
   }
 }
 
@@ -347,7 +350,7 @@ static double descend(Dual *dual, int served) {
       least = bound;
       memcpy(dual->best, dual->prices, size);
     }
-    if (floor(least + 1e-6) <= served || !plan_budget_take(dual->budget, steps_of(dual)))
+    if (real_floor(least + 1e-6) <= served || !plan_budget_take(dual->budget, steps_of(dual)))
       break;
     step(dual, pace);
     pace *= PACE_DECAY;

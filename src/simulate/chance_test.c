@@ -9,20 +9,6 @@ static bool is_near(double a, double b, double tolerance) {
   return a - b < tolerance && b - a < tolerance;
 }
 
-static void the_logarithm_is_right_to_the_last_digits(void **state) {
-  assert_true(is_near(simulate_natural_log(1), 0, 1e-300));
-  assert_true(is_near(simulate_natural_log(2), 0.69314718055994530942, 1e-15));
-  assert_true(is_near(simulate_natural_log(10), 2.30258509299404568402, 1e-15));
-  assert_true(is_near(simulate_natural_log(0x1p-53), -36.7368005696771013991, 1e-13));
-  assert_true(is_near(simulate_natural_log(0.70710678), -0.346573590279972654709, 2e-9));
-  assert_true(is_near(simulate_natural_log(1e300), 690.775527898213705205, 1e-12));
-}
-
-static void raising_e_undoes_the_logarithm(void **state) {
-  for (double x = 0.001; x < 1e6; x *= 1.7)
-    assert_true(is_near(simulate_raise_e(simulate_natural_log(x)) / x, 1, 1e-12));
-}
-
 static void means_and_spreads_are_those_of_the_distributions(void **state) {
   enum { DRAWS = 200000 };
   Random random = {.state = 7};
@@ -41,8 +27,6 @@ static void means_and_spreads_are_those_of_the_distributions(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_logarithm_is_right_to_the_last_digits),
-      cmocka_unit_test(raising_e_undoes_the_logarithm),
       cmocka_unit_test(means_and_spreads_are_those_of_the_distributions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * compares the same jobs. */
 #include "simulate/load.h"
 
+#include "base/real.h"
 #include "base/text.h"
 #include "mig/scan.h"
 #include "simulate/chance.h"
@@ -137,7 +138,7 @@ static int draw_profile(Random *random, const SimulateMix *mix) {
 static int64_t draw_duration(Random *random, const SimulateSynthetic *synthetic) {
   double duration = synthetic->duration_ms;
   if (synthetic->lifetime == SIMULATE_LOGNORMAL)
-    duration *= simulate_raise_e(synthetic->duration_sigma * simulate_chance_normal(random));
+    duration *= real_exp(synthetic->duration_sigma * simulate_chance_normal(random));
   else if (synthetic->lifetime == SIMULATE_EXPONENTIAL)
     duration = simulate_chance_exponential(random, duration);
   double most = (double)SIMULATE_TIME_MAX_S * 1000;
@@ -146,9 +147,8 @@ static int64_t draw_duration(Random *random, const SimulateSynthetic *synthetic)
 
 double simulate_synthetic_mean_duration_ms(const SimulateSynthetic *synthetic) {
   double sigma = synthetic->duration_sigma;
-  return synthetic->lifetime == SIMULATE_LOGNORMAL
-             ? synthetic->duration_ms * simulate_raise_e(sigma * sigma / 2)
-             : synthetic->duration_ms;
+  return synthetic->lifetime == SIMULATE_LOGNORMAL ? synthetic->duration_ms * real_exp(sigma * sigma / 2)
+                                                   : synthetic->duration_ms;
 }
 
 typedef struct Streams {
