@@ -22,8 +22,8 @@ void explain_edit_mode_on(ExplainTrial *trial, size_t node, const SnapshotGpu *g
   char key[MIG_KEY_SIZE], text[MIG_IDENTITY_TEXT_SIZE];
   MigIdentity identity = {.mode = MIG_MODE_ON};
   Node *edited = explain_trial_edit_node(trial, node);
-  memcpy(identity.uuid, gpu->uuid, sizeof identity.uuid);
-  memcpy(identity.model, gpu->model_label, sizeof identity.model);
+  snprintf(identity.uuid, sizeof identity.uuid, "%s", gpu->uuid);
+  snprintf(identity.model, sizeof identity.model, "%s", string_or_empty(gpu->model_label));
   snprintf(key, sizeof key, MIG_ANNOTATION_IDENTITY_PREFIX "%d", gpu->index);
   mig_identity_format(&identity, text, sizeof text);
   explain_set(trial, &edited->meta.annotations, key, text);
