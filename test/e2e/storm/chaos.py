@@ -87,7 +87,8 @@ def restart_controller(machine, _):
 
 GENTLE = {"agent upgrade": upgrade_agent, "runtime restart": restart_runtime, "API server restart": restart_apiserver,
           "controller kill -9": restart_controller}
-ROUGH = {"kubelet kill -9": restart_kubelet, "agent kill -9": kill_agent}
+KUBELET = "kubelet kill -9"
+ROUGH = {KUBELET: restart_kubelet, "agent kill -9": kill_agent}
 
 
 class Strikes(Worker):

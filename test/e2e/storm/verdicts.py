@@ -11,9 +11,11 @@ from timeline import log_times
 
 WINDOW_MS_MAX = 15000
 WINDOW_SLACK_MS = 100
+FIRST_PODS_MS = 2000  # a kubelet's first batch comes about one second after the start of its loop
 
 # The kubelet's own log is exact about the time of a rejection; the pod's status comes up to 5 s later.
 REJECTION = re.compile(r"^\w(\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+) .*\"Pod admission denied\"")
+LOOP_STARTS = re.compile(r"^\w(\d\d)(\d\d) (\d\d:\d\d:\d\d\.\d+) .*\"Starting kubelet main sync loop\"")
 POD = re.compile(r'pod="?([^" ]+)"?')
 PROFILE = re.compile(r"^nvidia\.com/mig-(.+)$")
 GPU_LINE, INSTANCE_LINE = re.compile(r"^GPU (\d+):"), re.compile(r"^ +GI +\d+ +(\S+@\d+)$")
@@ -116,14 +118,27 @@ def rejections_of(storm):
     return sorted(found.values(), key=lambda rejection: rejection.at_ms)
 
 
-class Window:
-    """From the death of a kubelet or an agent until all resources are registered again."""
+def loop_starts(machine, node):
+    with open(node.kubelet_log(machine), encoding="utf-8", errors="replace") as log:
+        return [ms_of(match) for match in map(LOOP_STARTS.match, log) if match]
 
-    def __init__(self, kind, node, begin_ms, end_ms):
+
+class Window:
+    """From the death of a kubelet or an agent until all resources are registered again. With a kubelet also until it has
+    admitted its first batch of pods: it counts slices of pods that are gone until that is over, because it takes them off
+    its books only when its sources are ready, and adds a source after the source's first pods (pkg/kubelet/kubelet.go,
+    syncLoopIteration; pkg/kubelet/cm/devicemanager, UpdateAllocatedDevices). That is so with any device plugin."""
+
+    def __init__(self, kind, node, begin_ms, end_ms, first_pods_ms):
         self.kind, self.node, self.begin_ms, self.end_ms = kind, node, begin_ms, end_ms
+        self.first_pods_ms = first_pods_ms
 
     def covers(self, rejection):
-        return rejection.node == self.node and self.begin_ms <= rejection.at_ms <= self.end_ms + WINDOW_SLACK_MS
+        last_ms = max(self.end_ms + WINDOW_SLACK_MS, self.first_pods_ms)
+        return rejection.node == self.node and self.begin_ms <= rejection.at_ms <= last_ms
+
+    def is_without_plugin(self, rejection):
+        return self.covers(rejection) and rejection.at_ms <= self.end_ms + WINDOW_SLACK_MS
 
 
 def windows_without_plugin(storm):
@@ -133,7 +148,9 @@ def windows_without_plugin(storm):
         next_ms = min([s[0] for s in strikes if s[2] is node and s[0] > at_ms], default=at_ms + WINDOW_MS_MAX)
         registered = [t for t in log_times(node.agent, "registered with the kubelet")
                       if at_ms < t < min(next_ms, at_ms + WINDOW_MS_MAX)]
-        windows.append(Window(kind, node.name, at_ms, max(registered, default=next_ms)))
+        started = [t + FIRST_PODS_MS for t in loop_starts(storm.machine, node) if at_ms < t < at_ms + WINDOW_MS_MAX
+                   and kind == chaos.KUBELET]
+        windows.append(Window(kind, node.name, at_ms, max(registered, default=next_ms), min(started, default=at_ms)))
     return windows
 
 
