@@ -79,8 +79,8 @@ static int kind_of(const KubeType *type) {
   return -1;
 }
 
-/* What planning does not read of a pod, and what would be different in each of them: its uid, and volumes that
- * come from no claim, as the one with the service account's token that every pod has. */
+/* What planning does not read of a pod, and what would be different in each of them: its uid, and volumes
+ * that come from no claim, as the one with the service account's token that every pod has. */
 static void trim(KubeObject *object) {
   if (object->type != &kube_pod_type)
     return;

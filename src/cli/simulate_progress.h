@@ -17,7 +17,7 @@ typedef struct CliSimulateProgress {
 void cli_simulate_progress_init(CliSimulateProgress *progress, int part_count);
 /* The next run begins. */
 void cli_simulate_progress_begin(CliSimulateProgress *progress, const char *what, int part);
-/* As SimulateOptions.on_progress. */
-void cli_simulate_progress_show(void *progress, size_t done, size_t all);
+/* As SimulateOptions.on_progress; the userdata is the progress. */
+void cli_simulate_progress_show(void *userdata, size_t done, size_t all);
 /* Takes the bar away. */
 void cli_simulate_progress_end(CliSimulateProgress *progress);

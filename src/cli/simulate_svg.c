@@ -115,19 +115,19 @@ static void put_shares(const Plot *plot) {
 
 static void put_counts(const Plot *plot) {
   double step = choose_count_step(plot->y_to);
-  for (double y = 0; y <= plot->y_to; y += step) {
+  for (int i = 0; i * step <= plot->y_to; i++) {
     char label[32];
-    snprintf(label, sizeof label, "%.0f", y);
-    put_y_tick(plot, y, label);
+    snprintf(label, sizeof label, "%.0f", i * step);
+    put_y_tick(plot, i * step, label);
   }
 }
 
 static void put_times(const Plot *plot) {
   double step = choose_time_step(plot->x_to);
-  for (double x = 0; x <= plot->x_to; x += step) {
+  for (int i = 0; i * step <= plot->x_to; i++) {
     char label[32];
-    format_time(x, label, sizeof label);
-    put_x_tick(plot, x, label);
+    format_time(i * step, label, sizeof label);
+    put_x_tick(plot, i * step, label);
   }
 }
 

@@ -5,6 +5,6 @@
 
 #include "cluster/snapshot.h"
 
-/* Warns of labels and annotations that contradict each other, and of wishes that no GPU can fulfil. Texts live
- * in the snapshot. */
+/* Warns of labels and annotations that contradict each other, and of wishes that no GPU can fulfil. Texts
+ * live in the snapshot. */
 void node_check(Snapshot *snapshot, const SnapshotNode *node, SnapshotWarnings *warnings);

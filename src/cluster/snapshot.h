@@ -116,8 +116,8 @@ typedef struct Snapshot {
    * Otherwise nothing is concluded from what is missing. */
   bool is_complete;
   SnapshotObserver observer;
-  Map rows;                  /* label of a GPU model -> its MigModelRow */
-  Map names;                 /* names that many objects have in common -> one copy of each */
+  Map rows;  /* label of a GPU model -> its MigModelRow */
+  Map names; /* names that many objects have in common -> one copy of each */
   SnapshotUndo *undo;
   size_t undo_count, undo_capacity;
 } Snapshot;

@@ -250,8 +250,6 @@ static void write_program(Ilp *ilp, const char *path) {
 
 /* ---- cbc ---- */
 
-extern char **environ;
-
 /* Its output goes to the file. Returns the exit code, negative where it could not be run. */
 static int run_cbc(const char *const *arguments, const char *output) {
   posix_spawn_file_actions_t actions;
