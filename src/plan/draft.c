@@ -73,16 +73,21 @@ typedef struct Change {
   const PlanPacking *packing; /* NULL: nothing is withdrawn */
 } Change;
 
-/* Of the GPUs that the change touches, each once. Whatever is withdrawn makes room for a slice on that GPU.
- */
-static void count_holes(PlanDraft *draft, const Change *change, int sign) {
-  for (int i = 0; i < change->count; i++) {
-    bool is_first = true;
-    for (int j = 0; j < i; j++)
-      is_first &= change->slices[j].gpu != change->slices[i].gpu;
-    if (is_first)
-      count_holes_of(draft, change->slices[i].gpu, sign);
-  }
+static bool touches(const Change *change, const PlanHost *host, int index) {
+  if (change->packing && change->packing->withdraws[index])
+    return true;
+  for (int i = 0; i < change->count; i++)
+    if (change->slices[i].gpu == host->first_gpu + index)
+      return true;
+  return false;
+}
+
+/* Of the GPUs that the change touches. What moves may be withdrawn on one and created on another. */
+static void count_holes(PlanDraft *draft, int host, const Change *change, int sign) {
+  const PlanHost *changed = &draft->problem->hosts.items[host];
+  for (int i = 0; i < changed->gpu_count; i++)
+    if (touches(change, changed, i))
+      count_holes_of(draft, changed->first_gpu + i, sign);
 }
 
 static void withdraw_slices(const PlanDraft *draft, int host, const PlanPacking *packing) {
@@ -178,14 +183,14 @@ static PlanAnswer serve(PlanDraft *draft, int waiting, int host, const Change *c
   SchedVerdict verdict;
   assert(draft->hosts[waiting] < 0);
   size_t mark = snapshot_fork(problem->snapshot), withdrawn = draft->withdrawn.count;
-  count_holes(draft, change, -1);
+  count_holes(draft, host, change, -1);
   if (change->packing)
     record_withdrawals(draft, host, change->packing);
   bool made = make(draft, host, change);
   bool fits = made && sched_fits(problem->snapshot, problem->waiting.items[waiting].pod,
                                  problem->hosts.items[host].node, &verdict);
   if (fits)
-    count_holes(draft, change, 1);
+    count_holes(draft, host, change, 1);
   if (fits && reserved_fit(draft, change->slices, change->count)) {
     snapshot_bind(problem->snapshot, problem->waiting.items[waiting].pod, problem->hosts.items[host].node);
     snapshot_commit(problem->snapshot, mark);
@@ -193,9 +198,9 @@ static PlanAnswer serve(PlanDraft *draft, int waiting, int host, const Change *c
     return PLAN_SERVED;
   }
   if (fits)
-    count_holes(draft, change, -1);
+    count_holes(draft, host, change, -1);
   snapshot_rollback(problem->snapshot, mark);
-  count_holes(draft, change, 1);
+  count_holes(draft, host, change, 1);
   while (draft->withdrawn.count > withdrawn) {
     const PlanSlice *stays = &draft->withdrawn.items[--draft->withdrawn.count];
     draft->withdrawn_starts[stays->gpu] &= ~(UINT32_C(1) << stays->start);

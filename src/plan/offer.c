@@ -23,6 +23,19 @@ bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than) {
   return false;
 }
 
+bool plan_offer_serves_all(const PlanProblem *problem, const PlanOffer *offer) {
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    if (offer->hosts[i] < 0)
+      return false;
+  return true;
+}
+
+void plan_offer_swap(PlanOffer *a, PlanOffer *b) {
+  PlanOffer other = *a;
+  *a = *b;
+  *b = other;
+}
+
 static int compare_slices(const void *a, const void *b) {
   const PlanSlice *left = a, *right = b;
   if (left->waiting != right->waiting)

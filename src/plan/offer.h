@@ -21,3 +21,6 @@ void plan_offer_sort(PlanOffer *offer); /* puts the slices in the order of their
 size_t plan_offer_find(const PlanSlice *slices, size_t count, int waiting);
 /* Serves more pods in the first tier in which the two differ. */
 bool plan_offer_is_better(const PlanOffer *offer, const PlanOffer *than);
+/* Nobody who waits is left out. */
+bool plan_offer_serves_all(const PlanProblem *problem, const PlanOffer *offer);
+void plan_offer_swap(PlanOffer *a, PlanOffer *b);

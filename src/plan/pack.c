@@ -32,6 +32,7 @@ typedef struct Pack {
   PlanPacking *packing; /* the one that is tried */
   PlanPacking best;
   bool found;
+  int64_t tried;
 } Pack;
 
 static void pack_deinit(Pack *pack) {
@@ -46,6 +47,7 @@ void plan_packing_clear(PlanPacking *packing) {
   packing->withdrawn = 0;
   packing->loss = 0;
   packing->new_gpus = 0;
+  packing->tried = 0;
 }
 
 bool plan_packing_is_better(const PlanPacking *packing, const PlanPacking *than) {
@@ -169,6 +171,7 @@ static void push_places_of(Pack *pack, size_t base, int gpu, int profile) {
   for (uint32_t starts = layout->model->profiles[profile].starts; starts; starts &= starts - 1) {
     place.start = __builtin_ctz(starts);
     --*pack->question->steps;
+    pack->tried++;
     if (mig_layout_can_place(layout, profile, place.start))
       weigh_place(pack, base, profile, place);
     else if (pack->stocks)
@@ -384,5 +387,6 @@ bool plan_pack(const PlanPackQuestion *question, PlanPacking *ret_packing) {
   (void)place_rest(&pack);
   if (pack.found)
     copy_packing(ret_packing, &pack.best);
+  ret_packing->tried = pack.tried;
   return pack.found;
 }

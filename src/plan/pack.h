@@ -27,6 +27,7 @@ typedef struct PlanPacking {
   int withdrawn;                             /* how many */
   uint64_t loss;                             /* worth lost */
   int new_gpus;                              /* changed GPUs that were not touched before */
+  int64_t tried;                             /* places: what the answer cost, whatever became of the steps */
 } PlanPacking;
 
 void plan_packing_clear(PlanPacking *packing);

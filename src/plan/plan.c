@@ -8,18 +8,21 @@
  *      the oldest among equal pods (offer.c)
  *   3. carry the best offer out in a fork, tier by tier, every service verified by the scheduler's filters.
  *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier.
- *      An offer of bulk.c to which nothing can be added is taken as it is
+ *      An offer of bulk.c to which nothing can be added is taken as it is. What comes of it is rehearsed
+ *      before (rehearse.c), and on small clusters replaced by what disturbs less and serves as many (calm.c)
  *   4. fill the rest of the changed GPUs (fill.c)
  *   5. take the result out, undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
 
 #include "plan/bound.h"
 #include "plan/bulk.h"
+#include "plan/calm.h"
 #include "plan/exact.h"
 #include "plan/fill.h"
 #include "plan/greedy.h"
 #include "plan/improve.h"
 #include "plan/reason.h"
+#include "plan/rehearse.h"
 #include "plan/search.h"
 #include "sched/coupling.h"
 
@@ -65,19 +68,9 @@ const char *plan_state_name(PlanState state) {
   return state_names[state];
 }
 
-static bool serves_all(const PlanProblem *problem, const PlanOffer *offer) {
-  for (size_t i = 0; i < problem->waiting.count; i++)
-    if (offer->hosts[i] < 0)
-      return false;
-  return true;
-}
-
 static void keep_better(PlanOffer *offer, PlanOffer *other) {
-  if (!plan_offer_is_better(other, offer))
-    return;
-  PlanOffer worse = *offer;
-  *offer = *other;
-  *other = worse;
+  if (plan_offer_is_better(other, offer))
+    plan_offer_swap(offer, other);
 }
 
 static void try_one_by_one(const PlanProblem *problem, PlanOffer *best) {
@@ -103,9 +96,9 @@ static void compute_prices(const PlanProblem *problem, const PlanOffer *offer, W
  * optimal. */
 static bool solve_one_by_one(const PlanProblem *problem, PlanOffer *ret_offer) {
   plan_exact_solve(problem, ret_offer);
-  if (!serves_all(problem, ret_offer))
+  if (!plan_offer_serves_all(problem, ret_offer))
     try_one_by_one(problem, ret_offer);
-  bool proven = serves_all(problem, ret_offer) || plan_search_improve(problem, ret_offer);
+  bool proven = plan_offer_serves_all(problem, ret_offer) || plan_search_improve(problem, ret_offer);
   if (ret_offer->slices.count)
     plan_search_existing(problem, ret_offer);
   plan_offer_prefer_oldest(ret_offer, problem);
@@ -132,7 +125,7 @@ static void solve(const PlanProblem *problem, Work *work, Solution *ret_solution
   CLEANUP(plan_offer_deinit) PlanOffer other = {0};
   *ret_solution = (Solution){0};
   PlanBulkResult result = plan_bulk_solve(problem, &ret_solution->offer);
-  bool all = serves_all(problem, &ret_solution->offer);
+  bool all = plan_offer_serves_all(problem, &ret_solution->offer);
   ret_solution->proven = all || result == PLAN_BULK_PROVEN;
   ret_solution->is_final =
       !problem->is_coupled && (all || (result >= PLAN_BULK_COMPLETE && !problem->has_withdrawable));
@@ -141,9 +134,7 @@ static void solve(const PlanProblem *problem, Work *work, Solution *ret_solution
   ret_solution->is_final = false;
   ret_solution->proven = solve_one_by_one(problem, &other);
   keep_better(&other, &ret_solution->offer);
-  PlanOffer better = other;
-  other = ret_solution->offer;
-  ret_solution->offer = better;
+  plan_offer_swap(&other, &ret_solution->offer);
   if (ret_solution->proven)
     return;
   compute_prices(problem, &ret_solution->offer, work);
@@ -268,50 +259,21 @@ static void take_services(const Outcome *outcome, Plan *plan) {
   }
 }
 
-/* Each tier grows before it takes anything away, and takes before a lower one is asked. What that one was
- * offered and is gone is served otherwise, if it can be. */
-static void serve_tiers(PlanGreedy *greedy, const PlanOffer *offer) {
-  const PlanProblem *problem = greedy->draft->problem;
-  size_t end;
-  for (size_t first = 0; first < problem->waiting.count; first = end) {
-    int tier = problem->waiting.items[first].tier;
-    for (end = first + 1; end < problem->waiting.count && problem->waiting.items[end].tier == tier;)
-      end++;
-    plan_draft_apply(greedy->draft, offer, first, end);
-    if (offer->withdrawals.count)
-      plan_greedy_forget(greedy); /* there is more room than before */
-    plan_greedy_serve_range(greedy, first, end, 0);
-    plan_greedy_serve_range(greedy, first, end, PLAN_RECUT);
-  }
-}
-
-/* What becomes of the offer in the end, with the withdrawals that follow. */
-static void rehearse(const PlanProblem *problem, const PlanOffer *offer, PlanOffer *ret_outcome) {
-  CLEANUP(plan_draft_deinit) PlanDraft draft;
-  CLEANUP(plan_greedy_deinit) PlanGreedy greedy;
-  plan_draft_init(&draft, problem);
-  plan_greedy_init(&greedy, &draft);
-  serve_tiers(&greedy, offer);
-  plan_draft_get_offer(&draft, ret_outcome);
-}
-
 /* Withdrawing for one pod after the other leaves some out for whom there would be room as well. What serves
  * more, and does so when it is carried out, replaces the offer. */
 static void withdraw_better(const PlanProblem *problem, Work *work, PlanOffer *offer) {
   CLEANUP(plan_offer_deinit) PlanOffer outcome, better = {0}, proof = {0};
-  rehearse(problem, offer, &outcome);
-  if (serves_all(problem, &outcome))
+  PlanDisturbance cost;
+  plan_rehearse(problem, offer, &outcome, &cost);
+  if (plan_offer_serves_all(problem, &outcome))
     return;
   compute_prices(problem, &outcome, work);
-  rehearse(problem, offer, &better);
+  plan_rehearse(problem, offer, &better, &cost);
   if (!plan_improve(problem, PLAN_BY_WITHDRAWAL, &work->prices, &work->budget, &better))
     return;
-  rehearse(problem, &better, &proof);
-  if (!plan_offer_is_better(&proof, &outcome))
-    return;
-  PlanOffer worse = *offer;
-  *offer = better;
-  better = worse;
+  plan_rehearse(problem, &better, &proof, &cost);
+  if (plan_offer_is_better(&proof, &outcome))
+    plan_offer_swap(offer, &better);
 }
 
 static void take(const Outcome *outcome, int *hosts, Plan *plan) {
@@ -327,7 +289,7 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, co
   CLEANUP(plan_greedy_deinit) PlanGreedy greedy;
   plan_draft_init(&draft, problem);
   plan_greedy_init(&greedy, &draft);
-  serve_tiers(&greedy, offer);
+  plan_serve_tiers(&greedy, offer);
   plan_draft_reprieve(&draft);
   if (options->leftover == PLAN_LEFTOVER_FILL)
     plan_fill(&draft, options);
@@ -433,6 +395,8 @@ void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan
   solve(&problem, &work, &solution);
   if (problem.has_withdrawable && !is_large(&problem))
     withdraw_better(&problem, &work, &solution.offer);
+  if (plan_calm_down(&problem, &solution.offer))
+    solution.is_final = false;
   if (solution.is_final && !solution.offer.withdrawals.count)
     take_offer(&problem, options, &solution.offer, hosts, ret_plan);
   else

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/realise.h"
 
-enum { REALISE_STEPS_MAX = 500000 }; /* places tried on one host */
+enum {
+  REALISE_STEPS_MAX = 500000, /* places tried on one host */
+  AFRESH_STEPS_MAX = 10000,   /* more of them, where free slices need not be used as they are */
+};
 
 typedef struct Realise {
   const PlanProblem *problem;
@@ -45,26 +48,103 @@ static int least_kept(const PlanRealiseQuestion *question, int kind, int most) {
   return most;
 }
 
-/* All free slices as they are; where that leaves no room for the others, each may also be placed afresh. */
+/* Decides kind by kind how many free slices are used as they are; the others of them are placed afresh. */
+typedef struct Choice {
+  const PlanRealiseQuestion *question;
+  int64_t steps; /* left */
+  int *kept;     /* by kind, as it is tried */
+  int *ret_kept; /* of the best packing */
+  PlanPacking *best;
+  bool found;
+} Choice;
+
+static bool disturbs_less(const PlanPacking *packing, const PlanPacking *than) {
+  if (packing->withdrawn == than->withdrawn && packing->count != than->count)
+    return packing->count < than->count;
+  return plan_packing_is_better(packing, than);
+}
+
+static void try_kept(Choice *choice) {
+  PlanPacking packing;
+  int64_t steps = choice->steps;
+  bool fits = pack(choice->question, choice->kept, &steps, &packing);
+  choice->steps -= packing.tried;
+  if (!fits || (choice->found && !disturbs_less(&packing, choice->best)))
+    return;
+  *choice->best = packing;
+  choice->found = true;
+  memcpy(choice->ret_kept, choice->kept, choice->question->problem->kinds.count * sizeof *choice->kept);
+}
+
+static void choose_kept(Choice *choice, int kind) {
+  if (kind == (int)choice->question->problem->kinds.count) {
+    try_kept(choice);
+    return;
+  }
+  int most = choice->kept[kind], least = least_kept(choice->question, kind, most);
+  for (; choice->kept[kind] >= least && choice->steps > 0; choice->kept[kind]--)
+    choose_kept(choice, kind + 1);
+  choice->kept[kind] = most;
+}
+
+/* Looks for a better way than the one that is known, if one is. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the choice writes there */
+static bool choose_least(const PlanRealiseQuestion *question, const int *most, bool found, int *ret_kept,
+                         PlanPacking *ret_packing, int64_t *steps) {
+  size_t size = question->problem->kinds.count * sizeof *ret_kept;
+  CLEANUP(cleanup_free) int *kept = mem_alloc(size);
+  memcpy(kept, most, size);
+  Choice choice = {.question = question,
+                   .steps = *steps < AFRESH_STEPS_MAX ? *steps : AFRESH_STEPS_MAX,
+                   .kept = kept,
+                   .ret_kept = ret_kept,
+                   .best = ret_packing,
+                   .found = found};
+  int64_t before = choice.steps;
+  choose_kept(&choice, 0);
+  *steps -= before - choice.steps;
+  return choice.found;
+}
+
+/* Whoever is thorough has steps for several packings, of which each counts as it is: the packing itself takes
+ * all but a few once it has found a way. */
+static bool pack_once(const PlanRealiseQuestion *question, const int *kept, int64_t *steps,
+                      PlanPacking *ret_packing) {
+  int64_t left = *steps;
+  if (!question->is_thorough)
+    return pack(question, kept, steps, ret_packing);
+  bool found = pack(question, kept, &left, ret_packing);
+  *steps -= ret_packing->tried;
+  return found;
+}
+
+/* All free slices as they are; where that leaves no room for the others, each may also be placed afresh. What
+ * withdraws one slice is the least already, because with none there would be no need to. */
 bool plan_realise_pack(const PlanRealiseQuestion *question, int64_t *steps, int *ret_kept,
                        PlanPacking *ret_packing) {
   int kinds = (int)question->problem->kinds.count, missing = 0, loose = 0;
+  CLEANUP(cleanup_free) int *most = mem_alloc((size_t)kinds * sizeof *most);
   plan_packing_clear(ret_packing);
   for (int kind = 0; kind < kinds; kind++) {
     int available = plan_problem_free(question->problem, question->host, kind);
-    ret_kept[kind] = available < question->asked[kind] ? available : question->asked[kind];
-    missing += question->asked[kind] - ret_kept[kind];
+    most[kind] = available < question->asked[kind] ? available : question->asked[kind];
+    missing += question->asked[kind] - most[kind];
   }
+  memcpy(ret_kept, most, (size_t)kinds * sizeof *most);
   if (!missing || question->means == PLAN_BY_EXISTING)
     return !missing;
-  if (pack(question, ret_kept, steps, ret_packing))
-    return true;
-  for (int kind = 0; question->means == PLAN_BY_WITHDRAWAL && kind < kinds; kind++) {
+  bool found = pack_once(question, ret_kept, steps, ret_packing);
+  if (question->means != PLAN_BY_WITHDRAWAL ||
+      (found && (ret_packing->withdrawn <= 1 || !question->is_thorough)))
+    return found;
+  for (int kind = 0; !found && kind < kinds; kind++) {
     int least = least_kept(question, kind, ret_kept[kind]);
     loose += ret_kept[kind] - least;
     ret_kept[kind] = least;
   }
-  return loose && pack(question, ret_kept, steps, ret_packing);
+  if (loose)
+    found = pack_once(question, ret_kept, steps, ret_packing);
+  return question->is_thorough ? choose_least(question, most, found, ret_kept, ret_packing, steps) : found;
 }
 
 static void count_asked(Realise *realise, int host) {
@@ -96,24 +176,33 @@ static void hand_out(Realise *realise, int waiting) {
   }
 }
 
-/* The first pod that needs the place; where a rule of the whole GPU made it go, the first that gets a slice
- * there. */
-static int find_beneficiary(const Realise *realise, int gpu, const MigInstance *instance) {
-  const MigModel *model = plan_problem_gpu(realise->problem, gpu)->model;
-  uint32_t mask = mig_placement_mask(model, instance->profile, instance->start);
-  int overlapping = -1, first = -1;
+/* Does the new slice need the place of the old one, or its engines, or does it replace it? What moves has to
+ * go before the first new one of its profile comes, or else the pods that are bound by then seem to need it.
+ */
+static bool needs_withdrawal(const PlanProblem *problem, const PlanSlice *slice, int gpu,
+                             const MigInstance *old) {
+  if (plan_problem_model(problem, slice->gpu)->stock_of_profile[slice->profile] ==
+      plan_problem_model(problem, gpu)->stock_of_profile[old->profile])
+    return true;
+  return slice->gpu == gpu &&
+         mig_layout_obstacles(&plan_problem_gpu(problem, gpu)->layout, slice->profile, slice->start) >>
+                 old->start &
+             1;
+}
+
+/* The first pod that needs the withdrawal; where only a rule of the whole GPU made the slice go, the first
+ * that gets one there. */
+static int find_beneficiary(const Realise *realise, int gpu, const MigInstance *old) {
+  int needing = -1, first = -1;
   for (int i = 0; i < realise->packing.count; i++) {
     const PlanSlice *slice = &realise->packing.slices[i];
-    if (slice->gpu != gpu)
-      continue;
-    bool overlaps = mig_placement_mask(model, slice->profile, slice->start) & mask;
-    if (overlaps && (overlapping < 0 || slice->waiting < overlapping))
-      overlapping = slice->waiting;
-    if (first < 0 || slice->waiting < first)
+    if (needs_withdrawal(realise->problem, slice, gpu, old) && (needing < 0 || slice->waiting < needing))
+      needing = slice->waiting;
+    if (slice->gpu == gpu && (first < 0 || slice->waiting < first))
       first = slice->waiting;
   }
-  assert(first >= 0);
-  return overlapping >= 0 ? overlapping : first;
+  assert(needing >= 0 || first >= 0);
+  return needing >= 0 ? needing : first;
 }
 
 static void take_withdrawals(Realise *realise, int host) {
@@ -141,8 +230,11 @@ static void leave_out(Realise *realise, int host) {
 static void realise_host(Realise *realise, int host) {
   PlanOffer *offer = realise->offer;
   int64_t steps = REALISE_STEPS_MAX;
-  const PlanRealiseQuestion question = {
-      .problem = realise->problem, .host = host, .asked = realise->asked, .means = realise->means};
+  const PlanRealiseQuestion question = {.problem = realise->problem,
+                                        .host = host,
+                                        .asked = realise->asked,
+                                        .means = realise->means,
+                                        .is_thorough = realise->means == PLAN_BY_WITHDRAWAL};
   count_asked(realise, host);
   if (!plan_realise_pack(&question, &steps, realise->kept, &realise->packing)) {
     leave_out(realise, host);

@@ -16,6 +16,7 @@ typedef struct PlanRealiseQuestion {
   int host;
   const int *asked; /* slices, by kind, by all pods that come to the host */
   PlanMeans means;
+  bool is_thorough; /* looks for the way that withdraws the fewest; else for any */
 } PlanRealiseQuestion;
 
 /* Is there a place for all that is asked? `steps` as in PlanPackQuestion. `ret_kept`, by kind, says how many
