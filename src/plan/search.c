@@ -7,7 +7,11 @@
  *
  *   equals   equal pods go to hosts in ascending order; where one is left out, so are those behind it;
  *
- *   twins    of hosts that are alike and unused, only the first is tried. */
+ *   twins    of hosts that are alike and unused, only the first is tried.
+ *
+ * Where slices may be withdrawn, a branch also has to disturb less than the best offer, if it serves as many.
+ * What a host's set of slices costs does not depend on how it came together, so it is asked once and
+ * remembered. */
 #include "plan/search.h"
 
 #include "plan/realise.h"
@@ -96,6 +100,7 @@ static bool are_twins(const PlanProblem *problem, int a, int b) {
   for (int i = 0; i < host_a->gpu_count; i++) {
     int gpu_a = host_a->first_gpu + i, gpu_b = host_b->first_gpu + i;
     if (problem->gpus.items[gpu_a].model != problem->gpus.items[gpu_b].model ||
+        plan_problem_withdrawable(problem, gpu_a) != plan_problem_withdrawable(problem, gpu_b) ||
         !mig_layout_equal(&plan_problem_gpu(problem, gpu_a)->layout,
                           &plan_problem_gpu(problem, gpu_b)->layout))
       return false;
