@@ -19,6 +19,16 @@ static void on_created(void *userdata, const KubeAnswer *answer) {
   agent_recutting_give_up(agent, false, err.text);
 }
 
+static void post(Agent *agent, const Text *body, KubeOnAnswer *on_answer) {
+  kube_client_call(agent->client, &(KubeCallOptions){.method = "POST",
+                                                     .path = agent->recutting.path,
+                                                     .content_type = "application/json",
+                                                     .body = text_string(body),
+                                                     .body_size = body->size,
+                                                     .on_answer = on_answer,
+                                                     .userdata = agent});
+}
+
 void agent_recutting_create_pod(Agent *agent, const Node *node, const AgentRecut *recut) {
   AgentRecutting *recutting = &agent->recutting;
   CLEANUP(text_deinit) Text body = {0};
@@ -29,13 +39,7 @@ void agent_recutting_create_pod(Agent *agent, const Node *node, const AgentRecut
   agent_reservation_format(node, recut, &asked, recutting->scheduler, &body);
   array_deinit(&asked);
   recutting->posting = true;
-  kube_client_call(agent->client, &(KubeCallOptions){.method = "POST",
-                                                     .path = recutting->path,
-                                                     .content_type = "application/json",
-                                                     .body = text_string(&body),
-                                                     .body_size = body.size,
-                                                     .on_answer = on_created,
-                                                     .userdata = agent});
+  post(agent, &body, on_created);
 }
 
 /* Where it cannot be created, the reservation is let go in its time. */
@@ -52,13 +56,7 @@ void agent_recutting_create_witness(Agent *agent, const Node *node, AgentRecut *
   CLEANUP(text_deinit) Text body = {0};
   agent_reservation_name(AGENT_WITNESS_PREFIX, random_next(&agent->host->random), recut->witness);
   agent_reservation_format_witness(node, recut, agent->recutting.scheduler, &body);
-  kube_client_call(agent->client, &(KubeCallOptions){.method = "POST",
-                                                     .path = agent->recutting.path,
-                                                     .content_type = "application/json",
-                                                     .body = text_string(&body),
-                                                     .body_size = body.size,
-                                                     .on_answer = on_witness_created,
-                                                     .userdata = agent});
+  post(agent, &body, on_witness_created);
 }
 
 static void on_deleted(void *userdata, const KubeAnswer *answer) {

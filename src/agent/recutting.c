@@ -76,27 +76,27 @@ bool agent_recutting_hushes(const Agent *agent, const Node *node) {
   return agent_recutting_is_cutting(agent) && node_agrees(agent, node);
 }
 
+static int64_t highest_offer(const AgentRecutting *recutting) {
+  int64_t offer = 0;
+  for (size_t i = 0; i < recutting->recuts.count; i++)
+    if (recutting->recuts.items[i]->offer > offer)
+      offer = recutting->recuts.items[i]->offer;
+  return offer;
+}
+
 /* A report that leaves an amount open, or is about to be followed by the next one, would be a false witness.
  */
 int64_t agent_recutting_offer(const Agent *agent) {
-  int64_t offer = 0;
-  for (size_t i = 0; i < agent->resources.count; i++)
-    if (!agent->known[i] && !kubelet_plugins_has_yielded(agent->plugins, agent->resources.items[i].name))
-      return 0;
-  for (size_t i = 0; !agent->recutting.awaits_first && i < agent->recutting.recuts.count; i++)
-    if (agent->recutting.recuts.items[i]->offer > offer)
-      offer = agent->recutting.recuts.items[i]->offer;
-  return offer;
+  bool is_whole = agent_slices_all_known(agent) && !agent->recutting.awaits_first;
+  return is_whole ? highest_offer(&agent->recutting) : 0;
 }
 
 /* Greater than any that the scheduler may have seen. Should somebody take the label away, the clock has gone
  * on. */
 static int64_t new_offer(const Agent *agent) {
   const Node *node = agent_node(agent);
-  int64_t offer = node ? agent_report_get_offer(node) : 0;
-  for (size_t i = 0; i < agent->recutting.recuts.count; i++)
-    if (agent->recutting.recuts.items[i]->offer > offer)
-      offer = agent->recutting.recuts.items[i]->offer;
+  int64_t shown = node ? agent_report_get_offer(node) : 0, given = highest_offer(&agent->recutting);
+  int64_t offer = shown > given ? shown : given;
   return offer < agent->host->wall_ms ? agent->host->wall_ms : offer + 1;
 }
 

@@ -139,7 +139,7 @@ static void publish(Agent *agent) {
 /* ---- the barrier ---- */
 
 /* What another plugin took will not come. */
-static bool all_known(const Agent *agent) {
+bool agent_slices_all_known(const Agent *agent) {
   for (size_t i = 0; i < agent->resources.count; i++)
     if (!agent->known[i] && !kubelet_plugins_has_yielded(agent->plugins, agent->resources.items[i].name))
       return false;
@@ -172,7 +172,7 @@ static bool is_announced(const Agent *agent, const char *resource) {
 
 static void on_barrier_timer(void *userdata) {
   Agent *agent = userdata;
-  bool is_done = all_known(agent) && !agent_rereading_is_on(agent);
+  bool is_done = agent_slices_all_known(agent) && !agent_rereading_is_on(agent);
   if (is_done || !agent->resources.count)
     return;
   if (!kubelet_pod_resources_allocatable(agent->pod_resources, on_barrier_answer, agent))
@@ -199,9 +199,9 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
     news = news || (known && !agent->known[i]);
     agent->known[i] = known;
   }
-  if (news && all_known(agent))
+  if (news && agent_slices_all_known(agent))
     agent->known_ms = agent->host->now_ms;
-  if (!all_known(agent) || agent_rereading_is_on(agent))
+  if (!agent_slices_all_known(agent) || agent_rereading_is_on(agent))
     ask_again(agent);
   if (agent_rereading_is_on(agent))
     agent_rereading_note_answer(agent, helds);
@@ -210,7 +210,7 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
 }
 
 uint64_t agent_slices_settled_by(const Agent *agent) {
-  return all_known(agent) ? 0 : agent->barrier_began_ms + AGENT_BARRIER_MS;
+  return agent_slices_all_known(agent) ? 0 : agent->barrier_began_ms + AGENT_BARRIER_MS;
 }
 
 /* A kubelet that dropped ListAndWatch offers nothing of ours, and may say so on the node: nobody may
@@ -385,7 +385,7 @@ void agent_slices_step(Agent *agent) {
   publish(agent);
   forget_lost(agent);
   agent_rereading_step(agent);
-  if (all_known(agent))
+  if (agent_slices_all_known(agent))
     agent_cdi_clean(agent->cdi, agent->observation);
   if (!timer_is_set(&agent->use_timer))
     timer_set(agent->host, &agent->use_timer, 0);

@@ -120,6 +120,8 @@ void agent_slices_step(Agent *agent);
 void agent_slices_adopt(
     Agent *agent); /* what a crashed earlier life had published; before anything else is known */
 void agent_slices_deinit(Agent *agent);
+/* Does the kubelet show what it was told of every resource, or is that another plugin's affair? */
+bool agent_slices_all_known(const Agent *agent);
 /* Something is about to change in what the kubelet shows. */
 void agent_slices_watch_closely(Agent *agent);
 /* Our node changed, and another plugin publishes. */
