@@ -121,6 +121,14 @@ class Machine:
                 program.kill()
         self.cluster("down", self.kubernetes)
 
+    def show_logs(self, lines=6):
+        """How every program of a cluster that did not come up ended."""
+        folder = os.path.join(self.kubernetes, "log")
+        for name in sorted(os.listdir(folder) if os.path.isdir(folder) else []):
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as log:
+                for line in log.read().splitlines()[-lines:]:
+                    print(f"# {name}: {line[:300]}")
+
     def kill(self, name):
         self.cluster("kill", name, self.kubernetes)
 
