@@ -40,17 +40,18 @@ class StormMachine(Machine):
 
     def up(self, *options):
         super().up("--fake-cri", str(len(self.nodes)), *options)
+        self.kubectl("apply", "-f", os.path.join(ROOT, "deploy", "agent-own-node.yaml"))
         self.controller.environment = dict(self.environment, KUBECONFIG=self.account("facet-controller"))
         for node in self.nodes:
-            node.environment["KUBECONFIG"] = self.account("facet-agent")
+            node.environment["KUBECONFIG"] = self.account("facet-agent", node.name)
             self.kubectl("label", "node", node.name, LABEL + "=mig")
 
-    def account(self, name):
-        """A kubeconfig with no more rights than the program has on a real cluster."""
-        path = os.path.join(self.folder, name + ".kubeconfig")
+    def account(self, name, node=""):
+        """A kubeconfig with no more rights than the program has on a real cluster; node: whose agent it is."""
+        path = os.path.join(self.folder, f"{name}{node}.kubeconfig")
         search = os.path.join(self.kubernetes, "bin") + ":" + os.environ["PATH"]
         with open(path, "w", encoding="utf-8") as file:
-            subprocess.run([os.path.join(ROOT, "deploy", "kubeconfig"), name], stdout=file, check=True,
+            subprocess.run([os.path.join(ROOT, "deploy", "kubeconfig"), name, "24h", node], stdout=file, check=True,
                            env=dict(self.environment, PATH=search))
         return path
 
