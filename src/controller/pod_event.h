@@ -4,8 +4,9 @@
 
 #include "base/text.h"
 #include "cluster/object.h"
+#include "kube/event.h"
 
-enum { CONTROLLER_NOTE_SIZE_MAX = 1000 }; /* the API allows 1024 bytes */
+enum { CONTROLLER_NOTE_SIZE_MAX = KUBE_EVENT_NOTE_SIZE_MAX };
 
 /* The body of POST /apis/events.k8s.io/v1/namespaces/<ns>/events. */
 void controller_pod_event_format(const Pod *pod, bool triggered, const char *note, const char *instance,
