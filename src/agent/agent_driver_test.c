@@ -69,13 +69,19 @@ static void a_worker_that_dies_twice_is_no_failure(void **state) {
   assert_string_equal(annotation(world, "facet.gpu/error"), "(absent)");
 }
 
-static void each_slice_has_its_own_three_tries(void **state) {
+static void a_gpu_that_kills_the_worker_three_times_is_left_alone_and_the_next_one_goes_on(void **state) {
   World *world = *state;
+  observe_in(world->truth, "A100-80GB", "");
   settle(world);
-  world->dying = 5;
+  world->dying = 3;
+  set_annotation(world, "facet.gpu/spec-gpu-1", "GPU-1 1g.10gb@4");
   set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
   run_for(world, 1000);
-  assert_string_equal(annotation(world, STATUS), "1g.10gb@5:free");
+  assert_string_equal(annotation(world, STATUS), "");
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-1"), "1g.10gb@4:free");
+  assert_string_equal(annotation(world, ECHO), "p1");
+  assert_string_equal(text_string(&world->events),
+                      "RepartitionFailed: creating 1g.10gb at slot 6 of GPU 0 failed: the NVML worker died;");
 }
 
 static void a_slice_that_was_made_before_the_worker_died_is_taken(void **state) {
@@ -193,7 +199,7 @@ int main(void) {
       WORLD_TEST(after_one_failure_the_other_slices_follow),
       WORLD_TEST(a_worker_that_dies_is_tried_three_times_for_one_slice),
       WORLD_TEST(a_worker_that_dies_twice_is_no_failure),
-      WORLD_TEST(each_slice_has_its_own_three_tries),
+      WORLD_TEST(a_gpu_that_kills_the_worker_three_times_is_left_alone_and_the_next_one_goes_on),
       WORLD_TEST(a_slice_that_was_made_before_the_worker_died_is_taken),
       WORLD_TEST(a_driver_that_says_done_and_has_nothing_to_show_is_not_asked_for_ever),
       WORLD_TEST(gpus_that_cannot_be_read_are_said_so_and_looked_at_again),

@@ -2,7 +2,8 @@
 /* Tests only: nodes and observations in a few lines.
  *
  *     Fixture f = {0};
- *     observe(&f, "A100-80GB", "1g.10gb@6 2g.20gb@0?");   ? marks one without its compute instance
+ *     observe(&f, "A100-80GB", "1g.10gb@6 2g.20gb@0?");   ? marks one without its compute instance,
+ *                                                       ! one with a smaller one
  *     annotate(&f, "facet.gpu/spec-gpu-0", "GPU-0 1g.10gb@5"); */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "gpu/driver.h"
+#include "gpu/observed_testing.h"
 #include "mig/test.h"
 
 #include "cluster/object.h"
@@ -62,43 +64,12 @@ static inline void annotate(Fixture *f, const char *key, const char *value) {
       (KeyValue){.key = arena_strdup(&f->arena, key), .value = arena_strdup(&f->arena, value)};
 }
 
-/* "1g.10gb@6": its MIG device is "MIG-<gpu>-6". */
-static inline void observe_slice(GpuObserved *gpu, const char *slice) {
-  char name[MIG_PROFILE_NAME_SIZE];
-  int start;
-  assert_int_equal(sscanf(slice, "%23[^@]@%d", name, &start), 2);
-  const MigProfile *profile = &gpu->model.profiles[mig_model_find_profile(&gpu->model, name)];
-  GpuInstance *instance = &gpu->instances[gpu->instance_count++];
-  *instance = (GpuInstance){.gpu_instance_id = (uint32_t)gpu->instance_count,
-                            .nvml_id = profile->nvml_id,
-                            .start = (uint8_t)start,
-                            .size = profile->size};
-  if (!string_has_suffix(slice, "?"))
-    snprintf(instance->uuid, sizeof instance->uuid, "MIG-%d-%d", gpu->index, start);
-}
-
-static inline void observe_slices(GpuObserved *gpu, const char *slices) {
-  CLEANUP(cleanup_free) char *copy = mem_strdup(slices);
-  char *rest = copy;
-  for (char *slice; (slice = strsep(&rest, " "));)
-    if (*slice)
-      observe_slice(gpu, slice);
-}
-
 /* The next GPU, "GPU-<index>", of that row of the table, with MIG on. */
 static inline GpuObserved *observe_in(GpuObservation *observation, const char *model, const char *slices) {
   const MigModelRow *row = mig_model_find(model);
   assert_non_null(row);
   GpuObserved *gpu = &observation->gpus[observation->gpu_count];
-  *gpu = (GpuObserved){.index = observation->gpu_count++,
-                       .identified = true,
-                       .mode = MIG_MODE_ON,
-                       .mig_capable = true,
-                       .model = row->model};
-  gpu->minor = gpu->index;
-  snprintf(gpu->uuid, sizeof gpu->uuid, "GPU-%d", gpu->index);
-  snprintf(gpu->product, sizeof gpu->product, "%s", row->product_names[0]);
-  observe_slices(gpu, slices);
+  observe_gpu(gpu, observation->gpu_count++, row, slices);
   return gpu;
 }
 

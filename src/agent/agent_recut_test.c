@@ -270,9 +270,47 @@ static void a_slice_that_cannot_be_destroyed_goes_back_on_offer(void **state) {
   assert_uncut(world);
   assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p1");
   assert_true(string_has_prefix(annotation(world, MIG_ANNOTATION_ERROR),
-                                "destroying 1g.10gb at slot 6 of GPU 0 failed: in use by another client"));
+                                "destroying 1g.10gb at slot 4 of GPU 0 failed: in use by another client"));
   run_for(world, 5000);
   assert_null(world->pod);
+}
+
+static void what_was_taken_away_comes_back_where_nothing_can_be_made_of_it(void **state) {
+  World *world = *state;
+  world->refused_profile = "3g.40gb";
+  begin_recut(world);
+  run_for(world, 5000);
+  assert_uncut(world);
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p1");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR),
+                      "creating 3g.40gb at slot 4 of GPU 0 failed: Insufficient Resources; its last layout "
+                      "was restored");
+  assert_string_equal(
+      text_string(&world->events),
+      "RepartitionFailed: creating 3g.40gb at slot 4 of GPU 0 failed: Insufficient Resources; "
+      "its last layout is being restored;");
+  assert_null(world->pod);
+  world->refused_profile = NULL;
+  set_annotation(world, MIG_ANNOTATION_SPEC_PLAN, "p2");
+  run_for(world, 100);
+  text_append(&world->kubelet.reserved, "MIG-0-4 MIG-0-5 MIG-0-6");
+  run_for(world, 5000);
+  assert_string_equal(amount(world, "allocatable", LARGE), "1");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR), "(absent)");
+}
+
+static void one_that_cannot_be_destroyed_brings_back_those_before_it(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->driver_is_mute = true;
+  run_for(world, 500);
+  world->driver_is_mute = false;
+  world->destructions_left = 1; /* 1g.10gb@4 goes; then the driver refuses */
+  run_for(world, 5000);
+  assert_uncut(world);
+  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR),
+                      "destroying 1g.10gb at slot 5 of GPU 0 failed: In use by another client; its last "
+                      "layout was restored");
 }
 
 static void an_answered_plan_takes_nothing_away(void **state) {
@@ -406,6 +444,8 @@ int main(void) {
       WORLD_TEST(a_used_slice_is_never_asked_for),
       WORLD_TEST(a_refused_reservation_says_so_on_the_node),
       WORLD_TEST(a_slice_that_cannot_be_destroyed_goes_back_on_offer),
+      WORLD_TEST(what_was_taken_away_comes_back_where_nothing_can_be_made_of_it),
+      WORLD_TEST(one_that_cannot_be_destroyed_brings_back_those_before_it),
       WORLD_TEST(an_answered_plan_takes_nothing_away),
       WORLD_TEST(a_paused_node_takes_nothing_away),
       WORLD_TEST(a_crash_at_any_moment_loses_nothing),

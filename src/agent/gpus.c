@@ -3,12 +3,33 @@
  * from it and never from what a job was supposed to do. */
 #include "agent/state.h"
 
+/* Since when half of a slice is there: what another program is about to complete is not cleared away. */
+static bool note_bare(const GpuObservation *before, GpuObserved *gpu, uint64_t now_ms) {
+  const GpuObserved *old = before ? gpu_observed_gpu(before, gpu->uuid) : NULL;
+  bool is_any_bare = false;
+  for (int i = 0; i < gpu->instance_count; i++) {
+    GpuInstance *instance = &gpu->instances[i];
+    if (!gpu_observed_is_bare(instance))
+      continue;
+    const GpuInstance *seen = old ? gpu_observed_find(old, instance->nvml_id, instance->start) : NULL;
+    instance->bare_since_ms = seen && seen->bare_since_ms ? seen->bare_since_ms : now_ms;
+    is_any_bare = true;
+  }
+  return is_any_bare;
+}
+
 static void take_observation(Agent *agent, const GpuResult *result) {
   if (!result->observed)
     return;
-  if (!agent->observation)
-    agent->observation = mem_alloc(sizeof *agent->observation);
-  *agent->observation = result->observation;
+  CLEANUP(cleanup_free) GpuObservation *before = agent->observation;
+  /* Only the pages of GPUs that exist become resident. */
+  agent->observation = mem_alloc(sizeof *agent->observation);
+  memcpy(agent->observation, &result->observation,
+         offsetof(GpuObservation, gpus) +
+             (size_t)result->observation.gpu_count * sizeof result->observation.gpus[0]);
+  agent->has_bare = false;
+  for (int i = 0; i < agent->observation->gpu_count; i++)
+    agent->has_bare |= note_bare(before, &agent->observation->gpus[i], agent->host->now_ms);
   agent->is_published = false;
 }
 
@@ -38,7 +59,8 @@ static void on_observed(void *userdata, const GpuResult *result) {
     log_error(AGENT_COMPONENT, "the GPUs cannot be read", "err=" LOG_QUOTED, result->err.text);
   if (first && agent->observation)
     log_first_look(agent);
-  timer_set(agent->host, &agent->observe_timer, result->err.code ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS);
+  timer_set(agent->host, &agent->observe_timer,
+            result->err.code || agent->has_bare ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS);
   agent_kick(agent);
 }
 
@@ -47,106 +69,61 @@ static void submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
   agent->driver->submit(agent->driver, job, on_result, agent);
 }
 
-/* No second try until the plan changes. */
-static void note_failed(Agent *agent, int gpu, const char *profile, int start) {
-  AgentFailed *failed = array_push(&agent->failed);
-  failed->gpu = gpu;
-  failed->start = start;
-  snprintf(failed->profile, sizeof failed->profile, "%s", profile);
-}
-
-static void give_up_on_slice(Agent *agent, const Error *err) {
-  const AgentWanted *current = &agent->current;
-  note_failed(agent, current->gpu, current->profile, current->job.start);
-  snprintf(agent->create_error, sizeof agent->create_error, "creating %s at slot %d of GPU %d failed: %.400s",
-           current->profile, current->job.start, current->gpu, err->text);
-  log_error(AGENT_COMPONENT, "slice not created", "plan=%s gpu=%d profile=%s start=%d err=" LOG_QUOTED,
-            agent->plan, current->gpu, current->profile, current->job.start, err->text);
-}
-
-/* A driver that says "done" and has nothing to show would be asked for ever. */
-static int judge_result(const Agent *agent, const GpuResult *result, Error *err) {
-  if (result->err.code) {
-    *err = result->err;
-    return -err->code;
-  }
-  if (!result->observed || agent_wanted_exists(agent->observation, &agent->current.job))
-    return 0;
-  return error_set(err, ERROR_GPU, "the driver reported success, but the slice is not there");
-}
-
-static bool is_worker_failure(int r, const Error *err) {
-  return r < 0 && (err->code == ERROR_UNAVAILABLE || err->code == ERROR_TIMEOUT);
-}
-
-static void on_created(void *userdata, const GpuResult *result) {
-  Agent *agent = userdata;
+/* The transaction judges by what the driver shows now. True where the step is done. */
+static bool judge(Agent *agent, const GpuResult *result, const GpuJob *job, int gpu, const char *profile) {
+  const char *verb = job->kind == GPU_JOB_CREATE ? "create" : "destroy";
+  GpuTransaction *transaction = agent_wanted_transaction(&agent->transactions, job->uuid);
+  const GpuObserved *seen = result->observed ? gpu_observed_gpu(agent->observation, job->uuid) : NULL;
   Error err;
+  int r = gpu_transaction_note(transaction, job, profile, seen && !seen->trouble[0] ? seen : NULL,
+                               &result->err, &err);
+  agent->observe_due = agent->observe_due || !result->observed;
+  if (r == GPU_TRANSACTION_AGAIN)
+    log_warn(AGENT_COMPONENT, "trying the slice again", "verb=%s gpu=%d profile=%s err=" LOG_QUOTED, verb,
+             gpu, profile, err.text);
+  if (r >= 0)
+    return r == 0;
+  char sentence[ERROR_TEXT_SIZE];
+  gpu_transaction_format(transaction, sentence, sizeof sentence);
+  log_error(AGENT_COMPONENT, "the GPU could not be changed",
+            "plan=%s verb=%s gpu=%d profile=%s start=%d err=" LOG_QUOTED, agent->plan, verb, gpu, profile,
+            job->start, sentence);
+  agent_node_event_send(agent, "RepartitionFailed", sentence);
+  return false;
+}
+
+static void on_changed(void *userdata, const GpuResult *result) {
+  Agent *agent = userdata;
+  const AgentWanted *current = &agent->current;
   agent->driver_busy = false;
   if (agent->recutting.awaits_first)
     agent->recutting.first_created_ms = agent->host->now_ms;
   agent->recutting.awaits_first = false;
   take_observation(agent, result);
-  int r = judge_result(agent, result, &err);
-  bool worker_failed = is_worker_failure(r, &err);
-  if (r == 0) {
-    agent->tries = 0;
+  bool is_done = judge(agent, result, &current->job, current->gpu, current->profile);
+  if (is_done && current->job.kind == GPU_JOB_CREATE) {
     map_put(&agent->fresh, result->created_uuid, agent);
     log_info(AGENT_COMPONENT, "slice created", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
-             agent->plan, agent->current.gpu, agent->current.profile, agent->current.job.start,
-             result->created_uuid, result->took_ms);
-  } else if (worker_failed && ++agent->tries < AGENT_TRIES_MAX) {
-    log_warn(AGENT_COMPONENT, "trying the slice again", "gpu=%d profile=%s err=" LOG_QUOTED,
-             agent->current.gpu, agent->current.profile, err.text);
-  } else {
-    agent->tries = 0;
-    give_up_on_slice(agent, &err);
+             agent->plan, current->gpu, current->profile, current->job.start, result->created_uuid,
+             result->took_ms);
+  } else if (is_done) {
+    log_info(AGENT_COMPONENT, "half of a slice cleared away", "gpu=%d profile=%s start=%d took_ms=%u",
+             current->gpu, current->profile, current->job.start, result->took_ms);
   }
-  /* Whatever the result says: what exists now is what the next look says. */
-  agent->observe_due = agent->observe_due || !result->observed;
   agent_kick(agent);
-}
-
-/* A slice that cannot be destroyed goes back on offer. */
-static void give_up_destroying(Agent *agent, const Error *err) {
-  const AgentTarget *target = &agent->doomed;
-  note_failed(agent, target->gpu, target->profile, target->start);
-  snprintf(agent->create_error, sizeof agent->create_error,
-           "destroying %s at slot %d of GPU %d failed: %.400s", target->profile, target->start, target->gpu,
-           err->text);
-  log_error(AGENT_COMPONENT, "slice not destroyed", "plan=%s gpu=%d profile=%s start=%d err=" LOG_QUOTED,
-            agent->plan, target->gpu, target->profile, target->start, err->text);
-}
-
-static int judge_destruction(const Agent *agent, const GpuResult *result, Error *err) {
-  if (result->err.code) {
-    *err = result->err;
-    return -err->code;
-  }
-  if (!result->observed || !agent_publish_find(agent->observation, agent->doomed.uuid, NULL))
-    return 0;
-  return error_set(err, ERROR_GPU, "the driver reported success, but the slice is still there");
 }
 
 static void on_destroyed(void *userdata, const GpuResult *result) {
   Agent *agent = userdata;
-  Error err;
+  const AgentTarget *target = &agent->doomed;
+  GpuJob job = {
+      .kind = GPU_JOB_DESTROY, .nvml_id = target->nvml_id, .start = target->start, .size = target->size};
+  snprintf(job.uuid, sizeof job.uuid, "%s", target->gpu_uuid);
   agent->driver_busy = agent->is_destroying = false;
   take_observation(agent, result);
-  int r = judge_destruction(agent, result, &err);
-  if (r == 0) {
-    agent->tries = 0;
+  if (judge(agent, result, &job, target->gpu, target->profile))
     log_info(AGENT_COMPONENT, "slice destroyed", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
-             agent->plan, agent->doomed.gpu, agent->doomed.profile, agent->doomed.start, agent->doomed.uuid,
-             result->took_ms);
-  } else if (is_worker_failure(r, &err) && ++agent->tries < AGENT_TRIES_MAX) {
-    log_warn(AGENT_COMPONENT, "destroying the slice again", "gpu=%d profile=%s err=" LOG_QUOTED,
-             agent->doomed.gpu, agent->doomed.profile, err.text);
-  } else {
-    agent->tries = 0;
-    give_up_destroying(agent, &err);
-  }
-  agent->observe_due = agent->observe_due || !result->observed;
+             agent->plan, target->gpu, target->profile, target->start, target->uuid, result->took_ms);
   agent_kick(agent);
 }
 
@@ -154,6 +131,7 @@ void agent_gpus_destroy(Agent *agent, const AgentTarget *target) {
   GpuJob job = {
       .kind = GPU_JOB_DESTROY, .nvml_id = target->nvml_id, .start = target->start, .size = target->size};
   snprintf(job.uuid, sizeof job.uuid, "%s", target->gpu_uuid);
+  agent_wanted_begin(&agent->transactions, gpu_observed_gpu(agent->observation, target->gpu_uuid));
   agent->doomed = *target;
   agent->is_destroying = true;
   submit(agent, &job, on_destroyed);
@@ -172,17 +150,22 @@ static void follow_plan(Agent *agent, const Node *node) {
     return;
   snprintf(agent->plan, sizeof agent->plan, "%s", plan);
   agent_recutting_forget_plan(agent);
-  array_clear(&agent->failed);
-  agent->tries = 0;
+  agent->transactions.count = 0;
   agent->plan_done = false;
-  agent->create_error[0] = '\0';
   log_info(AGENT_COMPONENT, "plan seen", "plan=%s", agent->plan);
+}
+
+static int count_failed(const Agent *agent) {
+  int count = 0;
+  for (int i = 0; i < agent->transactions.count; i++)
+    count += agent->transactions.items[i].reason[0] != '\0';
+  return count;
 }
 
 static void finish_plan(Agent *agent, const AgentWanted *wanted) {
   if (!agent->plan_done && agent->plan[0])
-    log_info(AGENT_COMPONENT, "plan done", "plan=%s failed=%zu skipped=%d problem=" LOG_QUOTED, agent->plan,
-             agent->failed.count, wanted->skipped, wanted->problem);
+    log_info(AGENT_COMPONENT, "plan done", "plan=%s failed=%d skipped=%d problem=" LOG_QUOTED, agent->plan,
+             count_failed(agent), wanted->skipped, wanted->problem);
   agent->plan_done = true;
   map_clear(&agent->fresh);
 }
@@ -194,18 +177,32 @@ void agent_gpus_look_once(Agent *agent) {
   submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
 }
 
+static void note_relied(Agent *agent, const Node *node) {
+  if (!agent->relied_read)
+    agent_relied_read(&agent->relied, node, agent->observation);
+  agent->relied_read = true;
+  if (agent->used_known)
+    agent_relied_note(&agent->relied, &agent->used, agent->observation);
+}
+
 /* Starts the next creation, or sees that there is none. */
-static void create_next(Agent *agent, const Node *node) {
+static void change_next(Agent *agent, const Node *node) {
   if (agent_wanted_is_paused(node)) {
     agent->recutting.awaits_first = agent->plan_done = false;
     return;
   }
-  agent_wanted_compute(node, agent->observation, agent->failed.items, agent->failed.count, &agent->current);
-  /* Done is done: what somebody destroyed since stays destroyed, until there is a new plan or a new start. */
+  note_relied(agent, node);
   bool was_done = agent->plan_done && agent->plan[0];
-  if (agent->current.step == AGENT_STEP_CREATE && !was_done) {
-    agent->plan_done = false;
-    submit(agent, &agent->current.job, on_created);
+  const AgentWantedView view = {.node = node,
+                                .observation = agent->observation,
+                                .relied = &agent->relied,
+                                .now_ms = agent->host->now_ms,
+                                .is_answered = agent_recutting_is_answered(agent, node),
+                                .is_done = was_done};
+  agent_wanted_compute(&view, &agent->transactions, &agent->current);
+  if (agent->current.step == AGENT_STEP_JOB) {
+    agent->plan_done = was_done;
+    submit(agent, &agent->current.job, on_changed);
     return;
   }
   agent->recutting.awaits_first = false;
@@ -225,7 +222,7 @@ void agent_gpus_step(Agent *agent, const Node *node) {
     follow_plan(agent, node);
   agent_recutting_step(agent, node);
   if (!agent->driver_busy)
-    create_next(agent, node);
+    change_next(agent, node);
 }
 
 static const char *describe_node_problem(const Agent *agent) {
@@ -248,11 +245,24 @@ static const char *describe_node_problem(const Agent *agent) {
   return NULL;
 }
 
+/* A sentence per GPU that failed. */
+static const char *format_failures(const Agent *agent, char *buffer, size_t size) {
+  size_t used = 0;
+  buffer[0] = '\0';
+  for (int i = 0; i < agent->transactions.count; i++) {
+    char sentence[ERROR_TEXT_SIZE];
+    gpu_transaction_format(&agent->transactions.items[i], sentence, sizeof sentence);
+    if (sentence[0] && used < size)
+      used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? "; " : "", sentence);
+  }
+  return buffer;
+}
+
 const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
-  char publishing[ERROR_TEXT_SIZE];
+  char publishing[ERROR_TEXT_SIZE], failures[ERROR_TEXT_SIZE * 2];
   const char *parts[] = {
       agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent),
-      agent->create_error,
+      format_failures(agent, failures, sizeof failures),
       agent->current.problem,
       agent_recutting_error(agent),
       agent_trouble_format(&agent->troubles, publishing, sizeof publishing),
@@ -275,7 +285,7 @@ void agent_gpus_init(Agent *agent) {
 
 void agent_gpus_deinit(Agent *agent) {
   timer_cancel(agent->host, &agent->observe_timer);
-  array_deinit(&agent->failed);
+  agent_relied_deinit(&agent->relied);
   map_deinit(&agent->fresh);
   free(agent->observation);
 }

@@ -106,23 +106,16 @@ const char *agent_recutting_error(const Agent *agent) {
 
 /* ---- what the plan takes away ---- */
 
-static bool is_answered(const Agent *agent, const Node *node) {
+bool agent_recutting_is_answered(const Agent *agent, const Node *node) {
   const char *status = key_values_find(&node->meta.annotations, MIG_ANNOTATION_STATUS_PLAN);
   return !agent->plan[0] || agent->plan_done || string_equal(status, agent->plan);
 }
 
 /* A slice that came after the controller looked may be missing in a plan that replaces an unanswered one: it
- * was not left out, it was not known. And what could not be destroyed is not tried again. */
-static bool must_stay(const Agent *agent, const AgentTarget *target) {
-  if (map_find(&agent->fresh, target->uuid))
-    return true;
-  for (size_t i = 0; i < agent->failed.count; i++) {
-    const AgentFailed *failed = &agent->failed.items[i];
-    if (failed->gpu == target->gpu && failed->start == target->start &&
-        strcmp(failed->profile, target->profile) == 0)
-      return true;
-  }
-  return false;
+ * was not left out, it was not known. And where something failed, the GPU goes back to what it was. */
+static bool must_stay(Agent *agent, const AgentTarget *target) {
+  const GpuTransaction *transaction = agent_wanted_transaction(&agent->transactions, target->gpu_uuid);
+  return map_find(&agent->fresh, target->uuid) || (transaction && !gpu_transaction_is_sound(transaction));
 }
 
 /* Before anybody said who holds what, nothing is taken away; but where there is something to judge, the plan
@@ -130,7 +123,7 @@ static bool must_stay(const Agent *agent, const AgentTarget *target) {
 static void compute_wanted(Agent *agent, const Node *node) {
   AgentRecutting *recutting = &agent->recutting;
   array_clear(&recutting->wanted);
-  if (!is_answered(agent, node) && !agent_wanted_is_paused(node) &&
+  if (!agent_recutting_is_answered(agent, node) && !agent_wanted_is_paused(node) &&
       strcmp(recutting->lost_plan, agent->plan) != 0)
     agent_withdrawal_compute(node, agent->observation, &agent->used, &recutting->wanted);
   for (size_t i = recutting->wanted.count; i-- > 0;)

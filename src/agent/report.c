@@ -56,7 +56,7 @@ static void put_counts(const GpuObserved *gpu, const MigLayout *layout, uint32_t
 
 static void put_status(const GpuObserved *gpu, const Map *used, Map *wanted, Arena *arena) {
   MigLayout layout;
-  agent_layout_of(gpu, &layout);
+  gpu_observed_layout(gpu, &layout);
   uint32_t used_starts = 0;
   for (int i = 0; i < layout.count; i++)
     if (is_used(gpu, used, layout.instances[i].start))

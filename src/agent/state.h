@@ -8,6 +8,7 @@
 #include "agent/leaving.h"
 #include "agent/publish.h"
 #include "agent/recutting.h"
+#include "agent/relied.h"
 #include "agent/report.h"
 #include "agent/rereading.h"
 #include "agent/takeover.h"
@@ -43,15 +44,16 @@ struct Agent {
   Error observe_error;         /* code 0: the last look succeeded */
   bool driver_busy;
   bool observe_due;
+  bool has_bare; /* half a slice is there: look again soon */
   HostTimer observe_timer;
-  char plan[MIG_PLAN_ID_SIZE]; /* the plan that `failed` and `tries` speak of */
-  ARRAY(AgentFailed) failed;
-  AgentWanted current; /* the creation in the driver */
-  AgentTarget doomed;  /* the destruction in the driver, where is_destroying */
+  char plan[MIG_PLAN_ID_SIZE];    /* the plan that the transactions belong to */
+  AgentTransactions transactions; /* one per GPU */
+  AgentRelied relied;             /* what pods hold, and where */
+  bool relied_read;               /* ... with what the node said of the time before */
+  AgentWanted current;            /* the job in the driver */
+  AgentTarget doomed;             /* the destruction in the driver, where is_destroying */
   bool is_destroying;
-  int tries;
-  Map fresh; /* ids of slices made since a plan was last answered */
-  char create_error[ERROR_TEXT_SIZE];
+  Map fresh;      /* ids of slices made since a plan was last answered */
   bool plan_done; /* everything of `plan` exists, was skipped or failed */
 
   AgentRecutting recutting; /* recutting.c */
@@ -104,6 +106,9 @@ bool agent_has_said_all(const Agent *agent, const Node *node);
 /* Our node as the API server has it; NULL while unknown. */
 const Node *agent_node(const Agent *agent);
 
+/* node_event.c: tells by an Event on our node what failed. Nothing depends on it. */
+void agent_node_event_send(Agent *agent, const char *reason, const char *note);
+
 /* gpus.c: looks at the GPUs when due, and creates the next wanted slice. Starts at most one job. */
 void agent_gpus_init(Agent *agent);
 void agent_gpus_step(Agent *agent, const Node *node);
@@ -151,6 +156,8 @@ void agent_recutting_deinit(Agent *agent);
 bool agent_recutting_withholds(const Agent *agent, const char *uuid);
 /* Is the pod one of our reservations? */
 bool agent_recutting_owns(const Agent *agent, const KubeletHeld *held);
+/* Does the plan take nothing away any more? */
+bool agent_recutting_is_answered(const Agent *agent, const Node *node);
 /* Is the plan not done, because slices are still to be taken away? */
 bool agent_recutting_is_pending(const Agent *agent);
 /* Are slices being destroyed, or gone with nothing in their place yet? */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/wanted.h"
 
+#include "agent/relied.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,20 +16,6 @@ bool agent_wanted_is_managed(const Node *node) {
 bool agent_wanted_is_paused(const Node *node) {
   const char *text = key_values_find(&node->meta.annotations, MIG_ANNOTATION_PAUSED);
   return text && strcmp(text, "false") != 0;
-}
-
-int agent_layout_of(const GpuObserved *gpu, MigLayout *ret_layout) {
-  int unknown = 0;
-  mig_layout_init(ret_layout, &gpu->model);
-  for (int i = 0; i < gpu->instance_count; i++) {
-    const MigProfile *found = mig_model_find_nvml_id(&gpu->model, gpu->instances[i].nvml_id);
-    int profile = found ? (int)(found - gpu->model.profiles) : -1;
-    if (profile >= 0 && mig_layout_can_place(ret_layout, profile, gpu->instances[i].start))
-      mig_layout_place(ret_layout, profile, gpu->instances[i].start);
-    else
-      unknown++;
-  }
-  return unknown;
 }
 
 static void add_problem(AgentWanted *wanted, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -42,88 +30,39 @@ static void add_problem(AgentWanted *wanted, const char *format, ...) {
   snprintf(wanted->problem + used, sizeof wanted->problem - used, "%s%s", used ? "; " : "", text);
 }
 
-static bool has_failed(const AgentFailed *failed, size_t count, int gpu, const MigListItem *item) {
-  for (size_t i = 0; i < count; i++)
-    if (failed[i].gpu == gpu && failed[i].start == item->start &&
-        strcmp(failed[i].profile, item->profile) == 0)
-      return true;
-  return false;
+static GpuPlace place_of(const MigProfile *profile, int start) {
+  return (GpuPlace){.nvml_id = profile->nvml_id, .start = (uint8_t)start, .size = profile->size};
 }
 
-/* Does an instance of that very profile and place exist, complete with its compute instance? */
-static bool exists(const GpuObserved *gpu, int nvml_id, int start) {
-  for (int i = 0; i < gpu->instance_count; i++)
-    if (gpu->instances[i].nvml_id == nvml_id && gpu->instances[i].start == start)
-      return gpu->instances[i].uuid[0] != '\0';
-  return false;
-}
-
-bool agent_wanted_exists(const GpuObservation *observation, const GpuJob *job) {
-  for (int i = 0; i < observation->gpu_count; i++)
-    if (strcmp(observation->gpus[i].uuid, job->uuid) == 0)
-      return exists(&observation->gpus[i], job->nvml_id, job->start);
-  return false;
-}
-
-/* An instance that an earlier worker left without its compute instance: creating it again completes it. */
-static bool is_incomplete(const GpuObserved *gpu, int nvml_id, int start) {
-  for (int i = 0; i < gpu->instance_count; i++)
-    if (gpu->instances[i].nvml_id == nvml_id && gpu->instances[i].start == start)
-      return gpu->instances[i].uuid[0] == '\0';
-  return false;
-}
-
-static void set_job(AgentWanted *wanted, const GpuObserved *gpu, int profile, int start) {
-  const MigProfile *row = &gpu->model.profiles[profile];
-  wanted->step = AGENT_STEP_CREATE;
-  wanted->gpu = gpu->index;
-  snprintf(wanted->profile, sizeof wanted->profile, "%s", row->name);
-  wanted->job =
-      (GpuJob){.kind = GPU_JOB_CREATE, .nvml_id = row->nvml_id, .start = (uint8_t)start, .size = row->size};
-  snprintf(wanted->job.uuid, sizeof wanted->job.uuid, "%s", gpu->uuid);
-}
-
-/* Looks for the first item of the list that is to be created. */
-static void compare_list(const GpuObserved *gpu, const MigList *list, const AgentFailed *failed,
-                         size_t failed_count, AgentWanted *wanted) {
-  MigLayout layout;
-  agent_layout_of(gpu, &layout);
-  for (int i = 0; i < list->count && wanted->step == AGENT_STEP_DONE; i++) {
+/* What the GPU cannot have is said, and left out. */
+static void read_list(const GpuObserved *gpu, const MigList *list, GpuPlaces *goal, AgentWanted *wanted) {
+  for (int i = 0; i < list->count; i++) {
     const MigListItem *item = &list->items[i];
     int profile = mig_model_find_profile(&gpu->model, item->profile);
-    if (profile < 0) {
+    if (profile < 0)
       add_problem(wanted, "GPU %d (%s) has no profile %s", gpu->index, gpu->model.name, item->profile);
-      continue;
-    }
-    if (!(gpu->model.profiles[profile].starts >> item->start & 1)) {
+    else if (!(gpu->model.profiles[profile].starts >> item->start & 1))
       add_problem(wanted, "GPU %d (%s) cannot have %s at slot %d", gpu->index, gpu->model.name, item->profile,
                   item->start);
-      continue;
-    }
-    int nvml_id = gpu->model.profiles[profile].nvml_id;
-    if (exists(gpu, nvml_id, item->start) || has_failed(failed, failed_count, gpu->index, item))
-      continue;
-    if (mig_layout_can_place(&layout, profile, item->start) || is_incomplete(gpu, nvml_id, item->start))
-      set_job(wanted, gpu, profile, item->start);
     else
-      wanted->skipped++;
+      gpu_places_add(goal, place_of(&gpu->model.profiles[profile], item->start));
   }
 }
 
-static void compare_exact(const GpuObserved *gpu, const char *text, const AgentFailed *failed,
-                          size_t failed_count, AgentWanted *wanted) {
+static bool read_exact(const GpuObserved *gpu, const char *text, GpuPlaces *goal, AgentWanted *wanted) {
   MigSpec spec;
   Error err;
   if (mig_spec_parse(text, &spec, &err) < 0) {
     add_problem(wanted, "annotation " MIG_ANNOTATION_SPEC_GPU_PREFIX "%d: %s", gpu->index, err.text);
-    return;
+    return false;
   }
   if (strcmp(spec.uuid, gpu->uuid) != 0) {
     add_problem(wanted, "GPU %d is %s, but the plan was made for %s: nothing was changed on it", gpu->index,
                 gpu->uuid, spec.uuid);
-    return;
+    return false;
   }
-  compare_list(gpu, &spec.list, failed, failed_count, wanted);
+  read_list(gpu, &spec.list, goal, wanted);
+  return true;
 }
 
 static bool parse_count(const char *text, int *ret_count) {
@@ -153,26 +92,17 @@ static void read_counts(const Node *node, const GpuObserved *gpu, int counts[MIG
   }
 }
 
-static void add_item(MigList *list, const MigModel *model, int profile, int start) {
-  MigListItem *item = &list->items[list->count++];
-  snprintf(item->profile, sizeof item->profile, "%s", model->profiles[profile].name);
-  item->start = start;
-}
-
 /* nos' counts name no places: what is missing goes where the driver itself would put it, larger profiles
  * first. Instances that lack their compute instance count as there, and are completed. */
-static void compare_counts(const Node *node, const GpuObserved *gpu, const AgentFailed *failed,
-                           size_t failed_count, AgentWanted *wanted) {
+static void place_counts(const Node *node, const GpuObserved *gpu, GpuPlaces *goal, AgentWanted *wanted) {
   int counts[MIG_PROFILES_MAX] = {0};
   MigLayout layout;
-  MigList missing = {0};
   read_counts(node, gpu, counts, wanted);
-  agent_layout_of(gpu, &layout);
+  gpu_observed_layout(gpu, &layout);
   for (int i = 0; i < layout.count; i++) {
     const MigInstance *instance = &layout.instances[i];
-    if (counts[instance->profile] &&
-        is_incomplete(gpu, gpu->model.profiles[instance->profile].nvml_id, instance->start))
-      add_item(&missing, &gpu->model, instance->profile, instance->start);
+    if (counts[instance->profile])
+      gpu_places_add(goal, place_of(&gpu->model.profiles[instance->profile], instance->start));
   }
   for (int profile = gpu->model.profile_count - 1; profile >= 0; profile--)
     for (int n = mig_layout_count(&layout, profile); n < counts[profile]; n++) {
@@ -182,9 +112,8 @@ static void compare_counts(const Node *node, const GpuObserved *gpu, const Agent
         break;
       }
       mig_layout_place(&layout, profile, start);
-      add_item(&missing, &gpu->model, profile, start);
+      gpu_places_add(goal, place_of(&gpu->model.profiles[profile], start));
     }
-  compare_list(gpu, &missing, failed, failed_count, wanted);
 }
 
 bool agent_wanted_is_excluded(const Node *node, const GpuObserved *gpu) {
@@ -209,20 +138,100 @@ static void find_missing_gpus(const Node *node, const GpuObservation *observatio
   }
 }
 
-void agent_wanted_compute(const Node *node, const GpuObservation *observation, const AgentFailed *failed,
-                          size_t failed_count, AgentWanted *ret_wanted) {
+GpuTransaction *agent_wanted_transaction(AgentTransactions *transactions, const char *gpu_uuid) {
+  for (int i = 0; i < transactions->count; i++)
+    if (strcmp(transactions->items[i].uuid, gpu_uuid) == 0)
+      return &transactions->items[i];
+  return NULL;
+}
+
+GpuTransaction *agent_wanted_begin(AgentTransactions *transactions, const GpuObserved *gpu) {
+  GpuTransaction *transaction = agent_wanted_transaction(transactions, gpu->uuid);
+  if (transaction)
+    return transaction;
+  assert(transactions->count < GPU_COUNT_MAX);
+  transaction = &transactions->items[transactions->count++];
+  gpu_transaction_begin(transaction, gpu, false);
+  return transaction;
+}
+
+/* What is being done to one GPU. */
+typedef struct Errand {
+  const AgentWantedView *view;
+  GpuPlaces goal;
+  bool takes_away; /* an unanswered exact wish: it is the whole layout */
+} Errand;
+
+static bool is_kept(const Node *node, const GpuObserved *gpu, const GpuInstance *instance) {
+  char key[MIG_KEY_SIZE];
+  MigList keep;
+  Error err;
+  snprintf(key, sizeof key, MIG_ANNOTATION_KEEP_PREFIX "%d", gpu->index);
+  const char *text = key_values_find(&node->meta.annotations, key);
+  const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, instance->nvml_id);
+  return text && (mig_list_parse(text, false, &keep, &err) < 0 || !profile ||
+                  mig_list_has(&keep, profile->name, instance->start));
+}
+
+/* Another program may be between its two steps: what no plan needs the room of has time to be completed. */
+static bool may_destroy(void *userdata, const GpuObserved *gpu, const GpuInstance *instance) {
+  const Errand *errand = userdata;
+  bool is_leftover =
+      instance->bare_since_ms && errand->view->now_ms - instance->bare_since_ms >= AGENT_BARE_MS;
+  return gpu_observed_is_bare(instance) && (errand->takes_away || is_leftover) &&
+         !is_kept(errand->view->node, gpu, instance);
+}
+
+/* False where it cannot be understood: nothing is changed then. */
+static bool read_wish(Errand *errand, const GpuObserved *gpu, AgentWanted *wanted) {
+  const AgentWantedView *view = errand->view;
+  char key[MIG_KEY_SIZE];
+  snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
+  const char *exact = key_values_find(&view->node->meta.annotations, key);
+  if (exact && !read_exact(gpu, exact, &errand->goal, wanted))
+    return false;
+  if (!exact)
+    place_counts(view->node, gpu, &errand->goal, wanted);
+  errand->takes_away = exact && !view->is_answered;
+  if (view->is_done)
+    errand->goal.count = 0;
+  return true;
+}
+
+/* Sets the next job on this GPU, if there is one. */
+static void run_errand(Errand *errand, const GpuObserved *gpu, AgentTransactions *transactions,
+                       AgentWanted *wanted) {
+  GpuTransaction *transaction = agent_wanted_begin(transactions, gpu);
+  GpuStep step = gpu_transaction_next(transaction, gpu, &errand->goal, may_destroy, errand, &wanted->job);
+  wanted->skipped += step == GPU_STEP_OVER ? 0 : transaction->blocked;
+  if (step != GPU_STEP_JOB)
+    return;
+  const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, wanted->job.nvml_id);
+  wanted->step = AGENT_STEP_JOB;
+  wanted->gpu = gpu->index;
+  snprintf(wanted->profile, sizeof wanted->profile, "%s", profile ? profile->name : "a slice");
+}
+
+static bool is_workable(const Node *node, const GpuObserved *gpu) {
+  return gpu->mode == MIG_MODE_ON && gpu->model.profile_count && !gpu->is_out_of_service &&
+         !agent_wanted_is_excluded(node, gpu);
+}
+
+void agent_wanted_compute(const AgentWantedView *view, AgentTransactions *transactions,
+                          AgentWanted *ret_wanted) {
+  const GpuObservation *observation = view->observation;
   *ret_wanted = (AgentWanted){.step = AGENT_STEP_DONE};
-  for (int i = 0; i < observation->gpu_count && ret_wanted->step == AGENT_STEP_DONE; i++) {
-    const GpuObserved *gpu = &observation->gpus[i];
-    if (gpu->mode != MIG_MODE_ON || !gpu->model.profile_count || agent_wanted_is_excluded(node, gpu))
-      continue;
-    char key[MIG_KEY_SIZE];
-    snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
-    const char *exact = key_values_find(&node->meta.annotations, key);
-    if (exact)
-      compare_exact(gpu, exact, failed, failed_count, ret_wanted);
-    else
-      compare_counts(node, gpu, failed, failed_count, ret_wanted);
+  for (int i = 0; view->relied && i < observation->gpu_count && ret_wanted->step == AGENT_STEP_DONE; i++) {
+    Errand errand = {.view = view};
+    if (is_workable(view->node, &observation->gpus[i]) &&
+        agent_relied_find_lost(view->relied, view, &observation->gpus[i], &errand.goal))
+      run_errand(&errand, &observation->gpus[i], transactions, ret_wanted);
   }
-  find_missing_gpus(node, observation, ret_wanted);
+  for (int i = 0; i < observation->gpu_count && ret_wanted->step == AGENT_STEP_DONE; i++) {
+    Errand errand = {.view = view};
+    if (is_workable(view->node, &observation->gpus[i]) &&
+        read_wish(&errand, &observation->gpus[i], ret_wanted))
+      run_errand(&errand, &observation->gpus[i], transactions, ret_wanted);
+  }
+  find_missing_gpus(view->node, observation, ret_wanted);
 }

@@ -3,13 +3,21 @@
 
 #include "agent/wanted.h"
 
-/* "create 1g.10gb@6 on 0", "done"; then ", skipped 2" and "; problem". */
-static const char *wanted_with(Fixture *f, const AgentFailed *failed, size_t failed_count) {
+enum { NOW_MS = 1000000 };
+
+static void compute(const Fixture *f, AgentTransactions *transactions, AgentWanted *ret_wanted) {
+  const AgentWantedView view = {.node = &f->node, .observation = f->observation, .now_ms = NOW_MS};
+  agent_wanted_compute(&view, transactions, ret_wanted);
+}
+
+/* "create 1g.10gb@6 on 0", "clear 1g.10gb@6 on 0", "done"; then ", skipped 2" and "; problem". */
+static const char *wanted_with(Fixture *f, AgentTransactions *transactions) {
   AgentWanted wanted;
   CLEANUP(text_deinit) Text text = {0};
-  agent_wanted_compute(&f->node, f->observation, failed, failed_count, &wanted);
-  if (wanted.step == AGENT_STEP_CREATE)
-    text_format(&text, "create %s@%d on %d", wanted.profile, wanted.job.start, wanted.gpu);
+  compute(f, transactions, &wanted);
+  if (wanted.step == AGENT_STEP_JOB)
+    text_format(&text, "%s %s@%d on %d", wanted.job.kind == GPU_JOB_CREATE ? "create" : "clear",
+                wanted.profile, wanted.job.start, wanted.gpu);
   else
     text_append(&text, "done");
   if (wanted.skipped)
@@ -20,23 +28,24 @@ static const char *wanted_with(Fixture *f, const AgentFailed *failed, size_t fai
 }
 
 static const char *wanted_of(Fixture *f) {
-  return wanted_with(f, NULL, 0);
+  CLEANUP(cleanup_free) AgentTransactions *transactions = mem_alloc(sizeof *transactions);
+  return wanted_with(f, transactions);
 }
 
 /* Creates what is wanted until nothing is, as the driver would; "1g.10gb@6 1g.10gb@5". */
 static const char *carry_out(Fixture *f) {
   CLEANUP(text_deinit) Text text = {0};
+  CLEANUP(cleanup_free) AgentTransactions *transactions = mem_alloc(sizeof *transactions);
   AgentWanted wanted;
   for (int i = 0; i < 100; i++) {
-    agent_wanted_compute(&f->node, f->observation, NULL, 0, &wanted);
+    compute(f, transactions, &wanted);
     if (wanted.step == AGENT_STEP_DONE)
       return arena_strdup(&f->arena, text_string(&text));
-    assert_false(agent_wanted_exists(f->observation, &wanted.job));
+    assert_int_equal(wanted.job.kind, GPU_JOB_CREATE);
     char slice[64];
     snprintf(slice, sizeof slice, "%s@%d", wanted.profile, wanted.job.start);
     text_format(&text, "%s%s", text.size ? " " : "", slice);
     observe_slice(&f->observation->gpus[wanted.gpu], slice);
-    assert_true(agent_wanted_exists(f->observation, &wanted.job));
   }
   fail_msg("it never ends: %s", text_string(&text));
   return NULL;
@@ -67,8 +76,15 @@ static const Case cases[] = {
     {"all places are taken", "7g.80gb@0", SPEC, "GPU-0 1g.10gb@5,1g.10gb@6", "done, skipped 2"},
     {"another profile at the place", "1g.10gb@6", SPEC, "GPU-0 1g.10gb+me@6", "done, skipped 1"},
     {"an incomplete instance is completed", "1g.10gb@6?", SPEC, "GPU-0 1g.10gb@6", "create 1g.10gb@6 on 0"},
-    {"an incomplete instance of another profile is in the way", "1g.10gb@6?", SPEC, "GPU-0 1g.10gb+me@6",
+    {"half an instance of another profile makes room", "1g.10gb@6?", SPEC, "GPU-0 1g.10gb+me@6",
+     "clear 1g.10gb@6 on 0"},
+    {"half an instance that a plan leaves out goes", "1g.10gb@6? 1g.10gb@5", SPEC, "GPU-0",
+     "clear 1g.10gb@6 on 0"},
+    {"one with smaller compute instances is somebody's", "3g.40gb@4!", SPEC, "GPU-0 1g.10gb@6",
      "done, skipped 1"},
+    {"half an instance may be another program's, which completes it", "1g.10gb@6?", "other", "x", "done"},
+    {"half an instance of a plan for another GPU stays", "1g.10gb@6?", SPEC, "GPU-9",
+     "done; GPU 0 is GPU-0, but the plan was made for GPU-9: nothing was changed on it"},
     {"another GPU's plan", "", SPEC, "GPU-9 1g.10gb@6",
      "done; GPU 0 is GPU-0, but the plan was made for GPU-9: nothing was changed on it"},
     {"garbage", "", SPEC, "GPU-0 one slice, please",
@@ -127,9 +143,10 @@ static void a_job_names_the_gpu_by_its_uuid_and_the_slice_by_numbers(void **stat
   observe(f, "A100-80GB", "7g.80gb@0");
   observe(f, "A100-80GB", "");
   annotate(f, "facet.gpu/spec-gpu-1", "GPU-1 3g.40gb@4");
+  CLEANUP(cleanup_free) AgentTransactions *transactions = mem_alloc(sizeof *transactions);
   AgentWanted wanted;
-  agent_wanted_compute(&f->node, f->observation, NULL, 0, &wanted);
-  assert_int_equal(wanted.step, AGENT_STEP_CREATE);
+  compute(f, transactions, &wanted);
+  assert_int_equal(wanted.step, AGENT_STEP_JOB);
   assert_int_equal(wanted.job.kind, GPU_JOB_CREATE);
   assert_string_equal(wanted.job.uuid, "GPU-1");
   assert_int_equal(wanted.job.nvml_id, 9); /* nvidia-smi mig -lgip on an A100 */
@@ -184,22 +201,65 @@ static void a_bad_wish_for_one_gpu_does_not_stop_the_next(void **state) {
                                     "nothing was changed on it");
 }
 
+/* The driver refuses the job that is wanted next. */
+static void refuse(Fixture *f, AgentTransactions *transactions) {
+  AgentWanted wanted;
+  Error refusal, err;
+  compute(f, transactions, &wanted);
+  assert_int_equal(wanted.step, AGENT_STEP_JOB);
+  error_set(&refusal, ERROR_GPU, "no");
+  assert_int_equal(gpu_transaction_note(agent_wanted_transaction(transactions, wanted.job.uuid), &wanted.job,
+                                        wanted.profile, &f->observation->gpus[wanted.gpu], &refusal, &err),
+                   -ERROR_GPU);
+}
+
 static void what_failed_is_not_tried_again_and_the_rest_goes_on(void **state) {
-  static const AgentFailed failed[] = {{0, 6, "1g.10gb"}, {1, 4, "1g.10gb"}, {0, 4, "2g.20gb"}};
   Fixture *f = *state;
+  CLEANUP(cleanup_free) AgentTransactions *transactions = mem_alloc(sizeof *transactions);
+  observe(f, "A100-80GB", "");
   observe(f, "A100-80GB", "");
   annotate(f, SPEC, "GPU-0 1g.10gb@6,1g.10gb@4");
-  /* The others failed on another GPU, or with another profile. */
-  assert_string_equal(wanted_with(f, failed, COUNT_OF(failed)), "create 1g.10gb@4 on 0");
-  assert_string_equal(wanted_with(f, failed, 0), "create 1g.10gb@6 on 0");
+  annotate(f, "facet.gpu/spec-gpu-1", "GPU-1 1g.10gb@6");
+  refuse(f, transactions);
+  assert_string_equal(wanted_with(f, transactions), "create 1g.10gb@4 on 0");
+  refuse(f, transactions);
+  assert_string_equal(wanted_with(f, transactions), "create 1g.10gb@6 on 1");
 }
 
 static void a_count_that_failed_at_its_place_ends(void **state) {
   Fixture *f = *state;
+  CLEANUP(cleanup_free) AgentTransactions *transactions = mem_alloc(sizeof *transactions);
   observe(f, "A100-80GB", "");
   annotate(f, "nos.nebuly.com/spec-gpu-0-7g.80gb", "1");
-  static const AgentFailed failed[] = {{0, 0, "7g.80gb"}};
-  assert_string_equal(wanted_with(f, failed, 1), "done");
+  refuse(f, transactions);
+  assert_string_equal(wanted_with(f, transactions), "done");
+}
+
+/* ---- half of a slice ---- */
+
+static void half_of_a_slice_is_cleared_away_when_nobody_completed_it_in_10_s(void **state) {
+  Fixture *f = *state;
+  GpuObserved *gpu = observe(f, "A100-80GB", "1g.10gb@6? 3g.40gb@0!");
+  gpu->instances[0].bare_since_ms = NOW_MS - AGENT_BARE_MS + 1;
+  assert_string_equal(wanted_of(f), "done");
+  gpu->instances[0].bare_since_ms = NOW_MS - AGENT_BARE_MS;
+  assert_string_equal(wanted_of(f), "clear 1g.10gb@6 on 0");
+}
+
+static void half_of_a_slice_stays_where_people_say_so(void **state) {
+  static const char *const words[][2] = {{"facet.gpu/exclude-gpus", "0"},
+                                         {"facet.gpu/keep-gpu-0", "1g.10gb@6"},
+                                         {"facet.gpu/keep-gpu-0", "the last one"}};
+  for (size_t i = 0; i < COUNT_OF(words); i++) {
+    void *own;
+    fixture_init(&own);
+    Fixture *f = own;
+    observe(f, "A100-80GB", "1g.10gb@6?");
+    annotate(f, SPEC, "GPU-0");
+    annotate(f, words[i][0], words[i][1]);
+    assert_string_equal(wanted_of(f), "done");
+    fixture_deinit(&own);
+  }
 }
 
 static void problems_that_do_not_fit_are_cut(void **state) {
@@ -208,8 +268,9 @@ static void problems_that_do_not_fit_are_cut(void **state) {
     observe(f, "A100-80GB", "");
     annotate(f, arena_format(&f->arena, "facet.gpu/spec-gpu-%d", i), "GPU-of-another-node 1g.10gb@6");
   }
+  CLEANUP(cleanup_free) AgentTransactions *transactions = mem_alloc(sizeof *transactions);
   AgentWanted wanted;
-  agent_wanted_compute(&f->node, f->observation, NULL, 0, &wanted);
+  compute(f, transactions, &wanted);
   assert_int_equal(strlen(wanted.problem), sizeof wanted.problem - 1);
 }
 
@@ -266,30 +327,6 @@ static void anything_but_false_is_a_pause(void **state) {
   }
 }
 
-/* ---- layouts ---- */
-
-static void instances_that_the_model_does_not_know_are_left_out_and_counted(void **state) {
-  Fixture *f = *state;
-  GpuObserved *gpu = observe(f, "A100-80GB", "3g.40gb@4 1g.10gb@0 1g.10gb@1");
-  gpu->instances[1].nvml_id = 4711;
-  gpu->instances[2].start = 5; /* inside the 3g.40gb: the driver would never say so */
-  MigLayout layout;
-  assert_int_equal(agent_layout_of(gpu, &layout), 2);
-  assert_int_equal(layout.count, 1);
-  assert_non_null(mig_layout_find(&layout, 4));
-}
-
-static void a_slice_exists_only_on_its_own_gpu_and_complete(void **state) {
-  Fixture *f = *state;
-  observe(f, "A100-80GB", "1g.10gb@6 1g.10gb@5?");
-  GpuJob job = {.nvml_id = 19, .start = 6, .uuid = "GPU-0"};
-  assert_true(agent_wanted_exists(f->observation, &job));
-  job.start = 5;
-  assert_false(agent_wanted_exists(f->observation, &job));
-  job = (GpuJob){.nvml_id = 19, .start = 6, .uuid = "GPU-1"};
-  assert_false(agent_wanted_exists(f->observation, &job));
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_annotation_and_one_gpu),
@@ -301,14 +338,14 @@ int main(void) {
       FIXTURE_TEST(a_bad_wish_for_one_gpu_does_not_stop_the_next),
       FIXTURE_TEST(what_failed_is_not_tried_again_and_the_rest_goes_on),
       FIXTURE_TEST(a_count_that_failed_at_its_place_ends),
+      FIXTURE_TEST(half_of_a_slice_is_cleared_away_when_nobody_completed_it_in_10_s),
+      cmocka_unit_test(half_of_a_slice_stays_where_people_say_so),
       FIXTURE_TEST(problems_that_do_not_fit_are_cut),
       FIXTURE_TEST(a_gpu_without_mig_or_without_a_model_is_left_alone),
       FIXTURE_TEST(an_excluded_gpu_is_left_alone),
       FIXTURE_TEST(an_exclusion_that_cannot_be_read_excludes_all),
       FIXTURE_TEST(only_the_label_hands_a_node_over),
       FIXTURE_TEST(anything_but_false_is_a_pause),
-      FIXTURE_TEST(instances_that_the_model_does_not_know_are_left_out_and_counted),
-      FIXTURE_TEST(a_slice_exists_only_on_its_own_gpu_and_complete),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@ typedef struct World World;
 struct World {
   Host host;
   Text story;
+  Text events; /* on the node */
   Agent *agent;
   /* the driver */
   GpuDriver driver;
@@ -27,9 +28,11 @@ struct World {
   GpuOnResult *on_result; /* NULL: no job */
   void *result_userdata;
   bool driver_is_mute;
-  Error driver_error; /* what every job fails with; code 0: they succeed */
-  int dying;          /* so many jobs take the worker with them, before they did anything */
-  bool driver_lies;   /* says "created" and creates nothing */
+  Error driver_error;          /* what every job fails with; code 0: they succeed */
+  int dying;                   /* so many jobs take the worker with them, before they did anything */
+  const char *refused_profile; /* slices of it cannot be created; NULL: all can */
+  int destructions_left;       /* so many succeed, the others are refused; 0: all succeed */
+  bool driver_lies;            /* says "created" and creates nothing */
   /* the API server */
   FakeTransport fake;
   json_t *node; /* NULL: there is none */
@@ -129,6 +132,12 @@ static inline bool driver_turn(World *world) {
   else
     result->err = world->driver_error;
   world->dying -= dies;
+  if (is_create && string_equal(world->refused_profile, profile_name(world, &world->job)))
+    error_set(&result->err, ERROR_CONFLICT, "Insufficient Resources");
+  if (world->job.kind == GPU_JOB_DESTROY && world->destructions_left && --world->destructions_left == 0)
+    world->destructions_left = -1;
+  else if (world->job.kind == GPU_JOB_DESTROY && world->destructions_left < 0)
+    error_set(&result->err, ERROR_GPU, "In use by another client");
   if (is_create && !result->err.code && !world->driver_lies)
     create_slice(world, result);
   if (world->job.kind == GPU_JOB_DESTROY && !result->err.code && !world->driver_lies)

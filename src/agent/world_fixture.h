@@ -112,6 +112,7 @@ static inline int world_deinit(void **state) {
   json_decref(world->pod);
   json_decref(world->witness);
   text_deinit(&world->story);
+  text_deinit(&world->events);
   free(world->patch);
   free(world->truth);
   host_deinit(&world->host);

@@ -135,6 +135,21 @@ static inline bool pods_turn(World *world) {
   return true;
 }
 
+/* Events on the node: "RepartitionFailed: <note>;" in world->events. */
+static inline bool events_turn(World *world) {
+  KubeCall *call = find_call_of(world, "POST", "/apis/events.k8s.io/v1/namespaces/default/events", false);
+  if (!call)
+    return false;
+  json_t *event = json_loads(call->request.body, JSON_REJECT_DUPLICATES, NULL);
+  assert_non_null(event);
+  assert_string_equal(json_string_value(json_object_get(json_object_get(event, "regarding"), "name")), "n1");
+  text_format(&world->events, "%s: %s;", json_string_value(json_object_get(event, "reason")),
+              json_string_value(json_object_get(event, "note")));
+  json_decref(event);
+  fake_answer(call, 201, "{}");
+  return true;
+}
+
 static inline bool api_turn(World *world) {
   KubeCall *call = find_call(world, "PATCH", false);
   if (world->api_is_mute)
@@ -148,5 +163,5 @@ static inline bool api_turn(World *world) {
     answer_list(world, call, world->node);
     return true;
   }
-  return begin_watch(world) || witness_turn(world) || pods_turn(world);
+  return begin_watch(world) || events_turn(world) || witness_turn(world) || pods_turn(world);
 }

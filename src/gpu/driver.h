@@ -19,6 +19,7 @@ typedef struct GpuJob {
   char uuid[MIG_UUID_SIZE]; /* CREATE, DESTROY: of the GPU; refused where the GPU at hand is another one */
   int nvml_id;              /* profile id */
   uint8_t start, size;      /* placement in memory slots */
+  bool is_bare;             /* DESTROY: only while it holds no compute instance of any size */
 } GpuJob;
 
 typedef struct GpuInstance {
@@ -27,6 +28,8 @@ typedef struct GpuInstance {
   uint32_t gpu_instance_id, compute_instance_id; /* the latter where there is a UUID */
   int nvml_id;
   uint8_t start, size;
+  uint8_t compute_count;  /* compute instances of any size; only counted where there is no UUID */
+  uint64_t bare_since_ms; /* kept by the agent: when it was first seen without any compute instance */
   uint32_t process_count; /* that the driver knows of; 0 also where it does not tell */
 } GpuInstance;
 
@@ -45,7 +48,8 @@ typedef struct GpuObserved {
   MigModel model; /* profile_count 0: nothing known */
   GpuInstance instances[MIG_INSTANCES_MAX];
   int instance_count;
-  char trouble[256]; /* "" or why this GPU could not be read in full: the rest of the node goes on */
+  char trouble[256];      /* "" or why this GPU could not be read in full: the rest of the node goes on */
+  bool is_out_of_service; /* kept by the agent: it cannot be worked with, and this is what it held last */
 } GpuObserved;
 
 typedef struct GpuObservation {

@@ -91,8 +91,8 @@ static bool gpu_is_sound(const GpuObserved *gpu) {
   if (!text_ends(gpu->uuid, sizeof gpu->uuid) || !text_ends(gpu->product, sizeof gpu->product) ||
       !text_ends(gpu->trouble, sizeof gpu->trouble) || !bool_is_sound(&gpu->identified) ||
       !bool_is_sound(&gpu->mig_capable) || !bool_is_sound(&gpu->model_from_table) ||
-      gpu->mode > MIG_MODE_PENDING || gpu->instance_count < 0 || gpu->instance_count > MIG_INSTANCES_MAX ||
-      !model_is_sound(&gpu->model))
+      !bool_is_sound(&gpu->is_out_of_service) || gpu->mode > MIG_MODE_PENDING || gpu->instance_count < 0 ||
+      gpu->instance_count > MIG_INSTANCES_MAX || !model_is_sound(&gpu->model))
     return false;
   for (int i = 0; i < gpu->instance_count; i++)
     if (!text_ends(gpu->instances[i].uuid, sizeof gpu->instances[i].uuid))
@@ -119,7 +119,7 @@ int gpu_frame_decode_job(Text *bytes, GpuJob *ret_job, Error *err) {
     return r;
   GpuJob job;
   memcpy(&job, bytes->bytes + sizeof header, sizeof job);
-  if (job.kind > GPU_JOB_DESTROY || !text_ends(job.uuid, sizeof job.uuid))
+  if (job.kind > GPU_JOB_DESTROY || !text_ends(job.uuid, sizeof job.uuid) || !bool_is_sound(&job.is_bare))
     return error_set(err, ERROR_PROTOCOL, "frame holds no sensible job");
   text_drop_front(bytes, sizeof header + header.size);
   *ret_job = job;

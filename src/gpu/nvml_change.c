@@ -9,8 +9,8 @@
  * Looking first makes the job idempotent: the driver never says "already exists", only that resources are
  * insufficient, and an agent killed in the middle leaves a GPU instance without its compute instance.
  *
- * Right after another change, or after a process ended, the driver answers "in use" for a moment. Calls that
- * change something are tried again with growing pauses until the job's time is up. */
+ * Right after another change, or after a process ended, the driver answers "in use" or "not ready" for a
+ * moment. Calls that change something are tried again with growing pauses until the job's time is up. */
 #include "gpu/nvml_private.h"
 
 #include <string.h>
@@ -46,6 +46,10 @@ static bool try_again(Change *change, bool passing) {
   clock->sleep_ms(clock->userdata, change->pause_ms);
   change->pause_ms = change->pause_ms < PAUSE_MAX_MS / 2 ? change->pause_ms * 2 : PAUSE_MAX_MS;
   return true;
+}
+
+static bool is_passing(NvmlReturn code) {
+  return code == NVML_IN_USE || code == NVML_NOT_READY;
 }
 
 static int check_place(const Change *change, Error *err) {
@@ -109,7 +113,7 @@ static int create_instance(Change *change, NvmlGpuInstance *ret_instance, Error 
   do
     code = change->nvml->calls.create_instance(change->device, (unsigned)change->job->nvml_id, &placement,
                                                ret_instance);
-  while (try_again(change, code == NVML_IN_USE));
+  while (try_again(change, is_passing(code)));
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "creating the GPU instance");
   return 0;
@@ -125,12 +129,12 @@ static int create_compute(Change *change, NvmlGpuInstance instance, Error *err) 
     code =
         gpu_nvml_next_compute_profile(change->nvml, instance, change->profile->slice_count, &index, &profile);
     /* Directly after its creation an instance may not know its compute profiles yet. */
-  } while (try_again(change, code == NVML_IN_USE || code == NVML_NOT_FOUND));
+  } while (try_again(change, is_passing(code) || code == NVML_NOT_FOUND));
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "finding the compute profile of %d slices", change->profile->slice_count);
   do
     code = change->nvml->calls.create_compute(instance, profile.id, &compute);
-  while (try_again(change, code == NVML_IN_USE));
+  while (try_again(change, is_passing(code)));
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "creating the compute instance");
   return 0;
@@ -165,7 +169,7 @@ static int destroy_instance(Change *change, NvmlGpuInstance instance, Error *err
   NvmlReturn code;
   do
     code = change->nvml->calls.destroy_instance(instance);
-  while (try_again(change, code == NVML_IN_USE));
+  while (try_again(change, is_passing(code)));
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "destroying the GPU instance");
   return 0;
@@ -219,20 +223,23 @@ static int destroy_computes(Change *change, NvmlGpuInstance instance,
   for (unsigned i = 0; i < count; i++) {
     do
       code = change->nvml->calls.destroy_compute(computes[i]);
-    while (try_again(change, code == NVML_IN_USE));
+    while (try_again(change, is_passing(code)));
     if (code != NVML_SUCCESS)
       return gpu_nvml_fail(err, code, "destroying a compute instance");
   }
   return 0;
 }
 
-/* Compute instances of every size have to go first, also those that somebody else made. */
+/* Compute instances of every size have to go first, also those that somebody else made. One that was bare
+ * when the agent looked is only taken as long as it is: the driver refuses otherwise. */
 static int destroy(Change *change, Error *err) {
   bool exists;
   NvmlGpuInstance instance;
   int r = find_instance(change, &exists, &instance, err);
   if (r < 0 || !exists)
     return r;
+  if (change->job->is_bare)
+    return destroy_instance(change, instance, err);
   NvmlComputeInstanceProfileInfo profile;
   NvmlReturn code;
   for (unsigned index = 0; (code = gpu_nvml_next_compute_profile(change->nvml, instance, GPU_ANY_SLICE_COUNT,

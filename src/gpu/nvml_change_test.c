@@ -307,6 +307,19 @@ static void a_slice_in_use_is_not_destroyed(void **state) {
   assert_true(fake.gpus[0].instances[0].computes[0].alive);
 }
 
+static void what_is_bare_goes_only_as_long_as_it_is(void **state) {
+  GpuJob job = destroy_job;
+  job.is_bare = true;
+  fake_reset("A100-80GB", 1);
+  fake_add_instance(0, "1g.10gb", 6, 0);
+  CLEANUP(cleanup_free) GpuResult *result = run(&job);
+  assert_int_equal(result->err.code, 0);
+  assert_int_equal(count_instances(), 0);
+  fake_add_instance(0, "1g.10gb", 6, 1);
+  run_and_expect(&job, ERROR_GPU, DESTROYING "destroying the GPU instance: " IN_USE);
+  assert_true(fake.gpus[0].instances[0].computes[0].alive);
+}
+
 static void each_failing_call_of_destroy_is_named(void **state) {
   static const struct {
     const char *function, *text;
@@ -380,6 +393,7 @@ int main(void) {
       cmocka_unit_test(destroying_what_is_gone_is_done),
       cmocka_unit_test(destroying_waits_for_a_process_that_just_ended),
       cmocka_unit_test(a_slice_in_use_is_not_destroyed),
+      cmocka_unit_test(what_is_bare_goes_only_as_long_as_it_is),
       cmocka_unit_test(each_failing_call_of_destroy_is_named),
       cmocka_unit_test(create_recovers_from_the_failure_of_any_call),
       cmocka_unit_test(destroy_recovers_from_the_failure_of_any_call),

@@ -123,3 +123,24 @@ int gpu_nvml_find_full_compute(GpuNvml *nvml, NvmlGpuInstance instance, unsigned
   }
   return 0;
 }
+
+int gpu_nvml_count_computes(GpuNvml *nvml, NvmlGpuInstance instance, unsigned *ret_count, Error *err) {
+  NvmlComputeInstanceProfileInfo profile;
+  NvmlReturn code;
+  unsigned sum = 0;
+  for (unsigned index = 0; (code = gpu_nvml_next_compute_profile(nvml, instance, GPU_ANY_SLICE_COUNT, &index,
+                                                                 &profile)) == NVML_SUCCESS;) {
+    NvmlComputeInstance computes[GPU_COMPUTES_MAX];
+    unsigned count = GPU_COMPUTES_MAX;
+    code = profile.instance_count > GPU_COMPUTES_MAX
+               ? NVML_INSUFFICIENT_SIZE
+               : nvml->calls.computes(instance, profile.id, computes, &count);
+    if (code != NVML_SUCCESS && code != NVML_NOT_SUPPORTED)
+      break;
+    sum += code == NVML_SUCCESS ? count : 0;
+  }
+  if (code != NVML_NOT_FOUND)
+    return gpu_nvml_fail(err, code, "counting compute instances");
+  *ret_count = sum;
+  return 0;
+}

@@ -68,12 +68,17 @@ static int observe_instance(GpuNvml *nvml, NvmlGpuInstance instance, const MigPr
   if (r < 0)
     return r;
   const char *uuid = complete ? gpu_nvml_find_uuid(devices, info.id, compute_id) : NULL;
+  unsigned compute_count = 0;
+  r = uuid ? 0 : gpu_nvml_count_computes(nvml, instance, &compute_count, err);
+  if (r < 0)
+    return r;
   GpuInstance *seen = &gpu->instances[gpu->instance_count++];
   *seen = (GpuInstance){.gpu_instance_id = info.id,
                         .compute_instance_id = uuid ? compute_id : 0,
                         .nvml_id = (int)info.profile_id,
                         .start = (uint8_t)info.placement.start,
-                        .size = (uint8_t)info.placement.size};
+                        .size = (uint8_t)info.placement.size,
+                        .compute_count = (uint8_t)(compute_count < UINT8_MAX ? compute_count : UINT8_MAX)};
   snprintf(seen->uuid, sizeof seen->uuid, "%s", uuid ? uuid : "");
   return 0;
 }

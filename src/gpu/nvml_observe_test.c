@@ -191,8 +191,10 @@ static void an_instance_without_its_full_compute_instance_has_no_uuid(void **sta
   GpuObserved gpu = observe_first();
   assert_string_equal(gpu.trouble, "");
   assert_int_equal(gpu.instance_count, 2);
-  assert_string_equal(gpu.instances[0].uuid, "");
+  assert_string_equal(gpu.instances[0].uuid, ""); /* by start: the part first */
+  assert_int_equal(gpu.instances[0].compute_count, 1);
   assert_string_equal(gpu.instances[1].uuid, "");
+  assert_int_equal(gpu.instances[1].compute_count, 0);
 }
 
 static void one_broken_gpu_hides_no_other(void **state) {

@@ -96,6 +96,10 @@ NvmlReturn gpu_nvml_next_compute_profile(GpuNvml *nvml, NvmlGpuInstance instance
 int gpu_nvml_find_full_compute(GpuNvml *nvml, NvmlGpuInstance instance, unsigned slice_count, bool *ret_found,
                                unsigned *ret_compute_id, Error *err) MUST_CHECK;
 
+/* Of all sizes. */
+int gpu_nvml_count_computes(GpuNvml *nvml, NvmlGpuInstance instance, unsigned *ret_count,
+                            Error *err) MUST_CHECK;
+
 /* nvml_process.c: adds to the process_count of each instance. */
 int gpu_nvml_count_processes(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, Error *err) MUST_CHECK;
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One try each: the same words are in the node's annotation facet.gpu/error, which is written until it is
+ * there. */
+#include "agent/state.h"
+
+#include "kube/event.h"
+
+#define EVENTS_PATH "/apis/events.k8s.io/v1/namespaces/" KUBE_EVENT_CLUSTER_NAMESPACE "/events"
+
+static void on_sent(void *userdata, const KubeAnswer *answer) {
+  Agent *agent = userdata;
+  Error err;
+  uint32_t held_back;
+  if (!kube_answer_is_ok(answer, &err) &&
+      log_gate_pass(&agent->gate, err.text, agent->host->now_ms, &held_back))
+    log_warn(AGENT_COMPONENT, "event not written", "held_back=%u err=" LOG_QUOTED, held_back, err.text);
+}
+
+void agent_node_event_send(Agent *agent, const char *reason, const char *note) {
+  const Node *node = agent_node(agent);
+  if (!node)
+    return;
+  CLEANUP(text_deinit) Text body = {0};
+  kube_event_format(&(KubeEvent){.kind = "Node",
+                                 .regarding = &node->meta,
+                                 .controller = "facet.gpu/agent",
+                                 .instance = agent->node_name,
+                                 .reason = reason,
+                                 .is_warning = true,
+                                 .note = note},
+                    agent->host->wall_ms, random_next(&agent->host->random), &body);
+  kube_client_call(agent->client, &(KubeCallOptions){.method = "POST",
+                                                     .path = EVENTS_PATH,
+                                                     .content_type = "application/json",
+                                                     .body = text_string(&body),
+                                                     .body_size = body.size,
+                                                     .on_answer = on_sent,
+                                                     .userdata = agent});
+}
