@@ -27,7 +27,8 @@ static NvmlComputeInstanceProfileInfo describe(const SimPlace *place, const SimC
 
 static NvmlReturn find_profile(SimView *view, NvmlGpuInstance instance, unsigned index,
                                unsigned engine_profile, const SimComputeProfile **ret_profile) {
-  NvmlReturn result = sim_view_handle(view, instance, SIM_GIS);
+  NvmlReturn result =
+      sim_view_handle(view, "nvmlGpuInstanceGetComputeInstanceProfileInfo", instance, SIM_GIS);
   if (result != NVML_SUCCESS)
     return result;
   if (index >= NVML_COMPUTE_INSTANCE_PROFILE_COUNT ||
@@ -102,7 +103,7 @@ NvmlReturn nvmlGpuInstanceGetComputeInstancePossiblePlacements(NvmlGpuInstance i
                                                                NvmlPlacement *placements, unsigned *count) {
   SimView view;
   const SimComputeProfile *profile = NULL;
-  NvmlReturn result = sim_view_handle(&view, instance, SIM_GIS);
+  NvmlReturn result = sim_view_handle(&view, __func__, instance, SIM_GIS);
   if (result == NVML_SUCCESS)
     result = find_profile_id(&view.place, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -124,7 +125,7 @@ NvmlReturn nvmlGpuInstanceGetComputeInstanceRemainingCapacity(NvmlGpuInstance in
                                                               unsigned *count) {
   SimView view;
   const SimComputeProfile *profile = NULL;
-  NvmlReturn result = sim_view_handle(&view, instance, SIM_GIS);
+  NvmlReturn result = sim_view_handle(&view, __func__, instance, SIM_GIS);
   if (result == NVML_SUCCESS)
     result = find_profile_id(&view.place, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -154,7 +155,7 @@ NvmlReturn nvmlGpuInstanceCreateComputeInstance(NvmlGpuInstance instance, unsign
                                                 NvmlComputeInstance *compute) {
   CLEANUP(sim_edit_end) SimEdit edit = {0};
   const SimComputeProfile *profile = NULL;
-  NvmlReturn result = sim_edit_handle(&edit, instance, SIM_GIS);
+  NvmlReturn result = sim_edit_handle(&edit, __func__, instance, SIM_GIS);
   if (result == NVML_SUCCESS)
     result = find_profile_id(&edit.place, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -167,7 +168,7 @@ NvmlReturn nvmlGpuInstanceCreateComputeInstanceWithPlacement(NvmlGpuInstance ins
                                                              NvmlComputeInstance *compute) {
   CLEANUP(sim_edit_end) SimEdit edit = {0};
   const SimComputeProfile *profile = NULL;
-  NvmlReturn result = sim_edit_handle(&edit, instance, SIM_GIS);
+  NvmlReturn result = sim_edit_handle(&edit, __func__, instance, SIM_GIS);
   if (result == NVML_SUCCESS)
     result = find_profile_id(&edit.place, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -179,7 +180,7 @@ NvmlReturn nvmlGpuInstanceCreateComputeInstanceWithPlacement(NvmlGpuInstance ins
 
 NvmlReturn nvmlComputeInstanceDestroy(NvmlComputeInstance compute) {
   CLEANUP(sim_edit_end) SimEdit edit = {0};
-  NvmlReturn result = sim_edit_handle(&edit, compute, SIM_CIS);
+  NvmlReturn result = sim_edit_handle(&edit, __func__, compute, SIM_CIS);
   if (result != NVML_SUCCESS)
     return result;
   if (edit.place.ci->process_count > 0)
@@ -193,7 +194,7 @@ NvmlReturn nvmlGpuInstanceGetComputeInstances(NvmlGpuInstance instance, unsigned
                                               NvmlComputeInstance *computes, unsigned *count) {
   SimView view;
   const SimComputeProfile *profile = NULL;
-  NvmlReturn result = sim_view_handle(&view, instance, SIM_GIS);
+  NvmlReturn result = sim_view_handle(&view, __func__, instance, SIM_GIS);
   if (result == NVML_SUCCESS)
     result = find_profile_id(&view.place, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -212,7 +213,7 @@ NvmlReturn nvmlGpuInstanceGetComputeInstances(NvmlGpuInstance instance, unsigned
 NvmlReturn nvmlGpuInstanceGetComputeInstanceById(NvmlGpuInstance instance, unsigned id,
                                                  NvmlComputeInstance *compute) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, instance, SIM_GIS);
+  NvmlReturn result = sim_view_handle(&view, __func__, instance, SIM_GIS);
   if (result != NVML_SUCCESS)
     return result;
   if (!compute)
@@ -226,7 +227,7 @@ NvmlReturn nvmlGpuInstanceGetComputeInstanceById(NvmlGpuInstance instance, unsig
 
 NvmlReturn nvmlComputeInstanceGetInfo_v2(NvmlComputeInstance compute, NvmlComputeInstanceInfo *info) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, compute, SIM_CIS);
+  NvmlReturn result = sim_view_handle(&view, __func__, compute, SIM_CIS);
   if (result != NVML_SUCCESS)
     return result;
   if (!info)

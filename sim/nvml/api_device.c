@@ -9,7 +9,7 @@ enum { RESERVED_MIB = 512 };
 
 NvmlReturn nvmlDeviceGetName(NvmlDevice device, char *name, unsigned length) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   const SimPlace *place = &view.place;
@@ -22,7 +22,7 @@ NvmlReturn nvmlDeviceGetName(NvmlDevice device, char *name, unsigned length) {
 
 NvmlReturn nvmlDeviceGetUUID(NvmlDevice device, char *uuid, unsigned length) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   const SimPlace *place = &view.place;
@@ -36,7 +36,7 @@ NvmlReturn nvmlDeviceGetUUID(NvmlDevice device, char *uuid, unsigned length) {
 
 NvmlReturn nvmlDeviceGetIndex(NvmlDevice device, unsigned *index) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (!index)
@@ -47,7 +47,7 @@ NvmlReturn nvmlDeviceGetIndex(NvmlDevice device, unsigned *index) {
 
 NvmlReturn nvmlDeviceGetMinorNumber(NvmlDevice device, unsigned *minor) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (view.place.kind != SIM_HANDLE_GPU)
@@ -60,7 +60,7 @@ NvmlReturn nvmlDeviceGetMinorNumber(NvmlDevice device, unsigned *minor) {
 
 NvmlReturn nvmlDeviceGetPciInfo_v3(NvmlDevice device, NvmlPciInfo *info) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (!info)
@@ -85,7 +85,7 @@ static NvmlMemoryV2 memory_of(const SimPlace *place) {
 
 NvmlReturn nvmlDeviceGetMemoryInfo(NvmlDevice device, NvmlMemory *memory) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (!memory)
@@ -98,7 +98,7 @@ NvmlReturn nvmlDeviceGetMemoryInfo(NvmlDevice device, NvmlMemory *memory) {
 
 NvmlReturn nvmlDeviceGetMemoryInfo_v2(NvmlDevice device, NvmlMemoryV2 *memory) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (!memory)
@@ -113,7 +113,7 @@ NvmlReturn nvmlDeviceGetMemoryInfo_v2(NvmlDevice device, NvmlMemoryV2 *memory) {
 
 NvmlReturn nvmlDeviceGetMigMode(NvmlDevice device, unsigned *current, unsigned *pending) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;
   if (!current || !pending)
@@ -125,7 +125,7 @@ NvmlReturn nvmlDeviceGetMigMode(NvmlDevice device, unsigned *current, unsigned *
 
 NvmlReturn nvmlDeviceSetMigMode(NvmlDevice device, unsigned mode, NvmlReturn *activation_status) {
   CLEANUP(sim_edit_end) SimEdit edit = {0};
-  NvmlReturn result = sim_edit_handle(&edit, device, SIM_GPUS);
+  NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;
   if (!activation_status || mode > NVML_MIG_ENABLE)

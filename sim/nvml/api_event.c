@@ -1,69 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NVML: events. Nothing ever happens to a simulated GPU, so a wait is a timeout. */
-#include "sim/nvml/call.h"
-
-/* Single and double bit ECC errors, Xid and clock changes: what data centre GPUs offer. */
-enum { SUPPORTED_EVENTS = 0x1 | 0x2 | NVML_EVENT_XID | 0x10 };
+/* NVML: events. */
+#include "sim/nvml/event.h"
 
 NvmlReturn nvmlEventSetCreate(NvmlEventSet *set) {
-  if (!set)
-    return NVML_INVALID_ARGUMENT;
-  int slot;
-  NvmlReturn result = sim_event_set_take(&slot);
-  if (result == NVML_SUCCESS)
-    *set = sim_handle_events(slot);
-  return result;
-}
-
-/* The slot of an event set that exists. */
-static NvmlReturn find_set(NvmlEventSet set, int *ret_slot) {
-  *ret_slot = sim_handle_event_slot(set);
-  return sim_event_set_is_taken(*ret_slot) ? NVML_SUCCESS : NVML_INVALID_ARGUMENT;
+  return set ? sim_event_set_take(set) : NVML_INVALID_ARGUMENT;
 }
 
 NvmlReturn nvmlEventSetFree(NvmlEventSet set) {
-  SimView view;
-  int slot;
-  NvmlReturn result = sim_view_open(&view);
-  if (result == NVML_SUCCESS)
-    result = find_set(set, &slot);
-  if (result == NVML_SUCCESS)
-    sim_event_set_release(slot);
-  return result;
+  return sim_event_set_release(set);
 }
 
 NvmlReturn nvmlDeviceGetSupportedEventTypes(NvmlDevice device, unsigned long long *types) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;
   if (!types)
     return NVML_INVALID_ARGUMENT;
-  *types = SUPPORTED_EVENTS;
+  *types = SIM_EVENTS_SUPPORTED;
   return NVML_SUCCESS;
 }
 
 NvmlReturn nvmlDeviceRegisterEvents(NvmlDevice device, unsigned long long types, NvmlEventSet set) {
   SimView view;
-  int slot;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
-  if (result == NVML_SUCCESS)
-    result = find_set(set, &slot);
-  if (result != NVML_SUCCESS)
-    return result;
-  return types & ~(unsigned long long)SUPPORTED_EVENTS ? NVML_NOT_SUPPORTED : NVML_SUCCESS;
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
+  return result == NVML_SUCCESS ? sim_event_set_register(set, view.place.gpu_index, types) : result;
+}
+
+static unsigned instance_of(int16_t id) {
+  return id < 0 ? NVML_NO_INSTANCE : (unsigned)id;
 }
 
 NvmlReturn nvmlEventSetWait_v2(NvmlEventSet set, NvmlEventData *data, unsigned timeout_ms) {
-  SimView view;
-  int slot;
-  NvmlReturn result = sim_view_open(&view);
-  if (result == NVML_SUCCESS)
-    result = find_set(set, &slot);
-  if (result != NVML_SUCCESS)
-    return result;
+  SimEvent event;
   if (!data)
     return NVML_INVALID_ARGUMENT;
-  sim_call_sleep(view.nvml, timeout_ms);
-  return NVML_TIMEOUT;
+  NvmlReturn result = sim_event_set_wait(set, timeout_ms, &event);
+  if (result == NVML_SUCCESS)
+    *data = (NvmlEventData){.device = sim_handle_gpu(event.gpu_index),
+                            .event_type = event.type,
+                            .event_data = event.data,
+                            .gpu_instance_id = instance_of(event.gi_id),
+                            .compute_instance_id = instance_of(event.ci_id)};
+  return result;
 }

@@ -12,7 +12,7 @@ static bool knows_profiles(const SimGpu *gpu) {
 /* The profile by NVML's index, in the newest form. */
 static NvmlReturn find_profile(SimView *view, NvmlDevice device, unsigned index,
                                const MigProfile **ret_profile) {
-  NvmlReturn result = sim_view_handle(view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(view, "nvmlDeviceGetGpuInstanceProfileInfo", device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;
   if (index >= NVML_GPU_INSTANCE_PROFILE_COUNT)
@@ -114,7 +114,7 @@ NvmlReturn nvmlDeviceGetGpuInstancePossiblePlacements_v2(NvmlDevice device, unsi
                                                          NvmlPlacement *placements, unsigned *count) {
   SimView view;
   int profile;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
     result = find_profile_id(view.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -144,7 +144,7 @@ NvmlReturn nvmlDeviceGetGpuInstanceRemainingCapacity(NvmlDevice device, unsigned
                                                      unsigned *count) {
   SimView view;
   int profile;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
     result = find_usable_profile(view.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -173,7 +173,7 @@ static NvmlReturn create(SimEdit *edit, int profile, int start, NvmlGpuInstance 
 NvmlReturn nvmlDeviceCreateGpuInstance(NvmlDevice device, unsigned profile_id, NvmlGpuInstance *instance) {
   CLEANUP(sim_edit_end) SimEdit edit = {0};
   int profile;
-  NvmlReturn result = sim_edit_handle(&edit, device, SIM_GPUS);
+  NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
     result = find_usable_profile(edit.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -186,7 +186,7 @@ NvmlReturn nvmlDeviceCreateGpuInstanceWithPlacement(NvmlDevice device, unsigned 
                                                     NvmlGpuInstance *instance) {
   CLEANUP(sim_edit_end) SimEdit edit = {0};
   int profile;
-  NvmlReturn result = sim_edit_handle(&edit, device, SIM_GPUS);
+  NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
     result = find_usable_profile(edit.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -199,7 +199,7 @@ NvmlReturn nvmlDeviceCreateGpuInstanceWithPlacement(NvmlDevice device, unsigned 
 
 NvmlReturn nvmlGpuInstanceDestroy(NvmlGpuInstance instance) {
   CLEANUP(sim_edit_end) SimEdit edit = {0};
-  NvmlReturn result = sim_edit_handle(&edit, instance, SIM_GIS);
+  NvmlReturn result = sim_edit_handle(&edit, __func__, instance, SIM_GIS);
   if (result != NVML_SUCCESS)
     return result;
   SimGpu *gpu = edit.place.gpu;
@@ -215,7 +215,7 @@ NvmlReturn nvmlDeviceGetGpuInstances(NvmlDevice device, unsigned profile_id, Nvm
                                      unsigned *count) {
   SimView view;
   int profile;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
     result = find_usable_profile(view.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
@@ -233,7 +233,7 @@ NvmlReturn nvmlDeviceGetGpuInstances(NvmlDevice device, unsigned profile_id, Nvm
 
 NvmlReturn nvmlDeviceGetGpuInstanceById(NvmlDevice device, unsigned id, NvmlGpuInstance *instance) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;
   if (!view.place.gpu->mig_on)
@@ -249,7 +249,7 @@ NvmlReturn nvmlDeviceGetGpuInstanceById(NvmlDevice device, unsigned id, NvmlGpuI
 
 NvmlReturn nvmlGpuInstanceGetInfo(NvmlGpuInstance instance, NvmlGpuInstanceInfo *info) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, instance, SIM_GIS);
+  NvmlReturn result = sim_view_handle(&view, __func__, instance, SIM_GIS);
   if (result != NVML_SUCCESS)
     return result;
   if (!info)

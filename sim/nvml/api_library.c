@@ -1,52 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NVML: the library itself, the driver, and the ways to a GPU's handle. */
 #include "sim/nvml/call.h"
+#include "sim/nvml/code.h"
 #include "sim/nvml/instance.h"
 
 #include <string.h>
 
-static const struct {
-  NvmlReturn code;
-  const char *text;
-} return_texts[] = {
-    {NVML_SUCCESS, "Success"},
-    {NVML_UNINITIALIZED, "Uninitialized"},
-    {NVML_INVALID_ARGUMENT, "Invalid Argument"},
-    {NVML_NOT_SUPPORTED, "Not Supported"},
-    {NVML_NO_PERMISSION, "Insufficient Permissions"},
-    {NVML_ALREADY_INITIALIZED, "Already Initialized"},
-    {NVML_NOT_FOUND, "Not Found"},
-    {NVML_INSUFFICIENT_SIZE, "Insufficient Size"},
-    {NVML_INSUFFICIENT_POWER, "Insufficient External Power"},
-    {NVML_DRIVER_NOT_LOADED, "Driver Not Loaded"},
-    {NVML_TIMEOUT, "Timeout"},
-    {NVML_IRQ_ISSUE, "Interrupt Request Issue"},
-    {NVML_LIBRARY_NOT_FOUND, "NVML Shared Library Not Found"},
-    {NVML_FUNCTION_NOT_FOUND, "Function Not Found"},
-    {NVML_CORRUPTED_INFOROM, "Corrupted infoROM"},
-    {NVML_GPU_IS_LOST, "GPU is lost"},
-    {NVML_RESET_REQUIRED, "GPU requires reset"},
-    {NVML_OPERATING_SYSTEM, "GPU access blocked by the operating system"},
-    {NVML_LIB_RM_VERSION_MISMATCH, "Driver/library version mismatch"},
-    {NVML_IN_USE, "In use by another client"},
-    {NVML_MEMORY, "Insufficient Memory"},
-    {NVML_NO_DATA, "No data"},
-    {NVML_VGPU_ECC_NOT_SUPPORTED, "Operation is not available on target vGPU, since ECC is enabled"},
-    {NVML_INSUFFICIENT_RESOURCES, "Insufficient Resources"},
-    {NVML_FREQ_NOT_SUPPORTED, "Requested frequency not supported"},
-    {NVML_ARGUMENT_VERSION_MISMATCH, "Argument version mismatch"},
-    {NVML_DEPRECATED, "Deprecated"},
-    {NVML_NOT_READY, "Not Ready"},
-    {NVML_GPU_NOT_FOUND, "GPU Not Found"},
-    {NVML_INVALID_STATE, "Invalid State"},
-    {NVML_RESET_TYPE_NOT_SUPPORTED, "Reset Type Not Supported"},
-};
-
 const char *nvmlErrorString(NvmlReturn result) {
-  for (size_t i = 0; i < COUNT_OF(return_texts); i++)
-    if (return_texts[i].code == result)
-      return return_texts[i].text;
-  return "Unknown Error";
+  return sim_code_text(result);
 }
 
 NvmlReturn nvmlInit(void) {
@@ -81,13 +42,13 @@ static int cuda_version_of(const char *driver) {
 
 NvmlReturn nvmlSystemGetDriverVersion(char *version, unsigned length) {
   SimView view;
-  NvmlReturn result = sim_view_open(&view);
+  NvmlReturn result = sim_view_open(&view, __func__);
   return result == NVML_SUCCESS ? sim_call_copy_text(view.state.driver, version, length) : result;
 }
 
 NvmlReturn nvmlSystemGetNVMLVersion(char *version, unsigned length) {
   SimView view;
-  NvmlReturn result = sim_view_open(&view);
+  NvmlReturn result = sim_view_open(&view, __func__);
   if (result != NVML_SUCCESS)
     return result;
   char text[SIM_DRIVER_SIZE + 16];
@@ -97,7 +58,7 @@ NvmlReturn nvmlSystemGetNVMLVersion(char *version, unsigned length) {
 
 NvmlReturn nvmlSystemGetCudaDriverVersion_v2(int *version) {
   SimView view;
-  NvmlReturn result = sim_view_open(&view);
+  NvmlReturn result = sim_view_open(&view, __func__);
   if (result != NVML_SUCCESS)
     return result;
   if (!version)
@@ -112,7 +73,7 @@ NvmlReturn nvmlSystemGetCudaDriverVersion(int *version) {
 
 NvmlReturn nvmlDeviceGetCount_v2(unsigned *count) {
   SimView view;
-  NvmlReturn result = sim_view_open(&view);
+  NvmlReturn result = sim_view_open(&view, __func__);
   if (result != NVML_SUCCESS)
     return result;
   if (!count)
@@ -125,15 +86,21 @@ NvmlReturn nvmlDeviceGetCount(unsigned *count) {
   return nvmlDeviceGetCount_v2(count);
 }
 
+static NvmlReturn hand_out(const SimState *state, int gpu_index, NvmlDevice *ret_device) {
+  if (state->gpus[gpu_index].lost)
+    return NVML_GPU_IS_LOST;
+  *ret_device = sim_handle_gpu(gpu_index);
+  return NVML_SUCCESS;
+}
+
 NvmlReturn nvmlDeviceGetHandleByIndex_v2(unsigned index, NvmlDevice *device) {
   SimView view;
-  NvmlReturn result = sim_view_open(&view);
+  NvmlReturn result = sim_view_open(&view, __func__);
   if (result != NVML_SUCCESS)
     return result;
   if (!device || index >= view.state.gpu_count)
     return NVML_INVALID_ARGUMENT;
-  *device = sim_handle_gpu((int)index);
-  return NVML_SUCCESS;
+  return hand_out(&view.state, (int)index, device);
 }
 
 NvmlReturn nvmlDeviceGetHandleByIndex(unsigned index, NvmlDevice *device) {
@@ -157,7 +124,7 @@ static NvmlDevice find_mig_device(const SimState *state, int gpu_index, const ch
 
 NvmlReturn nvmlDeviceGetHandleByUUID(const char *uuid, NvmlDevice *device) {
   SimView view;
-  NvmlReturn result = sim_view_open(&view);
+  NvmlReturn result = sim_view_open(&view, __func__);
   if (result != NVML_SUCCESS)
     return result;
   if (!uuid || !device)
@@ -165,8 +132,9 @@ NvmlReturn nvmlDeviceGetHandleByUUID(const char *uuid, NvmlDevice *device) {
   for (int i = 0; i < view.state.gpu_count; i++) {
     char gpu_uuid[NVML_UUID_SIZE];
     sim_uuid_gpu(&view.state, i, gpu_uuid);
-    NvmlDevice found =
-        strcmp(gpu_uuid, uuid) == 0 ? sim_handle_gpu(i) : find_mig_device(&view.state, i, uuid);
+    if (strcmp(gpu_uuid, uuid) == 0)
+      return hand_out(&view.state, i, device);
+    NvmlDevice found = find_mig_device(&view.state, i, uuid);
     if (found) {
       *device = found;
       return NVML_SUCCESS;
@@ -189,7 +157,7 @@ static bool parse_bus_id(const char *text, unsigned *ret_bus) {
 
 NvmlReturn nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, NvmlDevice *device) {
   SimView view;
-  NvmlReturn result = sim_view_open(&view);
+  NvmlReturn result = sim_view_open(&view, __func__);
   if (result != NVML_SUCCESS)
     return result;
   if (!bus_id || !device)
@@ -198,10 +166,8 @@ NvmlReturn nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, NvmlDevice *devi
   if (!parse_bus_id(bus_id, &bus))
     return NVML_NOT_FOUND;
   for (int i = 0; i < view.state.gpu_count; i++)
-    if (sim_gpu_pci_bus(i) == bus) {
-      *device = sim_handle_gpu(i);
-      return NVML_SUCCESS;
-    }
+    if (sim_gpu_pci_bus(i) == bus)
+      return hand_out(&view.state, i, device);
   return NVML_NOT_FOUND;
 }
 

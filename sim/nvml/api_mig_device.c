@@ -6,7 +6,7 @@
 
 NvmlReturn nvmlDeviceGetMaxMigDeviceCount(NvmlDevice device, unsigned *count) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;
   if (!count)
@@ -17,7 +17,7 @@ NvmlReturn nvmlDeviceGetMaxMigDeviceCount(NvmlDevice device, unsigned *count) {
 
 NvmlReturn nvmlDeviceGetMigDeviceHandleByIndex(NvmlDevice device, unsigned index, NvmlDevice *mig_device) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_GPUS);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;
   const SimGpu *gpu = view.place.gpu;
@@ -36,7 +36,7 @@ NvmlReturn nvmlDeviceGetMigDeviceHandleByIndex(NvmlDevice device, unsigned index
 
 NvmlReturn nvmlDeviceGetDeviceHandleFromMigDeviceHandle(NvmlDevice mig_device, NvmlDevice *device) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, mig_device, SIM_MIGS);
+  NvmlReturn result = sim_view_handle(&view, __func__, mig_device, SIM_MIGS);
   if (result != NVML_SUCCESS)
     return result;
   if (!device)
@@ -47,7 +47,7 @@ NvmlReturn nvmlDeviceGetDeviceHandleFromMigDeviceHandle(NvmlDevice mig_device, N
 
 NvmlReturn nvmlDeviceIsMigDeviceHandle(NvmlDevice device, unsigned *is_mig_device) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (!is_mig_device)
@@ -58,7 +58,7 @@ NvmlReturn nvmlDeviceIsMigDeviceHandle(NvmlDevice device, unsigned *is_mig_devic
 
 NvmlReturn nvmlDeviceGetGpuInstanceId(NvmlDevice mig_device, unsigned *id) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, mig_device, SIM_MIGS);
+  NvmlReturn result = sim_view_handle(&view, __func__, mig_device, SIM_MIGS);
   if (result != NVML_SUCCESS)
     return result;
   if (!id)
@@ -69,7 +69,7 @@ NvmlReturn nvmlDeviceGetGpuInstanceId(NvmlDevice mig_device, unsigned *id) {
 
 NvmlReturn nvmlDeviceGetComputeInstanceId(NvmlDevice mig_device, unsigned *id) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, mig_device, SIM_MIGS);
+  NvmlReturn result = sim_view_handle(&view, __func__, mig_device, SIM_MIGS);
   if (result != NVML_SUCCESS)
     return result;
   if (!id)
@@ -80,7 +80,7 @@ NvmlReturn nvmlDeviceGetComputeInstanceId(NvmlDevice mig_device, unsigned *id) {
 
 NvmlReturn nvmlDeviceGetAttributes_v2(NvmlDevice mig_device, NvmlDeviceAttributes *attributes) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, mig_device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, mig_device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (view.place.kind != SIM_HANDLE_MIG)

@@ -37,7 +37,7 @@ static unsigned list(const SimPlace *place, NvmlProcessInfo *infos, unsigned roo
 NvmlReturn nvmlDeviceGetComputeRunningProcesses_v3(NvmlDevice device, unsigned *count,
                                                    NvmlProcessInfo *infos) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (!count || (*count > 0 && !infos))
@@ -56,7 +56,7 @@ NvmlReturn nvmlDeviceGetComputeRunningProcesses_v2(NvmlDevice device, unsigned *
 NvmlReturn nvmlDeviceGetGraphicsRunningProcesses_v3(NvmlDevice device, unsigned *count,
                                                     NvmlProcessInfo *infos) {
   SimView view;
-  NvmlReturn result = sim_view_handle(&view, device, SIM_DEVICES);
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
   if (result != NVML_SUCCESS)
     return result;
   if (!count)

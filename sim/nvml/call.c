@@ -3,21 +3,24 @@
  * or the one that the first nvmlInit opens by the environment and the last nvmlShutdown closes. */
 #include "sim/nvml/call.h"
 
+#include "sim/nvml/meddle.h"
 #include "sim/nvml/object.h"
 
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER; /* guards the two below and what they count */
 static SimNvml *in_use;
 static bool in_use_is_ours; /* opened by nvmlInit */
 
-static void complain(const Error *err) {
+void sim_call_complain(const Error *err) {
   fprintf(stderr, "facet-sim-nvml: %s\n", err->text);
 }
 
 /* A machine that cannot be is a driver that is not there; a state that cannot be read is anybody's guess. */
 static NvmlReturn failed(const Error *err) {
-  complain(err);
+  sim_call_complain(err);
   switch (err->code) {
   case ERROR_NOT_FOUND:
   case ERROR_UNSUPPORTED:
@@ -46,26 +49,8 @@ static void forget(void) {
   in_use_is_ours = false;
 }
 
-void sim_nvml_use(SimNvml *nvml) {
-  pthread_mutex_lock(&library);
-  forget();
-  in_use = nvml;
-  pthread_mutex_unlock(&library);
-}
-
-NvmlReturn sim_call_init(void) {
-  Error err = {0};
-  pthread_mutex_lock(&library);
-  if (!in_use && open_environment(&err) < 0) {
-    pthread_mutex_unlock(&library);
-    return failed(&err);
-  }
-  in_use->init_count++;
-  pthread_mutex_unlock(&library);
-  return NVML_SUCCESS;
-}
-
-NvmlReturn sim_call_shutdown(void) {
+/* Undoes one nvmlInit. */
+static NvmlReturn let_go(void) {
   NvmlReturn result = NVML_UNINITIALIZED;
   pthread_mutex_lock(&library);
   if (in_use && in_use->init_count > 0) {
@@ -77,39 +62,81 @@ NvmlReturn sim_call_shutdown(void) {
   return result;
 }
 
-static NvmlReturn find_in_use(SimNvml **ret_nvml) {
+/* The simulator in use, where the fault plan lets the call go on. */
+static NvmlReturn find_in_use(SimNvml **ret_nvml, const char *function, int gpu_index, SimFault *ret_after) {
   pthread_mutex_lock(&library);
   *ret_nvml = in_use && in_use->init_count > 0 ? in_use : NULL;
   pthread_mutex_unlock(&library);
-  return *ret_nvml ? NVML_SUCCESS : NVML_UNINITIALIZED;
+  *ret_after = (SimFault){0};
+  if (!*ret_nvml)
+    return NVML_UNINITIALIZED;
+  int meddled = function ? sim_meddle(*ret_nvml, function, gpu_index, ret_after) : SIM_MEDDLE_NOTHING;
+  return meddled == SIM_MEDDLE_NOTHING ? NVML_SUCCESS : (NvmlReturn)meddled;
 }
 
-NvmlReturn sim_view_open(SimView *view) {
-  NvmlReturn result = find_in_use(&view->nvml);
+void sim_nvml_use(SimNvml *nvml) {
+  pthread_mutex_lock(&library);
+  forget();
+  in_use = nvml;
+  pthread_mutex_unlock(&library);
+}
+
+/* The simulator is opened and counted before the plan is asked, and let go of where the plan says no. */
+NvmlReturn sim_call_init(void) {
+  Error err = {0};
+  pthread_mutex_lock(&library);
+  if (!in_use && open_environment(&err) < 0) {
+    pthread_mutex_unlock(&library);
+    return failed(&err);
+  }
+  SimNvml *nvml = in_use;
+  nvml->init_count++;
+  pthread_mutex_unlock(&library);
+  SimFault after;
+  int meddled = sim_meddle(nvml, "nvmlInit", -1, &after);
+  if (meddled == SIM_MEDDLE_NOTHING)
+    meddled = sim_meddle_carry_out(nvml, &after);
+  if (meddled == SIM_MEDDLE_NOTHING)
+    return NVML_SUCCESS;
+  (void)let_go();
+  return (NvmlReturn)meddled;
+}
+
+NvmlReturn sim_call_shutdown(void) {
+  SimNvml *nvml;
+  SimFault after;
+  NvmlReturn result = find_in_use(&nvml, "nvmlShutdown", -1, &after);
+  return result == NVML_SUCCESS ? let_go() : result;
+}
+
+/* A call that only asks has done its work when it has looked. */
+NvmlReturn sim_view_open(SimView *view, const char *function) {
+  return sim_view_handle(view, function, NULL, 0);
+}
+
+NvmlReturn sim_view_handle(SimView *view, const char *function, const void *handle, unsigned kinds) {
+  SimFault after;
+  NvmlReturn result = find_in_use(&view->nvml, function, sim_handle_gpu_index(handle), &after);
   if (result != NVML_SUCCESS)
     return result;
+  int meddled = sim_meddle_carry_out(view->nvml, &after);
+  if (meddled != SIM_MEDDLE_NOTHING)
+    return (NvmlReturn)meddled;
   Error err = {0};
   if (sim_nvml_load(view->nvml, &view->state, &err) < 0) {
-    complain(&err);
+    sim_call_complain(&err);
     return NVML_UNKNOWN;
   }
-  return NVML_SUCCESS;
+  return kinds ? sim_handle_resolve(&view->state, handle, kinds, &view->place) : NVML_SUCCESS;
 }
 
-NvmlReturn sim_view_handle(SimView *view, const void *handle, unsigned kinds) {
-  NvmlReturn result = sim_view_open(view);
-  if (result != NVML_SUCCESS)
-    return result;
-  return sim_handle_resolve(&view->state, handle, kinds, &view->place);
-}
-
-NvmlReturn sim_edit_handle(SimEdit *edit, const void *handle, unsigned kinds) {
-  NvmlReturn result = find_in_use(&edit->nvml);
+NvmlReturn sim_edit_handle(SimEdit *edit, const char *function, const void *handle, unsigned kinds) {
+  NvmlReturn result = find_in_use(&edit->nvml, function, sim_handle_gpu_index(handle), &edit->after);
   if (result != NVML_SUCCESS)
     return result;
   Error err = {0};
   if (sim_change_begin(&edit->change, &edit->nvml->store, &err) < 0) {
-    complain(&err);
+    sim_call_complain(&err);
     return NVML_UNKNOWN;
   }
   return sim_handle_resolve(&edit->change.state, handle, kinds, &edit->place);
@@ -125,51 +152,36 @@ uint32_t sim_edit_next_serial(SimEdit *edit) {
 
 NvmlReturn sim_edit_commit(SimEdit *edit) {
   Error err = {0};
+  if (edit->after.kind == SIM_FAULT_RETURN && edit->after.code == NVML_SUCCESS)
+    return NVML_SUCCESS; /* only pretended */
   if (sim_change_commit(&edit->change, &err) < 0) {
-    complain(&err);
+    sim_call_complain(&err);
     return NVML_UNKNOWN;
   }
-  return NVML_SUCCESS;
+  if (edit->after.kind == SIM_FAULT_NONE)
+    return NVML_SUCCESS;
+  sim_edit_end(edit); /* who hangs after his work does not hold up others */
+  int meddled = sim_meddle_carry_out(edit->nvml, &edit->after);
+  return meddled == SIM_MEDDLE_NOTHING ? NVML_SUCCESS : (NvmlReturn)meddled;
 }
 
 void sim_edit_end(SimEdit *edit) {
   sim_change_end(&edit->change);
 }
 
+static void sleep_really(uint32_t milliseconds) {
+  struct timespec rest = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
+  while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
+    ;
+}
+
 void sim_call_sleep(SimNvml *nvml, uint32_t milliseconds) {
-  if (milliseconds > 0)
+  if (milliseconds == 0)
+    return;
+  if (nvml->sleep)
     nvml->sleep(nvml->sleep_userdata, milliseconds);
-}
-
-NvmlReturn sim_event_set_take(int *ret_slot) {
-  NvmlReturn result = NVML_UNINITIALIZED;
-  pthread_mutex_lock(&library);
-  if (in_use && in_use->init_count > 0) {
-    int slot = 0;
-    while (slot < SIM_EVENT_SETS_MAX && in_use->event_sets[slot])
-      slot++;
-    result = slot < SIM_EVENT_SETS_MAX ? NVML_SUCCESS : NVML_INSUFFICIENT_RESOURCES;
-    if (result == NVML_SUCCESS) {
-      in_use->event_sets[slot] = true;
-      *ret_slot = slot;
-    }
-  }
-  pthread_mutex_unlock(&library);
-  return result;
-}
-
-bool sim_event_set_is_taken(int slot) {
-  pthread_mutex_lock(&library);
-  bool taken = in_use && slot >= 0 && slot < SIM_EVENT_SETS_MAX && in_use->event_sets[slot];
-  pthread_mutex_unlock(&library);
-  return taken;
-}
-
-void sim_event_set_release(int slot) {
-  pthread_mutex_lock(&library);
-  if (in_use)
-    in_use->event_sets[slot] = false;
-  pthread_mutex_unlock(&library);
+  else
+    sleep_really(milliseconds);
 }
 
 NvmlReturn sim_call_copy_text(const char *text, char *ret_text, unsigned length) {

@@ -52,6 +52,8 @@ NvmlReturn sim_handle_resolve(SimState *state, const void *handle, unsigned kind
   if (kind < SIM_HANDLE_GPU || kind > SIM_HANDLE_MIG || !(kinds >> kind & 1) || gpu_index >= state->gpu_count)
     return NVML_INVALID_ARGUMENT;
   SimPlace place = {.kind = (SimHandleKind)kind, .gpu_index = (int)gpu_index, .gpu = &state->gpus[gpu_index]};
+  if (place.gpu->lost)
+    return NVML_GPU_IS_LOST;
   if (kind != SIM_HANDLE_GPU) {
     place.gi = sim_gi_find(place.gpu, byte_of(handle, 40));
     if (!place.gi || (kind == SIM_HANDLE_GI && place.gi->serial != serial))
@@ -64,6 +66,11 @@ NvmlReturn sim_handle_resolve(SimState *state, const void *handle, unsigned kind
   }
   *ret_place = place;
   return NVML_SUCCESS;
+}
+
+int sim_handle_gpu_index(const void *handle) {
+  unsigned kind = byte_of(handle, 56) - KIND_BASE;
+  return kind >= SIM_HANDLE_GPU && kind <= SIM_HANDLE_MIG ? (int)byte_of(handle, 48) : -1;
 }
 
 int sim_handle_event_slot(NvmlEventSet set) {

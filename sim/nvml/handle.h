@@ -30,7 +30,10 @@ NvmlComputeInstance sim_handle_ci(int gpu_index, const SimGpu *gpu, const SimGi 
 NvmlDevice sim_handle_mig(int gpu_index, const SimGpu *gpu, const SimGi *gi, const SimCi *ci);
 NvmlEventSet sim_handle_events(int slot);
 
-/* INVALID_ARGUMENT where it is no handle of these kinds (bits 1 << SIM_HANDLE_...) or names what is gone. */
+/* INVALID_ARGUMENT where it is no handle of these kinds (bits 1 << SIM_HANDLE_...) or names what is gone;
+ * GPU_IS_LOST where its GPU is. */
 NvmlReturn sim_handle_resolve(SimState *state, const void *handle, unsigned kinds, SimPlace *ret_place);
+/* The GPU that a handle is about, whether or not it exists; -1 for event sets and what is no handle. */
+int sim_handle_gpu_index(const void *handle);
 /* The slot of an event set, or -1. */
 int sim_handle_event_slot(NvmlEventSet set);

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facet-sim-nvml: the hands of the person at the simulated machine. Everything that an NVML client cannot do
  * to a GPU, describing, resetting and rebooting it, happens here. */
+#include "sim/nvml/fault_file.h"
 #include "sim/nvml/instance.h"
 #include "sim/nvml/sim_nvml.h"
 
+#include <ctype.h>
 #include <string.h>
-
-static const char usage_text[] =
-    "usage: facet-sim-nvml COMMAND\n"
-    "  init MACHINE     start afresh with these GPUs, e.g. 2xA100-SXM4-80GB,H100-80GB-HBM3:mig=off\n"
-    "  show             the GPUs and their instances\n"
-    "  mode GPU on|off  MIG mode of one GPU, as nvidia-smi -i GPU -mig 1|0\n"
-    "  use MIG COUNT    so many processes run on the MIG device with this UUID\n"
-    "  reset            reset all GPUs: instances are gone, pending MIG modes become active\n"
-    "  reboot           likewise, and MIG mode is lost where the driver alone holds it\n"
-    "The machine is kept in the folder FACET_SIM_NVML_STATE; see the README for the other variables.\n";
 
 static const char *on_off(bool on) {
   return on ? "on" : "off";
@@ -27,7 +19,7 @@ static void print_gpu(const SimState *state, int index) {
   printf("GPU %d: %s (UUID: %s) mig=%s", index, gpu->product, uuid, on_off(gpu->mig_on));
   if (gpu->mig_on != gpu->mig_on_pending)
     printf(", %s after a reset", on_off(gpu->mig_on_pending));
-  printf("\n");
+  printf("%s\n", gpu->lost ? ", lost" : "");
   for (int i = 0; i < gpu->gi_count; i++) {
     const SimGi *gi = &gpu->gis[i];
     const MigProfile *profile = sim_gi_profile(gpu, gi);
@@ -45,6 +37,19 @@ static void print_gpu(const SimState *state, int index) {
   }
 }
 
+static int show_faults(const char *folder, Error *err) {
+  SimFaults faults;
+  int result = sim_fault_file_load(folder, &faults, err);
+  if (result < 0)
+    return result;
+  for (int i = 0; i < faults.count; i++) {
+    CLEANUP(text_deinit) Text text = {0};
+    sim_fault_format(&faults.list[i], &text);
+    printf("fault: %s\n", text_string(&text));
+  }
+  return 0;
+}
+
 static int show(SimNvml *nvml, const char *folder, Error *err) {
   SimState state;
   int result = sim_nvml_load(nvml, &state, err);
@@ -53,15 +58,30 @@ static int show(SimNvml *nvml, const char *folder, Error *err) {
   printf("%s: %d GPUs, driver %s\n", folder, state.gpu_count, state.driver);
   for (int i = 0; i < state.gpu_count; i++)
     print_gpu(&state, i);
+  return show_faults(folder, err);
+}
+
+static int parse_number(const char *what, const char *text, unsigned long max, unsigned long *ret_number,
+                        Error *err) {
+  char *end = NULL;
+  *ret_number = strtoul(text, &end, 10);
+  if (!isdigit((unsigned char)text[0]) || *end || *ret_number > max)
+    return error_set(err, ERROR_INVALID, "\"%.40s\" is no %s: a number up to %lu", text, what, max);
+  return 0;
+}
+
+static int run_nothing(SimNvml *nvml, char **arguments, Error *err) {
   return 0;
 }
 
 /* Through NVML itself, so that its rules decide. */
-static int set_mode(SimNvml *nvml, const char *gpu_text, const char *mode_text, Error *err) {
-  char *end = NULL;
-  unsigned long index = strtoul(gpu_text, &end, 10);
-  bool on = strcmp(mode_text, "on") == 0;
-  if (*end || end == gpu_text || (!on && strcmp(mode_text, "off") != 0))
+static int run_mode(SimNvml *nvml, char **arguments, Error *err) {
+  unsigned long index;
+  bool on = strcmp(arguments[1], "on") == 0;
+  int parsed = parse_number("GPU", arguments[0], SIM_GPUS_MAX - 1, &index, err);
+  if (parsed < 0)
+    return parsed;
+  if (!on && strcmp(arguments[1], "off") != 0)
     return error_set(err, ERROR_INVALID, "mode needs the number of a GPU and on or off");
   sim_nvml_use(nvml);
   NvmlDevice device;
@@ -72,69 +92,129 @@ static int set_mode(SimNvml *nvml, const char *gpu_text, const char *mode_text, 
     result = nvmlDeviceSetMigMode(device, on ? NVML_MIG_ENABLE : NVML_MIG_DISABLE, &status);
   sim_nvml_use(NULL);
   if (result != NVML_SUCCESS)
-    return error_set(err, ERROR_GPU, "cannot switch MIG mode %s on GPU %lu: %s", mode_text, index,
+    return error_set(err, ERROR_GPU, "cannot switch MIG mode %s on GPU %lu: %s", arguments[1], index,
                      nvmlErrorString(result));
   if (status != NVML_SUCCESS)
     printf("MIG mode of GPU %lu is pending: %s\n", index, nvmlErrorString(status));
   return 0;
 }
 
-static int set_processes(SimNvml *nvml, const char *uuid, const char *count_text, Error *err) {
-  char *end = NULL;
-  unsigned long count = strtoul(count_text, &end, 10);
-  if (*end || end == count_text || count > UINT8_MAX)
-    return error_set(err, ERROR_INVALID, "use needs the UUID of a MIG device and a number up to %d",
-                     UINT8_MAX);
-  return sim_nvml_set_processes(nvml, uuid, (uint8_t)count, err);
+static int run_use(SimNvml *nvml, char **arguments, Error *err) {
+  unsigned long count;
+  int result = parse_number("count of processes", arguments[1], UINT8_MAX, &count, err);
+  return result < 0 ? result : sim_nvml_set_processes(nvml, arguments[0], (uint8_t)count, err);
+}
+
+static int run_reset(SimNvml *nvml, char **arguments, Error *err) {
+  return sim_nvml_reset(nvml, false, err);
+}
+
+static int run_reboot(SimNvml *nvml, char **arguments, Error *err) {
+  return sim_nvml_reset(nvml, true, err);
+}
+
+static int run_lose(SimNvml *nvml, char **arguments, Error *err) {
+  unsigned long index;
+  int result = parse_number("GPU", arguments[0], SIM_GPUS_MAX - 1, &index, err);
+  return result < 0 ? result : sim_nvml_lose_gpu(nvml, (unsigned)index, err);
+}
+
+static int run_xid(SimNvml *nvml, char **arguments, Error *err) {
+  unsigned long index, xid, gi = 0, ci = 0;
+  int result = parse_number("GPU", arguments[0], SIM_GPUS_MAX - 1, &index, err);
+  if (result == 0)
+    result = parse_number("Xid", arguments[1], UINT16_MAX, &xid, err);
+  if (result == 0 && arguments[2])
+    result = parse_number("GPU instance", arguments[2], UINT8_MAX, &gi, err);
+  if (result == 0 && arguments[2] && arguments[3])
+    result = parse_number("compute instance", arguments[3], UINT8_MAX, &ci, err);
+  if (result < 0)
+    return result;
+  return sim_nvml_post_xid(nvml, (unsigned)index, xid, arguments[2] ? (int)gi : -1,
+                           arguments[2] && arguments[3] ? (int)ci : -1, err);
+}
+
+static int run_fault(SimNvml *nvml, char **arguments, Error *err) {
+  if (strcmp(arguments[0], "clear") == 0 && !arguments[1])
+    return sim_nvml_clear_faults(nvml, err);
+  CLEANUP(text_deinit) Text text = {0};
+  for (int i = 0; arguments[i]; i++)
+    text_format(&text, "%s%s", i ? " " : "", arguments[i]);
+  return sim_nvml_add_fault(nvml, text_string(&text), err);
+}
+
+typedef struct Command {
+  const char *name, *arguments, *help;
+  int argument_min, argument_max;
+  int (*run)(SimNvml *nvml, char **arguments, Error *err);
+} Command;
+
+static const Command commands[] = {
+    {"init", "MACHINE", "start afresh with these GPUs, e.g. 2xA100-SXM4-80GB,H100-80GB-HBM3:mig=off", 1, 1,
+     run_nothing},
+    {"show", "", "the GPUs, their instances and the fault plan", 0, 0, run_nothing},
+    {"mode", "GPU on|off", "MIG mode of one GPU, as nvidia-smi -i GPU -mig 1|0", 2, 2, run_mode},
+    {"use", "MIG COUNT", "so many processes run on the MIG device with this UUID", 2, 2, run_use},
+    {"reset", "", "reset all GPUs: instances are gone, pending MIG modes become active, lost ones return", 0,
+     0, run_reset},
+    {"reboot", "", "likewise, and MIG mode is lost where the driver alone holds it", 0, 0, run_reboot},
+    {"fault", "FUNCTION EFFECT [call=N] [times=N|always] [gpu=I]",
+     "the N-th call goes wrong: a return code such as IN_USE, hang, hang=MS, kill; \"after:\" in front: when "
+     "its work is done",
+     2, 6, run_fault},
+    {"fault", "clear", "forget the fault plan", 1, 1, run_fault},
+    {"xid", "GPU XID [GI [CI]]", "an Xid event, on the whole GPU or one of its instances", 2, 4, run_xid},
+    {"lose", "GPU", "the GPU falls off the bus, until a reset", 1, 1, run_lose},
+};
+
+static const Command *find_command(int argc, char **argv) {
+  for (size_t i = 0; argc > 1 && i < COUNT_OF(commands); i++)
+    if (strcmp(argv[1], commands[i].name) == 0 && argc - 2 >= commands[i].argument_min &&
+        argc - 2 <= commands[i].argument_max)
+      return &commands[i];
+  return NULL;
+}
+
+static void print_usage(FILE *file) {
+  fputs("usage: facet-sim-nvml COMMAND\n", file);
+  for (size_t i = 0; i < COUNT_OF(commands); i++)
+    fprintf(file, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+  fputs("The machine is kept in the folder FACET_SIM_NVML_STATE; see the README for the other variables.\n",
+        file);
 }
 
 /* init and the rest differ in what they want to find in the folder. */
-static int open_machine(SimNvmlEnvironment *environment, int argc, char **argv, SimNvml **ret_nvml,
-                        Error *err) {
+static int open_machine(const Command *command, char **arguments, SimNvmlEnvironment *environment,
+                        SimNvml **ret_nvml, Error *err) {
   int result = sim_nvml_read_environment(environment, err);
   if (result < 0)
     return result;
-  if (strcmp(argv[1], "init") == 0 && argc == 3) {
-    environment->options.machine = argv[2];
+  environment->options.faults = NULL; /* they are for the programs under test */
+  if (strcmp(command->name, "init") == 0) {
+    environment->options.machine = arguments[0];
     environment->options.renew = true;
   }
   return sim_nvml_new(&environment->options, ret_nvml, err);
 }
 
-static int run(int argc, char **argv, Error *err) {
+static int run(const Command *command, char **arguments, Error *err) {
   SimNvmlEnvironment environment;
   CLEANUP(sim_nvml_freep) SimNvml *nvml = NULL;
-  int result = open_machine(&environment, argc, argv, &nvml, err);
-  if (result < 0)
-    return result;
-  if (strcmp(argv[1], "mode") == 0)
-    result = set_mode(nvml, argv[2], argv[3], err);
-  else if (strcmp(argv[1], "use") == 0)
-    result = set_processes(nvml, argv[2], argv[3], err);
-  else if (strcmp(argv[1], "show") != 0 && strcmp(argv[1], "init") != 0)
-    result = sim_nvml_reset(nvml, strcmp(argv[1], "reboot") == 0, err);
+  int result = open_machine(command, arguments, &environment, &nvml, err);
+  if (result == 0)
+    result = command->run(nvml, arguments, err);
   return result < 0 ? result : show(nvml, environment.folder, err);
-}
-
-static bool is_command(int argc, char **argv) {
-  static const struct {
-    const char *name;
-    int argument_count;
-  } commands[] = {{"init", 1}, {"show", 0}, {"mode", 2}, {"use", 2}, {"reset", 0}, {"reboot", 0}};
-  for (size_t i = 0; argc > 1 && i < COUNT_OF(commands); i++)
-    if (strcmp(argv[1], commands[i].name) == 0)
-      return argc == 2 + commands[i].argument_count;
-  return false;
 }
 
 int main(int argc, char **argv) {
   bool help = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0);
-  if (help || !is_command(argc, argv)) {
-    fputs(usage_text, help ? stdout : stderr);
+  const Command *command = find_command(argc, argv);
+  if (help || !command) {
+    print_usage(help ? stdout : stderr);
     return help ? 0 : 2;
   }
   Error err = {0};
-  if (run(argc, argv, &err) < 0) {
+  if (run(command, argv + 2, &err) < 0) {
     fprintf(stderr, "facet-sim-nvml: %s\n", err.text);
     return 1;
   }

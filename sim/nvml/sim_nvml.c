@@ -4,6 +4,7 @@
 #include "sim/nvml/sim_nvml.h"
 
 #include "base/memory.h"
+#include "sim/nvml/fault_file.h"
 #include "sim/nvml/instance.h"
 #include "sim/nvml/object.h"
 
@@ -13,13 +14,6 @@
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-
-static void sleep_really(void *userdata, uint32_t milliseconds) {
-  struct timespec rest = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
-  while (nanosleep(&rest, &rest) < 0 && errno == EINTR)
-    ;
-}
 
 /* Machines in different folders have different GPUs, the same folder always the same ones. FNV-1a. */
 static uint64_t seed_of_folder(const char *folder) {
@@ -43,8 +37,28 @@ static int make_machine(const SimNvmlOptions *options, SimState *ret_state, Erro
   return 0;
 }
 
+/* Faults with ';' or line ends between them. */
+static int parse_plan(const char *text, SimFaults *faults, Error *err) {
+  CLEANUP(cleanup_free) char *copy = mem_strdup(text);
+  for (char *rest = copy; rest;) {
+    const char *item = strsep(&rest, ";\n");
+    SimFault fault;
+    if (item[strspn(item, " \t")] == '\0')
+      continue;
+    int result = sim_fault_parse(item, &fault, err);
+    if (result == 0)
+      result = sim_faults_add(faults, &fault, err);
+    if (result < 0)
+      return result;
+  }
+  return 0;
+}
+
 int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) {
   assert(options->folder || options->machine);
+  SimFaults plan = {0};
+  if (parse_plan(string_or_empty(options->faults), &plan, err) < 0)
+    return error_prefix(err, "simulated GPUs");
   /* Before anything else, because the seed comes from the canonical path. */
   if (options->folder && options->machine && mkdir(options->folder, 0777) < 0 && errno != EEXIST)
     return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot make the folder %s",
@@ -55,10 +69,13 @@ int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) 
   CLEANUP(cleanup_free) SimNvml *nvml = mem_alloc(sizeof *nvml);
   int result =
       sim_store_init(&nvml->store, options->folder, options->machine ? &machine : NULL, options->renew, err);
+  if (result == 0 && options->folder && options->renew)
+    result = sim_fault_file_clear(options->folder, err);
   if (result < 0)
     return result;
-  nvml->sleep = sleep_really;
+  pthread_mutex_init(&nvml->faults_mutex, NULL);
   nvml->latency = options->latency;
+  nvml->faults = plan;
   *ret_nvml = TAKE(nvml);
   return 0;
 }
@@ -67,6 +84,7 @@ void sim_nvml_free(SimNvml *nvml) {
   if (!nvml)
     return;
   sim_store_deinit(&nvml->store);
+  pthread_mutex_destroy(&nvml->faults_mutex);
   free(nvml);
 }
 
@@ -86,6 +104,52 @@ int sim_nvml_reset(SimNvml *nvml, bool reboot, Error *err) {
     return result;
   sim_state_reset(&change.state, reboot);
   return sim_change_commit(&change, err);
+}
+
+int sim_nvml_add_fault(SimNvml *nvml, const char *text, Error *err) {
+  SimFault fault;
+  int result = sim_fault_parse(text, &fault, err);
+  if (result < 0)
+    return result;
+  if (nvml->store.folder)
+    return sim_fault_file_add(nvml->store.folder, &fault, err);
+  pthread_mutex_lock(&nvml->faults_mutex);
+  result = sim_faults_add(&nvml->faults, &fault, err);
+  pthread_mutex_unlock(&nvml->faults_mutex);
+  return result;
+}
+
+int sim_nvml_clear_faults(SimNvml *nvml, Error *err) {
+  pthread_mutex_lock(&nvml->faults_mutex);
+  nvml->faults = (SimFaults){0};
+  pthread_mutex_unlock(&nvml->faults_mutex);
+  return nvml->store.folder ? sim_fault_file_clear(nvml->store.folder, err) : 0;
+}
+
+/* Something happens to a GPU from outside. */
+static int strike(SimNvml *nvml, unsigned gpu_index, bool lose, SimEvent event, Error *err) {
+  CLEANUP(sim_change_end) SimChange change = {0};
+  int result = sim_change_begin(&change, &nvml->store, err);
+  if (result < 0)
+    return result;
+  if (gpu_index >= change.state.gpu_count)
+    return error_set(err, ERROR_NOT_FOUND, "simulated GPUs: there is no GPU %u; the machine has %u",
+                     gpu_index, change.state.gpu_count);
+  event.gpu_index = (uint8_t)gpu_index;
+  event.type = NVML_EVENT_XID;
+  sim_state_post(&change.state, event);
+  if (lose)
+    change.state.gpus[gpu_index].lost = true;
+  return sim_change_commit(&change, err);
+}
+
+int sim_nvml_post_xid(SimNvml *nvml, unsigned gpu_index, uint64_t xid, int gi_id, int ci_id, Error *err) {
+  SimEvent event = {.data = xid, .gi_id = (int16_t)gi_id, .ci_id = (int16_t)ci_id};
+  return strike(nvml, gpu_index, false, event, err);
+}
+
+int sim_nvml_lose_gpu(SimNvml *nvml, unsigned gpu_index, Error *err) {
+  return strike(nvml, gpu_index, true, (SimEvent){.data = SIM_XID_LOST, .gi_id = -1, .ci_id = -1}, err);
 }
 
 static SimCi *find_mig(SimState *state, const char *uuid) {
@@ -136,7 +200,8 @@ static int read_latency(double *ret_latency, Error *err) {
 int sim_nvml_read_environment(SimNvmlEnvironment *ret_environment, Error *err) {
   SimNvmlEnvironment *environment = ret_environment;
   *environment = (SimNvmlEnvironment){.options = {.machine = non_empty("FACET_SIM_NVML_MACHINE"),
-                                                  .driver_version = non_empty("FACET_SIM_NVML_DRIVER")}};
+                                                  .driver_version = non_empty("FACET_SIM_NVML_DRIVER"),
+                                                  .faults = non_empty("FACET_SIM_NVML_FAULTS")}};
   const char *folder = non_empty("FACET_SIM_NVML_STATE"), *runtime = non_empty("XDG_RUNTIME_DIR");
   size_t size = sizeof environment->folder;
   int needed;

@@ -21,6 +21,7 @@ typedef struct SimNvmlOptions {
   const char *driver_version; /* of a new state; NULL: SIM_NVML_DRIVER_VERSION */
   uint64_t seed;              /* of a new state's UUIDs; 0: from the folder's path */
   double latency;             /* factor on the times that a real driver takes; 0: changes take no time */
+  const char *faults; /* a fault plan for this process alone, see fault.h, ';' between faults; NULL: none */
 } SimNvmlOptions;
 
 /* ERROR_NOT_FOUND: neither machine nor state; ERROR_UNSUPPORTED: unknown model; ERROR_PROTOCOL: broken state
@@ -46,11 +47,22 @@ int sim_nvml_reset(SimNvml *nvml, bool reboot, Error *err) MUST_CHECK;
 /* So many processes are to be seen on this MIG device; ERROR_NOT_FOUND where there is no such device. */
 int sim_nvml_set_processes(SimNvml *nvml, const char *mig_uuid, uint8_t count, Error *err) MUST_CHECK;
 
+/* One more fault in the machine's plan, as text (fault.h): shared by all processes where there is a folder.
+ * ERROR_INVALID where it makes no sense. */
+int sim_nvml_add_fault(SimNvml *nvml, const char *text, Error *err) MUST_CHECK;
+int sim_nvml_clear_faults(SimNvml *nvml, Error *err) MUST_CHECK;
+/* An Xid event on a GPU, or on one of its instances; gi_id and ci_id -1: the whole GPU. */
+int sim_nvml_post_xid(SimNvml *nvml, unsigned gpu_index, uint64_t xid, int gi_id, int ci_id,
+                      Error *err) MUST_CHECK;
+/* The GPU falls off the bus: GPU_IS_LOST from whatever is about it, until a reset or reboot, and Xid 79. */
+enum { SIM_XID_LOST = 79 };
+int sim_nvml_lose_gpu(SimNvml *nvml, unsigned gpu_index, Error *err) MUST_CHECK;
+
 /* What libnvidia-ml.so.1 reads at nvmlInit:
- *     FACET_SIM_NVML_STATE    the folder; default $XDG_RUNTIME_DIR/facet-sim-nvml or
- * /tmp/facet-sim-nvml-<uid> FACET_SIM_NVML_MACHINE  the machine, for a folder without state
- *     FACET_SIM_NVML_DRIVER   the driver's version, likewise
- *     FACET_SIM_NVML_LATENCY  0, 1 (default) or a factor */
+ *     FACET_SIM_NVML_STATE    the folder; default $XDG_RUNTIME_DIR/facet-sim-nvml, or that below /tmp with
+ * the uid FACET_SIM_NVML_MACHINE  the machine, for a folder without state FACET_SIM_NVML_DRIVER   the
+ * driver's version, likewise FACET_SIM_NVML_LATENCY  0, 1 (default) or a factor FACET_SIM_NVML_FAULTS   a
+ * fault plan for this process */
 typedef struct SimNvmlEnvironment {
   char folder[4096];
   SimNvmlOptions options; /* points into `folder` and the environment */

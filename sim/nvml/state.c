@@ -9,6 +9,9 @@
  *       gi 1g.10gb start 6 serial 1              belongs to the gpu above
  *         ci 0 slices 1 start 0 mig 0 serial 2   belongs to the gi above
  *         ci 1 slices 1 start 1 mig 1 serial 3 processes 2
+ *     gpu on on NVIDIA A30
+ *       lost                                     fallen off the bus
+ *     event 1 gpu 1 type 8 data 79 gi -1 ci -1   the newest ones, behind the GPUs
  *     end
  *
  * The last line tells a whole file from one that was cut. Every line is checked against the rules while it is
@@ -27,6 +30,8 @@ static const char *on_off(bool on) {
 
 static void format_gpu(const SimGpu *gpu, Text *text) {
   text_format(text, "gpu %s %s %s\n", on_off(gpu->mig_on), on_off(gpu->mig_on_pending), gpu->product);
+  if (gpu->lost)
+    text_append(text, "  lost\n");
   for (int i = 0; i < gpu->gi_count; i++) {
     const SimGi *gi = &gpu->gis[i];
     text_format(text, "  gi %s start %u serial %u\n", sim_gi_profile(gpu, gi)->name, gi->start, gi->serial);
@@ -46,6 +51,11 @@ void sim_state_format(const SimState *state, Text *text) {
               state->seed, state->last_serial);
   for (int i = 0; i < state->gpu_count; i++)
     format_gpu(&state->gpus[i], text);
+  for (int i = 0; i < state->event_count; i++) {
+    const SimEvent *event = &state->events[i];
+    text_format(text, "event %u gpu %u type %" PRIu64 " data %" PRIu64 " gi %d ci %d\n", event->serial,
+                event->gpu_index, event->type, event->data, event->gi_id, event->ci_id);
+  }
   text_append(text, "end\n");
 }
 
@@ -145,6 +155,31 @@ static bool parse_ci(const char *line, SimState *state) {
   return true;
 }
 
+static bool parse_lost(const char *line, SimState *state) {
+  if (strcmp(line, "lost") != 0 || state->gpu_count == 0)
+    return false;
+  state->gpus[state->gpu_count - 1].lost = true;
+  return true;
+}
+
+static bool parse_event(const char *line, SimState *state) {
+  SimEvent event;
+  unsigned gpu_index;
+  int used = 0;
+  if (sscanf(line,
+             "event %" SCNu32 " gpu %u type %" SCNu64 " data %" SCNu64 " gi %" SCNd16 " ci %" SCNd16 "%n",
+             &event.serial, &gpu_index, &event.type, &event.data, &event.gi_id, &event.ci_id, &used) != 6 ||
+      !whole(line, used))
+    return false;
+  if (gpu_index >= state->gpu_count || state->event_count == SIM_EVENTS_MAX ||
+      event.serial <= state->last_event)
+    return false;
+  event.gpu_index = (uint8_t)gpu_index;
+  state->last_event = event.serial;
+  state->events[state->event_count++] = event;
+  return true;
+}
+
 /* The fixed lines at the top, in their order. */
 static bool parse_head(const char *line, int number, SimState *state) {
   int used = 0;
@@ -168,6 +203,10 @@ static bool parse_line(const char *line, int number, SimState *state) {
     return parse_gpu(word, state);
   if (string_has_prefix(word, "gi "))
     return parse_gi(word, state);
+  if (string_has_prefix(word, "lost"))
+    return parse_lost(word, state);
+  if (string_has_prefix(word, "event "))
+    return parse_event(word, state);
   return parse_ci(word, state);
 }
 
@@ -227,10 +266,18 @@ int sim_state_check(const SimState *state, Error *err) {
   return 0;
 }
 
+void sim_state_post(SimState *state, SimEvent event) {
+  if (state->event_count == SIM_EVENTS_MAX)
+    memmove(&state->events[0], &state->events[1], --state->event_count * sizeof state->events[0]);
+  event.serial = ++state->last_event;
+  state->events[state->event_count++] = event;
+}
+
 void sim_state_reset(SimState *state, bool reboot) {
   for (int i = 0; i < state->gpu_count; i++) {
     SimGpu *gpu = &state->gpus[i];
     gpu->gi_count = 0;
+    gpu->lost = false;
     /* Ampere keeps the mode in its InfoROM; later ones keep it in the driver, which a reboot unloads. */
     if (reboot && !sim_gpu_model(gpu)->mode_needs_reset)
       gpu->mig_on_pending = false;

@@ -11,7 +11,7 @@ enum {
   SIM_GIS_MAX = 16, /* GPU instances of one GPU; no model has more than 12 slots */
   SIM_CIS_MAX = 8,  /* compute instances of one GPU instance; no model has more than 7 slices */
   SIM_DRIVER_SIZE = 80,
-  SIM_STATE_TEXT_MAX = 256 * 1024,
+  SIM_EVENTS_MAX = 32,
 };
 
 /* A compute instance. */
@@ -37,9 +37,19 @@ typedef struct SimGpu {
   const MigModelRow *row;
   const char *product; /* one of row->product_names */
   bool mig_on, mig_on_pending;
+  bool lost; /* fallen off the bus: nothing about it can be asked until a reset */
   uint8_t gi_count;
   SimGi gis[SIM_GIS_MAX]; /* by start */
 } SimGpu;
+
+/* Something that happened to a GPU, for those who wait for events. */
+typedef struct SimEvent {
+  uint32_t serial; /* from 1, in the order of happening */
+  uint8_t gpu_index;
+  uint64_t type;        /* one bit, NVML_EVENT_... */
+  uint64_t data;        /* of an Xid: its number */
+  int16_t gi_id, ci_id; /* -1: it concerns the whole GPU */
+} SimEvent;
 
 typedef struct SimState {
   char driver[SIM_DRIVER_SIZE];
@@ -47,6 +57,9 @@ typedef struct SimState {
   uint32_t last_serial; /* of the newest instance ever created */
   uint8_t gpu_count;
   SimGpu gpus[SIM_GPUS_MAX];
+  uint32_t last_event; /* serial of the newest event ever */
+  uint8_t event_count;
+  SimEvent events[SIM_EVENTS_MAX]; /* the newest ones, oldest first */
 } SimState;
 
 /* Appends the state file's text. */
@@ -61,6 +74,8 @@ int sim_state_check(const SimState *state, Error *err) MUST_CHECK;
  * or without "NVIDIA ", spaces as they are or as '-', or by the table's key. ERROR_UNSUPPORTED for unknown
  * ones and those whose placements nobody knows. */
 int sim_state_parse_machine(const char *description, SimState *ret_state, Error *err) MUST_CHECK;
-/* What a GPU reset does to all of them: pending MIG modes become active and instances are gone. A reboot also
- * forgets the mode where only the driver's memory holds it. */
+/* Appends an event and forgets the oldest where there are too many; the serial is set here. */
+void sim_state_post(SimState *state, SimEvent event);
+/* What a GPU reset does to all of them: pending MIG modes become active, lost GPUs are back and instances
+ * are gone. A reboot also forgets the mode where only the driver's memory holds it. */
 void sim_state_reset(SimState *state, bool reboot);

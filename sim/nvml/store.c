@@ -10,63 +10,26 @@
 #include "sim/nvml/store.h"
 
 #include "base/memory.h"
+#include "sim/nvml/file.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/file.h>
-
-static void path_of(const SimStore *store, const char *file, char ret_path[PATH_MAX]) {
-  snprintf(ret_path, PATH_MAX, "%s/%s", store->folder, file);
-}
 
 /* ERROR_NOT_FOUND where there is no state yet. */
 static int read_state_text(const SimStore *store, Text *ret_text, Error *err) {
-  char path[PATH_MAX];
-  path_of(store, "state", path);
-  CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 && errno == ENOENT)
+  int result = sim_file_read(store->folder, "state", ret_text, err);
+  if (result == SIM_FILE_ABSENT)
     return error_set(err, ERROR_NOT_FOUND,
                      "no simulated machine in %s: set FACET_SIM_NVML_MACHINE or run facet-sim-nvml init",
                      store->folder);
-  if (fd < 0)
-    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot open %s", path);
-  char part[4096];
-  ssize_t got;
-  while ((got = read(fd, part, sizeof part)) > 0) {
-    text_append_bytes(ret_text, part, (size_t)got);
-    if (ret_text->size > SIM_STATE_TEXT_MAX)
-      return error_set(err, ERROR_PROTOCOL, "simulated GPUs: %s is larger than any state", path);
-  }
-  if (got < 0)
-    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot read %s", path);
-  return 0;
-}
-
-static int write_all(int fd, const Text *text) {
-  for (size_t done = 0; done < text->size;) {
-    ssize_t written = write(fd, text->bytes + done, text->size - done);
-    if (written < 0)
-      return -1;
-    done += (size_t)written;
-  }
-  return 0;
+  return result;
 }
 
 static int write_state(const SimStore *store, const SimState *state, Error *err) {
-  char path[PATH_MAX], new_path[PATH_MAX];
-  path_of(store, "state", path);
-  path_of(store, "state.new", new_path);
   CLEANUP(text_deinit) Text text = {0};
   sim_state_format(state, &text);
-  CLEANUP(cleanup_close) int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0 || write_all(fd, &text) < 0)
-    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot write %s", new_path);
-  if (rename(new_path, path) < 0)
-    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot rename %s to %s", new_path, path);
-  return 0;
+  return sim_file_replace(store->folder, "state", &text, err);
 }
 
 /* Parsing is remembered: most calls find the file as it was. */
@@ -99,28 +62,11 @@ int sim_store_load(SimStore *store, SimState *ret_state, Error *err) {
   return result;
 }
 
-static int lock_folder(const SimStore *store, int *ret_fd, Error *err) {
-  char path[PATH_MAX];
-  path_of(store, "lock", path);
-  CLEANUP(cleanup_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0)
-    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot open %s", path);
-  int locked;
-  do
-    locked = flock(fd, LOCK_EX);
-  while (locked < 0 && errno == EINTR);
-  if (locked < 0)
-    return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot lock %s", path);
-  *ret_fd = fd;
-  fd = -1;
-  return 0;
-}
-
 /* The part of a begin that comes before reading: nobody else changes anything from here to the end. */
 static int seize(SimChange *change, SimStore *store, Error *err) {
   int fd = -1;
   pthread_mutex_lock(&store->changing);
-  if (store->folder && lock_folder(store, &fd, err) < 0) {
+  if (store->folder && sim_file_lock(store->folder, "lock", &fd, err) < 0) {
     pthread_mutex_unlock(&store->changing);
     return -err->code;
   }
