@@ -3,13 +3,13 @@
 #include "cli/cdi_source.h"
 #include "cli/connect.h"
 #include "cli/folder_claim.h"
+#include "cli/worker_path.h"
 #include "gpu/worker.h"
 #include "kubelet/uv_port.h"
 
 #include "base/log.h"
 #include "base/text.h"
 
-#include <libgen.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,25 +71,6 @@ static const CliOption options_table[] = {
      "Operator, of its own chart and manifest, and of GKE)."},
 };
 
-/* The NVML worker as its own small executable, beside this one or in libexec: it brings neither libcurl nor
- * OpenSSL, which keeps agent and worker together below 16 MB. Where it is not installed this executable does
- * it itself. */
-static const char *find_worker(char *buffer, size_t size) {
-  static const char *const places[] = {"facet-nvml-worker", "../libexec/facet/facet-nvml-worker"};
-  char self[PATH_MAX];
-  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (length < 0)
-    return NULL;
-  self[length] = '\0';
-  const char *folder = dirname(self);
-  for (size_t i = 0; i < COUNT_OF(places); i++) {
-    int wanted = snprintf(buffer, size, "%s/%s", folder, places[i]);
-    if (wanted > 0 && (size_t)wanted < size && access(buffer, X_OK) == 0)
-      return buffer;
-  }
-  return NULL;
-}
-
 /* The agent begins when the device plugin folder is there and nobody else serves it: before a kubelet's first
  * start, or while an older agent is still ending, it waits. */
 typedef struct Beginning {
@@ -143,7 +124,7 @@ static int serve(const Options *options, Error *err) {
     return r;
   CLEANUP(gpu_worker_freep) GpuWorker *worker = NULL;
   char worker_path[PATH_MAX];
-  GpuWorkerOptions worker_options = {.executable = find_worker(worker_path, sizeof worker_path),
+  GpuWorkerOptions worker_options = {.executable = cli_worker_path(worker_path, sizeof worker_path),
                                      .nvml_library = options->nvml_library};
   r = gpu_worker_new(&shell.loop, &shell.host, &worker_options, &worker, err);
   if (r < 0)

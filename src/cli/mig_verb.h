@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs below `facet mig` share. */
+#pragma once
+
+#include "cli/mig_gpus.h"
+#include "cli/verb.h"
+
+#define CLI_MIG_LIBRARY_OPTION(Options, field)                                                               \
+  {                                                                                                          \
+    "--nvml-library", CLI_STRING, offsetof(Options, field), "FILE",                                          \
+        "NVIDIA's libnvidia-ml.so.1 (default: looked for in the usual places)."                              \
+  }
+
+extern const CliVerb cli_mig_verb_apply;
+extern const CliVerb cli_mig_verb_clear;
+extern const CliVerb cli_mig_verb_restore;
