@@ -11,6 +11,9 @@
         "NVIDIA's libnvidia-ml.so.1 (default: looked for in the usual places)."                              \
   }
 
+/* Says on standard error where it is none. */
+bool cli_mig_knows_output(const CliVerb *verb, const char *output);
+
 extern const CliVerb cli_mig_verb_apply;
 extern const CliVerb cli_mig_verb_clear;
 extern const CliVerb cli_mig_verb_restore;

@@ -54,16 +54,21 @@ static void show_saved(const GpuObservation *observation, const Options *options
   fputs(text_string(&out), stdout);
 }
 
+bool cli_mig_knows_output(const CliVerb *verb, const char *output) {
+  if (cli_print_tree_knows(output) || string_equal(output, "table"))
+    return true;
+  fprintf(stderr, "facet %s: -o wants table, json or yaml, not \"%s\"\n", verb->name, output);
+  return false;
+}
+
 static int look(const CliVerb *verb, int argc, char **argv, Show *show) {
   Options options = {.output = "table"};
   int exit_code;
   Error err;
   if (!cli_begin(verb, argc, argv, &options, &exit_code))
     return exit_code;
-  if (!cli_print_tree_knows(options.output) && !string_equal(options.output, "table")) {
-    fprintf(stderr, "facet %s: -o wants table, json or yaml, not \"%s\"\n", verb->name, options.output);
+  if (!cli_mig_knows_output(verb, options.output))
     return CLI_EXIT_USAGE;
-  }
   CLEANUP(cli_mig_gpus_freep) CliMigGpus *gpus = NULL;
   if (cli_mig_gpus_new(options.nvml_library, &gpus, &err) < 0 || cli_mig_gpus_observe(gpus, &err) < 0) {
     fprintf(stderr, "facet %s: %s\n", verb->name, err.text);

@@ -4,6 +4,7 @@
 #include "cli/mig_change.h"
 #include "cli/mig_guard.h"
 #include "cli/mig_verb.h"
+#include "cli/print_tree.h"
 
 #include "base/text.h"
 
@@ -14,6 +15,7 @@ enum { WISH_TEXT_MAX = 1 << 20 };
 typedef struct Options {
   const char *nvml_library;
   CliMigGuardOptions guard;
+  const char *output;
   bool dry_run;
   bool used;
   const char *operand;
@@ -21,6 +23,7 @@ typedef struct Options {
 
 #define CHANGE_OPTIONS                                                                                       \
   CLI_MIG_LIBRARY_OPTION(Options, nvml_library),                                                             \
+      {"--output,-o", CLI_STRING, offsetof(Options, output), "table|json|yaml", "Format (default: table)."}, \
       {"--dry-run", CLI_FLAG, offsetof(Options, dry_run), NULL,                                              \
        "Say what would be done, and change nothing."},                                                       \
       {"--beside-kubelet", CLI_FLAG, offsetof(Options, guard.beside_kubelet), NULL,                          \
@@ -108,10 +111,22 @@ static int wish_for_clear(const Options *options, const GpuObservation *observat
 
 typedef int Wish(const Options *options, const GpuObservation *observation, MigWish *ret_wish, Error *err);
 
+static void show(const CliMigPlan *plan, const Options *options, bool done) {
+  CLEANUP(text_deinit) Text out = {0};
+  if (cli_print_tree_knows(options->output)) {
+    json_t *tree = cli_mig_plan_tree(plan, done);
+    cli_print_tree(tree, options->output);
+    json_decref(tree);
+    return;
+  }
+  cli_mig_plan_format(plan, &out);
+  fputs(plan->count ? text_string(&out) : "No GPU is named: nothing to change.\n", stdout);
+  fflush(stdout);
+}
+
 static int change(const Options *options, Wish *wish_for, Error *err) {
   CLEANUP(cli_mig_gpus_freep) CliMigGpus *gpus = NULL;
   CLEANUP(cleanup_close) int claim = -1;
-  CLEANUP(text_deinit) Text said = {0};
   MigWish wish;
   CliMigPlan plan;
   int r = options->dry_run ? 0 : cli_mig_guard(&options->guard, &claim, err);
@@ -125,15 +140,21 @@ static int change(const Options *options, Wish *wish_for, Error *err) {
     r = cli_mig_plan(&wish, &gpus->result.observation, options->used, &plan, err);
   if (r < 0)
     return r;
-  cli_mig_plan_format(&plan, &gpus->result.observation, &said);
-  fputs(said.size ? text_string(&said) : "No GPU is named: nothing to change.\n", stdout);
-  fflush(stdout);
-  return options->dry_run ? 0 : cli_mig_carry_out(&plan, gpus, err);
+  bool is_tree = cli_print_tree_knows(options->output);
+  if (!is_tree || options->dry_run)
+    show(&plan, options, false);
+  if (options->dry_run)
+    return 0;
+  r = cli_mig_carry_out(&plan, gpus, !is_tree, err);
+  if (is_tree)
+    show(&plan, options, true);
+  return r;
 }
 
 /* missing: what to say where there is no operand; NULL where none is needed. */
 static int run(const CliVerb *verb, int argc, char **argv, Wish *wish_for, const char *missing) {
-  Options options = {.guard = {.device_plugin_folder = "/var/lib/kubelet/device-plugins",
+  Options options = {.output = "table",
+                     .guard = {.device_plugin_folder = "/var/lib/kubelet/device-plugins",
                                .pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock"}};
   int exit_code;
   Error err;
@@ -143,6 +164,8 @@ static int run(const CliVerb *verb, int argc, char **argv, Wish *wish_for, const
     fprintf(stderr, "facet %s: %s\n", verb->name, missing);
     return CLI_EXIT_USAGE;
   }
+  if (!cli_mig_knows_output(verb, options.output))
+    return CLI_EXIT_USAGE;
   if (change(&options, wish_for, &err) == 0)
     return CLI_EXIT_OK;
   fprintf(stderr, "facet %s: %s\n", verb->name, err.text);
