@@ -154,31 +154,27 @@ static int parse_entry(char *entry, const GpuObservation *observation, MigWish *
   return r;
 }
 
-/* Moves behind the entry and its end; comments reach to the line's end. */
-static bool next_entry(const char **text, char *ret_entry, size_t *ret_size) {
-  const char *begin = *text;
-  if (!*begin)
-    return false;
-  size_t size = strcspn(begin, *begin == '#' ? "\n" : ";\n#");
-  *ret_size = size;
-  if (size < ENTRY_MAX)
-    (void)copy_trimmed(*begin == '#' ? "" : begin, *begin == '#' ? 0 : size, ret_entry, ENTRY_MAX);
-  *text = begin + size + (begin[size] == ';' || begin[size] == '\n');
-  return true;
+/* Moves behind the entry and its end; a comment, which reaches to the line's end, is an empty one. */
+static int next_entry(const char **text, char ret_entry[ENTRY_MAX], Error *err) {
+  bool is_comment = **text == '#';
+  size_t size = strcspn(*text, is_comment ? "\n" : ";\n#");
+  ret_entry[0] = '\0';
+  if (!is_comment && !copy_trimmed(*text, size, ret_entry, ENTRY_MAX))
+    return error_set(err, ERROR_LIMIT, "an entry is longer than %d characters", ENTRY_MAX);
+  *text += size;
+  *text += **text == ';' || **text == '\n';
+  return 0;
 }
 
 int cli_mig_wish_parse(const char *text, const GpuObservation *observation, MigWish *ret_wish, Error *err) {
   char entry[ENTRY_MAX], shown[64];
-  size_t size;
   *ret_wish = (MigWish){0};
-  while (next_entry(&text, entry, &size)) {
-    if (size >= ENTRY_MAX && *entry != '#')
-      return error_set(err, ERROR_LIMIT, "an entry is longer than %d characters", ENTRY_MAX);
-    if (!*entry)
-      continue;
-    snprintf(shown, sizeof shown, "%.60s", entry);
-    int r = parse_entry(entry, observation, ret_wish, err);
+  while (*text) {
+    int r = next_entry(&text, entry, err);
     if (r < 0)
+      return r;
+    snprintf(shown, sizeof shown, "%.60s", entry);
+    if (*entry && parse_entry(entry, observation, ret_wish, err) < 0)
       return error_prefix(err, "\"%s\"", shown);
   }
   return 0;

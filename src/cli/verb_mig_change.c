@@ -128,7 +128,7 @@ static int change(const Options *options, Wish *wish_for, Error *err) {
   CLEANUP(cli_mig_gpus_freep) CliMigGpus *gpus = NULL;
   CLEANUP(cleanup_close) int claim = -1;
   MigWish wish;
-  CliMigPlan plan;
+  CliMigPlan plan = {0};
   int r = options->dry_run ? 0 : cli_mig_guard(&options->guard, &claim, err);
   if (r == 0)
     r = cli_mig_gpus_new(options->nvml_library, &gpus, err);
