@@ -24,8 +24,7 @@ static bool copy_trimmed(const char *text, size_t size, char *ret_word, size_t c
     size--;
   if (size >= capacity)
     return false;
-  memcpy(ret_word, text, size);
-  ret_word[size] = '\0';
+  snprintf(ret_word, capacity, "%.*s", (int)size, text);
   return true;
 }
 
