@@ -45,6 +45,8 @@ class StormMachine(Machine):
         for node in self.nodes:
             node.environment["KUBECONFIG"] = self.account("facet-agent", node.name)
             self.kubectl("label", "node", node.name, LABEL + "=mig")
+        # A driver that refuses: the agent takes its change back and says so by an Event.
+        self.nvml_of(self.nodes[-1], "fault", "nvmlDeviceCreateGpuInstanceWithPlacement", "UNKNOWN", "call=3")
 
     def account(self, name, node=""):
         """A kubeconfig with no more rights than the program has on a real cluster; node: whose agent it is."""
