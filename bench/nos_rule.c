@@ -8,10 +8,11 @@
  *         out by adding up all nodes, and this node has a free slice, it is put there
  *       if no pod was, back to the copy
  *
- * Its mistakes are part of it: the geometries are a dozen multisets, one of which names a profile that the
- * GPU does not have, and a pod that was put on a node is tried on the next one again. nos itself served fewer
- * pods when it was measured: its plan gave the smallest profile more than this rule does, and the others
- * less.
+ * Its mistakes are part of it. The geometries are a dozen multisets, two of which name a profile that the GPU
+ * does not have. A pod that was put on a node is tried on the next one again, and, being small and early,
+ * takes a slice there once more; but it is struck off the list of what is lacking only the first time. So
+ * where the smallest profile is not served by the first node, it goes on lacking for ever, every further node
+ * is cut for it, and the same pods take the slices: half of the pods of the benchmark get none.
  *
  * For each node and each pod all nodes are added up: cubic, where pods grow with nodes. */
 #include "nos_rule.h"
@@ -50,6 +51,7 @@ typedef struct Rule {
   Node *nodes, *fork;
   int node_count;
   int lacking[NOS_PROFILES];
+  bool *struck; /* pods that are off the list of what is lacking */
 } Rule;
 
 static bool is_anything_lacking(const Rule *rule) {
@@ -130,7 +132,8 @@ static int add_pods(Rule *rule, Node *node, const uint8_t *profiles, int pod_cou
   for (int pod = 0; pod < pod_count; pod++) {
     if (!try_pod(rule, node, profiles[pod]))
       continue;
-    rule->lacking[profiles[pod]]--;
+    rule->lacking[profiles[pod]] -= !rule->struck[pod];
+    rule->struck[pod] = true;
     added++;
   }
   return added;
@@ -155,7 +158,8 @@ NosResult nos_rule_plan(int node_count, const uint8_t *profiles, int pod_count) 
   size_t size = (size_t)node_count * sizeof(Node);
   CLEANUP(cleanup_free) Node *nodes = mem_alloc(size);
   CLEANUP(cleanup_free) Node *fork = mem_alloc(size);
-  Rule rule = {.nodes = nodes, .fork = fork, .node_count = node_count};
+  CLEANUP(cleanup_free) bool *struck = mem_alloc((size_t)pod_count * sizeof *struck);
+  Rule rule = {.nodes = nodes, .fork = fork, .node_count = node_count, .struck = struck};
   for (int pod = 0; pod < pod_count; pod++)
     rule.lacking[profiles[pod]]++;
   for (int n = 0; n < node_count && is_anything_lacking(&rule); n++) {
