@@ -15,6 +15,8 @@ typedef struct CliSimulateOutcome {
 } CliSimulateOutcome;
 
 void cli_simulate_show_table(const CliSimulateOutcome *outcome, Text *out);
+/* Ours beside the figures that MIGBench published. */
+void cli_simulate_show_published(const CliSimulateOutcome *outcome, Text *out);
 void cli_simulate_show_json(const CliSimulateOutcome *outcome, Text *out);
 /* Use of memory and waiting jobs over time, and how many jobs began within how long; of the first seed. */
 void cli_simulate_show_svg(const CliSimulateOutcome *outcome, Text *out);

@@ -7,7 +7,8 @@ static const SimulateMeasure columns[] = {SIMULATE_ACCEPTANCE, SIMULATE_COMPUTE_
                                           SIMULATE_FRAGMENTATION, SIMULATE_FRAGMENTED_JOBS};
 static const SimulateMeasure wait_columns[] = {SIMULATE_WAIT_MEAN, SIMULATE_WAIT_P50, SIMULATE_WAIT_P95,
                                                SIMULATE_WAIT_P99, SIMULATE_WAIT_MAX};
-static const SimulateMeasure change_columns[] = {SIMULATE_REPARTITIONS, SIMULATE_CREATES, SIMULATE_DESTROYS};
+static const SimulateMeasure change_columns[] = {SIMULATE_REPARTITIONS, SIMULATE_CREATES, SIMULATE_DESTROYS,
+                                                 SIMULATE_SCATTERED, SIMULATE_STRANDED};
 
 /* "94.7 +-0.6 %", "12.3 s", "291" */
 static void format_cell(SimulateMeasure measure, SimulateMean mean, bool with_spread, char cell[CELL_SIZE]) {
@@ -78,7 +79,7 @@ static void put_profiles(const CliSimulateOutcome *outcome, Text *out) {
 
 void cli_simulate_show_table(const CliSimulateOutcome *outcome, Text *out) {
   const CliSimulateWish *wish = outcome->wish;
-  text_format(out, "%s\non %s: %zu GPUs, %lld memory slots; ", wish->load_text, wish->fleet_text,
+  text_format(out, "%s\non %s: %zu GPUs, %lld slots; ", wish->load_text, wish->fleet_text,
               wish->fleet.gpus.count, (long long)wish->fleet.slot_count);
   if (wish->seed_count > 1)
     text_format(out, "mean ± standard deviation of seeds %llu to %llu\n",
@@ -92,8 +93,13 @@ void cli_simulate_show_table(const CliSimulateOutcome *outcome, Text *out) {
   put_profiles(outcome, out);
   text_append(
       out,
-      "\ncompute, memory: in use by jobs. fragmented: memory slots that are free and of no use to this mix.\n"
-      "held up: jobs that waited at some instant though the fleet's free slots would have been enough.\n");
+      "\ncompute, memory: in use by jobs. fragmented: slots that are free and of no use to this mix.\n"
+      "held up: jobs that waited at some instant though the fleet's free slots would have been enough.\n"
+      "scattered: of a GPU's free compute slots those beside their longest run; stranded: those that no "
+      "slice can "
+      "use.\n");
+  if (wish->is_migbench)
+    cli_simulate_show_published(outcome, out);
 }
 
 /* ---- --size ---- */

@@ -2,6 +2,7 @@
 #include "cli/simulate_wish.h"
 
 #include "base/text.h"
+#include "simulate/migbench.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,6 +17,8 @@ enum {
   MIGBENCH_BURST = 56,
   MIGBENCH_ARRIVAL_MS = 15000,
   MIGBENCH_SEEDS = 20,
+  MIGBENCH_NODES = 2,
+  MIGBENCH_NODE_GPUS = 4,
 };
 
 static const char migbench_gpus[] = "2x4xH100-80GB", migbench_burst_profile[] = "1g.10gb",
@@ -239,7 +242,8 @@ static int parse_load(const CliSimulateOptions *options, CliSimulateWish *wish, 
 
 static CliSimulateOptions with_migbench(const CliSimulateOptions *given) {
   CliSimulateOptions options = *given;
-  if (!given->migbench)
+  options.migbench |= given->migbench_geometry;
+  if (!options.migbench)
     return options;
   options.gpus = given->gpus ? given->gpus : migbench_gpus;
   options.mix = given->mix ? given->mix : migbench_mix;
@@ -261,6 +265,8 @@ static int check_presence(const CliSimulateOptions *options, Error *err) {
         "which jobs? Say --mix 1g.10gb=40,3g.40gb=7, or --csv FILE for recorded ones, or --migbench");
   if (options->csv && options->migbench)
     return error_set(err, ERROR_INVALID, "--migbench and --csv both say which jobs come: give one of them");
+  if (options->migbench_geometry && options->size)
+    return error_set(err, ERROR_INVALID, "--size counts real GPUs: leave --migbench-geometry out");
   if (options->mix && options->csv)
     return error_set(err, ERROR_INVALID, "--mix and --csv both say which jobs come: give one of them");
   if (options->csv && (options->jobs >= 0 || options->burst_profile))
@@ -271,7 +277,8 @@ static int check_presence(const CliSimulateOptions *options, Error *err) {
 
 static void describe(const CliSimulateOptions *options, CliSimulateWish *wish) {
   const SimulateSynthetic *synthetic = &wish->synthetic;
-  snprintf(wish->fleet_text, sizeof wish->fleet_text, "%.200s", options->gpus);
+  snprintf(wish->fleet_text, sizeof wish->fleet_text, "%.200s%s", options->gpus,
+           options->migbench_geometry ? " in MIGBench's geometry" : "");
   if (wish->is_recorded && wish->recording.has_times) {
     snprintf(wish->load_text, sizeof wish->load_text, "%zu recorded jobs", wish->recording.load.jobs.count);
     return;
@@ -279,6 +286,32 @@ static void describe(const CliSimulateOptions *options, CliSimulateWish *wish) {
   snprintf(wish->load_text, sizeof wish->load_text, "%d jobs%s, one every %.1f s in the mean, for %.0f s",
            synthetic->job_count, wish->is_recorded ? " of a file" : "", synthetic->arrival_mean_ms / 1000,
            simulate_synthetic_mean_duration_ms(synthetic) / 1000);
+}
+
+/* Without those that plan for real GPUs, where these are none. */
+static int parse_policies(const CliSimulateOptions *options, CliSimulateWish *wish, Error *err) {
+  int count = 0, kept = 0;
+  int result =
+      simulate_policies_parse(options->policy ? options->policy : "all", wish->policies, &count, err);
+  for (int p = 0; result == 0 && p < count; p++) {
+    if (!options->migbench_geometry || !wish->policies[p]->knows_hardware)
+      wish->policies[kept++] = wish->policies[p];
+    else if (options->policy && strcmp(options->policy, "all") != 0)
+      return error_set(
+          err, ERROR_INVALID,
+          "--policy %s decides by the places that hardware has: leave it or --migbench-geometry out",
+          wish->policies[p]->name);
+  }
+  wish->policy_count = kept;
+  return result;
+}
+
+/* Nothing that decides what comes, or on what, is changed. */
+static bool is_as_published(const CliSimulateOptions *given) {
+  return (given->migbench || given->migbench_geometry) && !given->gpus && !given->mix && !given->load &&
+         !given->lifetime && !given->sigma && !given->burst_profile && given->jobs < 0 && given->burst < 0 &&
+         given->arrival_ms < 0 && given->duration_ms < 0 && given->patience_ms < 0 && given->warm_up_ms < 0 &&
+         given->create_ms < 0 && given->destroy_ms < 0;
 }
 
 static int parse_run(const CliSimulateOptions *options, CliSimulateWish *wish, Error *err) {
@@ -300,8 +333,18 @@ static int parse_run(const CliSimulateOptions *options, CliSimulateWish *wish, E
     return error_set(err, ERROR_INVALID, "--seeds says nothing here: the file has the times of all jobs");
   if (result < 0)
     return result;
-  return simulate_policies_parse(options->policy ? options->policy : "all", wish->policies,
-                                 &wish->policy_count, err);
+  return parse_policies(options, wish, err);
+}
+
+/* MIGBench's geometry is only for its own fleet: no planner may see it. */
+static int make_fleet(const CliSimulateOptions *options, SimulateFleet *fleet, Error *err) {
+  if (!options->migbench_geometry)
+    return simulate_fleet_parse(options->gpus, fleet, err);
+  if (strcmp(options->gpus, migbench_gpus) != 0)
+    return error_set(err, ERROR_INVALID, "--migbench-geometry is that of %s: leave --gpus out",
+                     migbench_gpus);
+  simulate_fleet_add(fleet, simulate_migbench_model(), MIGBENCH_NODES, MIGBENCH_NODE_GPUS);
+  return 0;
 }
 
 static int parse_all(const CliSimulateOptions *options, FILE *complaints, CliSimulateWish *wish, Error *err) {
@@ -312,7 +355,7 @@ static int parse_all(const CliSimulateOptions *options, FILE *complaints, CliSim
   if (result == 0)
     result = check_presence(options, err);
   if (result == 0)
-    result = simulate_fleet_parse(options->gpus, &wish->fleet, err);
+    result = make_fleet(options, &wish->fleet, err);
   if (result == 0)
     result = options->csv ? read_recording(options, complaints, wish, err) : parse_mix(options, wish, err);
   wish->format = (CliSimulateFormat)format;
@@ -333,6 +376,7 @@ int cli_simulate_wish_parse(const CliSimulateOptions *options, FILE *complaints,
   int result = parse_all(&all, complaints, &wish, err);
   if (result < 0)
     return result;
+  wish.is_migbench = is_as_published(options);
   *ret_wish = wish;
   wish = (CliSimulateWish){0};
   return 0;

@@ -13,7 +13,7 @@ typedef struct CliSimulateOptions { /* as they stand on the command line; NULL a
   const char *gpus, *mix, *csv, *policy, *output, *load, *lifetime, *sigma, *burst_profile;
   int64_t jobs, burst, seed, seeds;
   int64_t arrival_ms, duration_ms, patience_ms, warm_up_ms, create_ms, destroy_ms;
-  bool migbench, size;
+  bool migbench, migbench_geometry, size;
 } CliSimulateOptions;
 
 typedef struct CliSimulateWish {
@@ -27,6 +27,7 @@ typedef struct CliSimulateWish {
   uint64_t first_seed;
   int seed_count;
   CliSimulateFormat format;
+  bool is_migbench; /* MIGBench's load on its fleet as published: its figures may stand beside */
   char fleet_text[256], load_text[256]; /* for people */
 } CliSimulateWish;
 

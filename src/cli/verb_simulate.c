@@ -29,7 +29,7 @@ static const CliOption options_table[] = {
     {"--patience", CLI_DURATION_MS, offsetof(CliSimulateOptions, patience_ms), "TIME",
      "Who has waited so long gives up; 0 is served at once or never (default: nobody gives up)."},
     {"--policy", CLI_STRING, offsetof(CliSimulateOptions, policy), "LIST",
-     "Of facet, facet-fifo, first-fit, best-fit, min-frag, nos (default: all)."},
+     "Of facet, facet-fifo, first-fit, best-fit, spread, min-frag, nos (default: all)."},
     {"--seed", CLI_NUMBER, offsetof(CliSimulateOptions, seed), "N", "The first seed (default: 1)."},
     {"--seeds", CLI_NUMBER, offsetof(CliSimulateOptions, seeds), "N",
      "How many seeds, one after the other; means and spreads are shown (default: 1)."},
@@ -41,6 +41,9 @@ static const CliOption options_table[] = {
      "Use is measured from then to the last arrival (default: 30s)."},
     {"--migbench", CLI_FLAG, offsetof(CliSimulateOptions, migbench), NULL,
      "MIGBench's saturated setting: 500 jobs on 2x4xH100-80GB, 20 seeds; other options change it."},
+    {"--migbench-geometry", CLI_FLAG, offsetof(CliSimulateOptions, migbench_geometry), NULL,
+     "The same on GPUs as MIGBench has them: 7 compute slots and a sum of memory. Hardware refuses some of "
+     "it."},
     {"--size", CLI_FLAG, offsetof(CliSimulateOptions, size), NULL,
      "No simulation: the fewest GPUs of the given models that hold the mix all at once."},
     {"--output,-o", CLI_STRING, offsetof(CliSimulateOptions, output), "table|json|svg",
@@ -173,27 +176,29 @@ static int run(const CliVerb *verb, int argc, char **argv) {
 const CliVerb cli_verb_simulate = {
     .name = "simulate",
     .help = "play a load on a fleet that does not exist, under facet's planner and under others",
-    .more = "    facet simulate --gpus 2x4xH100-80GB --mix 1g.10gb=35,2g.20gb=25,3g.40gb=15 --load 0.85 "
-            "--seeds 10\n"
-            "    facet simulate --size --gpus A100-80GB --mix 1g.10gb=40,3g.40gb=7\n"
-            "    facet simulate --gpus 8x8xA100-80GB --csv jobs.csv -o svg > jobs.svg\n\n"
-            "Needs no GPU and no cluster, and changes nothing. The same options give the same result.\n\n"
-            "A file has one job a line; its first line names the columns, others than these are ignored:\n"
-            "    arrival_s,duration_s,profile,count                seconds; count: slices on one node, 1 "
-            "where left out\n"
-            "    creation_time,deletion_time,num_gpu,gpu_milli     Alibaba's openb trace: a part of a GPU "
-            "becomes the\n"
-            "                                                      smallest profile of the first model with "
-            "that much\n"
-            "    Instance size                                     ParvaGPU's deployments, for --size\n"
-            "Where it has no times, they are drawn as for --mix.\n\n"
-            "Policies: facet plans as its controller does, and slices stay behind their job; facet-fifo "
-            "takes only its\n"
-            "places, one job after the other. first-fit (as the DRA driver's allocator), best-fit and "
-            "min-frag (minimum\n"
-            "fragmentation increment) make a slice for each job and unmake it. nos plans a batch when "
-            "nothing came for\n"
-            "10 s, 60 s after its first pod at the latest.",
+    .more =
+        "    facet simulate --gpus 2x4xH100-80GB --mix 1g.10gb=35,2g.20gb=25,3g.40gb=15 --load 0.85 "
+        "--seeds 10\n"
+        "    facet simulate --size --gpus A100-80GB --mix 1g.10gb=40,3g.40gb=7\n"
+        "    facet simulate --gpus 8x8xA100-80GB --csv jobs.csv -o svg > jobs.svg\n\n"
+        "Needs no GPU and no cluster, and changes nothing. The same options give the same result.\n\n"
+        "A file has one job a line; its first line names the columns, others than these are ignored:\n"
+        "    arrival_s,duration_s,profile,count                seconds; count: slices on one node, 1 "
+        "where left out\n"
+        "    creation_time,deletion_time,num_gpu,gpu_milli     Alibaba's openb trace: a part of a GPU "
+        "becomes the\n"
+        "                                                      smallest profile of the first model with "
+        "that much\n"
+        "    Instance size                                     ParvaGPU's deployments, for --size\n"
+        "Where it has no times, they are drawn as for --mix.\n\n"
+        "Policies: facet plans as its controller does, and slices stay behind their job; facet-fifo "
+        "takes only its\n"
+        "places, one job after the other. first-fit (as the DRA driver's allocator), best-fit, spread "
+        "and min-frag\n"
+        "(minimum fragmentation increment) make a slice for each job and unmake it. nos plans a batch "
+        "when nothing came\n"
+        "for 10 s, 60 s after its first pod at the latest, by its own geometries, but without its mistakes "
+        "in counting.",
     .options = options_table,
     .option_count = COUNT_OF(options_table),
     .run = run,

@@ -2,6 +2,7 @@
 #include "simulate/fleet.h"
 
 #include "base/text.h"
+#include "simulate/migbench.h"
 
 enum { NAME_SIZE = 80, FACTORS_MAX = 2 };
 
@@ -71,6 +72,7 @@ void simulate_fleet_add(SimulateFleet *fleet, const MigModelRow *model, int node
   }
   int64_t added = (int64_t)node_count * gpu_count;
   fleet->slot_count += added * model->model.slot_count;
+  fleet->memory_count += added * simulate_memory_of_model(&model->model);
   fleet->slice_count += added * simulate_model_slices(&model->model);
   assert(fleet->nodes.count <= SIMULATE_NODES_MAX && fleet->gpus.count <= SIMULATE_GPUS_MAX);
 }
@@ -179,10 +181,20 @@ uint32_t simulate_gpu_used_mask(const SimulateGpu *gpu) {
   return mask;
 }
 
+int simulate_gpu_memory_left(const SimulateGpu *gpu) {
+  int left = simulate_memory_of_model(gpu->layout.model);
+  for (int i = 0; i < gpu->layout.count; i++)
+    if (gpu->used_starts >> gpu->layout.instances[i].start & 1)
+      left -= simulate_memory_of_profile(gpu->layout.model, gpu->layout.instances[i].profile);
+  return left;
+}
+
 int simulate_gpu_check(const SimulateGpu *gpu, Error *err) {
   int result = mig_layout_check(&gpu->layout, err);
   if (result < 0)
     return result;
+  if (simulate_memory_left(&gpu->layout) < 0)
+    return error_set(err, ERROR_INVALID, "its slices have more memory than it has");
   for (int start = 0; start < MIG_SLOTS_MAX; start++) {
     bool used = gpu->used_starts >> start & 1;
     if (used != (gpu->jobs[start] != SIMULATE_NOBODY))

@@ -37,7 +37,8 @@ typedef struct SimulateFleet {
   ARRAY(SimulateNode) nodes;
   const MigModelRow *models[SIMULATE_MODELS_MAX];
   int model_count;
-  int64_t slot_count, slice_count; /* memory slots and compute slices of the whole fleet */
+  int64_t slot_count, slice_count; /* slots and compute slices of the whole fleet */
+  int64_t memory_count;            /* its memory: as many units as slots, but for migbench.h */
 } SimulateFleet;
 
 /* "A30": a node with one GPU; "4xA100-80GB": a node with four; "2x4xH100-80GB": two such nodes; several with
@@ -56,5 +57,6 @@ int simulate_model_slices(const MigModel *model);
 
 uint32_t simulate_gpu_free_starts(const SimulateGpu *gpu); /* slices that exist and that nobody uses */
 uint32_t simulate_gpu_used_mask(const SimulateGpu *gpu);   /* slots of the slices that are used */
+int simulate_gpu_memory_left(const SimulateGpu *gpu); /* units of memory beside the slices that are used */
 /* What holds at any time: a legal layout, users on existing slices only. */
 int simulate_gpu_check(const SimulateGpu *gpu, Error *err) MUST_CHECK;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "simulate/metrics.h"
 
+#include "simulate/migbench.h"
+
 void simulate_result_deinit(SimulateResult *result) {
   array_deinit(&result->waits);
   array_deinit(&result->samples);
@@ -9,6 +11,26 @@ void simulate_result_deinit(SimulateResult *result) {
 int64_t simulate_percentile(const int64_t *sorted, size_t count, int percent) {
   assert(percent > 0 && percent <= 100);
   return count ? sorted[(count * (size_t)percent + 99) / 100 - 1] : 0;
+}
+
+static void add_waste(SimulateWaste *sum, const SimulateWaste *waste, double factor) {
+  sum->unusable += factor * waste->unusable;
+  sum->gaps.scattered += factor * waste->gaps.scattered;
+  sum->gaps.stranded += factor * waste->gaps.stranded;
+}
+
+static void look_at_gpu(SimulateMeter *meter, int gpu) {
+  const SimulateGpu *item = &meter->world->fleet->gpus.items[gpu];
+  /* Never 0, which means that nobody looked yet. */
+  uint64_t look = (uint64_t)simulate_gpu_memory_left(item) << 32 | simulate_gpu_used_mask(item);
+  SimulateWaste *waste = &meter->waste_of_gpu[gpu];
+  if (look == meter->looks[gpu])
+    return;
+  meter->looks[gpu] = look;
+  add_waste(&meter->waste, waste, -1);
+  waste->unusable = simulate_world_unusable_slots(meter->world, meter->weights, gpu);
+  simulate_gaps_measure(&meter->memo, item, &waste->gaps);
+  add_waste(&meter->waste, waste, 1);
 }
 
 void simulate_meter_init(SimulateMeter *meter, const SimulateWorld *world, int64_t warm_up_ms,
@@ -25,19 +47,18 @@ void simulate_meter_init(SimulateMeter *meter, const SimulateWorld *world, int64
     const SimulateClass *request = &load->classes.items[load->jobs.items[i].class_];
     meter->weights[request->kind] += request->count;
   }
-  meter->unusable_of_gpu = mem_alloc((gpus + 1) * sizeof *meter->unusable_of_gpu);
-  meter->used_masks = mem_alloc((gpus + 1) * sizeof *meter->used_masks);
+  meter->waste_of_gpu = mem_alloc((gpus + 1) * sizeof *meter->waste_of_gpu);
+  meter->looks = mem_alloc((gpus + 1) * sizeof *meter->looks);
   meter->seen = mem_alloc((load->classes.count + 1) * sizeof *meter->seen);
-  for (size_t gpu = 0; gpu < gpus; gpu++) {
-    meter->unusable_of_gpu[gpu] = simulate_world_unusable_slots(world, meter->weights, (int)gpu);
-    meter->unusable += meter->unusable_of_gpu[gpu];
-  }
+  for (size_t gpu = 0; gpu < gpus; gpu++)
+    look_at_gpu(meter, (int)gpu);
 }
 
 void simulate_meter_deinit(SimulateMeter *meter) {
-  free(meter->unusable_of_gpu);
-  free(meter->used_masks);
+  free(meter->waste_of_gpu);
+  free(meter->looks);
   free(meter->seen);
+  simulate_gaps_memo_deinit(&meter->memo);
 }
 
 void simulate_meter_advance(SimulateMeter *meter, int64_t now_ms) {
@@ -47,41 +68,34 @@ void simulate_meter_advance(SimulateMeter *meter, int64_t now_ms) {
   if (to <= from)
     return;
   double ms = (double)(to - from);
-  meter->slots_ms += ms * (double)meter->world->used_slots;
+  meter->memory_ms += ms * (double)meter->world->used_memory;
   meter->slices_ms += ms * (double)meter->world->used_slices;
-  meter->unusable_ms += ms * meter->unusable;
+  add_waste(&meter->waste_ms, &meter->waste, ms);
   meter->result->window_ms += to - from;
 }
 
-static void look_at_gpu(SimulateMeter *meter, int gpu) {
-  uint32_t used = simulate_gpu_used_mask(&meter->world->fleet->gpus.items[gpu]);
-  if (used == meter->used_masks[gpu])
-    return;
-  meter->used_masks[gpu] = used;
-  double unusable = simulate_world_unusable_slots(meter->world, meter->weights, gpu);
-  meter->unusable += unusable - meter->unusable_of_gpu[gpu];
-  meter->unusable_of_gpu[gpu] = unusable;
-}
-
-/* The least that a slice of the kind takes of any model. */
-static int64_t size_of(const SimulateWorld *world, int kind) {
-  int64_t size = INT64_MAX / SIMULATE_JOB_SLICES_MAX;
-  for (int m = 0; m < world->fleet->model_count; m++) {
-    int profile = world->profiles[m][kind];
-    if (profile >= 0 && world->fleet->models[m]->model.profiles[profile].size < size)
-      size = world->fleet->models[m]->model.profiles[profile].size;
+/* Is there so much free memory, and as many free compute slices, as the request takes on some model? */
+static bool would_be_enough(const SimulateWorld *world, const SimulateClass *request) {
+  const SimulateFleet *fleet = world->fleet;
+  for (int m = 0; m < fleet->model_count; m++) {
+    const MigModel *model = &fleet->models[m]->model;
+    int profile = world->profiles[m][request->kind];
+    if (profile >= 0 &&
+        request->count * simulate_memory_of_profile(model, profile) <=
+            fleet->memory_count - world->used_memory &&
+        request->count * model->profiles[profile].slice_count <= fleet->slice_count - world->used_slices)
+      return true;
   }
-  return size;
+  return false;
 }
 
 /* Whoever of a class waits now is held up, if there is enough: only who comes later has to be looked at
  * again. */
 static void look_at_waiting(SimulateMeter *meter) {
   const SimulateWorld *world = meter->world;
-  int64_t free = world->fleet->slot_count - world->used_slots;
   for (int c = 0; c < (int)world->load->classes.count; c++) {
     const SimulateClass *request = &world->load->classes.items[c];
-    if (!world->waiting_count[c] || size_of(world, request->kind) * request->count > free)
+    if (!world->waiting_count[c] || !would_be_enough(world, request))
       continue;
     while (simulate_world_next_waiting(world, c, &meter->seen[c]) != SIMULATE_NOBODY)
       meter->result->fragmented_jobs++;
@@ -158,8 +172,10 @@ void simulate_meter_finish(SimulateMeter *meter) {
   }
   double window = result->window_ms > 0 ? (double)result->window_ms : 1;
   result->compute_use = meter->slices_ms / window / (double)world->fleet->slice_count;
-  result->memory_use = meter->slots_ms / window / (double)world->fleet->slot_count;
-  result->fragmentation = meter->unusable_ms / window / (double)world->fleet->slot_count;
+  result->memory_use = meter->memory_ms / window / (double)world->fleet->memory_count;
+  result->fragmentation = meter->waste_ms.unusable / window / (double)world->fleet->slot_count;
+  result->gaps.scattered = meter->waste_ms.gaps.scattered / window / (double)world->fleet->gpus.count;
+  result->gaps.stranded = meter->waste_ms.gaps.stranded / window / (double)world->fleet->gpus.count;
   result->creates = world->creates;
   result->destroys = world->destroys;
   result->repartitions = world->repartitions;

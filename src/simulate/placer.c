@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "simulate/placer.h"
 
+#include "simulate/migbench.h"
+
 typedef struct Placement {
   int gpu, start;
 } Placement;
@@ -20,7 +22,7 @@ static bool find_cheapest(const SimulateWorld *world, const SimulateNode *node, 
     int profile = simulate_world_profile(world, node->first_gpu + i, kind);
     if (profile < 0)
       continue;
-    for (uint32_t starts = mig_layout_free_starts(&layouts[i], profile); starts; starts &= starts - 1) {
+    for (uint32_t starts = simulate_layout_free_starts(&layouts[i], profile); starts; starts &= starts - 1) {
       int start = __builtin_ctz(starts);
       int64_t here = cost(&layouts[i], profile, start);
       if (found && here >= *ret_cost)
@@ -56,7 +58,7 @@ static void try_node(const SimulateWorld *world, const SimulateNode *node, const
 static bool has_room(const SimulateWorld *world, const SimulateNode *node, int kind) {
   for (int gpu = node->first_gpu; gpu < node->first_gpu + node->gpu_count; gpu++) {
     int profile = simulate_world_profile(world, gpu, kind);
-    if (profile >= 0 && mig_layout_free_starts(&world->fleet->gpus.items[gpu].layout, profile))
+    if (profile >= 0 && simulate_layout_free_starts(&world->fleet->gpus.items[gpu].layout, profile))
       return true;
   }
   return false;

@@ -6,7 +6,8 @@
 
 static const SimulatePolicy *const policies[] = {&simulate_policy_facet,     &simulate_policy_facet_fifo,
                                                  &simulate_policy_first_fit, &simulate_policy_best_fit,
-                                                 &simulate_policy_min_frag,  &simulate_policy_nos};
+                                                 &simulate_policy_spread,    &simulate_policy_min_frag,
+                                                 &simulate_policy_nos};
 
 _Static_assert(COUNT_OF(policies) <= SIMULATE_POLICIES_MAX, "all of them fit into a list");
 

@@ -7,6 +7,7 @@
 typedef struct SimulatePolicy {
   const char *name;                           /* "first-fit" */
   const char *title;                          /* for people */
+  bool knows_hardware;                        /* decides by real models: nothing for simulate/migbench.h */
   void *(*start)(const SimulateWorld *world); /* the policy's own state for one run; NULL: it has none */
   void (*stop)(void *state);
   /* Something happened: jobs arrived, ended, or the time came that the policy had named. Acts on the world;
@@ -25,6 +26,8 @@ extern const SimulatePolicy simulate_policy_facet_fifo;
 extern const SimulatePolicy simulate_policy_first_fit;
 /* the GPU that has the fewest free slots left afterwards; */
 extern const SimulatePolicy simulate_policy_best_fit;
+/* the GPU that has the fewest slots taken, as MIGBench takes the DRA driver to do; */
+extern const SimulatePolicy simulate_policy_spread;
 /* the place that makes the least of the GPU's possible places impossible, weighted by size. */
 extern const SimulatePolicy simulate_policy_min_frag;
 /* nos' rule: node after node, GPU after GPU, the known geometry that brings the most of what is lacking. */

@@ -254,11 +254,16 @@ static void stop(void *state) {
   free(facet);
 }
 
-const SimulatePolicy simulate_policy_facet = {
-    .name = "facet", .title = "facet", .start = start, .stop = stop, .decide = decide};
+const SimulatePolicy simulate_policy_facet = {.name = "facet",
+                                              .title = "facet",
+                                              .knows_hardware = true,
+                                              .start = start,
+                                              .stop = stop,
+                                              .decide = decide};
 
 const SimulatePolicy simulate_policy_facet_fifo = {.name = "facet-fifo",
                                                    .title = "facet, one job after the other",
+                                                   .knows_hardware = true,
                                                    .start = start,
                                                    .stop = stop,
                                                    .decide = decide_in_turn};

@@ -229,5 +229,9 @@ static void *start(const SimulateWorld *world) {
   return nos;
 }
 
-const SimulatePolicy simulate_policy_nos = {
-    .name = "nos", .title = "nos' rule", .start = start, .stop = free, .decide = decide};
+const SimulatePolicy simulate_policy_nos = {.name = "nos",
+                                            .knows_hardware = true,
+                                            .title = "nos' rule",
+                                            .start = start,
+                                            .stop = free,
+                                            .decide = decide};

@@ -15,7 +15,7 @@ static void the_list_of_policies_is_parsed(void **state) {
   assert_fails(
       simulate_policies_parse("facet,worst-fit", policies, &count, &err),
       "--policy: there is no policy \"worst-fit\"; there are facet, facet-fifo, first-fit, best-fit, "
-      "min-frag, nos");
+      "spread, min-frag, nos");
   assert_fails(simulate_policies_parse("nos,nos", policies, &count, &err), "--policy names nos twice");
   assert_true(simulate_policies_parse("", policies, &count, &err) < 0);
 }

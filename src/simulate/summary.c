@@ -8,6 +8,8 @@ static const SimulateMeasureRow rows[SIMULATE_MEASURE_COUNT] = {
     [SIMULATE_COMPUTE_USE] = {"compute_use", "compute", SIMULATE_SHARE, false},
     [SIMULATE_MEMORY_USE] = {"memory_use", "memory", SIMULATE_SHARE, false},
     [SIMULATE_FRAGMENTATION] = {"fragmentation", "fragmented", SIMULATE_SHARE, false},
+    [SIMULATE_SCATTERED] = {"scattered", "scattered", SIMULATE_SHARE, false},
+    [SIMULATE_STRANDED] = {"stranded", "stranded", SIMULATE_SHARE, false},
     [SIMULATE_FRAGMENTED_JOBS] = {"fragmented_jobs", "held up", SIMULATE_COUNT, false},
     [SIMULATE_WAIT_MEAN] = {"wait_mean_s", "wait mean", SIMULATE_SECONDS, true},
     [SIMULATE_WAIT_P50] = {"wait_p50_s", "wait p50", SIMULATE_SECONDS, true},
@@ -53,6 +55,10 @@ static double value_of(const SimulateResult *result, SimulateMeasure measure) {
     return result->memory_use;
   case SIMULATE_FRAGMENTATION:
     return result->fragmentation;
+  case SIMULATE_SCATTERED:
+    return result->gaps.scattered;
+  case SIMULATE_STRANDED:
+    return result->gaps.stranded;
   case SIMULATE_FRAGMENTED_JOBS:
     return result->fragmented_jobs;
   case SIMULATE_REPARTITIONS:

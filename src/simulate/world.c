@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "simulate/world.h"
 
+#include "simulate/migbench.h"
+
 static int class_of(const SimulateWorld *world, int job) {
   return world->load->jobs.items[job].class_;
 }
@@ -82,6 +84,7 @@ void simulate_world_destroy(SimulateWorld *world, int gpu, int start) {
 
 static void count_use(SimulateWorld *world, const SimulateGpu *gpu, int profile, int sign) {
   world->used_slots += sign * gpu->layout.model->profiles[profile].size;
+  world->used_memory += sign * simulate_memory_of_profile(gpu->layout.model, profile);
   world->used_slices += sign * gpu->layout.model->profiles[profile].slice_count;
   count_free(world, gpu, profile, -sign);
 }
@@ -280,8 +283,9 @@ void simulate_world_end(SimulateWorld *world, int job) {
 
 /* As many slices of one profile as fit into the free slots: greedily by start, which is most where places of
  * one profile have one size. */
-static int count_placeable(const MigModel *model, int profile, uint32_t used) {
-  int count = 0;
+static int count_placeable(const SimulateGpu *gpu, int profile, uint32_t used) {
+  const MigModel *model = gpu->layout.model;
+  int count = 0, enough = simulate_gpu_memory_left(gpu) / simulate_memory_of_profile(model, profile);
   for (uint32_t starts = model->profiles[profile].starts; starts; starts &= starts - 1) {
     uint32_t mask = mig_placement_mask(model, profile, __builtin_ctz(starts));
     if (used & mask)
@@ -290,6 +294,7 @@ static int count_placeable(const MigModel *model, int profile, uint32_t used) {
     count++;
   }
   int most = model->profiles[profile].instance_count_max;
+  most = enough < most ? enough : most;
   return count < most ? count : most;
 }
 
@@ -304,7 +309,7 @@ double simulate_world_unusable_slots(const SimulateWorld *world, const double we
     int profile = simulate_world_profile(world, gpu, kind);
     if (profile < 0 || weights[kind] <= 0)
       continue;
-    int left = free - count_placeable(model, profile, used) * model->profiles[profile].size;
+    int left = free - count_placeable(item, profile, used) * model->profiles[profile].size;
     unusable += weights[kind] * left;
     total += weights[kind];
   }

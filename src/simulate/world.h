@@ -53,8 +53,8 @@ typedef struct SimulateWorld {
   /* By class: nothing could be done for it, and nothing has been freed since. Set by policies, cleared where
    * a job ends. */
   bool stuck[SIMULATE_CLASSES_MAX];
-  int waiting_count[SIMULATE_CLASSES_MAX]; /* by class */
-  int64_t used_slots, used_slices;         /* memory slots and compute slices that jobs use */
+  int waiting_count[SIMULATE_CLASSES_MAX];      /* by class */
+  int64_t used_slots, used_slices, used_memory; /* slots, compute slices, units of memory that jobs use */
   int64_t creates, destroys;
   int64_t repartitions; /* a GPU whose slices changed at an instant */
 } SimulateWorld;
