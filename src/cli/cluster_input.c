@@ -334,6 +334,18 @@ void cluster_input_fill(ClusterInput *input, Snapshot *snapshot) {
   array_deinit(&warnings);
 }
 
+int cluster_input_open(const ClusterInputOptions *options, const char *program, ClusterInput *ret_input,
+                       Snapshot *ret_snapshot, Error *err) {
+  *ret_input = (ClusterInput){0};
+  snapshot_init(ret_snapshot);
+  int r = cluster_input_read(options, ret_input, err);
+  if (r < 0)
+    return r;
+  cluster_input_fill(ret_input, ret_snapshot);
+  cluster_input_report(ret_input, program);
+  return 0;
+}
+
 int cluster_input_exit_code(const ClusterInput *input) {
   return input->is_partial ? CLI_EXIT_FAILED : CLI_EXIT_OK;
 }

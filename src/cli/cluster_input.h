@@ -74,6 +74,10 @@ int cluster_input_read_source(const KubeDumpSource *source, const char *name, Cl
 /* All nodes, then all pods, into a fresh snapshot, which borrows them from the input. What the snapshot finds
  * wrong with them (annotations, quantities) becomes a problem too. */
 void cluster_input_fill(ClusterInput *input, Snapshot *snapshot);
+/* Reads, fills a fresh snapshot, and reports what is wrong as `program`: what plan, explain and view begin
+ * with. The caller releases both, after an error, too. */
+int cluster_input_open(const ClusterInputOptions *options, const char *program, ClusterInput *ret_input,
+                       Snapshot *ret_snapshot, Error *err) MUST_CHECK;
 /* Everything but nodes and pods, for those who choose among these. */
 void cluster_input_fill_others(const ClusterInput *input, Snapshot *snapshot);
 /* Writes the problems to stderr, each "PROGRAM: sentence". */

@@ -82,21 +82,18 @@ static void print(const Explanation *explanation, const char *output) {
 }
 
 /* The snapshot is filled for the sake of its warnings; the explanation takes its own. */
-static void report(ClusterInput *input) {
+static int open_input(const ClusterInputOptions *options, ClusterInput *ret_input, Error *err) {
   CLEANUP(snapshot_deinit) Snapshot snapshot;
-  snapshot_init(&snapshot);
-  cluster_input_fill(input, &snapshot);
-  cluster_input_report(input, "facet explain");
+  return cluster_input_open(options, "facet explain", ret_input, &snapshot, err);
 }
 
 /* The exit code, or negative. */
 static int explain_input(const void *values, Error *err) {
   const Options *options = values;
-  CLEANUP(cluster_input_deinit) ClusterInput input = {0};
-  int r = cluster_input_read(&options->input, &input, err);
+  CLEANUP(cluster_input_deinit) ClusterInput input;
+  int r = open_input(&options->input, &input, err);
   if (r < 0)
     return r;
-  report(&input);
   ExplainCluster cluster;
   cli_explain_cluster(&input, &cluster);
   size_t subject = 0;

@@ -245,14 +245,11 @@ static int check_options(const void *values, Error *err) {
 /* The exit code, or negative. */
 static int plan_input(const void *values, Error *err) {
   const Options *options = values;
-  CLEANUP(cluster_input_deinit) ClusterInput input = {0};
-  int r = cluster_input_read(&options->input, &input, err);
+  CLEANUP(cluster_input_deinit) ClusterInput input;
+  CLEANUP(snapshot_deinit) Snapshot snapshot;
+  int r = cluster_input_open(&options->input, "facet plan", &input, &snapshot, err);
   if (r < 0)
     return r;
-  CLEANUP(snapshot_deinit) Snapshot snapshot;
-  snapshot_init(&snapshot);
-  cluster_input_fill(&input, &snapshot);
-  cluster_input_report(&input, "facet plan");
   CLEANUP(plan_deinit) Plan plan;
   CliDeadline deadline = {.budget_ms = options->time_budget_ms};
   const PlanClock clock = cli_deadline_clock(&deadline);

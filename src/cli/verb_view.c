@@ -57,14 +57,11 @@ static void print(View *view, const char *output) {
 /* The exit code, or negative. */
 static int view_input(const void *values, Error *err) {
   const Options *options = values;
-  CLEANUP(cluster_input_deinit) ClusterInput input = {0};
-  int r = cluster_input_read(&options->input, &input, err);
+  CLEANUP(cluster_input_deinit) ClusterInput input;
+  CLEANUP(snapshot_deinit) Snapshot snapshot;
+  int r = cluster_input_open(&options->input, "facet view", &input, &snapshot, err);
   if (r < 0)
     return r;
-  CLEANUP(snapshot_deinit) Snapshot snapshot;
-  snapshot_init(&snapshot);
-  cluster_input_fill(&input, &snapshot);
-  cluster_input_report(&input, "facet view");
   ExplainCluster cluster;
   cli_explain_cluster(&input, &cluster);
   int only_node;

@@ -10,6 +10,7 @@
 #include "explain/explain_fixture.h"
 
 #include "base/random.h"
+#include "base/test_seed.h"
 
 enum { CLUSTERS = 400, HELD_MAX = 64 };
 
@@ -290,8 +291,7 @@ static void the_words_of_a_run_do_not_depend_on_the_run(void **state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1)
-    seed = strtoull(argv[1], NULL, 10);
+  test_seed_read(argc, argv, &seed, NULL);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(advice_holds_whoever_has_which_slice),
       cmocka_unit_test(the_words_of_a_run_do_not_depend_on_the_run),

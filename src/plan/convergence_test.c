@@ -2,6 +2,7 @@
 /* Plans beside a scheduler with a mind of its own: it puts pods on any node that takes them, in any order,
  * and leaves some for later. Plan, cut, schedule, and again, until nobody has anything left to do: that has
  * to come, and soon. Give a number as argument to run with another seed, a second one for more instances. */
+#include "base/test_seed.h"
 #include "plan/random_cluster.h"
 
 enum { ROUNDS_PER_POD = 3, ROUNDS_MORE = 8 };
@@ -95,10 +96,7 @@ static void a_plan_that_changes_something_serves_more_than_the_one_before(void *
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1)
-    seed = strtoull(argv[1], NULL, 10);
-  if (argc > 2)
-    instances = (int)strtol(argv[2], NULL, 10);
+  test_seed_read(argc, argv, &seed, &instances);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(re_planning_beside_a_random_scheduler_comes_to_rest),
       cmocka_unit_test(a_plan_that_changes_something_serves_more_than_the_one_before),

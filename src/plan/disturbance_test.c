@@ -24,6 +24,7 @@
  *     test-plan-disturbance [SEED [INSTANCES]]
  *
  * A failure names the seed with which its instance comes first. */
+#include "base/test_seed.h"
 #include "plan/disturbance_oracle.h"
 
 static uint64_t seed = 20261128;
@@ -305,10 +306,7 @@ static void what_serves_a_higher_tier_moves_for_a_lower_one(void **state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1)
-    seed = strtoull(argv[1], NULL, 10);
-  if (argc > 2)
-    instances = (int)strtol(argv[2], NULL, 10);
+  test_seed_read(argc, argv, &seed, &instances);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_higher_tier_grows_where_a_lower_one_disturbs_least),
       cmocka_unit_test(pods_of_one_node_are_placed_together),

@@ -2,6 +2,7 @@
 /* Re-cutting against exhaustive search on random small clusters with used, free, kept and promised slices: no
  * pod stays blocked that one node could serve by withdrawing free slices, and none goes without need. Give a
  * number as argument to run with another seed, and a second one for so many instances. */
+#include "base/test_seed.h"
 #include "plan/random_cluster.h"
 
 enum { KINDS_MAX = 12 };
@@ -400,10 +401,7 @@ static void a_reservation_is_not_planned_for(void **state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1)
-    seed = strtoull(argv[1], NULL, 10);
-  if (argc > 2)
-    instances = (int)strtol(argv[2], NULL, 10);
+  test_seed_read(argc, argv, &seed, &instances);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_fewest_free_slices_go),
       cmocka_unit_test(room_beside_the_free_slices_comes_first),
