@@ -5,7 +5,10 @@
 
 #include "base/text.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static const CliVerb *const verbs[] = {
     &cli_verb_controller, &cli_verb_agent, &cli_verb_plan, &cli_verb_explain, &cli_verb_view,
@@ -46,7 +49,29 @@ static int run_version(const CliVerb *verb, int argc, char **argv) {
 
 const CliVerb cli_verb_version = {.name = "version", .help = "print the version", .run = run_version};
 
-int main(int argc, char **argv) {
+/* Where one of them is closed, the next file or socket that is opened would get its number, and what is
+ * printed would go there. Reading and writing them fails instead. */
+static void hold_standard_files(void) {
+  static const int modes[] = {
+      [STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
+  for (int fd = 0; fd < (int)COUNT_OF(modes); fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) < 0)
+      return;
+}
+
+/* Half an answer is none, even where all was well but the disk was full. Who stopped reading knows it. */
+static int finish(int exit_code) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout))
+    return exit_code;
+  int reason = errno;
+  if (reason != EPIPE)
+    fprintf(stderr, "facet: the output is incomplete: it cannot be written%s%s\n", reason ? ": " : "",
+            reason ? strerror(reason) : "");
+  return CLI_EXIT_FAILED;
+}
+
+static int run(int argc, char **argv) {
   if (argc < 2) {
     print_help(program_of(argv[0]), stderr);
     return CLI_EXIT_USAGE;
@@ -61,4 +86,9 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], verbs[i]->name) == 0)
       return verbs[i]->run(verbs[i], argc - 2, argv + 2);
   return refuse(argv[1]);
+}
+
+int main(int argc, char **argv) {
+  hold_standard_files();
+  return finish(run(argc, argv));
 }
