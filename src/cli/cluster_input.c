@@ -288,7 +288,11 @@ int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_inp
   int r = options->files.count ? 0 : read_live(&reading, &options->connect, err);
   for (int i = 0; i < options->files.count && r >= 0; i++)
     r = read_file(&reading, options->files.items[i], err);
-  return end(&reading, r);
+  r = end(&reading, r);
+  if (r >= 0 && options->files.count && !ret_input->nodes.count && !ret_input->problem_count)
+    add_problem(ret_input,
+                "there is no node in what was read; kubectl get nodes,pods -A -o json has nodes and pods");
+  return r;
 }
 
 int cluster_input_read_source(const KubeDumpSource *source, const char *name, ClusterInput *ret_input,

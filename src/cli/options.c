@@ -85,16 +85,20 @@ static int parse_duration(const CliOption *option, const char *text, int64_t *re
   static const struct {
     const char *unit;
     int64_t ms;
-  } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"", 1000}};
+  } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}};
   char *end;
   errno = 0;
   long long value = strtoll(text, &end, 10);
   bool is_number = end != text && !errno && value >= 0;
-  for (size_t i = 0; is_number && i < COUNT_OF(units); i++)
-    if (strcmp(end, units[i].unit) == 0 && value <= INT32_MAX / units[i].ms) {
-      *ret_value = value * units[i].ms;
-      return 0;
-    }
+  for (size_t i = 0; is_number && i < COUNT_OF(units); i++) {
+    if (strcmp(end, units[i].unit) != 0)
+      continue;
+    if (value > INT32_MAX / units[i].ms)
+      return error_set(err, ERROR_INVALID, "%.*s wants at most 596h, not \"%s\"", (int)long_size(option),
+                       option->name, text);
+    *ret_value = value * units[i].ms;
+    return 0;
+  }
   return error_set(err, ERROR_INVALID, "%.*s wants a duration such as 200ms or 2s, not \"%s\"",
                    (int)long_size(option), option->name, text);
 }

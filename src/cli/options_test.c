@@ -165,6 +165,8 @@ static void durations_have_units(void **state) {
                    {"2s", 2000},
                    {"2", 2000},
                    {"3m", 180000},
+                   {"2h", 7200000},
+                   {"596h", 2145600000},
                    {"2147483647ms", INT32_MAX},
                    {"2147483s", 2147483000}};
   for (size_t i = 0; i < COUNT_OF(durations); i++) {
@@ -203,10 +205,11 @@ static void every_mistake_is_said_in_words(void **state) {
       {"--count -1", "--count wants a number, not \"-1\""},
       {"--count 9223372036854775808", "--count wants a number, not \"9223372036854775808\""},
       {"--delay soon", "--delay wants a duration such as 200ms or 2s, not \"soon\""},
-      {"--delay 2h", "--delay wants a duration such as 200ms or 2s, not \"2h\""},
+      {"--delay 2d", "--delay wants a duration such as 200ms or 2s, not \"2d\""},
+      {"--delay 597h", "--delay wants at most 596h, not \"597h\""},
       {"--delay -1s", "--delay wants a duration such as 200ms or 2s, not \"-1s\""},
       {"--delay 2s2s", "--delay wants a duration such as 200ms or 2s, not \"2s2s\""},
-      {"--delay 2147484s", "--delay wants a duration such as 200ms or 2s, not \"2147484s\""},
+      {"--delay 2147484s", "--delay wants at most 596h, not \"2147484s\""},
       {"--delay=", "--delay wants a duration such as 200ms or 2s, not \"\""},
       {"--fiel a", "unknown option --fiel; did you mean --file?"},
       {"--nmae=a", "unknown option --nmae=a; did you mean --name?"},

@@ -13,7 +13,7 @@ int cli_question_run(const CliQuestion *question, const CliVerb *verb, int argc,
     return exit_code;
   snprintf(program, sizeof program, "facet %s", verb->name);
   if (question->check(options, &err) < 0) {
-    fprintf(stderr, "%s: %s\n", program, err.text);
+    cluster_input_complain(program, &err);
     return CLI_EXIT_USAGE;
   }
   exit_code = question->answer(options, &err);

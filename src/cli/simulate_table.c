@@ -79,8 +79,9 @@ static void put_profiles(const CliSimulateOutcome *outcome, Text *out) {
 
 void cli_simulate_show_table(const CliSimulateOutcome *outcome, Text *out) {
   const CliSimulateWish *wish = outcome->wish;
-  text_format(out, "%s\non %s: %zu GPUs, %lld slots; ", wish->load_text, wish->fleet_text,
-              wish->fleet.gpus.count, (long long)wish->fleet.slot_count);
+  text_format(out, "%s\non %s: %zu GPU%s, %lld slots; ", wish->load_text, wish->fleet_text,
+              wish->fleet.gpus.count, wish->fleet.gpus.count == 1 ? "" : "s",
+              (long long)wish->fleet.slot_count);
   if (wish->seed_count > 1)
     text_format(out, "mean ± standard deviation of seeds %llu to %llu\n",
                 (unsigned long long)wish->first_seed,
@@ -92,12 +93,11 @@ void cli_simulate_show_table(const CliSimulateOutcome *outcome, Text *out) {
   put_table(outcome, change_columns, COUNT_OF(change_columns), out);
   put_profiles(outcome, out);
   text_append(
-      out,
-      "\ncompute, memory: in use by jobs. fragmented: slots that are free and of no use to this mix.\n"
-      "held up: jobs that waited at some instant though the fleet's free slots would have been enough.\n"
-      "scattered: of a GPU's free compute slots those beside their longest run; stranded: those that no "
-      "slice can "
-      "use.\n");
+      out, "\ncompute, memory: in use by jobs. fragmented: slots that are free and of no use to this mix.\n"
+           "held up: jobs that waited at some instant though the fleet's free slots would have been enough.\n"
+           "scattered: of a GPU's free compute slots those beside their longest run; stranded: those that no "
+           "slice can "
+           "use.\n");
   if (wish->is_migbench)
     cli_simulate_show_published(outcome, out);
 }
@@ -117,8 +117,8 @@ static void put_choice(const SimulateChoice *choice, const MigModelRow *const *m
 
 void cli_simulate_show_size(const SimulateSize *size, const MigModelRow *const *models, int model_count,
                             Text *out) {
-  text_format(out, "%d slices need %d %s: ", size->slice_count, size->best.total,
-              size->best.total == 1 ? "GPU" : "GPUs");
+  text_format(out, "%d %s %d %s: ", size->slice_count, size->slice_count == 1 ? "slice needs" : "slices need",
+              size->best.total, size->best.total == 1 ? "GPU" : "GPUs");
   put_choice(&size->best, models, model_count, out);
   text_append(out, size->proven ? "\nproven: with one GPU less some slice finds no place\n"
                                 : "\nnot proven: fewer may do, but the planner did not find how\n");

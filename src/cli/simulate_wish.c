@@ -2,6 +2,7 @@
 #include "cli/simulate_wish.h"
 
 #include "base/text.h"
+#include "cli/input_file.h"
 #include "simulate/migbench.h"
 
 #include <errno.h>
@@ -99,24 +100,23 @@ static int parse_mix(const CliSimulateOptions *options, CliSimulateWish *wish, E
 /* ---- the recording ---- */
 
 static int read_file(const char *path, Text *ret_text, Error *err) {
-  CLEANUP(cleanup_fclose)
-  FILE *file = strcmp(path, "-") == 0 ? fdopen(dup(STDIN_FILENO), "r") : fopen(path, "r");
+  CLEANUP(cli_input_file_freep) CliInputFile *file = NULL;
   char buffer[1 << 14];
-  if (!file)
-    return error_set_errno(err, ERROR_IO, errno, "cannot open %.200s", path);
-  for (size_t size; (size = fread(buffer, 1, sizeof buffer, file)) > 0;) {
+  size_t size = 0;
+  int result = cli_input_file_open(path, &file, err);
+  while (result == 0 && (result = cli_input_file_read(file, buffer, sizeof buffer, &size, err)) == 0 &&
+         size) {
     text_append_bytes(ret_text, buffer, size);
     if (ret_text->size > FILE_SIZE_MAX)
-      return error_set(err, ERROR_LIMIT, "%.200s is larger than %d MiB", path, FILE_SIZE_MAX >> 20);
+      result = error_set(err, ERROR_LIMIT, "it is larger than %d MiB", FILE_SIZE_MAX >> 20);
   }
-  if (ferror(file))
-    return error_set_errno(err, ERROR_IO, errno, "cannot read %.200s", path);
-  return 0;
+  return result;
 }
 
 static void complain(const char *path, const SimulateRecording *recording, FILE *complaints) {
   if (!complaints)
     return;
+  path = strcmp(path, "-") == 0 ? "standard input" : path;
   if (recording->bad)
     fprintf(complaints, "facet simulate: %s: %d %s left out: %s\n", path, recording->bad,
             recording->bad == 1 ? "row was" : "rows were", recording->first_bad);
@@ -192,6 +192,12 @@ static int parse_arrivals(const CliSimulateOptions *options, CliSimulateWish *wi
     return error_set(err, ERROR_INVALID, "--load wants a number above 0, such as 0.85");
   wish->synthetic.arrival_mean_ms = simulate_synthetic_mean_duration_ms(&wish->synthetic) * mean_slots(wish) /
                                     (load * (double)wish->fleet.slot_count);
+  if (wish->synthetic.arrival_mean_ms > (double)SIMULATE_TIME_MAX_S * 1000)
+    return error_set(
+        err, ERROR_INVALID,
+        "--load %s with these lifetimes means less than one job in thirty years: raise it, or lower "
+        "--duration or --duration-sigma",
+        options->load ? options->load : "0.85");
   return 0;
 }
 
@@ -280,7 +286,8 @@ static void describe(const CliSimulateOptions *options, CliSimulateWish *wish) {
   snprintf(wish->fleet_text, sizeof wish->fleet_text, "%.200s%s", options->gpus,
            options->migbench_geometry ? " in MIGBench's geometry" : "");
   if (wish->is_recorded && wish->recording.has_times) {
-    snprintf(wish->load_text, sizeof wish->load_text, "%zu recorded jobs", wish->recording.load.jobs.count);
+    snprintf(wish->load_text, sizeof wish->load_text, "%zu recorded job%s", wish->recording.load.jobs.count,
+             wish->recording.load.jobs.count == 1 ? "" : "s");
     return;
   }
   snprintf(wish->load_text, sizeof wish->load_text, "%d jobs%s, one every %.1f s in the mean, for %.0f s",

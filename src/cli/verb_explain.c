@@ -24,6 +24,13 @@ static int check_options(const void *values, Error *err) {
   const Options *options = values;
   if (!options->pod || !*options->pod)
     return error_set(err, ERROR_INVALID, "which pod? facet explain [NAMESPACE/]NAME");
+  const char *slash = strchr(options->pod, '/');
+  size_t size = slash ? (size_t)(slash - options->pod) : 0;
+  if (slash && options->namespace_ &&
+      (strlen(options->namespace_) != size || memcmp(options->namespace_, options->pod, size) != 0))
+    return error_set(err, ERROR_INVALID,
+                     "%.253s names the namespace %.*s, and -n the namespace %.63s: leave one out",
+                     options->pod, (int)(size < 63 ? size : 63), options->pod, options->namespace_);
   if (!cli_print_tree_knows(options->output) && !string_equal(options->output, "table"))
     return error_set(err, ERROR_INVALID, "-o wants table, json or yaml, not \"%s\"", options->output);
   return 0;
@@ -56,7 +63,7 @@ static int find_pod(const ExplainCluster *cluster, const char *namespace_, const
     return 0;
   text_clear(&others);
   cli_nearest_pods(cluster->pods, cluster->pod_count, name, &others);
-  return error_set(err, ERROR_NOT_FOUND, "there is no pod %s%s%s%s%s", string_or_empty(namespace_),
+  return error_set(err, ERROR_NOT_FOUND, "there is no pod %.63s%s%.253s%s%s", string_or_empty(namespace_),
                    namespace_ ? "/" : "", name, others.size ? "; near it are " : "", text_string(&others));
 }
 

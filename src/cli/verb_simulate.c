@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facet simulate: how a fleet would serve a load under facet's planner and under others. */
+#include "cli/cluster_input.h"
 #include "cli/simulate_progress.h"
 #include "cli/simulate_show.h"
 #include "cli/verb.h"
@@ -163,7 +164,7 @@ static int run(const CliVerb *verb, int argc, char **argv) {
   else if (result == 0)
     simulate(&wish, &out);
   if (result < 0) {
-    fprintf(stderr, "facet simulate: %s\n", err.text);
+    cluster_input_complain("facet simulate", &err);
     return err.code == ERROR_IO ? CLI_EXIT_FAILED : CLI_EXIT_USAGE;
   }
   fputs(text_string(&out), stdout);

@@ -31,7 +31,7 @@ static int check_options(const void *values, Error *err) {
 static int find_node(const Snapshot *snapshot, const char *name, int *ret_node, Error *err) {
   *ret_node = name ? snapshot_find_node(snapshot, name) : -1;
   if (name && *ret_node < 0)
-    return error_set(err, ERROR_NOT_FOUND, "there is no node %s", name);
+    return error_set(err, ERROR_NOT_FOUND, "there is no node %.253s", name);
   if (name && !snapshot->nodes.items[*ret_node].gpu_count)
     return error_set(err, ERROR_NOT_FOUND, "facet knows no GPU of node %s%s%s", name,
                      snapshot->nodes.items[*ret_node].blocked ? ": " : "",

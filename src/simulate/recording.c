@@ -32,13 +32,16 @@ static const char *const column_names[COLUMN_COUNT] = {[PROFILE] = "profile",
                                                        [DELETION] = "deletion_time",
                                                        [INSTANCE_SIZE] = "Instance size"};
 
+/* Spreadsheets write it in front of UTF-8. */
+static const char byte_order_mark[] = "\xef\xbb\xbf";
+
 typedef struct Reader {
   const MigModel *model;
   SimulateRecording *recording;
   int place[COLUMN_COUNT]; /* which field of a line it is; -1: the table has no such column */
   char line[SIMULATE_LINE_MAX];
   char *fields[SIMULATE_COLUMNS_MAX];
-  int field_count;
+  int field_count, column_count; /* of this line, of the first line */
   int line_number;
 } Reader;
 
@@ -85,13 +88,25 @@ static bool has_shares(const Reader *reader) {
   return has(reader, GPU_COUNT) && has(reader, GPU_MILLI);
 }
 
-static int read_header(Reader *reader, Error *err) {
+static int find_columns(Reader *reader, Error *err) {
   for (int c = 0; c < COLUMN_COUNT; c++) {
     reader->place[c] = -1;
-    for (int i = 0; i < reader->field_count; i++)
-      if (strcmp(reader->fields[i], column_names[c]) == 0)
-        reader->place[c] = i;
+    for (int i = 0; i < reader->field_count; i++) {
+      if (strcmp(reader->fields[i], column_names[c]) != 0)
+        continue;
+      if (has(reader, c))
+        return error_set(err, ERROR_INVALID, "its first line names %s twice", column_names[c]);
+      reader->place[c] = i;
+    }
   }
+  reader->column_count = reader->field_count;
+  return 0;
+}
+
+static int read_header(Reader *reader, Error *err) {
+  int result = find_columns(reader, err);
+  if (result < 0)
+    return result;
   bool known = has(reader, PROFILE) || has(reader, INSTANCE_SIZE) || has_shares(reader);
   if (!known)
     return error_set(
@@ -212,6 +227,9 @@ static int read_times(const Reader *reader, Row *row, Error *err) {
 
 static int read_row(const Reader *reader, Row *ret_row, Error *err) {
   *ret_row = (Row){.count = 1};
+  if (reader->field_count < reader->column_count)
+    return error_set(err, ERROR_INVALID, "it has %d of the %d columns; they are cut at commas",
+                     reader->field_count, reader->column_count);
   int result = has(reader, PROFILE) ? read_profile(reader, ret_row, err)
                : has_shares(reader) ? read_share(reader, ret_row, err)
                                     : read_instance(reader, ret_row, err);
@@ -262,7 +280,8 @@ int simulate_recording_parse(const char *text, size_t size, const MigModel *mode
                              SimulateRecording *ret_recording, Error *err) {
   CLEANUP(simulate_recording_deinit) SimulateRecording recording = {0};
   Reader reader = {.model = model, .recording = &recording};
-  const char *rest = text, *end = text + size;
+  const char *end = text + size;
+  const char *rest = text + (size >= strlen(byte_order_mark) && !memcmp(text, byte_order_mark, 3) ? 3 : 0);
   bool found;
   for (int i = 0; i < model->profile_count; i++) /* in the model's order, which people expect */
     (void)simulate_load_kind(&recording.load, model->profiles[i].name);

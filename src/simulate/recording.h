@@ -2,14 +2,13 @@
 /* A recorded load: a table with commas whose first line names the columns, in any order; other columns are
  * ignored. Three kinds of tables are understood:
  *
- *   profile[,count][,arrival_s,duration_s]   facet's own: count slices (1) of the profile, all on one node
- *   num_gpu,gpu_milli[,creation_time,deletion_time]
- *                                            Alibaba's trace of shared GPUs ("openb"). A part of a GPU
- * becomes the smallest plain profile with at least that part of the model's compute slices; whole GPUs become
- * slices over the whole GPU, as many as are asked. Who asks no GPU is left out. Times in seconds Instance
- * size                            ParvaGPU's deployments: the smallest plain profile with so many compute
- * slices
+ *   - profile[,count][,arrival_s,duration_s]: facet's own, count slices (1) of the profile, all on one node
+ *   - num_gpu,gpu_milli[,creation_time,deletion_time]: Alibaba's trace of shared GPUs ("openb"). A part of a
+ *     GPU becomes the smallest plain profile with at least that part of the model's compute slices; whole
+ *     GPUs become slices over the whole GPU, as many as are asked. Who asks no GPU is left out
+ *   - Instance size: ParvaGPU's deployments, the smallest plain profile with so many compute slices
  *
+ * Times are in seconds. A row with fewer fields than the first line has cannot be read.
  * Where a table has no times, the caller draws them (simulate_load_draw_times). */
 #pragma once
 

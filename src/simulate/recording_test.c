@@ -32,6 +32,28 @@ static void expect(const char *text, const char *jobs) {
   assert_string_equal(found, jobs);
 }
 
+static void what_spreadsheets_put_in_front_is_passed_over(void **state) {
+  expect("\xef\xbb\xbf"
+         "arrival_s,duration_s,profile\n0,60,1g.10gb\n",
+         "0+60000 1g.10gb x1");
+}
+
+static void a_row_with_too_few_fields_says_so(void **state) {
+  CLEANUP(simulate_recording_deinit) SimulateRecording recording;
+  parse("arrival_s,duration_s,profile\n0;60;1g.10gb\n0,60\n0,60,1g.10gb,more\n", &recording);
+  assert_int_equal(recording.load.jobs.count, 1);
+  assert_int_equal(recording.bad, 2);
+  assert_string_equal(recording.first_bad, "line 2: it has 1 of the 3 columns; they are cut at commas");
+}
+
+static void a_column_that_is_named_twice_is_refused(void **state) {
+  const char *text = "arrival_s,duration_s,arrival_s,profile\n0,60,1,1g.10gb\n";
+  SimulateRecording recording;
+  Error err;
+  assert_fails(simulate_recording_parse(text, strlen(text), a100(), &recording, &err),
+               "its first line names arrival_s twice");
+}
+
 static void own_tables_have_columns_in_any_order(void **state) {
   expect("arrival_s,duration_s,profile\n3,1.5,1g.10gb\n1,60,3g.40gb\n",
          "0+60000 3g.40gb x1; 2000+1500 1g.10gb x1");
@@ -77,7 +99,7 @@ static void a_bad_row_is_left_out_and_the_first_is_told(void **state) {
       {"1,1e12,1g.10gb,1", "line 3: duration_s is 1e12, which is not between 0 and 1000000000"},
       {"1,1,1g.10gb,65", "line 3: count is 65, which is not between 0 and 64"},
       {"1,1,1g.10gb,1.5", "line 3: count is no whole number"},
-      {"1,1,1g.10gb", "line 3: count is no number: \"\""},
+      {"1,1,1g.10gb", "line 3: it has 3 of the 4 columns; they are cut at commas"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     CLEANUP(simulate_recording_deinit) SimulateRecording recording;
@@ -127,6 +149,9 @@ static void lines_have_a_limit(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_spreadsheets_put_in_front_is_passed_over),
+      cmocka_unit_test(a_row_with_too_few_fields_says_so),
+      cmocka_unit_test(a_column_that_is_named_twice_is_refused),
       cmocka_unit_test(own_tables_have_columns_in_any_order),
       cmocka_unit_test(shares_of_gpus_become_the_smallest_profile_with_that_much),
       cmocka_unit_test(a_table_without_times_says_so),
