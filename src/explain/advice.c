@@ -4,6 +4,7 @@
  * queue, and the number of GPUs. */
 #include "explain/inquiry.h"
 
+#include "explain/change.h"
 #include "explain/edit.h"
 
 enum {
@@ -33,17 +34,20 @@ static void try_waiting(Explanation *explanation, const ExplainGroup *group) {
 
 /* ---- settings of nodes ---- */
 
-static void try_annotation(Explanation *explanation, const ExplainGroup *group, const char *key) {
-  const SnapshotNode *node = node_of(explanation, group);
-  if (!key_values_find(&node->object->meta.annotations, key))
-    return;
+/* Tries the change alone. */
+static void try_change(Explanation *explanation, ExplainChange change) {
   CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
+  const char *command;
   explain_trial_init(&trial, explanation->cluster);
-  Node *edited = explain_trial_edit_node(&trial, explain_node_index(explanation, group->node));
-  explain_set(&trial, &edited->meta.annotations, key, NULL);
-  explain_advise(explanation, &trial, EXPLAIN_SETTING,
-                 arena_format(&trial.arena, "remove %s from node %s", key, node->name),
-                 arena_format(&trial.arena, "kubectl annotate node %s %s-", node->name, key));
+  const char *words = explain_change_apply(explanation, &change, "it", NULL, &trial, &command);
+  if (words)
+    explain_advise(explanation, &trial, explain_change_advice(change.kind), words, command);
+}
+
+static void try_annotation(Explanation *explanation, const ExplainGroup *group, const char *key) {
+  if (key_values_find(&node_of(explanation, group)->object->meta.annotations, key))
+    try_change(explanation,
+               (ExplainChange){.kind = EXPLAIN_CHANGE_ANNOTATION, .node = group->node, .key = key});
 }
 
 static void try_annotations(Explanation *explanation, const ExplainGroup *group) {
@@ -59,65 +63,27 @@ static void try_annotations(Explanation *explanation, const ExplainGroup *group)
 }
 
 static void try_label(Explanation *explanation, const ExplainGroup *group) {
-  const SnapshotNode *node = node_of(explanation, group);
-  if (string_equal(key_values_find(&node->object->meta.labels, MIG_LABEL_PARTITIONING), "mig"))
-    return;
-  CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
-  explain_trial_init(&trial, explanation->cluster);
-  Node *edited = explain_trial_edit_node(&trial, explain_node_index(explanation, group->node));
-  explain_set(&trial, &edited->meta.labels, MIG_LABEL_PARTITIONING, "mig");
-  explain_advise(explanation, &trial, EXPLAIN_SETTING,
-                 arena_format(&trial.arena, "hand node %s to facet", node->name),
-                 arena_format(&trial.arena, "kubectl label node %s --overwrite %s=mig", node->name,
-                              MIG_LABEL_PARTITIONING));
-}
-
-static void try_mode(Explanation *explanation, const ExplainGroup *group, const SnapshotGpu *gpu) {
-  const SnapshotNode *node = node_of(explanation, group);
-  CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
-  if (gpu->mode == MIG_MODE_ON || !*gpu->uuid)
-    return;
-  explain_trial_init(&trial, explanation->cluster);
-  explain_edit_mode_on(&trial, explain_node_index(explanation, group->node), gpu);
-  const char *needs_reset = gpu->model && gpu->model->mode_needs_reset ? ", then reset the GPU" : "";
-  explain_advise(
-      explanation, &trial, EXPLAIN_SETTING,
-      gpu->mode == MIG_MODE_PENDING
-          ? arena_format(&trial.arena, "reset GPU %d of node %s: its MIG mode is pending", gpu->index,
-                         node->name)
-          : arena_format(&trial.arena, "switch MIG mode on for GPU %d of node %s%s", gpu->index, node->name,
-                         needs_reset),
-      gpu->mode == MIG_MODE_PENDING
-          ? NULL
-          : arena_format(&trial.arena, "nvidia-smi -i %d -mig 1   # on node %s", gpu->index, node->name));
+  const KeyValues *labels = &node_of(explanation, group)->object->meta.labels;
+  if (!string_equal(key_values_find(labels, MIG_LABEL_PARTITIONING), "mig"))
+    try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_LABEL, .node = group->node});
 }
 
 static void try_modes(Explanation *explanation, const ExplainGroup *group) {
   const SnapshotNode *node = node_of(explanation, group);
   size_t before = explanation->advice.count;
   for (int g = 0; g < node->gpu_count && explanation->advice.count == before; g++)
-    try_mode(explanation, group, &node->gpus[g]);
+    if (node->gpus[g].mode != MIG_MODE_ON && *node->gpus[g].uuid)
+      try_change(explanation,
+                 (ExplainChange){.kind = EXPLAIN_CHANGE_MODE, .node = group->node, .item = (size_t)g});
 }
 
 static void try_obstacle(Explanation *explanation, const ExplainGroup *group,
                          const ExplainObstacle *obstacle) {
-  const SnapshotNode *node = node_of(explanation, group);
-  CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
-  explain_trial_init(&trial, explanation->cluster);
-  if (obstacle->kind == EXPLAIN_CORDON) {
-    explain_trial_edit_node(&trial, explain_node_index(explanation, group->node))->unschedulable = false;
-    explain_advise(explanation, &trial, EXPLAIN_SETTING,
-                   arena_format(&trial.arena, "uncordon node %s", node->name),
-                   arena_format(&trial.arena, "kubectl uncordon %s", node->name));
-  } else if (obstacle->kind == EXPLAIN_TAINT) {
-    const Taint *taint = &node->object->taints.items[obstacle->item];
-    explain_edit_drop_taint(&trial, explain_node_index(explanation, group->node), obstacle->item);
-    explain_advise(explanation, &trial, EXPLAIN_TOLERATE,
-                   arena_format(&trial.arena, "tolerate taint %s:%s in the pod, or remove it from node %s",
-                                string_or_empty(taint->key), taint->effect, node->name),
-                   arena_format(&trial.arena, "kubectl taint node %s %s:%s-", node->name,
-                                string_or_empty(taint->key), taint->effect));
-  }
+  if (obstacle->kind == EXPLAIN_CORDON)
+    try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_UNCORDON, .node = group->node});
+  else if (obstacle->kind == EXPLAIN_TAINT)
+    try_change(explanation,
+               (ExplainChange){.kind = EXPLAIN_CHANGE_TAINT, .node = group->node, .item = obstacle->item});
 }
 
 static void try_settings(Explanation *explanation, const ExplainGroup *group) {
@@ -155,10 +121,12 @@ static void try_profile(Explanation *explanation, const char *profile) {
   CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
   explain_trial_init(&trial, explanation->cluster);
   explain_edit_ask_profile(&trial, explanation->subject, explanation->needs[0].profile, profile);
-  explain_advise(
+  ExplainAdvice *advice = explain_advise(
       explanation, &trial, EXPLAIN_ASK,
       arena_format(&trial.arena, "if it asks %s in place of %s", profile, explanation->needs[0].profile),
       NULL);
+  if (advice)
+    advice->other_slice = true;
 }
 
 /* The largest smaller one that is served; where there is none, the smallest larger one. */
@@ -176,16 +144,6 @@ static void try_profiles(Explanation *explanation) {
       try_profile(explanation, list[i].profile);
 }
 
-/* As little less as makes it fit on the node with the most left. */
-static void try_less(Explanation *explanation, const ExplainGroup *group) {
-  const SnapshotNode *node = node_of(explanation, group);
-  CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
-  CLEANUP(text_deinit) Text text = {0};
-  explain_trial_init(&trial, explanation->cluster);
-  if (explain_edit_ask_less(&trial, explanation->subject, &explanation->requests, node, &text))
-    explain_advise(explanation, &trial, EXPLAIN_ASK, text_string(&text), NULL);
-}
-
 static bool is_short_of_resources(const ExplainGroup *group) {
   for (size_t i = 0; i < group->obstacles.count; i++)
     if (group->obstacles.items[i].kind != EXPLAIN_RESOURCES)
@@ -195,24 +153,13 @@ static bool is_short_of_resources(const ExplainGroup *group) {
 
 static void try_constraints(Explanation *explanation) {
   const Pod *pod = explanation->cluster->pods[explanation->subject];
-  for (size_t i = 0; i < pod->node_selector.count && i < ASKS_MAX; i++) {
-    CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
-    explain_trial_init(&trial, explanation->cluster);
-    const KeyValue *selector = &pod->node_selector.items[i];
-    Pod *edited = explain_trial_edit_pod(&trial, explanation->subject);
-    explain_set(&trial, &edited->node_selector, selector->key, NULL);
-    explain_advise(explanation, &trial, EXPLAIN_ASK,
-                   arena_format(&trial.arena, "without its nodeSelector %s=%s", selector->key,
-                                string_or_empty(selector->value)),
-                   NULL);
-  }
-  if (!pod->has_required_node_affinity)
+  if (!explanation->groups.count)
     return;
-  CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
-  explain_trial_init(&trial, explanation->cluster);
-  explain_trial_edit_pod(&trial, explanation->subject)->has_required_node_affinity = false;
-  explain_trial_edit_pod(&trial, explanation->subject)->required_terms.count = 0;
-  explain_advise(explanation, &trial, EXPLAIN_ASK, "without its required node affinity", NULL);
+  int any = explanation->groups.items[0].node; /* these are changes to the pod */
+  for (size_t i = 0; i < pod->node_selector.count && i < ASKS_MAX; i++)
+    try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_SELECTOR, .node = any, .item = i});
+  if (pod->has_required_node_affinity)
+    try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_AFFINITY, .node = any});
 }
 
 /* ---- its place in the queue ---- */
@@ -313,7 +260,8 @@ void explain_advice_find(Explanation *explanation) {
   size_t before = explanation->advice.count;
   for (size_t i = 0; i < groups && explanation->advice.count == before; i++)
     if (is_short_of_resources(&explanation->groups.items[i]))
-      try_less(explanation, &explanation->groups.items[i]);
+      try_change(explanation,
+                 (ExplainChange){.kind = EXPLAIN_CHANGE_LESS, .node = explanation->groups.items[i].node});
   try_profiles(explanation);
   try_constraints(explanation);
   try_priority(explanation);

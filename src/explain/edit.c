@@ -126,7 +126,7 @@ static const char *format_plain(Arena *arena, const char *resource, int64_t amou
 
 /* The sums are put into the overhead: of several containers nobody knows which should ask less. */
 bool explain_edit_ask_less(ExplainTrial *trial, size_t pod, const Resources *requests,
-                           const SnapshotNode *node, Text *text) {
+                           const SnapshotNode *node, const Resources *freed, Text *text) {
   Pod *edited = rewrite_pod(trial, pod, drop_all_but_mig, NULL);
   ResourceText *overhead = arena_alloc(&trial->arena, requests->count * sizeof *overhead);
   size_t count = 0, lowered = 0;
@@ -134,8 +134,9 @@ bool explain_edit_ask_less(ExplainTrial *trial, size_t pod, const Resources *req
     const Resource *request = &requests->items[i];
     if (mig_profile_is_resource(request->name))
       continue;
-    int64_t rest =
-        resources_get(&node->allocatable, request->name) - resources_get(&node->requested, request->name);
+    int64_t rest = resources_get(&node->allocatable, request->name) -
+                   resources_get(&node->requested, request->name) +
+                   (freed ? resources_get(freed, request->name) : 0);
     int64_t amount = request->amount <= rest ? request->amount : rest;
     if (amount <= 0 && request->amount > 0)
       return false;
@@ -143,7 +144,7 @@ bool explain_edit_ask_less(ExplainTrial *trial, size_t pod, const Resources *req
         (ResourceText){.key = request->name, .value = format_plain(&trial->arena, request->name, amount)};
     if (amount == request->amount)
       continue;
-    text_format(text, "%s%s %s in place of %s", lowered++ ? " and " : "if it asks ", request->name,
+    text_format(text, "%s%s %s in place of %s", lowered++ ? " and " : "", request->name,
                 explain_amount_format(&trial->arena, request->name, amount),
                 explain_amount_format(&trial->arena, request->name, request->amount));
   }

@@ -38,7 +38,8 @@ typedef struct Question {
   Explanation *explanation;
   const size_t *pods;
   int pod_count;
-  int node; /* that all of them are on */
+  int node;                  /* that all of them are on */
+  const ExplainBundle *also; /* changes that are made besides; NULL */
   Release releases[PROFILES_MAX];
   int release_count;
   uint32_t freed[MIG_GPU_INDEX_MAX + 1]; /* starts, by GPU of the node: the world that is being made */
@@ -92,7 +93,11 @@ static bool serves_in_world(Question *question) {
     return false;
   map_put(&question->worlds, text_string(&key), question);
   CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
+  CLEANUP(text_deinit) Text words = {0}, commands = {0};
   explain_trial_init(&trial, question->explanation->cluster);
+  if (question->also &&
+      !explain_bundle_apply(question->explanation, question->also, &trial, &words, &commands))
+    return false;
   for (int i = 0; i < question->pod_count; i++)
     explain_trial_remove_pod(&trial, question->pods[i]);
   size_t node = explain_node_index(question->explanation, question->node);
@@ -190,8 +195,9 @@ static bool find_release(Question *question, const ExplainHolders *holders) {
 }
 
 /* Is the subject served once these pods, all of one node, have ended? */
-static bool ask(Question *question, Explanation *explanation, const size_t *pods, int count) {
-  *question = (Question){.explanation = explanation, .pods = pods, .pod_count = count};
+static bool ask_with(Question *question, Explanation *explanation, const size_t *pods, int count,
+                     const ExplainBundle *also) {
+  *question = (Question){.explanation = explanation, .pods = pods, .pod_count = count, .also = also};
   question->node = snapshot_find_node(&explanation->snapshot, explanation->cluster->pods[pods[0]]->node_name);
   assert(question->node >= 0 && count <= EXPLAIN_TRIAL_EDITS_MAX);
   const ExplainNodeHolders *on_node = &explanation->holding.nodes[question->node];
@@ -199,6 +205,17 @@ static bool ask(Question *question, Explanation *explanation, const size_t *pods
     if (!find_release(question, &on_node->items[i]))
       return false;
   return serves_in_all_worlds(question, 0);
+}
+
+static bool ask(Question *question, Explanation *explanation, const size_t *pods, int count) {
+  return ask_with(question, explanation, pods, count, NULL);
+}
+
+bool explain_ends_serve(Explanation *explanation, const ExplainBundle *bundle, ExplainAnswer *ret_answer) {
+  CLEANUP(question_deinit) Question question;
+  bool serves = ask_with(&question, explanation, bundle->pods, bundle->pod_count, bundle);
+  *ret_answer = question.answer;
+  return serves;
 }
 
 static bool advise_end(Explanation *explanation, const size_t *pods, int count) {
@@ -430,6 +447,30 @@ static void try_together(Explanation *explanation, const Candidates *candidates)
   for (size_t i = 0; !has_pair && i < sets.count && i < SETS_MAX && !helping; i++)
     helping += try_set(explanation, sets.items[i]);
   array_deinit(&sets);
+}
+
+/* Whoever may be in the way of the slice, else whoever is on the node: there it may hold what is short. */
+int explain_ends_list(Explanation *explanation, int node, size_t *ret_pods, int max) {
+  const SnapshotNode *on = &explanation->snapshot.nodes.items[node];
+  Candidates candidates = {0};
+  for (size_t i = 0; i < explanation->cluster->pod_count; i++) {
+    const Pod *pod = explanation->cluster->pods[i];
+    if (!string_equal(pod->node_name, on->name) || pod_is_terminal(pod) || pod_is_reservation(pod))
+      continue;
+    Candidate *candidate = array_push(&candidates);
+    *candidate = (Candidate){.pod = i, .node = node, .distance = FAR, .priority = pod->priority};
+    for (int g = 0; g < on->gpu_count; g++) {
+      int distance = measure_on_gpu(explanation, node, &on->gpus[g], i);
+      candidate->distance = distance < candidate->distance ? distance : candidate->distance;
+    }
+  }
+  if (candidates.count)
+    qsort(candidates.items, candidates.count, sizeof candidates.items[0], compare_candidates);
+  int count = candidates.count < (size_t)max ? (int)candidates.count : max;
+  for (int i = 0; i < count; i++)
+    ret_pods[i] = candidates.items[i].pod;
+  array_deinit(&candidates);
+  return count;
 }
 
 void explain_ends_find(Explanation *explanation) {

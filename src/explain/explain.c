@@ -12,10 +12,10 @@ enum {
 static const char *const verdict_names[] = {
     [EXPLAIN_IGNORED] = "ignored", [EXPLAIN_FITS] = "fits",     [EXPLAIN_ADMITTED] = "admitted",
     [EXPLAIN_BLOCKED] = "blocked", [EXPLAIN_BOUND] = "running", [EXPLAIN_ENDED] = "ended"};
-static const char *const advice_names[] = {
-    [EXPLAIN_WAIT] = "wait", [EXPLAIN_SETTING] = "setting",   [EXPLAIN_END] = "end",
-    [EXPLAIN_ASK] = "ask",   [EXPLAIN_TOLERATE] = "tolerate", [EXPLAIN_PRIORITY] = "priority",
-    [EXPLAIN_GPU] = "gpu"};
+static const char *const advice_names[] = {[EXPLAIN_WAIT] = "wait",         [EXPLAIN_SETTING] = "setting",
+                                           [EXPLAIN_END] = "end",           [EXPLAIN_ASK] = "ask",
+                                           [EXPLAIN_TOLERATE] = "tolerate", [EXPLAIN_SEVERAL] = "several",
+                                           [EXPLAIN_PRIORITY] = "priority", [EXPLAIN_GPU] = "gpu"};
 static const char *const node_state_names[] = {
     [EXPLAIN_NODE_CHOSEN] = "chosen", [EXPLAIN_NODE_ROOM] = "room", [EXPLAIN_NODE_BLOCKED] = "blocked"};
 
@@ -282,6 +282,7 @@ void explain_compute(const ExplainCluster *cluster, size_t subject, const Explai
   explain_advice_find(explanation);
   explanation->tries_left += reserved;
   explain_ends_find(explanation);
+  explain_together_find(explanation);
   if (explanation->advice.count)
     qsort(explanation->advice.items, explanation->advice.count, sizeof explanation->advice.items[0],
           compare_advice);

@@ -28,6 +28,7 @@ typedef enum ExplainAdviceKind {                  /* in the order of their cost 
                                  EXPLAIN_END,     /* pods end */
                                  EXPLAIN_ASK,     /* the pod asks for something else */
                                  EXPLAIN_TOLERATE, /* a taint: somebody put it there to keep pods away */
+                                 EXPLAIN_SEVERAL,  /* of these together: none alone would do */
                                  EXPLAIN_PRIORITY, /* it comes before others, who lose */
                                  EXPLAIN_GPU,      /* one GPU more */
 } ExplainAdviceKind;
@@ -38,8 +39,9 @@ typedef struct ExplainAdvice {
   const char *outcome; /* "facet makes room for it on node n1" */
   const char *command; /* that does it; NULL */
   const char *node;    /* where the pod goes then */
-  size_t pods[8];      /* EXPLAIN_END: who ends; indexes in the cluster */
+  size_t pods[8];      /* EXPLAIN_END, EXPLAIN_SEVERAL: who ends; indexes in the cluster */
   int pod_count;
+  bool other_slice; /* EXPLAIN_ASK: another slice than it asks, not less of something else */
 } ExplainAdvice;
 
 typedef enum ExplainNodeState {
@@ -95,7 +97,7 @@ void explain_compute(const ExplainCluster *cluster, size_t subject, const Explai
 void explain_deinit(Explanation *explanation);
 /* "blocked", ...; "running", "ended" */
 const char *explain_verdict_name(ExplainVerdict verdict);
-/* "wait", "setting", "end", "ask", "tolerate", "priority", "gpu" */
+/* "wait", "setting", "end", "ask", "tolerate", "several", "priority", "gpu" */
 const char *explain_advice_name(ExplainAdviceKind kind);
 /* "chosen", "room", "blocked" */
 const char *explain_node_state_name(ExplainNodeState state);

@@ -285,10 +285,57 @@ static void where_nothing_helps_nothing_is_advised(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A30, "");
   Pod *pod = fixture_pod(&s.f, "p", "1g.6gb");
-  fixture_ask(&s.f, pod, "cpu", "100");
+  fixture_ask(&s.f, pod, "example.com/card", "1");
   fixture_set(&s.f, &pod->node_selector, "zone", "a");
   assert_string_equal(scene_advice(&s, "p"), "");
   assert_true(s.explanation.tries > 0 && s.explanation.all_ends_tried);
+}
+
+static void changes_of_several_kinds_are_advised_together(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "4g.40gb@0:used,3g.40gb@4:used");
+  fixture_ask(&s.f, scene_running(&s, "notebook-3", "4g.40gb", "n1"), "cpu", "20");
+  fixture_ask(&s.f, scene_running(&s, "train", "3g.40gb", "n1"), "cpu", "40");
+  fixture_ask(&s.f, fixture_pod(&s.f, "p", "4g.40gb"), "cpu", "26");
+  assert_string_equal(
+      scene_advice(&s, "p"),
+      "end: when demo/notebook-3 and demo/train have ended: it fits on node n1\n"
+      "several: when demo/notebook-3 ends, and if demo/p asks cpu 24 in place of 26: it fits on node n1\n"
+      "gpu: one more A100-80GB, in a node like n1: facet makes room for it\n");
+  assert_int_equal(s.explanation.advice.items[1].pod_count, 1);
+  assert_null(s.explanation.advice.items[1].command);
+}
+
+static void only_what_is_needed_is_advised_together(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  Node *node = fixture_node(&s.f, "n1");
+  fixture_gpu(&s.f, node, A100, "");
+  node->unschedulable = true;
+  add_taint(&s, node, "team", "vision");
+  fixture_set(&s.f, &node->meta.annotations, MIG_ANNOTATION_PAUSED, "true");
+  fixture_set(&s.f, &node->meta.annotations, MIG_ANNOTATION_ALLOWED, "1g.10gb,7g.80gb");
+  fixture_pod(&s.f, "p", "7g.80gb");
+  const char *advice = scene_advice(&s, "p");
+  assert_says(advice,
+              "several: tolerate taint team:NoSchedule in the pod, or remove it from node n1, and uncordon "
+              "node n1, and remove facet.gpu/paused from node n1: facet makes room for it on node n1\n");
+  assert_does_not_say(advice, MIG_ANNOTATION_ALLOWED);
+  assert_string_equal(s.explanation.advice.items[0].command,
+                      "kubectl taint node n1 team:NoSchedule- && kubectl uncordon n1 && "
+                      "kubectl annotate node n1 facet.gpu/paused-");
+}
+
+static void several_things_are_not_advised_where_one_is_enough(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  Node *closed = fixture_node(&s.f, "n1");
+  fixture_gpu(&s.f, closed, A100, "");
+  closed->unschedulable = true;
+  fixture_set(&s.f, &closed->meta.annotations, MIG_ANNOTATION_PAUSED, "true");
+  Node *full = fixture_node(&s.f, "n2");
+  fixture_gpu(&s.f, full, A100, "7g.80gb@0:used");
+  scene_running(&s, "a", "7g.80gb", "n2");
+  fixture_pod(&s.f, "p", "7g.80gb");
+  assert_does_not_say(scene_advice(&s, "p"), "several: ");
 }
 
 static void tries_are_limited_and_the_limit_is_told(void **state) {
@@ -362,6 +409,9 @@ int main(void) {
       cmocka_unit_test(a_node_that_is_being_re_cut_is_waited_for),
       cmocka_unit_test(a_profile_of_another_model_is_answered_with_that_model),
       cmocka_unit_test(where_nothing_helps_nothing_is_advised),
+      cmocka_unit_test(changes_of_several_kinds_are_advised_together),
+      cmocka_unit_test(only_what_is_needed_is_advised_together),
+      cmocka_unit_test(several_things_are_not_advised_where_one_is_enough),
       cmocka_unit_test(tries_are_limited_and_the_limit_is_told),
       cmocka_unit_test(a_pod_that_is_served_is_told_where_and_gets_no_advice),
       cmocka_unit_test(pods_that_run_have_ended_or_ask_nothing_are_said_to),

@@ -2,7 +2,7 @@
 /* The inside of explain_compute(): the parts of one explanation, in the order in which they are made. */
 #pragma once
 
-#include "explain/explain.h"
+#include "explain/change.h"
 
 /* Groups of nodes and what is in the way there. */
 void explain_groups_find(Explanation *explanation);
@@ -10,6 +10,27 @@ void explain_groups_find(Explanation *explanation);
 void explain_advice_find(Explanation *explanation);
 /* Pods whose end would help, alone and then together. */
 void explain_ends_find(Explanation *explanation);
+/* Changes of several kinds together, where nothing else was found; after all others. */
+void explain_together_find(Explanation *explanation);
+
+enum { EXPLAIN_PODS_MAX = 8, EXPLAIN_CHANGES_MAX = 8 };
+
+/* What happens together, on one node. */
+typedef struct ExplainBundle {
+  ExplainChange changes[EXPLAIN_CHANGES_MAX];
+  int change_count;
+  size_t pods[EXPLAIN_PODS_MAX]; /* these end */
+  int pod_count;
+} ExplainBundle;
+
+/* Applies the changes, as explain_change_apply() says, who is the pod by its name; appends the words of each
+ * with a comma, and the commands. False where one is not possible. */
+bool explain_bundle_apply(const Explanation *explanation, const ExplainBundle *bundle, ExplainTrial *trial,
+                          Text *words, Text *commands);
+/* Is the subject served when all of it has happened, whichever slices the pods hold? */
+bool explain_ends_serve(Explanation *explanation, const ExplainBundle *bundle, ExplainAnswer *ret_answer);
+/* Pods of the node whose end may help, the most promising first; returns how many. */
+int explain_ends_list(Explanation *explanation, int node, size_t *ret_pods, int max);
 
 /* Plans; false where no tries are left. */
 bool explain_try(Explanation *explanation, const ExplainTrial *trial, ExplainAnswer *ret_answer);
