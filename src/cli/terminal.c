@@ -5,11 +5,20 @@
 
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 bool cli_terminal_has_colours(void) {
   const char *unwanted = getenv("NO_COLOR");
   return isatty(STDOUT_FILENO) && !(unwanted && *unwanted) && !string_equal(getenv("TERM"), "dumb");
+}
+
+int cli_terminal_columns(void) {
+  const char *wanted = getenv("COLUMNS");
+  struct winsize size;
+  if (wanted && *wanted)
+    return (int)strtol(wanted, NULL, 10);
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 bool cli_terminal_is_utf8(void) {

@@ -5,6 +5,8 @@
 #include "cli/nearest.h"
 #include "cli/print_tree.h"
 #include "cli/question.h"
+#include "cli/terminal.h"
+#include "cli/wrap.h"
 
 typedef struct Options {
   ClusterInputOptions input;
@@ -84,8 +86,10 @@ static void print(const Explanation *explanation, const char *output) {
     json_decref(tree);
     return;
   }
+  CLEANUP(text_deinit) Text wrapped = {0};
   cli_explanation_table(explanation, &out);
-  fputs(text_string(&out), stdout);
+  cli_wrap(text_string(&out), cli_terminal_columns(), &wrapped);
+  fputs(text_string(&wrapped), stdout);
 }
 
 /* The snapshot is filled for the sake of its warnings; the explanation takes its own. */

@@ -8,6 +8,8 @@
 
 #include <jansson.h>
 
+enum { CLI_VIEW_NOTES_MAX = (MIG_GPU_INDEX_MAX + 1) * MIG_SLOTS_MAX };
+
 typedef struct View {
   const ExplainCluster *cluster;
   const Snapshot *snapshot;
@@ -15,6 +17,8 @@ typedef struct View {
   const ExplainCensus *census;
   int only_node; /* index in the snapshot; -1: all */
   bool ascii, colours;
+  const char *notes[CLI_VIEW_NOTES_MAX]; /* below the node that is being drawn */
+  int note_count;
   Arena arena; /* of what is printed */
 } View;
 

@@ -4,8 +4,9 @@
  *
  *     ┌────────┬────────┬─────────────────┐          ████░░··  used, free, empty
  *     │1g.10gb │   ·    │2g.20gb          │
- *     │ml/a    │        │one of @1        │
+ *     │ml/a    │        │(1)              │
  *     └────────┴────────┴─────────────────┘
+ *     (1) one of ml/b-6c5d8, ml/b-9f7a2            below the node's last GPU, each only once
  */
 #include "cli/printable.h"
 #include "cli/view.h"
@@ -99,17 +100,28 @@ static const char *top_word(const View *view, const ExplainCell *cell) {
   return cell->profile ? cell->profile->name : glyphs_of(view)->slots[cell->slot];
 }
 
-/* A name that does not fit into its cell stands below the box instead. */
+/* A name that does not fit into its cell stands below the node's boxes instead. */
 static bool names_below(View *view, const ExplainCell *cell, int slot_width) {
   return cell->slot == EXPLAIN_SLOT_USED &&
          columns_of(cli_view_holder(view, cell)) > cell->size * slot_width - 1;
+}
+
+/* The number of the note with this text, which is added where it is new; from 1. */
+static int note_of(View *view, const char *text) {
+  int i = 0;
+  while (i < view->note_count && strcmp(view->notes[i], text) != 0)
+    i++;
+  assert(i < CLI_VIEW_NOTES_MAX);
+  view->notes[i] = text;
+  view->note_count = i < view->note_count ? view->note_count : i + 1;
+  return i + 1;
 }
 
 static const char *bottom_word(View *view, const ExplainCell *cell, int slot_width) {
   if (cell->slot == EXPLAIN_SLOT_FREE)
     return cell->kept ? "kept" : "free";
   if (names_below(view, cell, slot_width))
-    return arena_format(&view->arena, "(%d)", cell->start);
+    return arena_format(&view->arena, "(%d)", note_of(view, cli_view_holder(view, cell)));
   return cli_view_holder(view, cell);
 }
 
@@ -127,11 +139,10 @@ static void append_row(View *view, Text *out, const ExplainCell *cells, int coun
   text_format(out, "%s\n", glyphs_of(view)->wall);
 }
 
-static void append_names_below(View *view, Text *out, const ExplainCell *cells, int count, int slot_width) {
-  for (int i = 0; i < count; i++)
-    if (names_below(view, &cells[i], slot_width))
-      text_format(out, "  (%d) %s@%d: %s\n", cells[i].start, cells[i].profile->name, cells[i].start,
-                  cli_view_holder(view, &cells[i]));
+static void append_notes(View *view, Text *out) {
+  for (int i = 0; i < view->note_count; i++)
+    text_format(out, "  (%d) %s\n", i + 1, view->notes[i]);
+  view->note_count = 0;
 }
 
 static void append_box(View *view, Text *out, int node, int gpu) {
@@ -142,7 +153,6 @@ static void append_box(View *view, Text *out, int node, int gpu) {
   append_row(view, out, cells, count, slot_width, true);
   append_row(view, out, cells, count, slot_width, false);
   append_border(view, out, cells, count, slot_width, glyphs_of(view)->bottom);
-  append_names_below(view, out, cells, count, slot_width);
 }
 
 static void append_node_boxed(View *view, Text *out, const ExplainLook *look) {
@@ -157,6 +167,7 @@ static void append_node_boxed(View *view, Text *out, const ExplainLook *look) {
     if (gpu->model && (!closed || gpu->layout.count))
       append_box(view, out, look->node, g);
   }
+  append_notes(view, out);
 }
 
 /* ---- bars ---- */
