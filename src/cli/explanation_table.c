@@ -86,8 +86,8 @@ static const char *next_step(const Explanation *explanation) {
 static void append_no_way(Printer *printer) {
   const Explanation *explanation = printer->explanation;
   if (explanation->tries)
-    text_format(printer->out, "No way in was found: %d changes were planned, and none of them lets it in.\n",
-                explanation->tries);
+    text_format(printer->out, "No way in was found: %d change%s planned, and none lets it in.\n",
+                explanation->tries, explanation->tries == 1 ? " was" : "s were");
   else
     text_append(printer->out, "No way in was found.\n");
 }

@@ -17,6 +17,7 @@ enum {
   BOX_WIDTH = 72,     /* of a GPU's slots, borders left out of account */
   BOXED_GPUS_MAX = 8, /* more are bars */
   LINES_MAX = 60,     /* nodes with bars */
+  SILENT_MAX = 5,     /* nodes without a report that are named */
   NAME_MAX_COLUMNS = 30,
 };
 
@@ -250,6 +251,22 @@ static void append_summary(View *view, Text *out) {
                 census->unknown_count == 1 ? "is" : "are");
 }
 
+/* Nodes that were handed to facet, and of which nobody hears. */
+static void append_silent_nodes(View *view, Text *out) {
+  int64_t silent = 0;
+  for (size_t n = 0; n < view->snapshot->nodes.count; n++) {
+    const SnapshotNode *node = &view->snapshot->nodes.items[n];
+    const char *label = key_values_find(&node->object->meta.labels, MIG_LABEL_PARTITIONING);
+    if (node->gpu_count || !node->blocked || !string_equal(label, "mig"))
+      continue;
+    if (silent++ < SILENT_MAX)
+      text_format(out, "%s\n", cli_printable(&view->arena, node->blocked));
+  }
+  if (silent > SILENT_MAX)
+    text_format(out, "... and %s like these\n",
+                cli_view_count(&view->arena, silent - SILENT_MAX, "more node"));
+}
+
 /* "More" is for each profile alone: they share the same room. */
 static void append_tallies(View *view, Text *out) {
   if (!view->census->tallies.count)
@@ -289,6 +306,8 @@ void cli_view_table(View *view, Text *out) {
   ExplainLooks looks = {0};
   bool is_boxed = view->only_node >= 0 || view->census->gpu_count <= BOXED_GPUS_MAX;
   append_summary(view, out);
+  if (view->only_node < 0)
+    append_silent_nodes(view, out);
   append_tallies(view, out);
   explain_picture_looks(view->snapshot, view->only_node, !is_boxed, &looks);
   text_append(out, looks.count ? "\n" : "");

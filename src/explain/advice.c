@@ -68,6 +68,13 @@ static void try_label(Explanation *explanation, const ExplainGroup *group) {
     try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_LABEL, .node = group->node});
 }
 
+static void try_agent(Explanation *explanation, const ExplainGroup *group) {
+  const SnapshotNode *node = node_of(explanation, group);
+  const char *label = key_values_find(&node->object->meta.labels, MIG_LABEL_PARTITIONING);
+  if (!node->gpu_count && string_equal(label, "mig"))
+    try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_AGENT, .node = group->node});
+}
+
 static void try_modes(Explanation *explanation, const ExplainGroup *group) {
   const SnapshotNode *node = node_of(explanation, group);
   size_t before = explanation->advice.count;
@@ -91,6 +98,7 @@ static void try_settings(Explanation *explanation, const ExplainGroup *group) {
     try_obstacle(explanation, group, &group->obstacles.items[i]);
   try_annotations(explanation, group);
   try_label(explanation, group);
+  try_agent(explanation, group);
   try_modes(explanation, group);
 }
 
@@ -220,6 +228,16 @@ static bool try_gpu(Explanation *explanation, const ExplainGroup *group, const c
   return true;
 }
 
+/* Of the node's first GPU, else what its label says; NULL where it has not the profile or is not known. */
+static const char *label_of_model(const SnapshotNode *node, const char *profile) {
+  const char *label = key_values_find(&node->object->meta.labels, "nvidia.com/gpu.product");
+  const MigModelRow *row = label ? mig_model_find(label) : NULL;
+  const MigModel *model = node->gpu_count ? node->gpus[0].model : row ? &row->model : NULL;
+  if (!model || mig_model_find_profile(model, profile) < 0)
+    return NULL;
+  return node->gpu_count ? node->gpus[0].model_label : row->model.name;
+}
+
 /* Models of the cluster first, one advice for each; where none of them helps, the first known one that does.
  */
 static void try_gpus(Explanation *explanation) {
@@ -228,13 +246,12 @@ static void try_gpus(Explanation *explanation) {
   for (size_t i = 0; i < explanation->groups.count && tried < TEMPLATES_MAX; i++) {
     const ExplainGroup *group = &explanation->groups.items[i];
     const SnapshotNode *node = node_of(explanation, group);
-    const SnapshotGpu *gpu = node->gpu_count ? &node->gpus[0] : NULL;
-    if (!gpu || !gpu->model || map_find(&helped, gpu->model_label) ||
-        mig_model_find_profile(gpu->model, explanation->needs[0].profile) < 0)
+    const char *label = label_of_model(node, explanation->needs[0].profile);
+    if (!label || map_find(&helped, label))
       continue;
     tried++;
-    if (try_gpu(explanation, group, gpu->model_label))
-      map_put(&helped, gpu->model_label, explanation);
+    if (try_gpu(explanation, group, label))
+      map_put(&helped, label, explanation);
   }
   const MigModelRow *rows = mig_model_rows(&count);
   for (int i = 0; !helped.count && i < count && explanation->groups.count && tried < TEMPLATES_MAX; i++) {

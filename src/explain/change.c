@@ -43,6 +43,21 @@ static const char *hand_over(const Site *site) {
   return arena_format(arena, "hand node %s to facet", site->node->name);
 }
 
+static const char *start_agent(const Site *site) {
+  Arena *arena = &site->trial->arena;
+  const KeyValues *labels = &site->node->object->meta.labels;
+  const MigModelRow *row = mig_model_find(string_or_empty(key_values_find(labels, "nvidia.com/gpu.product")));
+  long count = strtol(string_or_empty(key_values_find(labels, "nvidia.com/gpu.count")), NULL, 10);
+  if (!row || !row->placements_known || count < 1 || count > MIG_GPU_INDEX_MAX + 1)
+    return NULL;
+  explain_edit_report_empty(site->trial, site->index, row->model.name, (int)count);
+  *site->command = arena_format(
+      arena, "kubectl -n facet-system get pods -o wide --field-selector spec.nodeName=%s", site->node->name);
+  return arena_format(arena,
+                      "start the facet agent on node %s, which has %ld x %s by its labels, taken as empty",
+                      site->node->name, count, row->key);
+}
+
 static const char *switch_mode_on(const Site *site, const SnapshotGpu *gpu) {
   Arena *arena = &site->trial->arena;
   explain_edit_mode_on(site->trial, site->index, gpu);
@@ -112,6 +127,8 @@ const char *explain_change_apply(const Explanation *explanation, const ExplainCh
     return remove_annotation(&site, change->key);
   case EXPLAIN_CHANGE_LABEL:
     return hand_over(&site);
+  case EXPLAIN_CHANGE_AGENT:
+    return start_agent(&site);
   case EXPLAIN_CHANGE_MODE:
     return switch_mode_on(&site, &site.node->gpus[change->item]);
   case EXPLAIN_CHANGE_TAINT:

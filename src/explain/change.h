@@ -8,6 +8,7 @@ typedef enum ExplainChangeKind {
   EXPLAIN_CHANGE_UNCORDON,
   EXPLAIN_CHANGE_ANNOTATION, /* `key` goes */
   EXPLAIN_CHANGE_LABEL,      /* the node is handed to facet */
+  EXPLAIN_CHANGE_AGENT,      /* of the node reports the GPUs that its labels tell of, as empty ones */
   EXPLAIN_CHANGE_MODE,       /* of GPU `item` becomes on */
   EXPLAIN_CHANGE_TAINT,      /* `item` of the node goes, or is tolerated */
   EXPLAIN_CHANGE_SELECTOR,   /* `item` of the pod goes */

@@ -29,6 +29,17 @@ void explain_edit_mode_on(ExplainTrial *trial, size_t node, const SnapshotGpu *g
   explain_set(trial, &edited->meta.annotations, key, text);
 }
 
+void explain_edit_report_empty(ExplainTrial *trial, size_t node, const char *model, int count) {
+  Node *edited = explain_trial_edit_node(trial, node);
+  for (int i = 0; i < count; i++) {
+    explain_set(trial, &edited->meta.annotations,
+                arena_format(&trial->arena, MIG_ANNOTATION_IDENTITY_PREFIX "%d", i),
+                arena_format(&trial->arena, "GPU-%d %s mig=on", i, model));
+    explain_set(trial, &edited->meta.annotations,
+                arena_format(&trial->arena, MIG_ANNOTATION_STATUS_GPU_PREFIX "%d", i), "");
+  }
+}
+
 void explain_edit_drop_taint(ExplainTrial *trial, size_t node, size_t taint) {
   Node *edited = explain_trial_edit_node(trial, node);
   Taint *taints = arena_alloc(&trial->arena, edited->taints.count * sizeof *taints);

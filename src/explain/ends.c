@@ -7,6 +7,7 @@
  * GPUs is concerned are the same one. */
 #include "explain/inquiry.h"
 
+#include "explain/candidate.h"
 #include "explain/edit.h"
 
 enum {
@@ -19,7 +20,6 @@ enum {
   PAIRS_MAX = 64,   /* on nodes, where all pairs are tried */
   PROFILES_MAX = 8, /* that pods hold together */
   SLICES_MAX = 63,  /* in use of one profile on one node */
-  FAR = 1000,
 };
 
 typedef struct Slice {
@@ -238,92 +238,7 @@ static bool advise_end(Explanation *explanation, const size_t *pods, int count) 
 
 /* ---- one alone ---- */
 
-typedef struct Candidate {
-  size_t pod;
-  int node;
-  int distance; /* slices in use at the nearest place in whose way it may be; FAR where in none */
-  int32_t priority;
-} Candidate;
-typedef ARRAY(Candidate) Candidates;
-
-static bool may_hold(const Explanation *explanation, int node, const char *profile, size_t pod) {
-  const ExplainHolders *holders = explain_holding_find(&explanation->holding, node, profile);
-  for (size_t i = 0; holders && i < holders->pod_count; i++)
-    if (holders->pods[i] == pod)
-      return true;
-  return false;
-}
-
-static int measure_on_gpu(const Explanation *explanation, int n, const SnapshotGpu *gpu, size_t pod) {
-  int profile = gpu->model ? mig_model_find_profile(gpu->model, explanation->needs[0].profile) : -1;
-  uint32_t starts = 0;
-  if (profile < 0)
-    return FAR;
-  int nearest = explain_room_nearest(&explanation->snapshot.nodes.items[n], gpu, profile, &starts);
-  for (; nearest > 0 && starts; starts &= starts - 1) {
-    const MigInstance *instance = mig_layout_find(&gpu->layout, __builtin_ctz(starts));
-    if (may_hold(explanation, n, gpu->model->profiles[instance->profile].name, pod))
-      return nearest;
-  }
-  return FAR;
-}
-
-/* By node, asked for once: is the pod kept away from it by more than a lack of resources? */
-typedef enum Door { DOOR_UNKNOWN, DOOR_OPEN, DOOR_SHORT, DOOR_CLOSED } Door;
-
-static Door find_door(Explanation *explanation, int n) {
-  ExplainObstacles obstacles = {0};
-  explain_refusals_find(&explanation->snapshot, explanation->waiting, n, &explanation->arena, &obstacles);
-  Door door = obstacles.count ? DOOR_SHORT : DOOR_OPEN;
-  for (size_t i = 0; i < obstacles.count; i++)
-    if (obstacles.items[i].kind != EXPLAIN_RESOURCES)
-      door = DOOR_CLOSED;
-  array_deinit(&obstacles);
-  return door;
-}
-
-/* On a node that is short of something any pod may hold it. */
-static int measure(Explanation *explanation, int n, size_t pod, Door *doors) {
-  const SnapshotNode *node = &explanation->snapshot.nodes.items[n];
-  int least = FAR;
-  if (doors[n] == DOOR_UNKNOWN)
-    doors[n] = find_door(explanation, n);
-  if (doors[n] == DOOR_CLOSED)
-    return FAR + 1;
-  for (int g = 0; g < node->gpu_count; g++) {
-    int distance = measure_on_gpu(explanation, n, &node->gpus[g], pod);
-    least = distance < least ? distance : least;
-  }
-  return doors[n] == DOOR_SHORT && least > 2 ? 2 : least;
-}
-
-static int compare_candidates(const void *a, const void *b) {
-  const Candidate *left = a, *right = b;
-  if (left->distance != right->distance)
-    return left->distance < right->distance ? -1 : 1;
-  if (left->priority != right->priority)
-    return left->priority < right->priority ? -1 : 1;
-  return left->pod < right->pod ? -1 : left->pod > right->pod;
-}
-
-/* A reservation of facet's own ends by itself, when the re-cut is done. */
-static void list_candidates(Explanation *explanation, Candidates *ret_candidates) {
-  CLEANUP(cleanup_free) Door *doors = mem_alloc((explanation->snapshot.nodes.count + 1) * sizeof *doors);
-  for (size_t i = 0; i < explanation->cluster->pod_count; i++) {
-    const Pod *pod = explanation->cluster->pods[i];
-    if (!pod->node_name || !*pod->node_name || pod_is_terminal(pod) || pod_is_reservation(pod))
-      continue;
-    int node = snapshot_find_node(&explanation->snapshot, pod->node_name);
-    if (node < 0)
-      continue;
-    *array_push(ret_candidates) = (Candidate){
-        .pod = i, .node = node, .distance = measure(explanation, node, i, doors), .priority = pod->priority};
-  }
-  if (ret_candidates->count)
-    qsort(ret_candidates->items, ret_candidates->count, sizeof ret_candidates->items[0], compare_candidates);
-}
-
-static int try_singles(Explanation *explanation, const Candidates *candidates) {
+static int try_singles(Explanation *explanation, const ExplainCandidates *candidates) {
   bool is_long = candidates->count > (size_t)explanation->tries_left;
   int helping = 0, failing = 0;
   size_t i = 0;
@@ -422,7 +337,7 @@ static bool try_set(Explanation *explanation, PodSet set) {
 }
 
 /* On small clusters all pairs of one node: where the place is not known, or memory and slices are short. */
-static bool try_pairs(Explanation *explanation, const Candidates *candidates) {
+static bool try_pairs(Explanation *explanation, const ExplainCandidates *candidates) {
   int pairs = 0;
   for (size_t i = 0; i < candidates->count; i++)
     for (size_t k = i + 1; k < candidates->count; k++) {
@@ -437,7 +352,7 @@ static bool try_pairs(Explanation *explanation, const Candidates *candidates) {
   return false;
 }
 
-static void try_together(Explanation *explanation, const Candidates *candidates) {
+static void try_together(Explanation *explanation, const ExplainCandidates *candidates) {
   PodSets sets = {0};
   int helping = 0;
   list_sets(explanation, &sets);
@@ -449,35 +364,11 @@ static void try_together(Explanation *explanation, const Candidates *candidates)
   array_deinit(&sets);
 }
 
-/* Whoever may be in the way of the slice, else whoever is on the node: there it may hold what is short. */
-int explain_ends_list(Explanation *explanation, int node, size_t *ret_pods, int max) {
-  const SnapshotNode *on = &explanation->snapshot.nodes.items[node];
-  Candidates candidates = {0};
-  for (size_t i = 0; i < explanation->cluster->pod_count; i++) {
-    const Pod *pod = explanation->cluster->pods[i];
-    if (!string_equal(pod->node_name, on->name) || pod_is_terminal(pod) || pod_is_reservation(pod))
-      continue;
-    Candidate *candidate = array_push(&candidates);
-    *candidate = (Candidate){.pod = i, .node = node, .distance = FAR, .priority = pod->priority};
-    for (int g = 0; g < on->gpu_count; g++) {
-      int distance = measure_on_gpu(explanation, node, &on->gpus[g], i);
-      candidate->distance = distance < candidate->distance ? distance : candidate->distance;
-    }
-  }
-  if (candidates.count)
-    qsort(candidates.items, candidates.count, sizeof candidates.items[0], compare_candidates);
-  int count = candidates.count < (size_t)max ? (int)candidates.count : max;
-  for (int i = 0; i < count; i++)
-    ret_pods[i] = candidates.items[i].pod;
-  array_deinit(&candidates);
-  return count;
-}
-
 void explain_ends_find(Explanation *explanation) {
-  Candidates candidates = {0};
+  ExplainCandidates candidates = {0};
   if (!explanation->need_count)
     return;
-  list_candidates(explanation, &candidates);
+  explain_candidates_find(explanation, &candidates);
   if (!try_singles(explanation, &candidates))
     try_together(explanation, &candidates);
   array_deinit(&candidates);

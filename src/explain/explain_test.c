@@ -338,6 +338,33 @@ static void several_things_are_not_advised_where_one_is_enough(void **state) {
   assert_does_not_say(scene_advice(&s, "p"), "several: ");
 }
 
+static void of_pods_that_would_do_the_one_with_the_least_to_lose_comes_first(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "7g.80gb@0:used");
+  fixture_gpu(&s.f, fixture_node(&s.f, "n2"), A100, "4g.40gb@0:used,1g.10gb@4:used,1g.10gb@6:used");
+  scene_running(&s, "big", "7g.80gb", "n1");
+  scene_running(&s, "four", "4g.40gb", "n2");
+  fixture_pod(&s.f, "p", "3g.40gb");
+  assert_string_equal(scene_advice(&s, "p"),
+                      "end: when demo/four ends: facet makes room for it on node n2\n"
+                      "end: when demo/big ends: facet makes room for it on node n1\n"
+                      "ask: if it asks 1g.10gb in place of 3g.40gb: facet makes room for it on node n2\n"
+                      "gpu: one more A100-80GB, in a node like n1: facet makes room for it\n");
+}
+
+static void an_agent_that_is_not_there_is_to_be_started(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  Node *node = fixture_node(&s.f, "n1");
+  fixture_set(&s.f, &node->meta.labels, "nvidia.com/gpu.product", "NVIDIA-A100-SXM4-80GB");
+  fixture_set(&s.f, &node->meta.labels, "nvidia.com/gpu.count", "4");
+  fixture_pod(&s.f, "p", "3g.40gb");
+  assert_string_equal(scene_advice(&s, "p"),
+                      "setting: start the facet agent on node n1, which has 4 x A100-80GB by its labels, "
+                      "taken as empty: facet "
+                      "makes room for it on node n1\n"
+                      "gpu: one more A100-80GB, in a node like n1: facet makes room for it\n");
+}
+
 static void tries_are_limited_and_the_limit_is_told(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A30, "1g.6gb@0:used,1g.6gb@2:used");
@@ -412,6 +439,8 @@ int main(void) {
       cmocka_unit_test(changes_of_several_kinds_are_advised_together),
       cmocka_unit_test(only_what_is_needed_is_advised_together),
       cmocka_unit_test(several_things_are_not_advised_where_one_is_enough),
+      cmocka_unit_test(of_pods_that_would_do_the_one_with_the_least_to_lose_comes_first),
+      cmocka_unit_test(an_agent_that_is_not_there_is_to_be_started),
       cmocka_unit_test(tries_are_limited_and_the_limit_is_told),
       cmocka_unit_test(a_pod_that_is_served_is_told_where_and_gets_no_advice),
       cmocka_unit_test(pods_that_run_have_ended_or_ask_nothing_are_said_to),

@@ -15,11 +15,18 @@ static bool has_mig_resource(const SnapshotNode *node) {
   return false;
 }
 
+static bool reports_gpus(const KeyValues *annotations) {
+  for (size_t i = 0; i < annotations->count; i++)
+    if (string_has_prefix(annotations->items[i].key, MIG_ANNOTATION_IDENTITY_PREFIX))
+      return true;
+  return false;
+}
+
 /* Could facet, or NVIDIA's plugin, have anything to do with it? */
 static bool concerns(const SnapshotNode *node) {
   const KeyValues *labels = &node->object->meta.labels;
   return node->gpu_count || has_mig_resource(node) || key_values_find(labels, MIG_LABEL_PARTITIONING) ||
-         key_values_find(labels, "nvidia.com/gpu.product");
+         key_values_find(labels, "nvidia.com/gpu.product") || reports_gpus(&node->object->meta.annotations);
 }
 
 static void add_obstacle(ExplainGroup *group, ExplainObstacleKind kind, const char *text) {

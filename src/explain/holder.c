@@ -138,7 +138,8 @@ void explain_holders_format(const ExplainHolders *holders, const ExplainCluster 
     return;
   }
   text_append(text, "one of ");
-  size_t named = holders->pod_count > NAMED_MAX ? NAMED_MAX : holders->pod_count;
+  /* One more name is no longer than "and 1 more". */
+  size_t named = holders->pod_count > NAMED_MAX + 1 ? NAMED_MAX : holders->pod_count;
   for (size_t i = 0; i < named; i++) {
     text_append(text, i ? ", " : "");
     explain_pod_format(cluster->pods[holders->pods[i]], text);

@@ -29,8 +29,6 @@ bool explain_bundle_apply(const Explanation *explanation, const ExplainBundle *b
                           Text *words, Text *commands);
 /* Is the subject served when all of it has happened, whichever slices the pods hold? */
 bool explain_ends_serve(Explanation *explanation, const ExplainBundle *bundle, ExplainAnswer *ret_answer);
-/* Pods of the node whose end may help, the most promising first; returns how many. */
-int explain_ends_list(Explanation *explanation, int node, size_t *ret_pods, int max);
 
 /* Plans; false where no tries are left. */
 bool explain_try(Explanation *explanation, const ExplainTrial *trial, ExplainAnswer *ret_answer);

@@ -6,6 +6,8 @@
  * pod more. Where that helps, each change is left out in turn: what is left is needed. */
 #include "explain/inquiry.h"
 
+#include "explain/candidate.h"
+
 enum {
   GROUPS_MAX = 8, /* of nodes, the nearest */
   ENDS_MAX = 6,   /* pods of a node */
@@ -186,7 +188,7 @@ static bool try_group(Explanation *explanation, const ExplainGroup *group) {
     return false;
   if (bundle.change_count > 1 && try_bundle(explanation, bundle))
     return true;
-  int count = explain_ends_list(explanation, group->node, pods, ENDS_MAX);
+  int count = explain_candidates_list(explanation, group->node, pods, ENDS_MAX);
   for (int i = 0; i < count; i++) {
     bundle.pods[0] = pods[i];
     bundle.pod_count = 1;
