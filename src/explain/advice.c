@@ -28,7 +28,7 @@ static void try_waiting(Explanation *explanation, const ExplainGroup *group) {
     return;
   explain_trial_init(&trial, explanation->cluster);
   explain_edit_finish_recut(&trial, explain_node_index(explanation, group->node), node);
-  text_format(&text, "wait: node %s is being re-cut; when it is done", node->name);
+  text_format(&text, "wait until the re-cut of node %s is done", node->name);
   explain_advise(explanation, &trial, EXPLAIN_WAIT, text_string(&text), NULL);
 }
 

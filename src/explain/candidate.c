@@ -93,7 +93,7 @@ void explain_candidates_find(Explanation *explanation, ExplainCandidates *ret_ca
     if (!pod->node_name || !*pod->node_name || pod_is_terminal(pod) || pod_is_reservation(pod))
       continue;
     int node = snapshot_find_node(&explanation->snapshot, pod->node_name);
-    if (node < 0)
+    if (node < 0 || explanation->snapshot.nodes.items[node].being_recut) /* that comes first anyway */
       continue;
     int distance = measure(explanation, node, i, doors);
     *array_push(ret_candidates) = (ExplainCandidate){.pod = i,

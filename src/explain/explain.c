@@ -44,6 +44,16 @@ bool explain_try(Explanation *explanation, const ExplainTrial *trial, ExplainAns
   return explain_trial_serves(trial, explanation->subject, ret_answer);
 }
 
+/* Of those who are served now, how many are not, when the subject is? */
+static const char *format_cost(Explanation *explanation, const ExplainAnswer *answer) {
+  int lost = explanation->plan.admitted + explanation->plan.already_fit + 1 - answer->served;
+  if (lost <= 0)
+    return "";
+  return lost == 1
+             ? ", and 1 pod that would be served now is not"
+             : arena_format(&explanation->arena, ", and %d pods that would be served now are not", lost);
+}
+
 ExplainAdvice *explain_add_advice(Explanation *explanation, ExplainAdviceKind kind, const char *text,
                                   const char *command, const ExplainAnswer *answer) {
   ExplainAdvice *advice = array_push(&explanation->advice);
@@ -53,8 +63,8 @@ ExplainAdvice *explain_add_advice(Explanation *explanation, ExplainAdviceKind ki
   advice->command = arena_strdup(arena, command);
   advice->node = arena_strdup(arena, answer->node);
   advice->outcome = arena_format(
-      arena, answer->verdict == PLAN_FITS ? "it fits on node %s" : "facet makes room for it on node %s",
-      answer->node);
+      arena, answer->verdict == PLAN_FITS ? "it fits on node %s%s" : "facet makes room for it on node %s%s",
+      answer->node, kind == EXPLAIN_PRIORITY ? "" : format_cost(explanation, answer));
   return advice;
 }
 

@@ -162,6 +162,7 @@ bool explain_trial_serves(const ExplainTrial *trial, size_t subject, ExplainAnsw
   *ret_answer = (ExplainAnswer){.verdict = PLAN_IGNORED};
   int pod = explain_trial_snapshot(trial, subject, &snapshot, NULL);
   plan_compute(&snapshot, &options, &plan);
+  ret_answer->served = plan.admitted + plan.already_fit;
   if (pod < 0)
     return false;
   const PlanPod *planned = &plan.pods.items[pod];

@@ -42,6 +42,7 @@ typedef struct ExplainTrial {
 typedef struct ExplainAnswer {
   PlanVerdict verdict;
   char node[256]; /* "" where it is not served */
+  int served;     /* pods in all that are admitted, or fit */
 } ExplainAnswer;
 
 void explain_trial_init(ExplainTrial *trial, const ExplainCluster *cluster);
