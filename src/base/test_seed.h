@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of a test with random instances: TEST [SEED [INSTANCES]] replays one, or runs for longer. */
+/* The command line of a test with random instances: TEST [SEED [INSTANCES]] replays one, or runs for longer.
+ */
 #pragma once
 
 #include <stdint.h>
