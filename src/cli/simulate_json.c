@@ -55,7 +55,7 @@ void cli_simulate_show_json(const CliSimulateOutcome *outcome, Text *out) {
     json_array_append_new(policies, policy_object(outcome, p));
   put_json(json_pack("{s:{s:s, s:i, s:i, s:I, s:I}, s:{s:s, s:i}, s:{s:I, s:i}, s:o}", "fleet", "gpus",
                      wish->fleet_text, "gpu_count", (int)wish->fleet.gpus.count, "node_count",
-                     (int)wish->fleet.nodes.count, "memory_slots", (json_int_t)wish->fleet.slot_count,
+                     (int)wish->fleet.nodes.count, "memory_slots", (json_int_t)wish->fleet.memory_count,
                      "compute_slices", (json_int_t)wish->fleet.slice_count, "load", "text", wish->load_text,
                      "jobs", (int)outcome->first_load.jobs.count, "seeds", "first",
                      (json_int_t)wish->first_seed, "count", wish->seed_count, "policies", policies),

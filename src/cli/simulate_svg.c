@@ -145,7 +145,7 @@ static void put_point(const Plot *plot, bool is_first, double x, double y) {
 typedef double ValueOf(const SimulateSample *sample, const CliSimulateOutcome *outcome);
 
 static double use_of(const SimulateSample *sample, const CliSimulateOutcome *outcome) {
-  return (double)sample->used_slots / (double)outcome->wish->fleet.slot_count;
+  return (double)sample->used_memory / (double)outcome->wish->fleet.memory_count;
 }
 
 static double waiting_of(const SimulateSample *sample, const CliSimulateOutcome *outcome) {

@@ -113,7 +113,7 @@ void simulate_meter_look(SimulateMeter *meter) {
   }
   look_at_waiting(meter);
   *array_push(&meter->result->samples) = (SimulateSample){
-      .at_ms = world->now_ms, .used_slots = world->used_slots, .waiting = world->waiting_total};
+      .at_ms = world->now_ms, .used_memory = world->used_memory, .waiting = world->waiting_total};
 }
 
 /* ---- the end ---- */

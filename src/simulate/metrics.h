@@ -18,7 +18,7 @@ typedef struct SimulateTally {
 /* The state from this instant on. */
 typedef struct SimulateSample {
   int64_t at_ms;
-  int64_t used_slots;
+  int64_t used_memory; /* units (simulate/migbench.h) */
   int waiting;
 } SimulateSample;
 

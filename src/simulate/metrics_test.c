@@ -80,7 +80,7 @@ static void samples_tell_the_state_over_time(void **state) {
   assert_int_equal(result.samples.count, COUNT_OF(expected));
   for (size_t i = 0; i < COUNT_OF(expected); i++) {
     assert_int_equal(result.samples.items[i].at_ms, expected[i].at_ms);
-    assert_int_equal(result.samples.items[i].used_slots, expected[i].used_slots);
+    assert_int_equal(result.samples.items[i].used_memory, expected[i].used_memory);
     assert_int_equal(result.samples.items[i].waiting, expected[i].waiting);
   }
 }
