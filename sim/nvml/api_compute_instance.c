@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NVML: compute instances - their profiles within a GPU instance, where they may go, and their life. */
 #include "sim/nvml/call.h"
+#include "sim/nvml/driver.h"
 #include "sim/nvml/instance.h"
 #include "sim/nvml/latency.h"
 
@@ -31,7 +32,7 @@ static NvmlReturn find_profile(SimView *view, NvmlGpuInstance instance, unsigned
       sim_view_handle(view, "nvmlGpuInstanceGetComputeInstanceProfileInfo", instance, SIM_GIS);
   if (result != NVML_SUCCESS)
     return result;
-  if (index >= NVML_COMPUTE_INSTANCE_PROFILE_COUNT ||
+  if (index >= sim_driver_ci_profile_count(view->state.driver) ||
       engine_profile != NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED)
     return NVML_INVALID_ARGUMENT;
   *ret_profile = sim_ci_profile_find(slices_of(&view->place), index);
@@ -80,7 +81,8 @@ NvmlReturn nvmlGpuInstanceGetComputeInstanceProfileInfoV(NvmlGpuInstance instanc
   if (!info)
     return NVML_INVALID_ARGUMENT;
   unsigned version = *(const unsigned *)info;
-  bool is_v3 = version == NVML_STRUCT_VERSION(NvmlComputeInstanceProfileInfoV3, 3);
+  bool is_v3 = version == NVML_STRUCT_VERSION(NvmlComputeInstanceProfileInfoV3, 3) &&
+               sim_driver_is_at_least(view.state.driver, 545, 23);
   if (!is_v3 && version != NVML_STRUCT_VERSION(NvmlComputeInstanceProfileInfoV2, 2))
     return NVML_ARGUMENT_VERSION_MISMATCH;
   NvmlComputeInstanceProfileInfo numbers = describe(&view.place, found);

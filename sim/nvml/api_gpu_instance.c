@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NVML: GPU instances - their profiles, where they may go, and their life. */
 #include "sim/nvml/call.h"
+#include "sim/nvml/driver.h"
 #include "sim/nvml/instance.h"
 #include "sim/nvml/latency.h"
 
@@ -15,7 +16,7 @@ static NvmlReturn find_profile(SimView *view, NvmlDevice device, unsigned index,
   NvmlReturn result = sim_view_handle(view, "nvmlDeviceGetGpuInstanceProfileInfo", device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;
-  if (index >= NVML_GPU_INSTANCE_PROFILE_COUNT)
+  if (index >= sim_driver_gi_profile_count(view->state.driver))
     return NVML_INVALID_ARGUMENT;
   const MigModel *model = sim_gpu_model(view->place.gpu);
   int profile = sim_profile_find_index(model, index);
@@ -90,24 +91,31 @@ NvmlReturn nvmlDeviceGetGpuInstanceProfileInfoV(NvmlDevice device, unsigned prof
   unsigned version = *(const unsigned *)info;
   if (version == NVML_STRUCT_VERSION(NvmlGpuInstanceProfileInfoV2, 2))
     fill_v2(info, found);
-  else if (version == NVML_STRUCT_VERSION(NvmlGpuInstanceProfileInfoV3, 3))
+  else if (version == NVML_STRUCT_VERSION(NvmlGpuInstanceProfileInfoV3, 3) &&
+           sim_driver_is_at_least(view.state.driver, 545, 23))
     fill_v3(info, found);
   else
     return NVML_ARGUMENT_VERSION_MISMATCH;
   return NVML_SUCCESS;
 }
 
-/* The profile by its id. */
-static NvmlReturn find_profile_id(const SimGpu *gpu, unsigned profile_id, int *ret_profile) {
+/* The profile by its id; older drivers do not know all of a model's. */
+static NvmlReturn find_profile_id(const SimState *state, const SimGpu *gpu, unsigned profile_id,
+                                  int *ret_profile) {
   if (!knows_profiles(gpu))
     return NVML_NOT_SUPPORTED;
-  *ret_profile = sim_profile_find_id(sim_gpu_model(gpu), profile_id);
-  return *ret_profile < 0 ? NVML_INVALID_ARGUMENT : NVML_SUCCESS;
+  const MigModel *model = sim_gpu_model(gpu);
+  *ret_profile = sim_profile_find_id(model, profile_id);
+  if (*ret_profile < 0 ||
+      (unsigned)model->profiles[*ret_profile].nvml_index >= sim_driver_gi_profile_count(state->driver))
+    return NVML_INVALID_ARGUMENT;
+  return NVML_SUCCESS;
 }
 
 /* Likewise, where instances are concerned: they exist with MIG mode only. */
-static NvmlReturn find_usable_profile(const SimGpu *gpu, unsigned profile_id, int *ret_profile) {
-  return gpu->mig_on ? find_profile_id(gpu, profile_id, ret_profile) : NVML_NOT_SUPPORTED;
+static NvmlReturn find_usable_profile(const SimState *state, const SimGpu *gpu, unsigned profile_id,
+                                      int *ret_profile) {
+  return gpu->mig_on ? find_profile_id(state, gpu, profile_id, ret_profile) : NVML_NOT_SUPPORTED;
 }
 
 NvmlReturn nvmlDeviceGetGpuInstancePossiblePlacements_v2(NvmlDevice device, unsigned profile_id,
@@ -116,7 +124,7 @@ NvmlReturn nvmlDeviceGetGpuInstancePossiblePlacements_v2(NvmlDevice device, unsi
   int profile;
   NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
-    result = find_profile_id(view.place.gpu, profile_id, &profile);
+    result = find_profile_id(&view.state, view.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
     return result;
   if (!count)
@@ -146,7 +154,7 @@ NvmlReturn nvmlDeviceGetGpuInstanceRemainingCapacity(NvmlDevice device, unsigned
   int profile;
   NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
-    result = find_usable_profile(view.place.gpu, profile_id, &profile);
+    result = find_usable_profile(&view.state, view.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
     return result;
   if (!count)
@@ -175,7 +183,7 @@ NvmlReturn nvmlDeviceCreateGpuInstance(NvmlDevice device, unsigned profile_id, N
   int profile;
   NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
-    result = find_usable_profile(edit.place.gpu, profile_id, &profile);
+    result = find_usable_profile(&edit.change.state, edit.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
     return result;
   return instance ? create(&edit, profile, -1, instance) : NVML_INVALID_ARGUMENT;
@@ -188,7 +196,7 @@ NvmlReturn nvmlDeviceCreateGpuInstanceWithPlacement(NvmlDevice device, unsigned 
   int profile;
   NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
-    result = find_usable_profile(edit.place.gpu, profile_id, &profile);
+    result = find_usable_profile(&edit.change.state, edit.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
     return result;
   if (!placement || !instance || placement->start >= MIG_SLOTS_MAX ||
@@ -217,7 +225,7 @@ NvmlReturn nvmlDeviceGetGpuInstances(NvmlDevice device, unsigned profile_id, Nvm
   int profile;
   NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
-    result = find_usable_profile(view.place.gpu, profile_id, &profile);
+    result = find_usable_profile(&view.state, view.place.gpu, profile_id, &profile);
   if (result != NVML_SUCCESS)
     return result;
   if (!instances || !count)

@@ -2,6 +2,7 @@
 /* NVML: the library itself, the driver, and the ways to a GPU's handle. */
 #include "sim/nvml/call.h"
 #include "sim/nvml/code.h"
+#include "sim/nvml/driver.h"
 #include "sim/nvml/instance.h"
 
 #include <string.h>
@@ -26,20 +27,6 @@ NvmlReturn nvmlShutdown(void) {
   return sim_call_shutdown();
 }
 
-/* The CUDA version that a driver branch brings (NVIDIA's CUDA compatibility table). */
-static int cuda_version_of(const char *driver) {
-  static const struct {
-    long branch;
-    int cuda;
-  } rows[] = {{580, 13000}, {570, 12080}, {560, 12060}, {550, 12040}, {535, 12020}, {525, 12000},
-              {515, 11070}, {510, 11060}, {470, 11040}, {460, 11020}, {450, 11000}};
-  long branch = strtol(driver, NULL, 10);
-  for (size_t i = 0; i < COUNT_OF(rows); i++)
-    if (branch >= rows[i].branch)
-      return rows[i].cuda;
-  return rows[COUNT_OF(rows) - 1].cuda;
-}
-
 NvmlReturn nvmlSystemGetDriverVersion(char *version, unsigned length) {
   SimView view;
   NvmlReturn result = sim_view_open(&view, __func__);
@@ -52,7 +39,7 @@ NvmlReturn nvmlSystemGetNVMLVersion(char *version, unsigned length) {
   if (result != NVML_SUCCESS)
     return result;
   char text[SIM_DRIVER_SIZE + 16];
-  snprintf(text, sizeof text, "%d.%s", cuda_version_of(view.state.driver) / 1000, view.state.driver);
+  snprintf(text, sizeof text, "%d.%s", sim_driver_cuda_version(view.state.driver) / 1000, view.state.driver);
   return sim_call_copy_text(text, version, length);
 }
 
@@ -63,7 +50,7 @@ NvmlReturn nvmlSystemGetCudaDriverVersion_v2(int *version) {
     return result;
   if (!version)
     return NVML_INVALID_ARGUMENT;
-  *version = cuda_version_of(view.state.driver);
+  *version = sim_driver_cuda_version(view.state.driver);
   return NVML_SUCCESS;
 }
 

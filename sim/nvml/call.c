@@ -3,6 +3,8 @@
  * or the one that the first nvmlInit opens by the environment and the last nvmlShutdown closes. */
 #include "sim/nvml/call.h"
 
+#include "sim/nvml/driver.h"
+#include "sim/nvml/functions.h"
 #include "sim/nvml/meddle.h"
 #include "sim/nvml/object.h"
 
@@ -40,6 +42,20 @@ static int open_environment(Error *err) {
   if (result == 0)
     in_use_is_ours = true;
   return result;
+}
+
+/* A driver refuses the libraries of others. */
+static int check_library(Error *err) {
+  SimState state;
+  if (sim_library_branch == 0 || sim_nvml_load(in_use, &state, err) < 0)
+    return 0; /* a state that cannot be read is complained about by who needs it */
+  int branch = sim_driver_library_branch(state.driver);
+  if (branch == sim_library_branch)
+    return 0;
+  return error_set(err, ERROR_UNSUPPORTED,
+                   "this is the library of driver %d, and the machine's driver is %.20s: load the one in the "
+                   "folder %d beside it (facet-sim-nvml library)",
+                   sim_library_branch, state.driver, branch);
 }
 
 static void forget(void) {
@@ -89,6 +105,13 @@ NvmlReturn sim_call_init(void) {
     pthread_mutex_unlock(&library);
     return failed(&err);
   }
+  if (in_use_is_ours && check_library(&err) < 0) {
+    if (in_use->init_count == 0)
+      forget();
+    pthread_mutex_unlock(&library);
+    sim_call_complain(&err);
+    return NVML_LIB_RM_VERSION_MISMATCH;
+  }
   SimNvml *nvml = in_use;
   nvml->init_count++;
   pthread_mutex_unlock(&library);
@@ -112,6 +135,12 @@ NvmlReturn sim_call_shutdown(void) {
 /* A call that only asks has done its work when it has looked. */
 NvmlReturn sim_view_open(SimView *view, const char *function) {
   return sim_view_handle(view, function, NULL, 0);
+}
+
+NvmlReturn sim_call_refuse(const char *function) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view, function);
+  return result == NVML_SUCCESS ? NVML_NOT_SUPPORTED : result;
 }
 
 NvmlReturn sim_view_handle(SimView *view, const char *function, const void *handle, unsigned kinds) {

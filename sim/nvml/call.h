@@ -47,6 +47,8 @@ void sim_edit_end(SimEdit *edit); /* a cleanup function as it is */
 /* nvmlInit and nvmlShutdown, which change the process, not the machine. */
 NvmlReturn sim_call_init(void);
 NvmlReturn sim_call_shutdown(void);
+/* What functions do that are not simulated: NOT_SUPPORTED, where nothing else is wrong. */
+NvmlReturn sim_call_refuse(const char *function);
 void sim_call_sleep(SimNvml *nvml, uint32_t milliseconds);
 /* One line on stderr: a person who simulates wants to know why. */
 void sim_call_complain(const Error *err);

@@ -2,7 +2,7 @@
 /* NVML's return codes by name, as in nvml.h without NVML_ERROR_: IN_USE; and as nvmlErrorString says them. */
 #pragma once
 
-#include "gpu/nvml_abi.h"
+#include "sim/nvml/abi.h"
 
 #include <stdbool.h>
 

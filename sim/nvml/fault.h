@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "gpu/nvml_abi.h"
+#include "sim/nvml/abi.h"
 
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/test.h"
-#include "gpu/nvml_abi.h"
+#include "sim/nvml/abi.h"
 #include "sim/nvml/sim_nvml.h"
 
 #include <dirent.h>

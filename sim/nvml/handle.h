@@ -4,7 +4,7 @@
  * recognized instead of followed. */
 #pragma once
 
-#include "gpu/nvml_abi.h"
+#include "sim/nvml/abi.h"
 #include "sim/nvml/state.h"
 
 typedef enum SimHandleKind {

@@ -3,7 +3,7 @@
  * driver itself would choose, and which ids the results get. Pure; answers are NVML's return codes. */
 #pragma once
 
-#include "gpu/nvml_abi.h"
+#include "sim/nvml/abi.h"
 #include "sim/nvml/state.h"
 
 /* A row of the compute instance profiles: all GPU instances of `gi_slices` have it. */

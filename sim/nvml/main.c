@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facet-sim-nvml: the hands of the person at the simulated machine. Everything that an NVML client cannot do
  * to a GPU, describing, resetting and rebooting it, happens here. */
+#include "sim/nvml/driver.h"
 #include "sim/nvml/fault_file.h"
 #include "sim/nvml/instance.h"
 #include "sim/nvml/sim_nvml.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <string.h>
 
 static const char *on_off(bool on) {
@@ -143,6 +147,19 @@ static int run_fault(SimNvml *nvml, char **arguments, Error *err) {
   return sim_nvml_add_fault(nvml, text_string(&text), err);
 }
 
+/* The libraries lie beside this program, in "drivers". */
+static int print_library(SimNvml *nvml, Error *err) {
+  char self[PATH_MAX] = "";
+  SimState state;
+  int result = sim_nvml_load(nvml, &state, err);
+  if (result < 0)
+    return result;
+  if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
+    return error_set_errno(err, ERROR_IO, errno, "cannot tell where this program lies");
+  printf("%s/drivers/%d\n", dirname(self), sim_driver_library_branch(state.driver));
+  return 0;
+}
+
 typedef struct Command {
   const char *name, *arguments, *help;
   int argument_min, argument_max;
@@ -164,6 +181,8 @@ static const Command commands[] = {
      2, 6, run_fault},
     {"fault", "clear", "forget the fault plan", 1, 1, run_fault},
     {"xid", "GPU XID [GI [CI]]", "an Xid event, on the whole GPU or one of its instances", 2, 4, run_xid},
+    {"library", "", "the folder with the libnvidia-ml.so.1 of this machine's driver, for LD_LIBRARY_PATH", 0,
+     0, run_nothing},
     {"lose", "GPU", "the GPU falls off the bus, until a reset", 1, 1, run_lose},
 };
 
@@ -203,6 +222,8 @@ static int run(const Command *command, char **arguments, Error *err) {
   int result = open_machine(command, arguments, &environment, &nvml, err);
   if (result == 0)
     result = command->run(nvml, arguments, err);
+  if (result == 0 && strcmp(command->name, "library") == 0)
+    return print_library(nvml, err);
   return result < 0 ? result : show(nvml, environment.folder, err);
 }
 

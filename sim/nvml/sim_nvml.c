@@ -4,7 +4,9 @@
 #include "sim/nvml/sim_nvml.h"
 
 #include "base/memory.h"
+#include "sim/nvml/driver.h"
 #include "sim/nvml/fault_file.h"
+#include "sim/nvml/functions.h"
 #include "sim/nvml/instance.h"
 #include "sim/nvml/object.h"
 
@@ -29,10 +31,14 @@ static int make_machine(const SimNvmlOptions *options, SimState *ret_state, Erro
   int result = sim_state_parse_machine(options->machine, ret_state, err);
   if (result < 0)
     return result;
-  const char *driver = options->driver_version ? options->driver_version : SIM_NVML_DRIVER_VERSION;
-  if (!*driver || strlen(driver) >= SIM_DRIVER_SIZE || strspn(driver, "0123456789.") != strlen(driver))
-    return error_set(err, ERROR_INVALID, "simulated machine: \"%.90s\" is no driver version", driver);
-  snprintf(ret_state->driver, sizeof ret_state->driver, "%s", driver);
+  if (options->driver_version)
+    result = sim_driver_parse(options->driver_version, ret_state->driver, err);
+  else
+    sim_driver_choose(ret_state, ret_state->driver);
+  if (result == 0)
+    result = sim_driver_check(ret_state, ret_state->driver, err);
+  if (result < 0)
+    return result;
   ret_state->seed = options->seed ? options->seed : seed_of_folder(options->folder);
   return 0;
 }
@@ -197,6 +203,14 @@ static int read_latency(double *ret_latency, Error *err) {
   return 0;
 }
 
+/* NULL for the library that serves all. */
+static const char *release_of(int branch) {
+  for (int i = 0; i < sim_release_count; i++)
+    if (sim_releases[i].branch == branch)
+      return sim_releases[i].version;
+  return NULL;
+}
+
 int sim_nvml_read_environment(SimNvmlEnvironment *ret_environment, Error *err) {
   SimNvmlEnvironment *environment = ret_environment;
   *environment = (SimNvmlEnvironment){.options = {.machine = non_empty("FACET_SIM_NVML_MACHINE"),
@@ -214,5 +228,7 @@ int sim_nvml_read_environment(SimNvmlEnvironment *ret_environment, Error *err) {
   if ((size_t)needed >= size)
     return error_set(err, ERROR_INVALID, "simulated GPUs: the folder's name is too long");
   environment->options.folder = environment->folder;
+  if (!environment->options.driver_version)
+    environment->options.driver_version = release_of(sim_library_branch);
   return read_latency(&environment->options.latency, err);
 }

@@ -9,7 +9,7 @@
 
 #include "sim/nvml/state.h"
 
-#define SIM_NVML_DRIVER_VERSION "550.163.01" /* where none is asked for */
+#define SIM_NVML_DRIVER_VERSION "550.163.01" /* where none is asked for and no GPU needs a newer one */
 
 typedef struct SimNvml SimNvml;
 typedef void SimSleep(void *userdata, uint32_t milliseconds);
@@ -18,7 +18,7 @@ typedef struct SimNvmlOptions {
   const char *machine; /* "2xA100-SXM4-80GB,A30:mig=off", see sim_state_parse_machine; NULL: the folder's */
   const char *folder;  /* of the shared state, made where it is missing; NULL: in memory, with `machine` */
   bool renew;          /* start afresh with `machine` where the folder has a state already */
-  const char *driver_version; /* of a new state; NULL: SIM_NVML_DRIVER_VERSION */
+  const char *driver_version; /* of a new state, see sim_driver_parse; NULL: sim_driver_choose */
   uint64_t seed;              /* of a new state's UUIDs; 0: from the folder's path */
   double latency;             /* factor on the times that a real driver takes; 0: changes take no time */
   const char *faults; /* a fault plan for this process alone, see fault.h, ';' between faults; NULL: none */
