@@ -6,6 +6,7 @@
 #include "sim/nvml/latency.h"
 
 #include <assert.h>
+#include <string.h>
 
 static int slices_of(const SimPlace *place) {
   return sim_gi_profile(place->gpu, place->gi)->slice_count;
@@ -147,6 +148,7 @@ static NvmlReturn create(SimEdit *edit, const SimComputeProfile *profile, int st
     return result;
   sim_edit_spend(edit, sim_latency_ms(place->gpu, profile->gi_slices, SIM_WORK_CREATE_CI));
   const SimCi *ci = sim_ci_add(place->gpu, place->gi, profile, start, sim_edit_next_serial(edit));
+  sim_edit_post_change(edit);
   result = sim_edit_commit(edit);
   if (result == NVML_SUCCESS)
     *ret_compute = sim_handle_ci(place->gpu_index, place->gpu, place->gi, ci);
@@ -185,10 +187,16 @@ NvmlReturn nvmlComputeInstanceDestroy(NvmlComputeInstance compute) {
   NvmlReturn result = sim_edit_handle(&edit, __func__, compute, SIM_CIS);
   if (result != NVML_SUCCESS)
     return result;
-  if (edit.place.ci->process_count > 0)
+  const SimPlace *place = &edit.place;
+  int gi_id = (int)sim_gi_id(sim_gpu_model(place->gpu), place->gi->profile, place->gi->start);
+  if (place->ci->process_count > 0 || place->ci->busy_until > sim_call_now_ms() ||
+      sim_state_is_used(&edit.change.state, place->gpu_index, gi_id, place->ci->id))
     return NVML_IN_USE;
   sim_edit_spend(&edit, sim_latency_ms(edit.place.gpu, slices_of(&edit.place), SIM_WORK_DESTROY_CI));
-  sim_ci_remove(edit.place.gi, edit.place.ci);
+  if (edit.change.state.options.linger_ms)
+    place->gi->busy_until = sim_call_now_ms() + edit.change.state.options.linger_ms;
+  sim_ci_remove(place->gi, place->ci);
+  sim_edit_post_change(&edit);
   return sim_edit_commit(&edit);
 }
 
@@ -237,13 +245,24 @@ NvmlReturn nvmlComputeInstanceGetInfo_v2(NvmlComputeInstance compute, NvmlComput
   const SimPlace *place = &view.place;
   const SimComputeProfile *profile = sim_ci_profile_of(slices_of(place), place->ci->slices);
   assert(profile);
-  /* nvml.h says "parent device"; real drivers give the MIG device (NVIDIA/k8s-dra-driver-gpu relies on it).
-   */
-  *info =
-      (NvmlComputeInstanceInfo){.device = sim_handle_mig(place->gpu_index, place->gpu, place->gi, place->ci),
-                                .gpu_instance = sim_handle_gi(place->gpu_index, place->gpu, place->gi),
-                                .id = place->ci->id,
-                                .profile_id = profile->index,
-                                .placement = {.start = place->ci->start, .size = place->ci->slices}};
+  /* nvml.h says "parent device", and nvidia-smi prints its index as the GPU's; others have seen the MIG
+   * device. */
+  NvmlDevice device = view.state.options.compute_is_mig_device
+                          ? sim_handle_mig(place->gpu_index, place->gpu, place->gi, place->ci)
+                          : sim_handle_gpu(place->gpu_index);
+  *info = (NvmlComputeInstanceInfo){.device = device,
+                                    .gpu_instance = sim_handle_gi(place->gpu_index, place->gpu, place->gi),
+                                    .id = place->ci->id,
+                                    .profile_id = profile->index,
+                                    .placement = {.start = place->ci->start, .size = place->ci->slices}};
   return NVML_SUCCESS;
+}
+
+/* The first version had no placement; the rest lies where it lay. */
+NvmlReturn nvmlComputeInstanceGetInfo(NvmlComputeInstance compute, void *info) {
+  NvmlComputeInstanceInfo found;
+  NvmlReturn result = nvmlComputeInstanceGetInfo_v2(compute, info ? &found : NULL);
+  if (result == NVML_SUCCESS)
+    memcpy(info, &found, offsetof(NvmlComputeInstanceInfo, placement));
+  return result;
 }

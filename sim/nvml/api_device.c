@@ -4,6 +4,8 @@
 #include "sim/nvml/call.h"
 #include "sim/nvml/instance.h"
 
+#include <string.h>
+
 /* What the driver keeps of a whole GPU for itself. */
 enum { RESERVED_MIB = 512 };
 
@@ -72,15 +74,54 @@ NvmlReturn nvmlDeviceGetPciInfo_v3(NvmlDevice device, NvmlPciInfo *info) {
   return NVML_SUCCESS;
 }
 
-/* Of the GPU or of the slice, whose memory is all there for its user. */
-static NvmlMemoryV2 memory_of(const SimPlace *place) {
-  const unsigned long long mib = 1024 * 1024;
-  if (place->kind == SIM_HANDLE_MIG) {
-    unsigned long long total = sim_gi_profile(place->gpu, place->gi)->memory_mib * mib;
-    return (NvmlMemoryV2){.total = total, .free = total};
-  }
-  unsigned long long total = sim_gpu_model(place->gpu)->memory_mib * mib;
-  return (NvmlMemoryV2){.total = total, .reserved = RESERVED_MIB * mib, .free = total - RESERVED_MIB * mib};
+NvmlReturn nvmlDeviceGetPciInfo_v2(NvmlDevice device, NvmlPciInfoV2 *info) {
+  NvmlPciInfo found;
+  NvmlReturn result = nvmlDeviceGetPciInfo_v3(device, info ? &found : NULL);
+  if (result != NVML_SUCCESS)
+    return result;
+  *info = (NvmlPciInfoV2){.domain = found.domain,
+                          .bus = found.bus,
+                          .device = found.device,
+                          .pci_device_id = found.pci_device_id,
+                          .pci_subsystem_id = found.pci_subsystem_id};
+  memcpy(info->bus_id, found.bus_id_legacy, sizeof info->bus_id);
+  return NVML_SUCCESS;
+}
+
+/* The first version ended before the id of the subsystem. */
+NvmlReturn nvmlDeviceGetPciInfo(NvmlDevice device, NvmlPciInfoV2 *info) {
+  NvmlPciInfoV2 found;
+  NvmlReturn result = nvmlDeviceGetPciInfo_v2(device, info ? &found : NULL);
+  if (result == NVML_SUCCESS)
+    memcpy(info, &found, offsetof(NvmlPciInfoV2, pci_subsystem_id));
+  return result;
+}
+
+static const unsigned long long mib = 1024 * 1024;
+
+/* What the clients on the GPU, or on the slice's GPU instance, take of it. */
+static unsigned long long used_of(const SimState *state, const SimPlace *place) {
+  unsigned long long used = 0;
+  int gi_id =
+      place->gi ? (int)sim_gi_id(sim_gpu_model(place->gpu), place->gi->profile, place->gi->start) : -1;
+  for (int i = 0; i < state->client_count; i++)
+    if (state->clients[i].gpu_index == place->gpu_index && (gi_id < 0 || state->clients[i].gi_id == gi_id))
+      used += state->clients[i].memory_mib * mib;
+  return used;
+}
+
+/* Of the GPU or of the slice, whose memory is all there for its users. */
+static NvmlMemoryV2 memory_of(const SimView *view) {
+  const SimPlace *place = &view->place;
+  bool is_slice = place->kind == SIM_HANDLE_MIG;
+  NvmlMemoryV2 memory = {.reserved = is_slice ? 0 : RESERVED_MIB * mib};
+  memory.total =
+      (is_slice ? sim_gi_profile(place->gpu, place->gi)->memory_mib : sim_gpu_model(place->gpu)->memory_mib) *
+      mib;
+  unsigned long long room = memory.total - memory.reserved, used = used_of(&view->state, place);
+  memory.used = used < room ? used : room;
+  memory.free = room - memory.used;
+  return memory;
 }
 
 NvmlReturn nvmlDeviceGetMemoryInfo(NvmlDevice device, NvmlMemory *memory) {
@@ -90,7 +131,7 @@ NvmlReturn nvmlDeviceGetMemoryInfo(NvmlDevice device, NvmlMemory *memory) {
     return result;
   if (!memory)
     return NVML_INVALID_ARGUMENT;
-  NvmlMemoryV2 found = memory_of(&view.place);
+  NvmlMemoryV2 found = memory_of(&view);
   /* Version 1 knows no reserved memory and counts it as used. */
   *memory = (NvmlMemory){.total = found.total, .free = found.free, .used = found.used + found.reserved};
   return NVML_SUCCESS;
@@ -106,7 +147,7 @@ NvmlReturn nvmlDeviceGetMemoryInfo_v2(NvmlDevice device, NvmlMemoryV2 *memory) {
   unsigned version = NVML_STRUCT_VERSION(NvmlMemoryV2, 2);
   if (memory->version != version)
     return NVML_ARGUMENT_VERSION_MISMATCH;
-  *memory = memory_of(&view.place);
+  *memory = memory_of(&view);
   memory->version = version;
   return NVML_SUCCESS;
 }
@@ -123,6 +164,19 @@ NvmlReturn nvmlDeviceGetMigMode(NvmlDevice device, unsigned *current, unsigned *
   return NVML_SUCCESS;
 }
 
+/* The pending mode becomes the current one, or the reason why it does not. */
+static NvmlReturn activate(SimEdit *edit) {
+  SimGpu *gpu = edit->place.gpu;
+  if (gpu->mig_on == gpu->mig_on_pending)
+    return NVML_SUCCESS;
+  if (sim_state_is_used(&edit->change.state, edit->place.gpu_index, -1, -1))
+    return NVML_IN_USE;
+  if (sim_gpu_model(gpu)->mode_needs_reset && !edit->change.state.options.mode_resets_itself)
+    return NVML_RESET_REQUIRED;
+  gpu->mig_on = gpu->mig_on_pending;
+  return NVML_SUCCESS;
+}
+
 NvmlReturn nvmlDeviceSetMigMode(NvmlDevice device, unsigned mode, NvmlReturn *activation_status) {
   CLEANUP(sim_edit_end) SimEdit edit = {0};
   NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
@@ -136,9 +190,8 @@ NvmlReturn nvmlDeviceSetMigMode(NvmlDevice device, unsigned mode, NvmlReturn *ac
     return NVML_IN_USE;
   }
   gpu->mig_on_pending = mode == NVML_MIG_ENABLE;
-  if (!sim_gpu_model(gpu)->mode_needs_reset)
-    gpu->mig_on = gpu->mig_on_pending;
-  NvmlReturn status = gpu->mig_on == gpu->mig_on_pending ? NVML_SUCCESS : NVML_RESET_REQUIRED;
+  NvmlReturn status = activate(&edit);
+  sim_edit_post_change(&edit);
   result = sim_edit_commit(&edit);
   if (result == NVML_SUCCESS)
     *activation_status = status;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NVML: events. */
+#include "sim/nvml/abi.h"
 #include "sim/nvml/event.h"
+
+#include <string.h>
 
 NvmlReturn nvmlEventSetCreate(NvmlEventSet *set) {
   return set ? sim_event_set_take(set) : NVML_INVALID_ARGUMENT;
@@ -42,5 +45,14 @@ NvmlReturn nvmlEventSetWait_v2(NvmlEventSet set, NvmlEventData *data, unsigned t
                             .event_data = event.data,
                             .gpu_instance_id = instance_of(event.gi_id),
                             .compute_instance_id = instance_of(event.ci_id)};
+  return result;
+}
+
+/* The first version knew no instances; the rest lies where it lay. */
+NvmlReturn nvmlEventSetWait(NvmlEventSet set, void *data, unsigned timeout_ms) {
+  NvmlEventData found;
+  NvmlReturn result = nvmlEventSetWait_v2(set, data ? &found : NULL, timeout_ms);
+  if (result == NVML_SUCCESS)
+    memcpy(data, &found, offsetof(NvmlEventData, gpu_instance_id));
   return result;
 }

@@ -80,23 +80,26 @@ static void fill_v3(NvmlGpuInstanceProfileInfoV3 *info, const MigProfile *profil
   sim_name_mig(NULL, profile, profile->slice_count, info->name);
 }
 
-NvmlReturn nvmlDeviceGetGpuInstanceProfileInfoV(NvmlDevice device, unsigned profile, void *info) {
-  SimView view;
-  const MigProfile *found = NULL;
-  NvmlReturn result = find_profile(&view, device, profile, &found);
-  if (result != NVML_SUCCESS)
-    return result;
+/* Into the version of the struct that the caller brought. */
+static NvmlReturn fill(const char *driver, void *info, const MigProfile *found) {
   if (!info)
     return NVML_INVALID_ARGUMENT;
   unsigned version = *(const unsigned *)info;
   if (version == NVML_STRUCT_VERSION(NvmlGpuInstanceProfileInfoV2, 2))
     fill_v2(info, found);
   else if (version == NVML_STRUCT_VERSION(NvmlGpuInstanceProfileInfoV3, 3) &&
-           sim_driver_is_at_least(view.state.driver, 545, 23))
+           sim_driver_is_at_least(driver, 545, 23))
     fill_v3(info, found);
   else
     return NVML_ARGUMENT_VERSION_MISMATCH;
   return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlDeviceGetGpuInstanceProfileInfoV(NvmlDevice device, unsigned profile, void *info) {
+  SimView view;
+  const MigProfile *found = NULL;
+  NvmlReturn result = find_profile(&view, device, profile, &found);
+  return result == NVML_SUCCESS ? fill(view.state.driver, info, found) : result;
 }
 
 /* The profile by its id; older drivers do not know all of a model's. */
@@ -116,6 +119,17 @@ static NvmlReturn find_profile_id(const SimState *state, const SimGpu *gpu, unsi
 static NvmlReturn find_usable_profile(const SimState *state, const SimGpu *gpu, unsigned profile_id,
                                       int *ret_profile) {
   return gpu->mig_on ? find_profile_id(state, gpu, profile_id, ret_profile) : NVML_NOT_SUPPORTED;
+}
+
+NvmlReturn nvmlDeviceGetGpuInstanceProfileInfoByIdV(NvmlDevice device, unsigned profile_id, void *info) {
+  SimView view;
+  int profile;
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
+  if (result == NVML_SUCCESS)
+    result = find_profile_id(&view.state, view.place.gpu, profile_id, &profile);
+  if (result != NVML_SUCCESS)
+    return result;
+  return fill(view.state.driver, info, &sim_gpu_model(view.place.gpu)->profiles[profile]);
 }
 
 NvmlReturn nvmlDeviceGetGpuInstancePossiblePlacements_v2(NvmlDevice device, unsigned profile_id,
@@ -169,9 +183,13 @@ static NvmlReturn create(SimEdit *edit, int profile, int start, NvmlGpuInstance 
   NvmlReturn result = sim_gi_choose(gpu, profile, start, &start);
   if (result != NVML_SUCCESS)
     return result;
+  /* The first instance takes the whole GPU apart. */
+  if (gpu->gi_count == 0 && sim_state_is_used(&edit->change.state, edit->place.gpu_index, -1, -1))
+    return NVML_IN_USE;
   sim_edit_spend(edit,
                  sim_latency_ms(gpu, sim_gpu_model(gpu)->profiles[profile].slice_count, SIM_WORK_CREATE_GI));
   const SimGi *gi = sim_gi_add(gpu, profile, start, sim_edit_next_serial(edit));
+  sim_edit_post_change(edit);
   result = sim_edit_commit(edit);
   if (result == NVML_SUCCESS)
     *ret_instance = sim_handle_gi(edit->place.gpu_index, gpu, gi);
@@ -212,10 +230,13 @@ NvmlReturn nvmlGpuInstanceDestroy(NvmlGpuInstance instance) {
     return result;
   SimGpu *gpu = edit.place.gpu;
   SimGi *gi = edit.place.gi;
-  if (gi->ci_count > 0)
+  int gi_id = (int)sim_gi_id(sim_gpu_model(gpu), gi->profile, gi->start);
+  if (gi->ci_count > 0 || gi->busy_until > sim_call_now_ms() ||
+      sim_state_is_used(&edit.change.state, edit.place.gpu_index, gi_id, -1))
     return NVML_IN_USE;
   sim_edit_spend(&edit, sim_latency_ms(gpu, sim_gi_profile(gpu, gi)->slice_count, SIM_WORK_DESTROY_GI));
   sim_gi_remove(gpu, gi);
+  sim_edit_post_change(&edit);
   return sim_edit_commit(&edit);
 }
 

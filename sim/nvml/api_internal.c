@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NVML: the private table that NVIDIA's nvidia-smi asks for beside the public functions. Its first word is its size
- * in bytes, the rest are functions that nobody documented. Here each of them answers NOT_SUPPORTED, and
- * nvidia-smi 470, 535 and 550 carry on. */
+/* NVML: the private table that NVIDIA's nvidia-smi asks for beside the public functions. Its first word is
+ * its size in bytes, the rest are functions that nobody documented. Here each of them answers NOT_SUPPORTED,
+ * and nvidia-smi 470, 535 and 550 carry on. */
 #include "sim/nvml/abi.h"
 #include "sim/nvml/call.h"
 

@@ -130,6 +130,80 @@ NvmlReturn nvmlDeviceGetHandleByUUID(const char *uuid, NvmlDevice *device) {
   return NVML_NOT_FOUND;
 }
 
+/* The 16 bytes of a UUID's hexadecimal digits, behind "GPU-" or "MIG-". */
+static bool has_bytes(const char *uuid, const unsigned char *bytes) {
+  int digits = 0;
+  for (const char *c = uuid + 4; *c; c++) {
+    if (*c == '-')
+      continue;
+    unsigned nibble = (unsigned)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+    if (digits >= 32 || (digits % 2 ? bytes[digits / 2] & 15u : bytes[digits / 2] >> 4u) != nibble)
+      return false;
+    digits++;
+  }
+  return digits == 32;
+}
+
+/* The text of the UUID with these bytes; "" where there is none. */
+static void find_uuid(const SimState *state, const unsigned char *bytes, char ret_uuid[NVML_UUID_SIZE]) {
+  for (int i = 0; i < state->gpu_count; i++) {
+    sim_uuid_gpu(state, i, ret_uuid);
+    if (has_bytes(ret_uuid, bytes))
+      return;
+    const SimGpu *gpu = &state->gpus[i];
+    for (int k = 0; k < gpu->gi_count; k++)
+      for (int c = 0; c < gpu->gis[k].ci_count; c++) {
+        sim_uuid_mig(state, i, &gpu->gis[k], &gpu->gis[k].cis[c], ret_uuid);
+        if (has_bytes(ret_uuid, bytes))
+          return;
+      }
+  }
+  ret_uuid[0] = '\0';
+}
+
+NvmlReturn nvmlDeviceGetHandleByUUIDV(const NvmlUuid *uuid, NvmlDevice *device) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view, NULL); /* counted as nvmlDeviceGetHandleByUUID */
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!uuid)
+    return NVML_INVALID_ARGUMENT;
+  if (uuid->version != NVML_STRUCT_VERSION(NvmlUuid, 1))
+    return NVML_ARGUMENT_VERSION_MISMATCH;
+  char text[NVML_UUID_SIZE] = "";
+  if (uuid->type == NVML_UUID_ASCII)
+    snprintf(text, sizeof text, "%.40s", uuid->value);
+  else if (uuid->type == NVML_UUID_BINARY)
+    find_uuid(&view.state, (const unsigned char *)uuid->value, text);
+  else
+    return NVML_INVALID_ARGUMENT;
+  return nvmlDeviceGetHandleByUUID(text, device);
+}
+
+/* Nothing here is excluded, and there are no units around the GPUs. */
+static NvmlReturn answer_none(const char *function, unsigned *count) {
+  SimView view;
+  NvmlReturn result = sim_view_open(&view, function);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!count)
+    return NVML_INVALID_ARGUMENT;
+  *count = 0;
+  return NVML_SUCCESS;
+}
+
+NvmlReturn nvmlGetExcludedDeviceCount(unsigned *count) {
+  return answer_none(__func__, count);
+}
+
+NvmlReturn nvmlGetBlacklistDeviceCount(unsigned *count) {
+  return answer_none(__func__, count);
+}
+
+NvmlReturn nvmlUnitGetCount(unsigned *count) {
+  return answer_none(__func__, count);
+}
+
 /* "00000000:07:00.0", "0000:07:00.0" or "07:00.0", as the tools write it. */
 static bool parse_bus_id(const char *text, unsigned *ret_bus) {
   unsigned domain = 0, device, function = 0;

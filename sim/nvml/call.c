@@ -78,15 +78,27 @@ static NvmlReturn let_go(void) {
   return result;
 }
 
+/* One line for each call, for who wonders what a client does. */
+static void trace(const char *function, const void *handle) {
+  char place[64];
+  sim_handle_format(handle, place);
+  fprintf(stderr, "facet-sim-nvml: %s%s\n", function, place);
+}
+
 /* The simulator in use, where the fault plan lets the call go on. */
-static NvmlReturn find_in_use(SimNvml **ret_nvml, const char *function, int gpu_index, SimFault *ret_after) {
+static NvmlReturn find_in_use(SimNvml **ret_nvml, const char *function, const void *handle,
+                              SimFault *ret_after) {
   pthread_mutex_lock(&library);
   *ret_nvml = in_use && in_use->init_count > 0 ? in_use : NULL;
   pthread_mutex_unlock(&library);
   *ret_after = (SimFault){0};
   if (!*ret_nvml)
     return NVML_UNINITIALIZED;
-  int meddled = function ? sim_meddle(*ret_nvml, function, gpu_index, ret_after) : SIM_MEDDLE_NOTHING;
+  if (!function)
+    return NVML_SUCCESS;
+  if ((*ret_nvml)->trace)
+    trace(function, handle);
+  int meddled = sim_meddle(*ret_nvml, function, sim_handle_gpu_index(handle), ret_after);
   return meddled == SIM_MEDDLE_NOTHING ? NVML_SUCCESS : (NvmlReturn)meddled;
 }
 
@@ -128,7 +140,7 @@ NvmlReturn sim_call_init(void) {
 NvmlReturn sim_call_shutdown(void) {
   SimNvml *nvml;
   SimFault after;
-  NvmlReturn result = find_in_use(&nvml, "nvmlShutdown", -1, &after);
+  NvmlReturn result = find_in_use(&nvml, "nvmlShutdown", NULL, &after);
   return result == NVML_SUCCESS ? let_go() : result;
 }
 
@@ -145,7 +157,7 @@ NvmlReturn sim_call_refuse(const char *function) {
 
 NvmlReturn sim_view_handle(SimView *view, const char *function, const void *handle, unsigned kinds) {
   SimFault after;
-  NvmlReturn result = find_in_use(&view->nvml, function, sim_handle_gpu_index(handle), &after);
+  NvmlReturn result = find_in_use(&view->nvml, function, handle, &after);
   if (result != NVML_SUCCESS)
     return result;
   int meddled = sim_meddle_carry_out(view->nvml, &after);
@@ -160,7 +172,7 @@ NvmlReturn sim_view_handle(SimView *view, const char *function, const void *hand
 }
 
 NvmlReturn sim_edit_handle(SimEdit *edit, const char *function, const void *handle, unsigned kinds) {
-  NvmlReturn result = find_in_use(&edit->nvml, function, sim_handle_gpu_index(handle), &edit->after);
+  NvmlReturn result = find_in_use(&edit->nvml, function, handle, &edit->after);
   if (result != NVML_SUCCESS)
     return result;
   Error err = {0};
@@ -177,6 +189,13 @@ void sim_edit_spend(SimEdit *edit, uint32_t milliseconds) {
 
 uint32_t sim_edit_next_serial(SimEdit *edit) {
   return ++edit->change.state.last_serial;
+}
+
+void sim_edit_post_change(SimEdit *edit) {
+  sim_state_post(&edit->change.state, (SimEvent){.gpu_index = (uint8_t)edit->place.gpu_index,
+                                                 .type = NVML_EVENT_MIG_CONFIG_CHANGE,
+                                                 .gi_id = -1,
+                                                 .ci_id = -1});
 }
 
 NvmlReturn sim_edit_commit(SimEdit *edit) {
@@ -196,6 +215,12 @@ NvmlReturn sim_edit_commit(SimEdit *edit) {
 
 void sim_edit_end(SimEdit *edit) {
   sim_change_end(&edit->change);
+}
+
+uint64_t sim_call_now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void sleep_really(uint32_t milliseconds) {

@@ -41,6 +41,8 @@ NvmlReturn sim_edit_handle(SimEdit *edit, const char *function, const void *hand
 /* Spends the time that the driver would need; the machine stays held, others see the old state. */
 void sim_edit_spend(SimEdit *edit, uint32_t milliseconds);
 uint32_t sim_edit_next_serial(SimEdit *edit);
+/* Tells those who wait for events that the GPU's MIG configuration changed. */
+void sim_edit_post_change(SimEdit *edit);
 NvmlReturn sim_edit_commit(SimEdit *edit);
 void sim_edit_end(SimEdit *edit); /* a cleanup function as it is */
 
@@ -49,6 +51,8 @@ NvmlReturn sim_call_init(void);
 NvmlReturn sim_call_shutdown(void);
 /* What functions do that are not simulated: NOT_SUPPORTED, where nothing else is wrong. */
 NvmlReturn sim_call_refuse(const char *function);
+/* A clock that all processes share and nobody sets. */
+uint64_t sim_call_now_ms(void);
 void sim_call_sleep(SimNvml *nvml, uint32_t milliseconds);
 /* One line on stderr: a person who simulates wants to know why. */
 void sim_call_complain(const Error *err);

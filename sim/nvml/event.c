@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <time.h>
 
 static pthread_mutex_t sets = PTHREAD_MUTEX_INITIALIZER; /* guards all event sets of the simulator in use */
 
@@ -92,12 +91,6 @@ static NvmlReturn look(NvmlEventSet set, const char *function, SimView *view, Si
   return result;
 }
 
-static uint64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Until the file is replaced, or so many milliseconds at most. */
 static void wait_for_change(int watch_fd, uint64_t milliseconds) {
   struct pollfd watched = {.fd = watch_fd, .events = POLLIN};
@@ -108,9 +101,9 @@ static void wait_for_change(int watch_fd, uint64_t milliseconds) {
 
 static NvmlReturn wait_really(NvmlEventSet set, int watch_fd, unsigned timeout_ms, SimEvent *ret_event) {
   SimView view;
-  uint64_t end = now_ms() + timeout_ms, now;
+  uint64_t end = sim_call_now_ms() + timeout_ms, now;
   NvmlReturn result = look(set, NULL, &view, ret_event);
-  while (result == NVML_TIMEOUT && (now = now_ms()) < end) {
+  while (result == NVML_TIMEOUT && (now = sim_call_now_ms()) < end) {
     wait_for_change(watch_fd, end - now);
     result = look(set, NULL, &view, ret_event);
   }

@@ -72,9 +72,20 @@ static inline NvmlComputeInstance fixture_create_compute(NvmlGpuInstance instanc
   return compute;
 }
 
-/* The MIG device of a compute instance. */
+/* The MIG device of a compute instance, found among those of its GPU. */
 static inline NvmlDevice fixture_mig_device(NvmlComputeInstance compute) {
   NvmlComputeInstanceInfo info;
+  NvmlGpuInstanceInfo parent;
+  NvmlDevice mig;
+  unsigned count, gi_id, ci_id;
   assert_int_equal(nvmlComputeInstanceGetInfo_v2(compute, &info), NVML_SUCCESS);
-  return info.device;
+  assert_int_equal(nvmlGpuInstanceGetInfo(info.gpu_instance, &parent), NVML_SUCCESS);
+  assert_int_equal(nvmlDeviceGetMaxMigDeviceCount(info.device, &count), NVML_SUCCESS);
+  for (unsigned i = 0; i < count; i++)
+    if (nvmlDeviceGetMigDeviceHandleByIndex(info.device, i, &mig) == NVML_SUCCESS &&
+        nvmlDeviceGetGpuInstanceId(mig, &gi_id) == NVML_SUCCESS && gi_id == parent.id &&
+        nvmlDeviceGetComputeInstanceId(mig, &ci_id) == NVML_SUCCESS && ci_id == info.id)
+      return mig;
+  fail_msg("compute instance %u has no MIG device", info.id);
+  return NULL;
 }

@@ -45,6 +45,10 @@ NvmlEventSet sim_handle_events(int slot) {
   return encode(SIM_HANDLE_EVENTS, (unsigned)slot, 0, 0, 0);
 }
 
+static bool is_fresh(const SimState *state, uint32_t serial_there, uint32_t serial) {
+  return state->options.alias_handles || serial_there == serial;
+}
+
 NvmlReturn sim_handle_resolve(SimState *state, const void *handle, unsigned kinds, SimPlace *ret_place) {
   unsigned kind = byte_of(handle, 56) - KIND_BASE;
   unsigned gpu_index = byte_of(handle, 48);
@@ -56,12 +60,12 @@ NvmlReturn sim_handle_resolve(SimState *state, const void *handle, unsigned kind
     return NVML_GPU_IS_LOST;
   if (kind != SIM_HANDLE_GPU) {
     place.gi = sim_gi_find(place.gpu, byte_of(handle, 40));
-    if (!place.gi || (kind == SIM_HANDLE_GI && place.gi->serial != serial))
+    if (!place.gi || (kind == SIM_HANDLE_GI && !is_fresh(state, place.gi->serial, serial)))
       return NVML_INVALID_ARGUMENT;
   }
   if (kind == SIM_HANDLE_CI || kind == SIM_HANDLE_MIG) {
     place.ci = sim_ci_find(place.gi, byte_of(handle, 32));
-    if (!place.ci || place.ci->serial != serial)
+    if (!place.ci || !is_fresh(state, place.ci->serial, serial))
       return NVML_INVALID_ARGUMENT;
   }
   *ret_place = place;
@@ -71,6 +75,20 @@ NvmlReturn sim_handle_resolve(SimState *state, const void *handle, unsigned kind
 int sim_handle_gpu_index(const void *handle) {
   unsigned kind = byte_of(handle, 56) - KIND_BASE;
   return kind >= SIM_HANDLE_GPU && kind <= SIM_HANDLE_MIG ? (int)byte_of(handle, 48) : -1;
+}
+
+void sim_handle_format(const void *handle, char ret_text[64]) {
+  unsigned kind = byte_of(handle, 56) - KIND_BASE;
+  int used = 0;
+  ret_text[0] = '\0';
+  if (kind < SIM_HANDLE_GPU || kind > SIM_HANDLE_MIG)
+    return;
+  used += snprintf(ret_text, 64, " gpu %u", byte_of(handle, 48));
+  if (kind != SIM_HANDLE_GPU)
+    used += snprintf(ret_text + used, 64 - (size_t)used, " gi %u", byte_of(handle, 40));
+  if (kind == SIM_HANDLE_CI || kind == SIM_HANDLE_MIG)
+    snprintf(ret_text + used, 64 - (size_t)used, " ci %u%s", byte_of(handle, 32),
+             kind == SIM_HANDLE_MIG ? " (MIG device)" : "");
 }
 
 int sim_handle_event_slot(NvmlEventSet set) {

@@ -35,5 +35,7 @@ NvmlEventSet sim_handle_events(int slot);
 NvmlReturn sim_handle_resolve(SimState *state, const void *handle, unsigned kinds, SimPlace *ret_place);
 /* The GPU that a handle is about, whether or not it exists; -1 for event sets and what is no handle. */
 int sim_handle_gpu_index(const void *handle);
+/* " gpu 0 gi 7", whether or not it exists; "" for what is no handle of a GPU. */
+void sim_handle_format(const void *handle, char ret_text[64]);
 /* The slot of an event set, or -1. */
 int sim_handle_event_slot(NvmlEventSet set);

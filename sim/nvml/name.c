@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names and UUIDs. NVIDIA's kernel modules derive a MIG device's UUID from the chip and the place, so it
- * looks like a version 5 UUID and comes back with the place; so it is here, without the SHA-1. */
+ * looks like a version 5 UUID and comes back with the place; so it is here, without the SHA-1. Before R470 it
+ * was the GPU's with the ids of the instances behind it. */
 #include "sim/nvml/instance.h"
 
 #include "base/random.h"
+#include "sim/nvml/driver.h"
 
 #include <inttypes.h>
 
@@ -23,7 +25,15 @@ void sim_uuid_gpu(const SimState *state, int gpu_index, char *ret_uuid) {
 void sim_uuid_mig(const SimState *state, int gpu_index, const SimGi *gi, const SimCi *ci, char *ret_uuid) {
   const SimGpu *gpu = &state->gpus[gpu_index];
   uint64_t gi_id = sim_gi_id(sim_gpu_model(gpu), gi->profile, gi->start);
+  if (!sim_driver_is_at_least(state->driver, 470, 42)) {
+    char parent[NVML_UUID_SIZE];
+    sim_uuid_gpu(state, gpu_index, parent);
+    snprintf(ret_uuid, NVML_UUID_SIZE, "MIG-%.50s/%u/%u", parent, (unsigned)gi_id, ci->id);
+    return;
+  }
   uint64_t place = 1u << 24 | gi_id << 16 | (uint64_t)ci->start << 8 | ci->slices;
+  if (state->options.random_uuids)
+    place |= (uint64_t)ci->serial << 32;
   format_uuid("MIG", state->seed, place << 8 | (uint64_t)gpu_index, ret_uuid);
 }
 

@@ -19,6 +19,7 @@ struct SimNvml {
   SimSleep *sleep;
   void *sleep_userdata;
   double latency;
+  bool trace;          /* each call in a line on stderr */
   unsigned init_count; /* nvmlInit minus nvmlShutdown */
   SimEventSet event_sets[SIM_EVENT_SETS_MAX];
   pthread_mutex_t faults_mutex; /* guards what follows */

@@ -82,6 +82,7 @@ int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) 
   pthread_mutex_init(&nvml->faults_mutex, NULL);
   nvml->latency = options->latency;
   nvml->faults = plan;
+  nvml->trace = options->trace;
   *ret_nvml = TAKE(nvml);
   return 0;
 }
@@ -215,7 +216,8 @@ int sim_nvml_read_environment(SimNvmlEnvironment *ret_environment, Error *err) {
   SimNvmlEnvironment *environment = ret_environment;
   *environment = (SimNvmlEnvironment){.options = {.machine = non_empty("FACET_SIM_NVML_MACHINE"),
                                                   .driver_version = non_empty("FACET_SIM_NVML_DRIVER"),
-                                                  .faults = non_empty("FACET_SIM_NVML_FAULTS")}};
+                                                  .faults = non_empty("FACET_SIM_NVML_FAULTS"),
+                                                  .trace = non_empty("FACET_SIM_NVML_TRACE") != NULL}};
   const char *folder = non_empty("FACET_SIM_NVML_STATE"), *runtime = non_empty("XDG_RUNTIME_DIR");
   size_t size = sizeof environment->folder;
   int needed;

@@ -21,6 +21,7 @@ typedef struct SimNvmlOptions {
   const char *driver_version; /* of a new state, see sim_driver_parse; NULL: sim_driver_choose */
   uint64_t seed;              /* of a new state's UUIDs; 0: from the folder's path */
   double latency;             /* factor on the times that a real driver takes; 0: changes take no time */
+  bool trace;                 /* each call in a line on stderr */
   const char *faults; /* a fault plan for this process alone, see fault.h, ';' between faults; NULL: none */
 } SimNvmlOptions;
 

@@ -5,13 +5,15 @@
  *     driver 550.163.01
  *     seed 1f0c3a5e77d2b946
  *     serial 4
+ *     option linger-ms 40                        see options.h; only what differs from the usual
  *     gpu on on NVIDIA A100-SXM4-80GB            MIG mode now, and after a reset
  *       gi 1g.10gb start 6 serial 1              belongs to the gpu above
  *         ci 0 slices 1 start 0 mig 0 serial 2   belongs to the gi above
  *         ci 1 slices 1 start 1 mig 1 serial 3 processes 2
  *     gpu on on NVIDIA A30
  *       lost                                     fallen off the bus
- *     event 1 gpu 1 type 8 data 79 gi -1 ci -1   the newest ones, behind the GPUs
+ *     client 4711 gpu 0 gi 13 ci 0 memory 512 python3
+ *     event 1 gpu 1 type 8 data 79 gi -1 ci -1   the newest ones
  *     end
  *
  * The last line tells a whole file from one that was cut. Every line is checked against the rules while it is
@@ -20,6 +22,7 @@
 
 #include "base/memory.h"
 #include "sim/nvml/instance.h"
+#include "sim/nvml/options.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -28,20 +31,28 @@ static const char *on_off(bool on) {
   return on ? "on" : "off";
 }
 
+/* Ends the line. */
+static void format_busy(uint64_t busy_until, Text *text) {
+  if (busy_until)
+    text_format(text, " busy %" PRIu64, busy_until);
+  text_append(text, "\n");
+}
+
 static void format_gpu(const SimGpu *gpu, Text *text) {
   text_format(text, "gpu %s %s %s\n", on_off(gpu->mig_on), on_off(gpu->mig_on_pending), gpu->product);
   if (gpu->lost)
     text_append(text, "  lost\n");
   for (int i = 0; i < gpu->gi_count; i++) {
     const SimGi *gi = &gpu->gis[i];
-    text_format(text, "  gi %s start %u serial %u\n", sim_gi_profile(gpu, gi)->name, gi->start, gi->serial);
+    text_format(text, "  gi %s start %u serial %u", sim_gi_profile(gpu, gi)->name, gi->start, gi->serial);
+    format_busy(gi->busy_until, text);
     for (int k = 0; k < gi->ci_count; k++) {
       const SimCi *ci = &gi->cis[k];
       text_format(text, "    ci %u slices %u start %u mig %u serial %u", ci->id, ci->slices, ci->start,
                   ci->mig_index, ci->serial);
       if (ci->process_count)
         text_format(text, " processes %u", ci->process_count);
-      text_append(text, "\n");
+      format_busy(ci->busy_until, text);
     }
   }
 }
@@ -49,8 +60,14 @@ static void format_gpu(const SimGpu *gpu, Text *text) {
 void sim_state_format(const SimState *state, Text *text) {
   text_format(text, "facet-sim-nvml 1\ndriver %s\nseed %016" PRIx64 "\nserial %" PRIu32 "\n", state->driver,
               state->seed, state->last_serial);
+  sim_options_format(&state->options, text);
   for (int i = 0; i < state->gpu_count; i++)
     format_gpu(&state->gpus[i], text);
+  for (int i = 0; i < state->client_count; i++) {
+    const SimClient *client = &state->clients[i];
+    text_format(text, "client %u gpu %u gi %d ci %d memory %u %s\n", client->pid, client->gpu_index,
+                client->gi_id, client->ci_id, client->memory_mib, client->name);
+  }
   for (int i = 0; i < state->event_count; i++) {
     const SimEvent *event = &state->events[i];
     text_format(text, "event %u gpu %u type %" PRIu64 " data %" PRIu64 " gi %d ci %d\n", event->serial,
@@ -94,11 +111,26 @@ static bool parse_gpu(const char *line, SimState *state) {
   return true;
 }
 
+/* What is written only where there is some: " processes N" (of a ci), " busy N". */
+static bool parse_rest(const char *text, unsigned *ret_count, uint64_t *ret_busy_until) {
+  int used = 0;
+  if (ret_count && sscanf(text, " processes %u%n", ret_count, &used) == 1 && used > 0) {
+    if (*ret_count == 0 || *ret_count > UINT8_MAX)
+      return false;
+    text += used;
+    used = 0;
+  }
+  return *text == '\0' ||
+         (sscanf(text, " busy %" SCNu64 "%n", ret_busy_until, &used) == 1 && whole(text, used));
+}
+
 static bool parse_gi(const char *line, SimState *state) {
   char name[MIG_PROFILE_NAME_SIZE];
   unsigned start, serial;
   int used = 0;
-  if (sscanf(line, " gi %23s start %u serial %u%n", name, &start, &serial, &used) != 3 || !whole(line, used))
+  uint64_t busy_until = 0;
+  if (sscanf(line, " gi %23s start %u serial %u%n", name, &start, &serial, &used) != 3 ||
+      !parse_rest(line + used, NULL, &busy_until))
     return false;
   if (state->gpu_count == 0 || start >= MIG_SLOTS_MAX || serial > state->last_serial)
     return false;
@@ -110,7 +142,7 @@ static bool parse_gi(const char *line, SimState *state) {
   /* Files list instances by start; a higher one must not follow, or compute instances would change parent. */
   if (gpu->gi_count > 0 && gpu->gis[gpu->gi_count - 1].start > start)
     return false;
-  sim_gi_add(gpu, profile, (int)start, serial);
+  sim_gi_add(gpu, profile, (int)start, serial)->busy_until = busy_until;
   return true;
 }
 
@@ -122,19 +154,13 @@ static bool mig_index_is_free(const SimGpu *gpu, unsigned mig_index) {
   return mig_index < sim_gpu_mig_device_max(gpu);
 }
 
-/* Written only where there are some. */
-static bool parse_processes(const char *text, unsigned *ret_count) {
-  int used = 0;
-  return sscanf(text, " processes %u%n", ret_count, &used) == 1 && whole(text, used) && *ret_count > 0 &&
-         *ret_count <= UINT8_MAX;
-}
-
 static bool parse_ci(const char *line, SimState *state) {
   unsigned id, slices, start, mig_index, serial, process_count = 0;
+  uint64_t busy_until = 0;
   int used = 0;
   if (sscanf(line, " ci %u slices %u start %u mig %u serial %u%n", &id, &slices, &start, &mig_index, &serial,
              &used) != 5 ||
-      (line[used] && !parse_processes(line + used, &process_count)))
+      !parse_rest(line + used, &process_count, &busy_until))
     return false;
   SimGpu *gpu = state->gpu_count > 0 ? &state->gpus[state->gpu_count - 1] : NULL;
   if (!gpu || gpu->gi_count == 0 || id >= SIM_CIS_MAX || slices > SIM_CIS_MAX || start >= SIM_CIS_MAX ||
@@ -151,7 +177,8 @@ static bool parse_ci(const char *line, SimState *state) {
                                     .start = (uint8_t)start,
                                     .mig_index = (uint8_t)mig_index,
                                     .serial = serial,
-                                    .process_count = (uint8_t)process_count};
+                                    .process_count = (uint8_t)process_count,
+                                    .busy_until = busy_until};
   return true;
 }
 
@@ -160,6 +187,28 @@ static bool parse_lost(const char *line, SimState *state) {
     return false;
   state->gpus[state->gpu_count - 1].lost = true;
   return true;
+}
+
+static bool parse_option(const char *line, SimState *state) {
+  char name[32], value[SIM_ROOT_SIZE];
+  int used = 0;
+  Error err = {0};
+  return sscanf(line, "option %31s %255s%n", name, value, &used) == 2 && whole(line, used) &&
+         sim_options_set(&state->options, name, value, &err) == 0;
+}
+
+static bool parse_client(const char *line, SimState *state) {
+  SimClient client = {0};
+  unsigned gpu_index;
+  int used = 0;
+  if (sscanf(line, "client %" SCNu32 " gpu %u gi %" SCNd16 " ci %" SCNd16 " memory %" SCNu32 " %n",
+             &client.pid, &gpu_index, &client.gi_id, &client.ci_id, &client.memory_mib, &used) != 5 ||
+      used == 0 || gpu_index > UINT8_MAX || strlen(line + used) >= sizeof client.name)
+    return false;
+  client.gpu_index = (uint8_t)gpu_index;
+  memcpy(client.name, line + used, strlen(line + used) + 1);
+  Error err = {0};
+  return sim_state_attach(state, &client, &err) == 0;
 }
 
 static bool parse_event(const char *line, SimState *state) {
@@ -203,6 +252,10 @@ static bool parse_line(const char *line, int number, SimState *state) {
     return parse_gpu(word, state);
   if (string_has_prefix(word, "gi "))
     return parse_gi(word, state);
+  if (string_has_prefix(word, "option "))
+    return parse_option(word, state);
+  if (string_has_prefix(word, "client "))
+    return parse_client(word, state);
   if (string_has_prefix(word, "lost"))
     return parse_lost(word, state);
   if (string_has_prefix(word, "event "))
@@ -266,14 +319,25 @@ int sim_state_check(const SimState *state, Error *err) {
   return 0;
 }
 
+static void forget_event(SimState *state, int at) {
+  state->event_count--;
+  memmove(&state->events[at], &state->events[at + 1],
+          (size_t)(state->event_count - at) * sizeof state->events[0]);
+}
+
 void sim_state_post(SimState *state, SimEvent event) {
+  for (int i = state->event_count; i-- > 0;)
+    if (event.type == NVML_EVENT_MIG_CONFIG_CHANGE && state->events[i].type == event.type &&
+        state->events[i].gpu_index == event.gpu_index)
+      forget_event(state, i);
   if (state->event_count == SIM_EVENTS_MAX)
-    memmove(&state->events[0], &state->events[1], --state->event_count * sizeof state->events[0]);
+    forget_event(state, 0);
   event.serial = ++state->last_event;
   state->events[state->event_count++] = event;
 }
 
 void sim_state_reset(SimState *state, bool reboot) {
+  state->client_count = 0;
   for (int i = 0; i < state->gpu_count; i++) {
     SimGpu *gpu = &state->gpus[i];
     gpu->gi_count = 0;

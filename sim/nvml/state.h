@@ -11,7 +11,10 @@ enum {
   SIM_GIS_MAX = 16, /* GPU instances of one GPU; no model has more than 12 slots */
   SIM_CIS_MAX = 8,  /* compute instances of one GPU instance; no model has more than 7 slices */
   SIM_DRIVER_SIZE = 80,
-  SIM_EVENTS_MAX = 32,
+  SIM_EVENTS_MAX = 64,
+  SIM_CLIENTS_MAX = 64,
+  SIM_CLIENT_NAME_SIZE = 64,
+  SIM_ROOT_SIZE = 256,
 };
 
 /* A compute instance. */
@@ -21,6 +24,7 @@ typedef struct SimCi {
   uint8_t start;         /* in compute slices */
   uint8_t mig_index;     /* index of its MIG device on the GPU */
   uint32_t serial;       /* of its creation; tells a stale handle from a new instance at the same place */
+  uint64_t busy_until;   /* IN_USE until then although nobody is there, see SimOptions.linger_ms */
   uint8_t process_count; /* processes that are pretended to run on it */
 } SimCi;
 
@@ -30,6 +34,7 @@ typedef struct SimGi {
   uint8_t start;   /* in memory slots */
   uint8_t ci_count;
   uint32_t serial;
+  uint64_t busy_until;
   SimCi cis[SIM_CIS_MAX]; /* by id */
 } SimGi;
 
@@ -51,12 +56,34 @@ typedef struct SimEvent {
   int16_t gi_id, ci_id; /* -1: it concerns the whole GPU */
 } SimEvent;
 
+/* A process that is pretended to use a GPU or a part of it, which is therefore IN_USE. */
+typedef struct SimClient {
+  uint32_t pid;
+  uint8_t gpu_index;
+  int16_t gi_id, ci_id; /* -1: the whole GPU, the whole GPU instance */
+  uint32_t memory_mib; /* 0: it holds the place without running anything there, as a monitoring daemon does */
+  char name[SIM_CLIENT_NAME_SIZE];
+} SimClient;
+
+/* What differs between real drivers and installations (options.h). */
+typedef struct SimOptions {
+  bool random_uuids;          /* a MIG device created again has a new UUID */
+  bool alias_handles;         /* a stale handle works again once its place is taken again */
+  bool compute_is_mig_device; /* nvmlComputeInstanceInfo_t.device is the MIG device, not the GPU */
+  bool mode_resets_itself;    /* Ampere: setting MIG mode resets an idle GPU, as without virtualization */
+  uint32_t linger_ms;         /* a place stays IN_USE so long after its compute instance or process went */
+  char root[SIM_ROOT_SIZE];   /* where the capabilities tree is kept; "": nowhere */
+} SimOptions;
+
 typedef struct SimState {
   char driver[SIM_DRIVER_SIZE];
   uint64_t seed;        /* of all UUIDs */
   uint32_t last_serial; /* of the newest instance ever created */
   uint8_t gpu_count;
   SimGpu gpus[SIM_GPUS_MAX];
+  SimOptions options;
+  uint8_t client_count;
+  SimClient clients[SIM_CLIENTS_MAX];
   uint32_t last_event; /* serial of the newest event ever */
   uint8_t event_count;
   SimEvent events[SIM_EVENTS_MAX]; /* the newest ones, oldest first */
@@ -74,8 +101,16 @@ int sim_state_check(const SimState *state, Error *err) MUST_CHECK;
  * or without "NVIDIA ", spaces as they are or as '-', or by the table's key. ERROR_UNSUPPORTED for unknown
  * ones and those whose placements nobody knows. */
 int sim_state_parse_machine(const char *description, SimState *ret_state, Error *err) MUST_CHECK;
-/* Appends an event and forgets the oldest where there are too many; the serial is set here. */
+/* Appends an event and forgets the oldest where there are too many; the serial is set here. Of the events
+ * that say a GPU's MIG configuration changed only the newest is kept. */
 void sim_state_post(SimState *state, SimEvent event);
-/* What a GPU reset does to all of them: pending MIG modes become active, lost GPUs are back and instances
- * are gone. A reboot also forgets the mode where only the driver's memory holds it. */
+/* ERROR_NOT_FOUND where the place does not exist, ERROR_CONFLICT for a pid that is attached already,
+ * ERROR_LIMIT. */
+int sim_state_attach(SimState *state, const SimClient *client, Error *err) MUST_CHECK;
+/* The place stays IN_USE for the time of linger_ms from now on. ERROR_NOT_FOUND. */
+int sim_state_detach(SimState *state, uint32_t pid, uint64_t now_ms, Error *err) MUST_CHECK;
+/* Whether a client is on this place or a part of it; gi_id -1: of the whole GPU. */
+bool sim_state_is_used(const SimState *state, int gpu_index, int gi_id, int ci_id);
+/* What a GPU reset does to all of them: pending MIG modes become active, lost GPUs are back, instances
+ * and clients are gone. A reboot also forgets the mode where only the driver's memory holds it. */
 void sim_state_reset(SimState *state, bool reboot);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is on a GPU: clients are attached to a place, the place is IN_USE while they are there, and by
+ * linger_ms a little longer, as with real drivers. */
+#include "sim/nvml/instance.h"
+
+#include <string.h>
+
+static SimGi *find_gi(SimState *state, int gpu_index, int gi_id) {
+  return gi_id < 0 ? NULL : sim_gi_find(&state->gpus[gpu_index], (unsigned)gi_id);
+}
+
+static bool place_exists(SimState *state, const SimClient *client) {
+  if (client->gpu_index >= state->gpu_count)
+    return false;
+  if (client->gi_id < 0)
+    return client->ci_id < 0;
+  SimGi *gi = find_gi(state, client->gpu_index, client->gi_id);
+  return gi && (client->ci_id < 0 || sim_ci_find(gi, (unsigned)client->ci_id));
+}
+
+static int find_client(const SimState *state, uint32_t pid) {
+  for (int i = 0; i < state->client_count; i++)
+    if (state->clients[i].pid == pid)
+      return i;
+  return -1;
+}
+
+int sim_state_attach(SimState *state, const SimClient *client, Error *err) {
+  if (!place_exists(state, client))
+    return error_set(err, ERROR_NOT_FOUND,
+                     "simulated GPUs: there is no place %u/%d/%d (GPU, GPU instance, compute instance) for "
+                     "process %u",
+                     client->gpu_index, client->gi_id, client->ci_id, client->pid);
+  if (find_client(state, client->pid) >= 0)
+    return error_set(err, ERROR_CONFLICT, "simulated GPUs: process %u is attached already; detach it first",
+                     client->pid);
+  if (state->client_count == SIM_CLIENTS_MAX)
+    return error_set(err, ERROR_LIMIT, "simulated GPUs: a machine has at most %d processes", SIM_CLIENTS_MAX);
+  state->clients[state->client_count++] = *client;
+  return 0;
+}
+
+int sim_state_detach(SimState *state, uint32_t pid, uint64_t now_ms, Error *err) {
+  int at = find_client(state, pid);
+  if (at < 0)
+    return error_set(err, ERROR_NOT_FOUND, "simulated GPUs: no process %u is attached", pid);
+  const SimClient client = state->clients[at];
+  state->client_count--;
+  memmove(&state->clients[at], &state->clients[at + 1],
+          (size_t)(state->client_count - at) * sizeof state->clients[0]);
+  SimGi *gi = find_gi(state, client.gpu_index, client.gi_id);
+  SimCi *ci = gi && client.ci_id >= 0 ? sim_ci_find(gi, (unsigned)client.ci_id) : NULL;
+  if (state->options.linger_ms && ci)
+    ci->busy_until = now_ms + state->options.linger_ms;
+  else if (state->options.linger_ms && gi)
+    gi->busy_until = now_ms + state->options.linger_ms;
+  return 0;
+}
+
+bool sim_state_is_used(const SimState *state, int gpu_index, int gi_id, int ci_id) {
+  for (int i = 0; i < state->client_count; i++) {
+    const SimClient *client = &state->clients[i];
+    if (client->gpu_index == gpu_index && (gi_id < 0 || client->gi_id == gi_id) &&
+        (ci_id < 0 || client->ci_id == ci_id))
+      return true;
+  }
+  return false;
+}
