@@ -27,6 +27,12 @@ typedef struct NvmlPciInfoV2 {
   unsigned reserved[4];
 } NvmlPciInfoV2;
 
+typedef struct NvmlPciInfoExt {
+  unsigned version; /* number 1 */
+  unsigned domain, bus, device, pci_device_id, pci_subsystem_id, base_class, sub_class;
+  char bus_id[32];
+} NvmlPciInfoExt;
+
 /* As the functions without a version fill it. */
 typedef struct NvmlProcessInfoV1 {
   unsigned pid;
@@ -55,6 +61,7 @@ typedef struct NvmlUuid {
 } NvmlUuid;
 
 _Static_assert(sizeof(NvmlPciInfoV2) == 52, "nvmlPciInfo_v2_t");
+_Static_assert(sizeof(NvmlPciInfoExt) == 64, "nvmlPciInfoExt_v1_t");
 _Static_assert(sizeof(NvmlProcessInfoV1) == 16, "nvmlProcessInfo_v1_t");
 _Static_assert(sizeof(NvmlFieldValue) == 40, "nvmlFieldValue_t");
 _Static_assert(offsetof(NvmlFieldValue, value) == 32, "nvmlFieldValue_t.value");
@@ -74,6 +81,7 @@ NvmlReturn nvmlInternalGetExportTable(const void **table, const void *guid);
 
 NvmlReturn nvmlDeviceGetPciInfo(NvmlDevice device, NvmlPciInfoV2 *info);
 NvmlReturn nvmlDeviceGetPciInfo_v2(NvmlDevice device, NvmlPciInfoV2 *info);
+NvmlReturn nvmlDeviceGetPciInfoExt(NvmlDevice device, NvmlPciInfoExt *info);
 NvmlReturn nvmlDeviceGetComputeRunningProcesses(NvmlDevice device, unsigned *count, NvmlProcessInfoV1 *infos);
 NvmlReturn nvmlDeviceGetGraphicsRunningProcesses(NvmlDevice device, unsigned *count,
                                                  NvmlProcessInfoV1 *infos);

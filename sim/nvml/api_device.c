@@ -99,6 +99,25 @@ NvmlReturn nvmlDeviceGetPciInfo(NvmlDevice device, NvmlPciInfoV2 *info) {
 
 static const unsigned long long mib = 1024 * 1024;
 
+NvmlReturn nvmlDeviceGetPciInfoExt(NvmlDevice device, NvmlPciInfoExt *info) {
+  NvmlPciInfo found;
+  if (info && info->version != NVML_STRUCT_VERSION(NvmlPciInfoExt, 1))
+    return NVML_ARGUMENT_VERSION_MISMATCH;
+  NvmlReturn result = nvmlDeviceGetPciInfo_v3(device, info ? &found : NULL);
+  if (result != NVML_SUCCESS)
+    return result;
+  *info = (NvmlPciInfoExt){.version = info->version,
+                           .domain = found.domain,
+                           .bus = found.bus,
+                           .device = found.device,
+                           .pci_device_id = found.pci_device_id,
+                           .pci_subsystem_id = found.pci_subsystem_id,
+                           .base_class = 3, /* display controller */
+                           .sub_class = 2}; /* 3D controller */
+  memcpy(info->bus_id, found.bus_id, sizeof info->bus_id);
+  return NVML_SUCCESS;
+}
+
 /* What the clients on the GPU, or on the slice's GPU instance, take of it. */
 static unsigned long long used_of(const SimState *state, const SimPlace *place) {
   unsigned long long used = 0;

@@ -7,6 +7,7 @@
 #include "sim/nvml/functions.h"
 #include "sim/nvml/meddle.h"
 #include "sim/nvml/object.h"
+#include "sim/nvml/permission.h"
 
 #include <errno.h>
 #include <string.h>
@@ -98,6 +99,8 @@ static NvmlReturn find_in_use(SimNvml **ret_nvml, const char *function, const vo
     return NVML_SUCCESS;
   if ((*ret_nvml)->trace)
     trace(function, handle);
+  if ((*ret_nvml)->unprivileged && sim_permission_is_needed(function))
+    return NVML_NO_PERMISSION;
   int meddled = sim_meddle(*ret_nvml, function, sim_handle_gpu_index(handle), ret_after);
   return meddled == SIM_MEDDLE_NOTHING ? NVML_SUCCESS : (NvmlReturn)meddled;
 }
@@ -184,7 +187,8 @@ NvmlReturn sim_edit_handle(SimEdit *edit, const char *function, const void *hand
 }
 
 void sim_edit_spend(SimEdit *edit, uint32_t milliseconds) {
-  sim_call_sleep(edit->nvml, (uint32_t)(milliseconds * edit->nvml->latency));
+  double latency = edit->nvml->latency < 0 ? edit->change.state.options.latency : edit->nvml->latency;
+  sim_call_sleep(edit->nvml, (uint32_t)(milliseconds * latency));
 }
 
 uint32_t sim_edit_next_serial(SimEdit *edit) {

@@ -86,7 +86,7 @@ static int parse_item(char *item, SimState *state, Error *err) {
 
 int sim_state_parse_machine(const char *description, SimState *ret_state, Error *err) {
   CLEANUP(cleanup_free) char *copy = mem_strdup(description);
-  SimState state = {0};
+  SimState state = {.options = SIM_OPTIONS_USUAL};
   char *rest = copy;
   while (rest) {
     char *item = strsep(&rest, ",");

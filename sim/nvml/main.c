@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facet-sim-nvml: the hands of the person at the simulated machine. Everything that an NVML client cannot do
  * to a GPU, describing, resetting and rebooting it, happens here. */
+#include "base/memory.h"
 #include "sim/nvml/driver.h"
 #include "sim/nvml/fault_file.h"
 #include "sim/nvml/instance.h"
+#include "sim/nvml/machine_file.h"
+#include "sim/nvml/options.h"
 #include "sim/nvml/sim_nvml.h"
 
 #include <ctype.h>
@@ -11,6 +14,8 @@
 #include <libgen.h>
 #include <limits.h>
 #include <string.h>
+
+enum { DEFAULT_MEMORY_MIB = 256 };
 
 static const char *on_off(bool on) {
   return on ? "on" : "off";
@@ -41,6 +46,15 @@ static void print_gpu(const SimState *state, int index) {
   }
 }
 
+static void print_client(const SimClient *client) {
+  printf("process %u %s on %u", client->pid, client->name, client->gpu_index);
+  if (client->gi_id >= 0)
+    printf("/%d", client->gi_id);
+  if (client->ci_id >= 0)
+    printf("/%d", client->ci_id);
+  printf(": %u MiB\n", client->memory_mib);
+}
+
 static int show_faults(const char *folder, Error *err) {
   SimFaults faults;
   int result = sim_fault_file_load(folder, &faults, err);
@@ -62,6 +76,11 @@ static int show(SimNvml *nvml, const char *folder, Error *err) {
   printf("%s: %d GPUs, driver %s\n", folder, state.gpu_count, state.driver);
   for (int i = 0; i < state.gpu_count; i++)
     print_gpu(&state, i);
+  for (int i = 0; i < state.client_count; i++)
+    print_client(&state.clients[i]);
+  CLEANUP(text_deinit) Text options = {0};
+  sim_options_format(&state.options, &options);
+  fputs(text_string(&options), stdout);
   return show_faults(folder, err);
 }
 
@@ -138,6 +157,34 @@ static int run_xid(SimNvml *nvml, char **arguments, Error *err) {
                            arguments[2] && arguments[3] ? (int)ci : -1, err);
 }
 
+static int run_attach(SimNvml *nvml, char **arguments, Error *err) {
+  SimClient client = {0};
+  unsigned long pid, memory_mib = DEFAULT_MEMORY_MIB;
+  int result = sim_nvml_find_place(nvml, arguments[0], &client, err);
+  if (result == 0)
+    result = parse_number("process id", arguments[1], UINT32_MAX, &pid, err);
+  if (result == 0 && arguments[3])
+    result = parse_number("memory in MiB", arguments[3], UINT32_MAX, &memory_mib, err);
+  if (result < 0)
+    return result;
+  client.pid = (uint32_t)pid;
+  client.memory_mib = (uint32_t)memory_mib;
+  if (!sim_client_set_name(&client, arguments[2]))
+    return error_set(err, ERROR_INVALID, "\"%.70s\" is no name of a process: 1 to %d characters in one line",
+                     arguments[2], SIM_CLIENT_NAME_SIZE - 1);
+  return sim_nvml_attach(nvml, &client, err);
+}
+
+static int run_detach(SimNvml *nvml, char **arguments, Error *err) {
+  unsigned long pid;
+  int result = parse_number("process id", arguments[0], UINT32_MAX, &pid, err);
+  return result < 0 ? result : sim_nvml_detach(nvml, (uint32_t)pid, err);
+}
+
+static int run_set(SimNvml *nvml, char **arguments, Error *err) {
+  return sim_nvml_set_option(nvml, arguments[0], arguments[1], err);
+}
+
 static int run_fault(SimNvml *nvml, char **arguments, Error *err) {
   if (strcmp(arguments[0], "clear") == 0 && !arguments[1])
     return sim_nvml_clear_faults(nvml, err);
@@ -167,10 +214,23 @@ typedef struct Command {
 } Command;
 
 static const Command commands[] = {
-    {"init", "MACHINE", "start afresh with these GPUs, e.g. 2xA100-SXM4-80GB,H100-80GB-HBM3:mig=off", 1, 1,
-     run_nothing},
+    {"init", "MACHINE|FILE.yaml",
+     "start afresh with these GPUs, e.g. 2xA100-SXM4-80GB,H100-80GB-HBM3:mig=off, or with what the file "
+     "describes",
+     1, 1, run_nothing},
     {"show", "", "the GPUs, their instances and the fault plan", 0, 0, run_nothing},
     {"mode", "GPU on|off", "MIG mode of one GPU, as nvidia-smi -i GPU -mig 1|0", 2, 2, run_mode},
+    {"attach", "PLACE PID NAME [MEMORY]",
+     "a process runs on a GPU (0), GPU instance (0/13) or compute instance (0/13/0, or its UUID), which is "
+     "IN_USE; "
+     "with 0 MiB of MEMORY it holds the place without running there",
+     3, 4, run_attach},
+    {"detach", "PID", "the process ends", 1, 1, run_detach},
+    {"set", "OPTION VALUE",
+     "uuids place|random, handles strict|alias, compute-device gpu|mig, mode-reset needed|automatic, "
+     "linger-ms MS, "
+     "root PATH|none",
+     2, 2, run_set},
     {"use", "MIG COUNT", "so many processes run on the MIG device with this UUID", 2, 2, run_use},
     {"reset", "", "reset all GPUs: instances are gone, pending MIG modes become active, lost ones return", 0,
      0, run_reset},
@@ -202,18 +262,47 @@ static void print_usage(FILE *file) {
         file);
 }
 
+static bool is_file(const char *machine) {
+  return strchr(machine, '/') || string_has_suffix(machine, ".yaml") || string_has_suffix(machine, ".yml");
+}
+
+/* A new machine from a file, with its fault plan. */
+static int open_file(const char *path, SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) {
+  CLEANUP(cleanup_free) SimMachineFile *file = mem_alloc(sizeof *file);
+  CLEANUP(sim_nvml_freep) SimNvml *nvml = NULL;
+  int result = sim_machine_file_load(path, file, err);
+  if (result < 0)
+    return result;
+  options->state = &file->state;
+  options->machine = NULL;
+  if (file->driver[0])
+    options->driver_version = file->driver;
+  result = sim_nvml_new(options, &nvml, err);
+  for (int i = 0; result == 0 && i < file->faults.count; i++) {
+    CLEANUP(text_deinit) Text text = {0};
+    sim_fault_format(&file->faults.list[i], &text);
+    result = sim_nvml_add_fault(nvml, text_string(&text), err);
+  }
+  if (result == 0)
+    *ret_nvml = TAKE(nvml);
+  return result;
+}
+
 /* init and the rest differ in what they want to find in the folder. */
 static int open_machine(const Command *command, char **arguments, SimNvmlEnvironment *environment,
                         SimNvml **ret_nvml, Error *err) {
   int result = sim_nvml_read_environment(environment, err);
   if (result < 0)
     return result;
-  environment->options.faults = NULL; /* they are for the programs under test */
-  if (strcmp(command->name, "init") == 0) {
-    environment->options.machine = arguments[0];
-    environment->options.renew = true;
-  }
-  return sim_nvml_new(&environment->options, ret_nvml, err);
+  SimNvmlOptions *options = &environment->options;
+  options->faults = NULL; /* they are for the programs under test */
+  bool init = strcmp(command->name, "init") == 0;
+  options->renew = init;
+  if (init && is_file(arguments[0]))
+    return open_file(arguments[0], options, ret_nvml, err);
+  if (init)
+    options->machine = arguments[0];
+  return sim_nvml_new(options, ret_nvml, err);
 }
 
 static int run(const Command *command, char **arguments, Error *err) {

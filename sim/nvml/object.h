@@ -19,6 +19,7 @@ struct SimNvml {
   SimSleep *sleep;
   void *sleep_userdata;
   double latency;
+  bool unprivileged;   /* the caller may neither list nor change instances */
   bool trace;          /* each call in a line on stderr */
   unsigned init_count; /* nvmlInit minus nvmlShutdown */
   SimEventSet event_sets[SIM_EVENT_SETS_MAX];

@@ -3,9 +3,10 @@
 #include "sim/nvml/options.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
-enum { LINGER_MAX_MS = 60000 };
+enum { LINGER_MAX_MS = 60000, LATENCY_MAX = 1000 };
 
 static const struct {
   const char *name, *usual, *other;
@@ -31,6 +32,16 @@ static int set_linger(SimOptions *options, const char *value, Error *err) {
   return 0;
 }
 
+static int set_latency(SimOptions *options, const char *value, Error *err) {
+  char *end = NULL;
+  double latency = strtod(value, &end);
+  if (!*value || *end || !isfinite(latency) || latency < 0 || latency > LATENCY_MAX)
+    return error_set(err, ERROR_INVALID, "latency is \"%.40s\": not a factor from 0 to %d", value,
+                     LATENCY_MAX);
+  options->latency = latency;
+  return 0;
+}
+
 static int set_root(SimOptions *options, const char *value, Error *err) {
   bool none = strcmp(value, "none") == 0;
   if (!none &&
@@ -44,6 +55,8 @@ static int set_root(SimOptions *options, const char *value, Error *err) {
 int sim_options_set(SimOptions *options, const char *name, const char *value, Error *err) {
   if (strcmp(name, "linger-ms") == 0)
     return set_linger(options, value, err);
+  if (strcmp(name, "latency") == 0)
+    return set_latency(options, value, err);
   if (strcmp(name, "root") == 0)
     return set_root(options, value, err);
   for (size_t i = 0; i < COUNT_OF(choices); i++) {
@@ -55,10 +68,11 @@ int sim_options_set(SimOptions *options, const char *name, const char *value, Er
     *find(options, i) = strcmp(value, choices[i].other) == 0;
     return 0;
   }
-  return error_set(err, ERROR_INVALID,
-                   "there is no option \"%.40s\": uuids, handles, compute-device, mode-reset, linger-ms "
-                   "and root exist",
-                   name);
+  return error_set(
+      err, ERROR_INVALID,
+      "there is no option \"%.40s\": uuids, handles, compute-device, mode-reset, latency, linger-ms "
+      "and root exist",
+      name);
 }
 
 void sim_options_format(const SimOptions *options, Text *text) {
@@ -66,6 +80,8 @@ void sim_options_format(const SimOptions *options, Text *text) {
   for (size_t i = 0; i < COUNT_OF(choices); i++)
     if (*find(&copy, i))
       text_format(text, "option %s %s\n", choices[i].name, choices[i].other);
+  if (options->latency < 1 || options->latency > 1)
+    text_format(text, "option latency %g\n", options->latency);
   if (options->linger_ms)
     text_format(text, "option linger-ms %u\n", options->linger_ms);
   if (options->root[0])

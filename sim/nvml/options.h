@@ -5,6 +5,7 @@
  *     handles strict|alias             a stale handle fails, or means whatever came to its place
  *     compute-device gpu|mig           nvmlComputeInstanceInfo_t.device
  *     mode-reset needed|automatic      Ampere's MIG mode waits for a reset, or resets an idle GPU itself
+ *     latency 0..1000                  factor on the times of changes, unless FACET_SIM_NVML_LATENCY says
  *     linger-ms 0..60000               IN_USE after the last compute instance or process is gone
  *     root /path                       where /proc/driver/nvidia/capabilities is kept; "none": nowhere */
 #pragma once

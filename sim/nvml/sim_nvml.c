@@ -28,7 +28,11 @@ static uint64_t seed_of_folder(const char *folder) {
 }
 
 static int make_machine(const SimNvmlOptions *options, SimState *ret_state, Error *err) {
-  int result = sim_state_parse_machine(options->machine, ret_state, err);
+  int result = 0;
+  if (options->state)
+    *ret_state = *options->state;
+  else
+    result = sim_state_parse_machine(options->machine, ret_state, err);
   if (result < 0)
     return result;
   if (options->driver_version)
@@ -61,20 +65,20 @@ static int parse_plan(const char *text, SimFaults *faults, Error *err) {
 }
 
 int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) {
-  assert(options->folder || options->machine);
+  bool make = options->machine || options->state;
+  assert(options->folder || make);
   SimFaults plan = {0};
   if (parse_plan(string_or_empty(options->faults), &plan, err) < 0)
     return error_prefix(err, "simulated GPUs");
   /* Before anything else, because the seed comes from the canonical path. */
-  if (options->folder && options->machine && mkdir(options->folder, 0777) < 0 && errno != EEXIST)
+  if (options->folder && make && mkdir(options->folder, 0777) < 0 && errno != EEXIST)
     return error_set_errno(err, ERROR_IO, errno, "simulated GPUs: cannot make the folder %s",
                            options->folder);
   SimState machine;
-  if (options->machine && make_machine(options, &machine, err) < 0)
+  if (make && make_machine(options, &machine, err) < 0)
     return -err->code;
   CLEANUP(cleanup_free) SimNvml *nvml = mem_alloc(sizeof *nvml);
-  int result =
-      sim_store_init(&nvml->store, options->folder, options->machine ? &machine : NULL, options->renew, err);
+  int result = sim_store_init(&nvml->store, options->folder, make ? &machine : NULL, options->renew, err);
   if (result == 0 && options->folder && options->renew)
     result = sim_fault_file_clear(options->folder, err);
   if (result < 0)
@@ -83,6 +87,7 @@ int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) 
   nvml->latency = options->latency;
   nvml->faults = plan;
   nvml->trace = options->trace;
+  nvml->unprivileged = options->unprivileged;
   *ret_nvml = TAKE(nvml);
   return 0;
 }
@@ -104,86 +109,6 @@ int sim_nvml_load(SimNvml *nvml, SimState *ret_state, Error *err) {
   return sim_store_load(&nvml->store, ret_state, err);
 }
 
-int sim_nvml_reset(SimNvml *nvml, bool reboot, Error *err) {
-  CLEANUP(sim_change_end) SimChange change = {0};
-  int result = sim_change_begin(&change, &nvml->store, err);
-  if (result < 0)
-    return result;
-  sim_state_reset(&change.state, reboot);
-  return sim_change_commit(&change, err);
-}
-
-int sim_nvml_add_fault(SimNvml *nvml, const char *text, Error *err) {
-  SimFault fault;
-  int result = sim_fault_parse(text, &fault, err);
-  if (result < 0)
-    return result;
-  if (nvml->store.folder)
-    return sim_fault_file_add(nvml->store.folder, &fault, err);
-  pthread_mutex_lock(&nvml->faults_mutex);
-  result = sim_faults_add(&nvml->faults, &fault, err);
-  pthread_mutex_unlock(&nvml->faults_mutex);
-  return result;
-}
-
-int sim_nvml_clear_faults(SimNvml *nvml, Error *err) {
-  pthread_mutex_lock(&nvml->faults_mutex);
-  nvml->faults = (SimFaults){0};
-  pthread_mutex_unlock(&nvml->faults_mutex);
-  return nvml->store.folder ? sim_fault_file_clear(nvml->store.folder, err) : 0;
-}
-
-/* Something happens to a GPU from outside. */
-static int strike(SimNvml *nvml, unsigned gpu_index, bool lose, SimEvent event, Error *err) {
-  CLEANUP(sim_change_end) SimChange change = {0};
-  int result = sim_change_begin(&change, &nvml->store, err);
-  if (result < 0)
-    return result;
-  if (gpu_index >= change.state.gpu_count)
-    return error_set(err, ERROR_NOT_FOUND, "simulated GPUs: there is no GPU %u; the machine has %u",
-                     gpu_index, change.state.gpu_count);
-  event.gpu_index = (uint8_t)gpu_index;
-  event.type = NVML_EVENT_XID;
-  sim_state_post(&change.state, event);
-  if (lose)
-    change.state.gpus[gpu_index].lost = true;
-  return sim_change_commit(&change, err);
-}
-
-int sim_nvml_post_xid(SimNvml *nvml, unsigned gpu_index, uint64_t xid, int gi_id, int ci_id, Error *err) {
-  SimEvent event = {.data = xid, .gi_id = (int16_t)gi_id, .ci_id = (int16_t)ci_id};
-  return strike(nvml, gpu_index, false, event, err);
-}
-
-int sim_nvml_lose_gpu(SimNvml *nvml, unsigned gpu_index, Error *err) {
-  return strike(nvml, gpu_index, true, (SimEvent){.data = SIM_XID_LOST, .gi_id = -1, .ci_id = -1}, err);
-}
-
-static SimCi *find_mig(SimState *state, const char *uuid) {
-  for (int g = 0; g < state->gpu_count; g++)
-    for (int i = 0; i < state->gpus[g].gi_count; i++)
-      for (int k = 0; k < state->gpus[g].gis[i].ci_count; k++) {
-        SimGi *gi = &state->gpus[g].gis[i];
-        char found[NVML_UUID_SIZE];
-        sim_uuid_mig(state, g, gi, &gi->cis[k], found);
-        if (strcmp(found, uuid) == 0)
-          return &gi->cis[k];
-      }
-  return NULL;
-}
-
-int sim_nvml_set_processes(SimNvml *nvml, const char *mig_uuid, uint8_t count, Error *err) {
-  CLEANUP(sim_change_end) SimChange change = {0};
-  int result = sim_change_begin(&change, &nvml->store, err);
-  if (result < 0)
-    return result;
-  SimCi *ci = find_mig(&change.state, mig_uuid);
-  if (!ci)
-    return error_set(err, ERROR_NOT_FOUND, "simulated GPUs: there is no MIG device %.80s", mig_uuid);
-  ci->process_count = count;
-  return sim_change_commit(&change, err);
-}
-
 static const char *non_empty(const char *name) {
   const char *value = getenv(name);
   return value && *value ? value : NULL;
@@ -192,7 +117,7 @@ static const char *non_empty(const char *name) {
 static int read_latency(double *ret_latency, Error *err) {
   const char *text = non_empty("FACET_SIM_NVML_LATENCY");
   if (!text) {
-    *ret_latency = 1;
+    *ret_latency = SIM_LATENCY_OF_MACHINE;
     return 0;
   }
   char *end = NULL;
@@ -202,6 +127,15 @@ static int read_latency(double *ret_latency, Error *err) {
                      text);
   *ret_latency = latency;
   return 0;
+}
+
+static int read_privilege(bool *ret_unprivileged, Error *err) {
+  const char *text = non_empty("FACET_SIM_NVML_PRIVILEGED");
+  *ret_unprivileged = text && (strcmp(text, "no") == 0 || (strcmp(text, "root") == 0 && geteuid() != 0));
+  if (!text || *ret_unprivileged || strcmp(text, "yes") == 0 || strcmp(text, "root") == 0)
+    return 0;
+  return error_set(err, ERROR_INVALID, "FACET_SIM_NVML_PRIVILEGED is \"%.40s\": none of yes, no and root",
+                   text);
 }
 
 /* NULL for the library that serves all. */
@@ -232,5 +166,6 @@ int sim_nvml_read_environment(SimNvmlEnvironment *ret_environment, Error *err) {
   environment->options.folder = environment->folder;
   if (!environment->options.driver_version)
     environment->options.driver_version = release_of(sim_library_branch);
-  return read_latency(&environment->options.latency, err);
+  int result = read_privilege(&environment->options.unprivileged, err);
+  return result < 0 ? result : read_latency(&environment->options.latency, err);
 }

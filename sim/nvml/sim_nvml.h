@@ -14,14 +14,18 @@
 typedef struct SimNvml SimNvml;
 typedef void SimSleep(void *userdata, uint32_t milliseconds);
 
+#define SIM_LATENCY_OF_MACHINE (-1.0) /* as the machine's options say */
+
 typedef struct SimNvmlOptions {
-  const char *machine; /* "2xA100-SXM4-80GB,A30:mig=off", see sim_state_parse_machine; NULL: the folder's */
-  const char *folder;  /* of the shared state, made where it is missing; NULL: in memory, with `machine` */
-  bool renew;          /* start afresh with `machine` where the folder has a state already */
+  const char *machine;   /* "2xA100-SXM4-80GB,A30:mig=off", see sim_state_parse_machine; NULL: the folder's */
+  const SimState *state; /* in the place of `machine`, whole but for driver and seed; NULL: none */
+  const char *folder;    /* of the shared state, made where it is missing; NULL: in memory, with `machine` */
+  bool renew;            /* start afresh with `machine` where the folder has a state already */
   const char *driver_version; /* of a new state, see sim_driver_parse; NULL: sim_driver_choose */
   uint64_t seed;              /* of a new state's UUIDs; 0: from the folder's path */
-  double latency;             /* factor on the times that a real driver takes; 0: changes take no time */
+  double latency;             /* factor on the times that a real driver takes; 0: none; or what follows */
   bool trace;                 /* each call in a line on stderr */
+  bool unprivileged;          /* the caller may neither list nor change instances */
   const char *faults; /* a fault plan for this process alone, see fault.h, ';' between faults; NULL: none */
 } SimNvmlOptions;
 
@@ -48,6 +52,14 @@ int sim_nvml_reset(SimNvml *nvml, bool reboot, Error *err) MUST_CHECK;
 /* So many processes are to be seen on this MIG device; ERROR_NOT_FOUND where there is no such device. */
 int sim_nvml_set_processes(SimNvml *nvml, const char *mig_uuid, uint8_t count, Error *err) MUST_CHECK;
 
+/* A process is on the GPU or instance from now on, until it is detached; see sim_state_attach. */
+int sim_nvml_attach(SimNvml *nvml, const SimClient *client, Error *err) MUST_CHECK;
+int sim_nvml_detach(SimNvml *nvml, uint32_t pid, Error *err) MUST_CHECK;
+/* Where a process is attached, from "0", "0/13", "0/13/0" or a UUID; the rest of the client stays. */
+int sim_nvml_find_place(SimNvml *nvml, const char *place, SimClient *client, Error *err) MUST_CHECK;
+/* See options.h. */
+int sim_nvml_set_option(SimNvml *nvml, const char *name, const char *value, Error *err) MUST_CHECK;
+
 /* One more fault in the machine's plan, as text (fault.h): shared by all processes where there is a folder.
  * ERROR_INVALID where it makes no sense. */
 int sim_nvml_add_fault(SimNvml *nvml, const char *text, Error *err) MUST_CHECK;
@@ -62,8 +74,8 @@ int sim_nvml_lose_gpu(SimNvml *nvml, unsigned gpu_index, Error *err) MUST_CHECK;
 /* What libnvidia-ml.so.1 reads at nvmlInit:
  *     FACET_SIM_NVML_STATE    the folder; default $XDG_RUNTIME_DIR/facet-sim-nvml, or that below /tmp with
  * the uid FACET_SIM_NVML_MACHINE  the machine, for a folder without state FACET_SIM_NVML_DRIVER   the
- * driver's version, likewise FACET_SIM_NVML_LATENCY  0, 1 (default) or a factor FACET_SIM_NVML_FAULTS   a
- * fault plan for this process */
+ * driver's version, likewise FACET_SIM_NVML_LATENCY  0, 1 or a factor; default: the machine's, which is
+ * usually 1 FACET_SIM_NVML_FAULTS   a fault plan for this process */
 typedef struct SimNvmlEnvironment {
   char folder[4096];
   SimNvmlOptions options; /* points into `folder` and the environment */

@@ -203,10 +203,9 @@ static bool parse_client(const char *line, SimState *state) {
   int used = 0;
   if (sscanf(line, "client %" SCNu32 " gpu %u gi %" SCNd16 " ci %" SCNd16 " memory %" SCNu32 " %n",
              &client.pid, &gpu_index, &client.gi_id, &client.ci_id, &client.memory_mib, &used) != 5 ||
-      used == 0 || gpu_index > UINT8_MAX || strlen(line + used) >= sizeof client.name)
+      used == 0 || gpu_index > UINT8_MAX || !sim_client_set_name(&client, line + used))
     return false;
   client.gpu_index = (uint8_t)gpu_index;
-  memcpy(client.name, line + used, strlen(line + used) + 1);
   Error err = {0};
   return sim_state_attach(state, &client, &err) == 0;
 }
@@ -265,7 +264,7 @@ static bool parse_line(const char *line, int number, SimState *state) {
 
 int sim_state_parse(const char *text, SimState *ret_state, Error *err) {
   CLEANUP(cleanup_free) char *copy = mem_strdup(text);
-  SimState state = {0};
+  SimState state = {.options = SIM_OPTIONS_USUAL};
   char *rest = copy;
   for (int number = 1; rest && *rest; number++) {
     char *line = strsep(&rest, "\n");

@@ -71,9 +71,15 @@ typedef struct SimOptions {
   bool alias_handles;         /* a stale handle works again once its place is taken again */
   bool compute_is_mig_device; /* nvmlComputeInstanceInfo_t.device is the MIG device, not the GPU */
   bool mode_resets_itself;    /* Ampere: setting MIG mode resets an idle GPU, as without virtualization */
+  double latency;             /* factor on the times that changes take, where the caller says nothing */
   uint32_t linger_ms;         /* a place stays IN_USE so long after its compute instance or process went */
   char root[SIM_ROOT_SIZE];   /* where the capabilities tree is kept; "": nowhere */
 } SimOptions;
+
+#define SIM_OPTIONS_USUAL                                                                                    \
+  (SimOptions) {                                                                                             \
+    .latency = 1                                                                                             \
+  }
 
 typedef struct SimState {
   char driver[SIM_DRIVER_SIZE];
@@ -104,6 +110,10 @@ int sim_state_parse_machine(const char *description, SimState *ret_state, Error 
 /* Appends an event and forgets the oldest where there are too many; the serial is set here. Of the events
  * that say a GPU's MIG configuration changed only the newest is kept. */
 void sim_state_post(SimState *state, SimEvent event);
+/* False for what is too long, empty, or would not be one line of the state file. */
+bool sim_client_set_name(SimClient *client, const char *name);
+/* "0", "0/13", "0/13/0": GPU, GPU instance, compute instance, whether or not they exist. */
+bool sim_client_set_place(SimClient *client, const char *place);
 /* ERROR_NOT_FOUND where the place does not exist, ERROR_CONFLICT for a pid that is attached already,
  * ERROR_LIMIT. */
 int sim_state_attach(SimState *state, const SimClient *client, Error *err) MUST_CHECK;

@@ -25,6 +25,30 @@ static int find_client(const SimState *state, uint32_t pid) {
   return -1;
 }
 
+bool sim_client_set_name(SimClient *client, const char *name) {
+  size_t size = strlen(name);
+  for (const char *c = name; *c; c++)
+    if ((unsigned char)*c < ' ')
+      return false;
+  if (size == 0 || size >= sizeof client->name || name[0] == ' ')
+    return false;
+  memcpy(client->name, name, size + 1);
+  return true;
+}
+
+bool sim_client_set_place(SimClient *client, const char *place) {
+  unsigned gpu, gi = 0, ci = 0;
+  int one = 0, two = 0, three = 0;
+  int count = sscanf(place, "%3u%n/%3u%n/%3u%n", &gpu, &one, &gi, &two, &ci, &three);
+  int used = count == 3 ? three : count == 2 ? two : one;
+  if (count < 1 || place[used] || gpu >= SIM_GPUS_MAX)
+    return false;
+  client->gpu_index = (uint8_t)gpu;
+  client->gi_id = (int16_t)(count > 1 ? (int)gi : -1);
+  client->ci_id = (int16_t)(count > 2 ? (int)ci : -1);
+  return true;
+}
+
 int sim_state_attach(SimState *state, const SimClient *client, Error *err) {
   if (!place_exists(state, client))
     return error_set(err, ERROR_NOT_FOUND,
