@@ -10,6 +10,7 @@
 #include "sim/nvml/store.h"
 
 #include "base/memory.h"
+#include "sim/nvml/capability.h"
 #include "sim/nvml/file.h"
 
 #include <assert.h>
@@ -26,7 +27,12 @@ static int read_state_text(const SimStore *store, Text *ret_text, Error *err) {
   return result;
 }
 
+/* The capabilities first: where they cannot be written nothing changes, and where this process dies in
+ * between, the next change puts them right. */
 static int write_state(const SimStore *store, const SimState *state, Error *err) {
+  int result = sim_capability_write(state, err);
+  if (result < 0)
+    return result;
   CLEANUP(text_deinit) Text text = {0};
   sim_state_format(state, &text);
   return sim_file_replace(store->folder, "state", &text, err);
