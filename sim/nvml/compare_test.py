@@ -31,8 +31,8 @@ def library_of(env):
     return os.path.join(sim(env, "library"), "libnvidia-ml.so.1")
 
 
-def every_driver_is_like_itself(env, _):
-    for driver in ("450", "470", "525", "535", "550", "580", "610"):
+def a_driver_is_like_itself(env, _):
+    for driver in ("450", "535", "610"):
         sim(dict(env, FACET_SIM_NVML_DRIVER=driver), "init", "A100-SXM4-80GB,A100-SXM4-40GB:mig=off")
         said, status = compare(env, library_of(env))
         if status or not said.startswith("The simulated driver answers as driver " + driver):
@@ -76,7 +76,7 @@ def a_driver_that_is_not_there_is_said(env, _):
 
 
 def main():
-    tests = [every_driver_is_like_itself, instances_are_rebuilt, a_difference_is_one_line, a_driver_that_is_not_there_is_said]
+    tests = [a_driver_is_like_itself, instances_are_rebuilt, a_difference_is_one_line, a_driver_that_is_not_there_is_said]
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
         with tempfile.TemporaryDirectory(prefix="facet-compare-test-") as folder:

@@ -33,6 +33,9 @@ static int find_model(const char *model, SimGpu *gpu, Error *err) {
   const MigModelRow *row = mig_model_find(full);
   if (!row)
     row = mig_model_find(model);
+  if (!row && (string_has_suffix(model, ".yaml") || string_has_suffix(model, ".yml")))
+    return error_set(err, ERROR_UNSUPPORTED, "\"%s\" is a file: make its machine with facet-sim-nvml init",
+                     model);
   if (!row)
     return error_set(err, ERROR_UNSUPPORTED, "no model \"%s\" is known", model);
   if (!row->placements_known)

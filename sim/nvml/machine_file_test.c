@@ -107,8 +107,7 @@ static void what_makes_no_sense_is_named_with_its_line(void **test_state) {
       {"gpus:\n- model: A30\n  instances: [{gi: 2g.12gb, ci: [half]}]\n",
        ", line 3: \"half\" is no compute instance: such as 2c or 2c@1"},
       {"gpus: [{model: A30}]\nprocesses:\n- {on: 0/3, pid: 1}\n",
-       ", line 3: simulated GPUs: there is no place 0/3/-1 (GPU, GPU instance, compute instance) for process "
-       "1"},
+       ", line 3: simulated GPUs: there is no 0/3 for process 1 to be on"},
       {"gpus: [{model: A30}]\nprocesses:\n- {on: here, pid: 1}\n",
        ", line 3: \"here\" is no place: GPU, GPU/GI or GPU/GI/CI"},
       {"gpus: [{model: A30}]\nprocesses:\n- {on: 0}\n",

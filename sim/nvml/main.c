@@ -47,12 +47,9 @@ static void print_gpu(const SimState *state, int index) {
 }
 
 static void print_client(const SimClient *client) {
-  printf("process %u %s on %u", client->pid, client->name, client->gpu_index);
-  if (client->gi_id >= 0)
-    printf("/%d", client->gi_id);
-  if (client->ci_id >= 0)
-    printf("/%d", client->ci_id);
-  printf(": %u MiB\n", client->memory_mib);
+  char place[SIM_PLACE_SIZE];
+  sim_client_format_place(client, place);
+  printf("process %u %s on %s: %u MiB\n", client->pid, client->name, place, client->memory_mib);
 }
 
 static int show_faults(const char *folder, Error *err) {

@@ -114,6 +114,8 @@ void sim_state_post(SimState *state, SimEvent event);
 bool sim_client_set_name(SimClient *client, const char *name);
 /* "0", "0/13", "0/13/0": GPU, GPU instance, compute instance, whether or not they exist. */
 bool sim_client_set_place(SimClient *client, const char *place);
+enum { SIM_PLACE_SIZE = 16 };
+void sim_client_format_place(const SimClient *client, char ret_place[SIM_PLACE_SIZE]);
 /* ERROR_NOT_FOUND where the place does not exist, ERROR_CONFLICT for a pid that is attached already,
  * ERROR_LIMIT. */
 int sim_state_attach(SimState *state, const SimClient *client, Error *err) MUST_CHECK;

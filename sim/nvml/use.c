@@ -49,12 +49,20 @@ bool sim_client_set_place(SimClient *client, const char *place) {
   return true;
 }
 
+void sim_client_format_place(const SimClient *client, char ret_place[SIM_PLACE_SIZE]) {
+  int used = snprintf(ret_place, SIM_PLACE_SIZE, "%u", client->gpu_index);
+  if (client->gi_id >= 0)
+    used += snprintf(ret_place + used, SIM_PLACE_SIZE - (size_t)used, "/%u", client->gi_id & 0xffu);
+  if (client->gi_id >= 0 && client->ci_id >= 0)
+    snprintf(ret_place + used, SIM_PLACE_SIZE - (size_t)used, "/%u", client->ci_id & 0xffu);
+}
+
 int sim_state_attach(SimState *state, const SimClient *client, Error *err) {
+  char place[SIM_PLACE_SIZE];
+  sim_client_format_place(client, place);
   if (!place_exists(state, client))
-    return error_set(err, ERROR_NOT_FOUND,
-                     "simulated GPUs: there is no place %u/%d/%d (GPU, GPU instance, compute instance) for "
-                     "process %u",
-                     client->gpu_index, client->gi_id, client->ci_id, client->pid);
+    return error_set(err, ERROR_NOT_FOUND, "simulated GPUs: there is no %s for process %u to be on", place,
+                     client->pid);
   if (find_client(state, client->pid) >= 0)
     return error_set(err, ERROR_CONFLICT, "simulated GPUs: process %u is attached already; detach it first",
                      client->pid);

@@ -133,9 +133,7 @@ static void a_place_must_exist(void **test_state) {
   SimClient client = {.pid = 3, .name = "x"};
   assert_ok(sim_nvml_find_place(nvml, "0/13/0", &client, &err));
   assert_int_equal(sim_nvml_attach(nvml, &client, &err), -ERROR_NOT_FOUND);
-  assert_string_equal(err.text,
-                      "simulated GPUs: there is no place 0/13/0 (GPU, GPU instance, compute instance) "
-                      "for process 3");
+  assert_string_equal(err.text, "simulated GPUs: there is no 0/13/0 for process 3 to be on");
   assert_int_equal(sim_nvml_find_place(nvml, "GPU-1", &client, &err), -ERROR_INVALID);
   attach(nvml, "0", 3, 0, "x");
   assert_ok(sim_nvml_find_place(nvml, "0", &client, &err));
