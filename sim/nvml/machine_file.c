@@ -89,9 +89,9 @@ static int read_instance(SimYaml *yaml, const yaml_node_t *node, SimState *state
   if (result == 0 && !text)
     result = sim_yaml_set_error(yaml, node, err, "an instance needs gi, such as gi: %s",
                                 sim_gpu_model(gpu)->profiles[0].name);
-  if (result == 0)
+  if (result == 0 && text)
     result = add_gi(yaml, node, text, state, gpu, &gi, err);
-  if (result < 0)
+  if (result < 0 || !gi)
     return result;
   if (is_whole)
     return add_ci(yaml, node, state, gpu, gi, sim_gi_profile(gpu, gi)->slice_count, 0, err);
@@ -126,7 +126,7 @@ static int read_gpus(SimYaml *yaml, const yaml_node_t *node, SimState *state, Er
     result = sim_yaml_set_error(yaml, node, err, "a GPU needs its model");
   if (result == 0)
     result = sim_yaml_find_number(yaml, node, "count", SIM_GPUS_MAX, &count, err);
-  if (result < 0)
+  if (result < 0 || !model)
     return result;
   if (strchr(model, ',') || strchr(model, ':') || sim_state_parse_machine(model, &parsed, err) < 0)
     return err->code ? sim_yaml_place_error(yaml, node, err)

@@ -156,7 +156,7 @@ static int run_xid(SimNvml *nvml, char **arguments, Error *err) {
 
 static int run_attach(SimNvml *nvml, char **arguments, Error *err) {
   SimClient client = {0};
-  unsigned long pid, memory_mib = DEFAULT_MEMORY_MIB;
+  unsigned long pid = 0, memory_mib = DEFAULT_MEMORY_MIB;
   int result = sim_nvml_find_place(nvml, arguments[0], &client, err);
   if (result == 0)
     result = parse_number("process id", arguments[1], UINT32_MAX, &pid, err);

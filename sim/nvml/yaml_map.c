@@ -9,6 +9,7 @@ int sim_yaml_set_error(const SimYaml *yaml, const yaml_node_t *node, Error *err,
   char text[ERROR_TEXT_SIZE];
   va_list arguments;
   va_start(arguments, format);
+  /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started the line above */
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   return error_set(err, ERROR_INVALID, "%s, line %zu: %s", yaml->path, node->start_mark.line + 1, text);
