@@ -107,6 +107,7 @@ NvmlReturn nvmlDeviceGetTotalEccErrors(NvmlDevice device, int error, int counter
 NvmlReturn nvmlDeviceGetEccMode(NvmlDevice device, int *current, int *pending);
 NvmlReturn nvmlDeviceGetPersistenceMode(NvmlDevice device, int *mode);
 NvmlReturn nvmlDeviceGetComputeMode(NvmlDevice device, int *mode);
+NvmlReturn nvmlDeviceSetComputeMode(NvmlDevice device, int mode);
 NvmlReturn nvmlDeviceGetDisplayMode(NvmlDevice device, int *display);
 NvmlReturn nvmlDeviceGetDisplayActive(NvmlDevice device, int *active);
 NvmlReturn nvmlDeviceGetVirtualizationMode(NvmlDevice device, int *mode);

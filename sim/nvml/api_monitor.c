@@ -37,7 +37,28 @@ NvmlReturn nvmlDeviceGetPersistenceMode(NvmlDevice device, int *mode) {
 }
 
 NvmlReturn nvmlDeviceGetComputeMode(NvmlDevice device, int *mode) {
-  return answer(__func__, device, SIM_DEVICES, 0, mode);
+  SimView view;
+  NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (!mode)
+    return NVML_INVALID_ARGUMENT;
+  *mode = view.place.gpu->compute_mode;
+  return NVML_SUCCESS;
+}
+
+/* With MIG mode on there is only the default; 1, exclusive thread, is no more. */
+NvmlReturn nvmlDeviceSetComputeMode(NvmlDevice device, int mode) {
+  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
+  if (result != NVML_SUCCESS)
+    return result;
+  if (mode < 0 || mode > SIM_COMPUTE_MODE_MAX)
+    return NVML_INVALID_ARGUMENT;
+  if (mode == 1 || (mode != 0 && edit.place.gpu->mig_on))
+    return NVML_NOT_SUPPORTED;
+  edit.place.gpu->compute_mode = (uint8_t)mode;
+  return sim_edit_commit(&edit);
 }
 
 NvmlReturn nvmlDeviceGetDisplayMode(NvmlDevice device, int *display) {

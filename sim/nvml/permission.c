@@ -9,6 +9,7 @@
 bool sim_permission_is_needed(const char *function) {
   static const char *const privileged[] = {
       "nvmlDeviceSetMigMode",
+      "nvmlDeviceSetComputeMode",
       "nvmlDeviceCreateGpuInstance*",
       "nvmlGpuInstanceDestroy",
       "nvmlDeviceGetGpuInstances",

@@ -42,6 +42,8 @@ static void format_gpu(const SimGpu *gpu, Text *text) {
   text_format(text, "gpu %s %s %s\n", on_off(gpu->mig_on), on_off(gpu->mig_on_pending), gpu->product);
   if (gpu->lost)
     text_append(text, "  lost\n");
+  if (gpu->compute_mode)
+    text_format(text, "  compute-mode %u\n", gpu->compute_mode);
   for (int i = 0; i < gpu->gi_count; i++) {
     const SimGi *gi = &gpu->gis[i];
     text_format(text, "  gi %s start %u serial %u", sim_gi_profile(gpu, gi)->name, gi->start, gi->serial);
@@ -189,6 +191,16 @@ static bool parse_lost(const char *line, SimState *state) {
   return true;
 }
 
+static bool parse_compute_mode(const char *line, SimState *state) {
+  unsigned mode;
+  int used = 0;
+  if (sscanf(line, "compute-mode %u%n", &mode, &used) != 1 || !whole(line, used) || mode == 0 ||
+      mode > SIM_COMPUTE_MODE_MAX || state->gpu_count == 0)
+    return false;
+  state->gpus[state->gpu_count - 1].compute_mode = (uint8_t)mode;
+  return true;
+}
+
 static bool parse_option(const char *line, SimState *state) {
   char name[32], value[SIM_ROOT_SIZE];
   int used = 0;
@@ -255,6 +267,8 @@ static bool parse_line(const char *line, int number, SimState *state) {
     return parse_option(word, state);
   if (string_has_prefix(word, "client "))
     return parse_client(word, state);
+  if (string_has_prefix(word, "compute-mode "))
+    return parse_compute_mode(word, state);
   if (string_has_prefix(word, "lost"))
     return parse_lost(word, state);
   if (string_has_prefix(word, "event "))
@@ -341,6 +355,7 @@ void sim_state_reset(SimState *state, bool reboot) {
     SimGpu *gpu = &state->gpus[i];
     gpu->gi_count = 0;
     gpu->lost = false;
+    gpu->compute_mode = 0;
     /* Ampere keeps the mode in its InfoROM; later ones keep it in the driver, which a reboot unloads. */
     if (reboot && !sim_gpu_model(gpu)->mode_needs_reset)
       gpu->mig_on_pending = false;

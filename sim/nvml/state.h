@@ -15,6 +15,7 @@ enum {
   SIM_CLIENTS_MAX = 64,
   SIM_CLIENT_NAME_SIZE = 64,
   SIM_ROOT_SIZE = 256,
+  SIM_COMPUTE_MODE_MAX = 3,
 };
 
 /* A compute instance. */
@@ -42,7 +43,8 @@ typedef struct SimGpu {
   const MigModelRow *row;
   const char *product; /* one of row->product_names */
   bool mig_on, mig_on_pending;
-  bool lost; /* fallen off the bus: nothing about it can be asked until a reset */
+  uint8_t compute_mode; /* NVML_COMPUTEMODE_...: 0 default, 2 prohibited, 3 exclusive process */
+  bool lost;            /* fallen off the bus: nothing about it can be asked until a reset */
   uint8_t gi_count;
   SimGi gis[SIM_GIS_MAX]; /* by start */
 } SimGpu;

@@ -162,8 +162,68 @@ static void wrong_machines_are_explained(void **test_state) {
   }
 }
 
+static void every_kind_of_line_reads_as_it_is_written(void **test_state) {
+  static const char text[] = "facet-sim-nvml 1\n"
+                             "driver 550.163.01\n"
+                             "seed 00000000000000ff\n"
+                             "serial 4\n"
+                             "option handles alias\n"
+                             "option latency 0.5\n"
+                             "option root /tmp/x\n"
+                             "gpu on off NVIDIA A100-SXM4-80GB\n"
+                             "  gi 2g.20gb start 0 serial 3\n"
+                             "    ci 0 slices 2 start 0 mig 1 serial 4 processes 2 busy 99\n"
+                             "  gi 3g.40gb start 4 serial 1 busy 12345678901\n"
+                             "gpu off off NVIDIA A30\n"
+                             "  lost\n"
+                             "  compute-mode 3\n"
+                             "client 4711 gpu 0 gi 3 ci 0 memory 12 python3 train.py\n"
+                             "client 1 gpu 1 gi -1 ci -1 memory 0 a b\n"
+                             "event 7 gpu 1 type 8 data 79 gi -1 ci -1\n"
+                             "event 9 gpu 0 type 256 data 0 gi 3 ci 0\n"
+                             "end\n";
+  SimState state;
+  Error err = {0};
+  CLEANUP(text_deinit) Text formatted = {0};
+  assert_ok(sim_state_parse(text, &state, &err));
+  assert_ok(sim_state_check(&state, &err));
+  sim_state_format(&state, &formatted);
+  assert_string_equal(text_string(&formatted), text);
+}
+
+static void newer_lines_that_make_no_sense_are_refused(void **test_state) {
+  static const char *const lines[] = {
+      "option uuids odd",
+      "option uuids random now",
+      "lost and found",
+      "compute-mode 4",
+      "client 5 gpu 3 gi -1 ci -1 memory 0 x",
+      "client 5 gpu 0 gi 3 ci -1 memory 0 x",
+      "client 5 gpu 0 gi -1 ci -1 memory 0 ",
+      "event 0 gpu 0 type 8 data 79 gi -1 ci -1",
+      "event 1 gpu 5 type 8 data 79 gi -1 ci -1",
+      "event 1 gpu 0 type 8 data 79",
+      "  gi 1g.6gb start 0 serial 0 busy",
+      "  gi 1g.6gb start 0 serial 0 processes 1",
+  };
+  for (size_t i = 0; i < COUNT_OF(lines); i++) {
+    CLEANUP(text_deinit) Text text = {0};
+    char complaint[128];
+    SimState state;
+    Error err = {0};
+    text_format(&text,
+                "facet-sim-nvml 1\ndriver 550.163.01\nseed 0\nserial 0\ngpu on on NVIDIA A30\n%s\nend\n",
+                lines[i]);
+    assert_int_equal(sim_state_parse(text_string(&text), &state, &err), -ERROR_PROTOCOL);
+    snprintf(complaint, sizeof complaint, "line 6, \"%s\", makes no sense there", lines[i]);
+    assert_string_equal(err.text, complaint);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_kind_of_line_reads_as_it_is_written),
+      cmocka_unit_test(newer_lines_that_make_no_sense_are_refused),
       cmocka_unit_test(a_state_is_written_as_it_was_read),
       cmocka_unit_test(random_states_survive_the_text),
       cmocka_unit_test(a_text_cut_anywhere_is_refused),

@@ -177,6 +177,22 @@ static void the_unprivileged_may_look_at_devices_only(void **test_state) {
   fixture_stop(nvml);
 }
 
+static void a_compute_mode_is_kept_until_the_reset(void **test_state) {
+  SimNvml *nvml = fixture_start("A30:mig=off,A30", NULL);
+  int mode;
+  Error err = {0};
+  assert_int_equal(nvmlDeviceSetComputeMode(fixture_gpu(0), 3), NVML_SUCCESS);
+  assert_int_equal(nvmlDeviceGetComputeMode(fixture_gpu(0), &mode), NVML_SUCCESS);
+  assert_int_equal(mode, 3);
+  assert_int_equal(nvmlDeviceSetComputeMode(fixture_gpu(0), 1), NVML_NOT_SUPPORTED);
+  assert_int_equal(nvmlDeviceSetComputeMode(fixture_gpu(0), 4), NVML_INVALID_ARGUMENT);
+  assert_int_equal(nvmlDeviceSetComputeMode(fixture_gpu(1), 3), NVML_NOT_SUPPORTED); /* MIG */
+  assert_ok(sim_nvml_reset(nvml, false, &err));
+  assert_int_equal(nvmlDeviceGetComputeMode(fixture_gpu(0), &mode), NVML_SUCCESS);
+  assert_int_equal(mode, 0);
+  fixture_stop(nvml);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_process_is_seen_by_name_and_place),
@@ -187,6 +203,7 @@ int main(void) {
       cmocka_unit_test(a_place_lingers_in_use),
       cmocka_unit_test(a_place_must_exist),
       cmocka_unit_test(a_reset_ends_all_processes),
+      cmocka_unit_test(a_compute_mode_is_kept_until_the_reset),
       cmocka_unit_test(the_unprivileged_may_look_at_devices_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
