@@ -83,7 +83,7 @@ static int read_instance(SimYaml *yaml, const yaml_node_t *node, SimState *state
   yaml_node_t *list = NULL;
   SimGi *gi = NULL;
   int result = text ? 0 : sim_yaml_check_map(yaml, node, keys, err);
-  bool is_whole = text || !sim_yaml_find(yaml, node, "ci");
+  bool is_whole = result == 0 && (text || !sim_yaml_find(yaml, node, "ci"));
   if (result == 0 && !text)
     result = sim_yaml_find_text(yaml, node, "gi", &text, err);
   if (result == 0 && !text)

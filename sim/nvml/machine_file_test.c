@@ -22,24 +22,25 @@ static int load(const char *text, SimMachineFile *ret_file, Error *err) {
   return result;
 }
 
+static const char whole_text[] = "driver: 535\n"
+                                 "gpus:\n"
+                                 "  - model: A100-SXM4-80GB\n"
+                                 "    count: 2\n"
+                                 "    instances:\n"
+                                 "      - 3g.40gb@4\n"
+                                 "      - {gi: 2g.20gb, ci: [1c@1]}\n"
+                                 "      - {gi: 1g.10gb@2, ci: []}\n"
+                                 "  - {model: NVIDIA H100 80GB HBM3, mig: off, pending: on, lost: yes}\n"
+                                 "processes:\n"
+                                 "  - {on: 0/2/0, pid: 4711, name: python3 train.py, memory-mib: 1024}\n"
+                                 "  - {on: 1, pid: 12, memory-mib: 0}\n"
+                                 "options:\n"
+                                 "  uuids: random\n"
+                                 "  linger-ms: 40\n"
+                                 "faults:\n"
+                                 "  - nvmlGpuInstanceDestroy IN_USE call=2 times=3\n";
+
 static void everything_that_may_stand_there(void **test_state) {
-  static const char text[] = "driver: 535\n"
-                             "gpus:\n"
-                             "  - model: A100-SXM4-80GB\n"
-                             "    count: 2\n"
-                             "    instances:\n"
-                             "      - 3g.40gb@4\n"
-                             "      - {gi: 2g.20gb, ci: [1c@1]}\n"
-                             "      - {gi: 1g.10gb@2, ci: []}\n"
-                             "  - {model: NVIDIA H100 80GB HBM3, mig: off, pending: on, lost: yes}\n"
-                             "processes:\n"
-                             "  - {on: 0/2/0, pid: 4711, name: python3 train.py, memory-mib: 1024}\n"
-                             "  - {on: 1, pid: 12, memory-mib: 0}\n"
-                             "options:\n"
-                             "  uuids: random\n"
-                             "  linger-ms: 40\n"
-                             "faults:\n"
-                             "  - nvmlGpuInstanceDestroy IN_USE call=2 times=3\n";
   static const char expected[] = "facet-sim-nvml 1\ndriver \nseed 0000000000000000\nserial 10\n"
                                  "option uuids random\noption linger-ms 40\n"
                                  "gpu on on NVIDIA A100-SXM4-80GB\n"
@@ -62,7 +63,7 @@ static void everything_that_may_stand_there(void **test_state) {
   CLEANUP(cleanup_free) SimMachineFile *file = mem_alloc(sizeof *file);
   CLEANUP(text_deinit) Text formatted = {0}, fault = {0};
   Error err = {0};
-  assert_ok(load(text, file, &err));
+  assert_ok(load(whole_text, file, &err));
   sim_state_format(&file->state, &formatted);
   assert_string_equal(text_string(&formatted), expected);
   assert_string_equal(file->driver, "535");
@@ -98,6 +99,10 @@ static void what_makes_no_sense_is_named_with_its_line(void **test_state) {
        ", line 3: 2g.12gb@1 cannot be there: Invalid Argument"},
       {"gpus:\n- model: A30\n  instances: [4g.24gb, 1g.6gb]\n",
        ", line 3: 1g.6gb cannot be there: Insufficient Resources"},
+      {"gpus:\n- model: A30\n  instances: [[1g.6gb]]\n", ", line 3: here must be \"key: value\" lines"},
+      {"gpus:\n- model: A30\n  instances: &all [*all]\n", ", line 3: here must be \"key: value\" lines"},
+      {"gpus:\n- model: A30\n  instances: [{[a]: b}]\n", ", line 3: \"...\" is no key that may stand here"},
+      {"gpus:\n- A30\n", ", line 2: here must be \"key: value\" lines"},
       {"gpus:\n- model: A30\n  instances: [{ci: [1c]}]\n",
        ", line 3: an instance needs gi, such as gi: 1g.6gb"},
       {"gpus:\n- model: A30\n  instances: [{gi: 2g.12gb, ci: [3c]}]\n",
@@ -127,6 +132,24 @@ static void what_makes_no_sense_is_named_with_its_line(void **test_state) {
   }
 }
 
+/* Whatever comes out is a machine that can be. */
+static void a_file_with_a_wrong_byte_is_refused_or_still_a_machine(void **test_state) {
+  static const char bytes[] = {'\0', '\n', ':', '-', '9', '@', '[', '&', '*', 'x', '\x80'};
+  CLEANUP(cleanup_free) SimMachineFile *file = mem_alloc(sizeof *file);
+  int refused = 0;
+  for (size_t at = 0; at < sizeof whole_text - 1; at++) {
+    char text[sizeof whole_text];
+    Error err = {0};
+    memcpy(text, whole_text, sizeof text);
+    text[at] = bytes[at * 7 % sizeof bytes];
+    if (load(text, file, &err) == 0)
+      assert_ok(sim_state_check(&file->state, &err));
+    else
+      refused++;
+  }
+  assert_true(refused > 100);
+}
+
 static void a_file_that_is_not_there_is_named(void **test_state) {
   CLEANUP(cleanup_free) SimMachineFile *file = mem_alloc(sizeof *file);
   Error err = {0};
@@ -138,6 +161,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(everything_that_may_stand_there),
       cmocka_unit_test(what_makes_no_sense_is_named_with_its_line),
+      cmocka_unit_test(a_file_with_a_wrong_byte_is_refused_or_still_a_machine),
       cmocka_unit_test(a_file_that_is_not_there_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
