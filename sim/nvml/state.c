@@ -278,15 +278,16 @@ static bool parse_line(const char *line, int number, SimState *state) {
 
 int sim_state_parse(const char *text, SimState *ret_state, Error *err) {
   CLEANUP(cleanup_free) char *copy = mem_strdup(text);
-  SimState state = {.options = SIM_OPTIONS_USUAL};
+  CLEANUP(cleanup_free) SimState *state = mem_alloc(sizeof *state);
+  state->options = SIM_OPTIONS_USUAL;
   char *rest = copy;
   for (int number = 1; rest && *rest; number++) {
     char *line = strsep(&rest, "\n");
     if (strcmp(line, "end") == 0 && number > 4 && rest && *rest == '\0') {
-      *ret_state = state;
+      *ret_state = *state;
       return 0;
     }
-    if (!parse_line(line, number, &state))
+    if (!parse_line(line, number, state))
       return error_set(err, ERROR_PROTOCOL, "line %d, \"%.60s\", makes no sense there", number, line);
   }
   return error_set(err, ERROR_PROTOCOL, "the last line, \"end\", is missing: the file was cut");

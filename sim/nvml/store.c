@@ -45,10 +45,11 @@ static int refresh(SimStore *store, const Text *text, Error *err) {
     return 0;
   if (memchr(text_string(text), '\0', text->size))
     return error_set(err, ERROR_PROTOCOL, "simulated GPUs: %s/state holds a zero byte", store->folder);
-  SimState state;
-  if (sim_state_parse(text_string(text), &state, err) < 0)
+  /* A state is large, and the caller's thread may have a small stack. */
+  CLEANUP(cleanup_free) SimState *state = mem_alloc(sizeof *state);
+  if (sim_state_parse(text_string(text), state, err) < 0)
     return error_prefix(err, "simulated GPUs: %s/state", store->folder);
-  store->state = state;
+  store->state = *state;
   text_clear(&store->text);
   text_append_bytes(&store->text, text->bytes, text->size);
   return 0;
