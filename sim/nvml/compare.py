@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares a real NVIDIA driver with the simulated one, and prints the differences as a bug report.
 
-usage: compare.py [--real LIBRARY] [--sim FOLDER] [--json]
+usage: compare.py [--real LIBRARY] [--sim FOLDER] [--json] [--change GPU]
   --real  NVIDIA's library, default libnvidia-ml.so.1 as the dynamic linker finds it
   --sim   the folder with facet-sim-nvml and drivers/, default: the one in this checkout's build
   --json  print what the real driver said, too
+  --change  on this GPU, which must have MIG mode on and neither instances nor processes: also create and destroy
+          instances of every profile at every placement, and let the driver choose. It is left as it was.
 
-It only asks: nothing on the GPUs is changed, no instance created, no mode set. Root sees more than others (existing
+Without --change it only asks: nothing on the GPUs is changed, no instance created, no mode set. Root sees more than others (existing
 instances, placements). For every GPU it compares name, memory, MIG mode, profiles with all their numbers, placements,
 existing instances, MIG devices, and which error answers which mistake. It needs python3 and the built simulator.
 """
@@ -18,6 +20,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -179,6 +182,92 @@ def probe_mig_devices(nvml, gpu):
     return found
 
 
+def create_at(nvml, gpu, profile_id, placement):
+    """(handle, None) or (None, error)"""
+    instance = ctypes.c_void_p()
+    if placement is None:
+        wrong = nvml.call("nvmlDeviceCreateGpuInstance", gpu, UINT(profile_id), ctypes.byref(instance))
+    else:
+        start, size = map(int, placement.split(":"))
+        wrong = nvml.call("nvmlDeviceCreateGpuInstanceWithPlacement", gpu, UINT(profile_id),
+                          ctypes.byref(Placement(start, size)), ctypes.byref(instance))
+    return (None, wrong) if wrong else (instance, None)
+
+
+def must_fail(nvml, gpu, profile_id, placement):
+    """The error of a creation that should be refused; what came about nevertheless is destroyed."""
+    instance, wrong = create_at(nvml, gpu, profile_id, placement)
+    return wrong or f"created, and destroyed: {destroy(nvml, 'nvmlGpuInstanceDestroy', instance)}"
+
+
+def destroy(nvml, what, instance):
+    """Some drivers say "in use" for a moment after what was inside went."""
+    for _ in range(50):
+        wrong = nvml.call(what, instance)
+        if not wrong or not wrong.startswith("19 "):
+            break
+        time.sleep(0.2)
+    return wrong
+
+
+def whole_compute_profile(nvml, instance, slices):
+    for index in range(9):
+        answer = nvml.ask("nvmlGpuInstanceGetComputeInstanceProfileInfo", ComputeProfile(), instance, UINT(index), UINT(0))
+        if not isinstance(answer, str) and answer.slices == slices:
+            return answer.id
+    return NOWHERE
+
+
+def live_once(nvml, gpu, profile, placement):
+    """One instance from its creation to its end."""
+    instance, wrong = create_at(nvml, gpu, profile["id"], placement)
+    if wrong:
+        return wrong
+    info = nvml.ask("nvmlGpuInstanceGetInfo", InstanceInfo(), instance)
+    compute = ctypes.c_void_p()
+    inside = nvml.call("nvmlGpuInstanceCreateComputeInstance", instance,
+                       UINT(whole_compute_profile(nvml, instance, profile["slices"])), ctypes.byref(compute))
+    found = {"gi": info if isinstance(info, str) else f"{info.id} at {info.placement.start}:{info.placement.size}",
+             "the same again": must_fail(nvml, gpu, profile["id"], placement), "compute": inside,
+             "destroy the full one": nvml.call("nvmlGpuInstanceDestroy", instance) if not inside else None}
+    if not inside:
+        found["destroy compute"] = destroy(nvml, "nvmlComputeInstanceDestroy", compute)
+    found["destroy"] = destroy(nvml, "nvmlGpuInstanceDestroy", instance)
+    found["ask the destroyed one"] = nvml.call("nvmlGpuInstanceGetInfo", instance, ctypes.byref(InstanceInfo()))
+    return found
+
+
+def fill(nvml, gpu, profile):
+    """The driver's own choices until there is no room."""
+    instances, starts, wrong = [], [], None
+    while not wrong:
+        instance, wrong = create_at(nvml, gpu, profile["id"], None)
+        if not wrong:
+            instances.append(instance)
+            info = nvml.ask("nvmlGpuInstanceGetInfo", InstanceInfo(), instance)
+            starts.append(info if isinstance(info, str) else info.placement.start)
+    for instance in instances:
+        destroy(nvml, "nvmlGpuInstanceDestroy", instance)
+    return f"{starts}, then {wrong}"
+
+
+def probe_changes(nvml, index, found):
+    """Refuses where anything could be hurt."""
+    gpu = nvml.ask("nvmlDeviceGetHandleByIndex_v2", ctypes.c_void_p(), UINT(index))
+    count = UINT(0)
+    users = nvml.call("nvmlDeviceGetComputeRunningProcesses_v3", gpu, ctypes.byref(count), None)
+    if isinstance(gpu, str) or found["mig"] != [1, 1] or found["instances"] or users not in (None, "absent"):
+        sys.exit(f"GPU {index} is not touched: it must be there, with MIG mode on, without instances and processes")
+    changes = {}
+    for profile in [profile for profile in found["profiles"].values() if isinstance(profile, dict)]:
+        changes[f"profile {profile['id']}"] = {
+            "by itself": fill(nvml, gpu, profile),
+            **{f"at {place}": live_once(nvml, gpu, profile, place) for place in profile["placements"]},
+            "at a wrong start": must_fail(nvml, gpu, profile["id"], f"{NOWHERE}:1"),
+            "at a wrong size": must_fail(nvml, gpu, profile["id"], "0:99")}
+    return changes
+
+
 def probe_mistakes(nvml, gpu):
     bad = ProfileV2(version=1)
     nothing = ctypes.c_void_p()
@@ -218,7 +307,7 @@ def probe_gpu(nvml, index):
                          for what, answer in probe_mistakes(nvml, gpu).items()}}
 
 
-def probe(path):
+def probe(path, change):
     """What one library says; run in a process of its own."""
     nvml = Library(path)
     before = nvml.number("nvmlDeviceGetCount_v2")
@@ -235,12 +324,17 @@ def probe(path):
                           "GPU past the last": str(nvml.ask("nvmlDeviceGetHandleByIndex_v2", ctypes.c_void_p(), UINT(NOWHERE))),
                           "UUID of no GPU": str(nvml.ask("nvmlDeviceGetHandleByUUID", ctypes.c_void_p(), b"GPU-0"))},
              "gpus": [probe_gpu(nvml, index) for index in range(count)]}
+    if change is not None:
+        if not change < count or isinstance(found["gpus"][change], str):
+            sys.exit(f"there is no GPU {change}")
+        found["gpus"][change]["changes"] = probe_changes(nvml, change, found["gpus"][change])
     nvml.call("nvmlShutdown")
     return found
 
 
-def ask_library(path, env=None):
-    done = subprocess.run([sys.executable, os.path.abspath(__file__), "--probe", path], env=env, stdout=subprocess.PIPE,
+def ask_library(path, env=None, change=None):
+    words = ["--probe", path] + ([] if change is None else ["--change", str(change)])
+    done = subprocess.run([sys.executable, os.path.abspath(__file__), *words], env=env, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr.strip() or f"{path}: the process that asked it ended with {done.returncode}")
@@ -278,15 +372,15 @@ class Simulator:
             sys.exit(f"The simulator cannot be such a machine, which is worth a report by itself:\n{done.stderr.strip()}")
         return done.stdout.strip()
 
-    def machine(self, driver, gpus):
+    def machine(self, driver, gpus, change=None):
         path = self.env["FACET_SIM_NVML_STATE"] + ".yaml"
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"driver": driver, "gpus": gpus}, file)  # JSON is YAML
         self.command("init", path)
-        return ask_library(os.path.join(self.command("library"), "libnvidia-ml.so.1"), self.env)
+        return ask_library(os.path.join(self.command("library"), "libnvidia-ml.so.1"), self.env, change)
 
 
-def simulate(real, folder):
+def simulate(real, folder, change):
     """What the simulator says when it is the real machine: first without instances, for the profiles' names."""
     with tempfile.TemporaryDirectory(prefix="facet-compare-") as place:
         sim = Simulator(folder, os.path.join(place, "gpus"))
@@ -295,7 +389,7 @@ def simulate(real, folder):
         named = ask_library(os.path.join(folder, "libnvidia-ml.so.1"), dict(sim.env, FACET_SIM_NVML_PRIVILEGED="yes"))
         names = [{profile["id"]: profile["name"].removeprefix("MIG ") for profile in gpu["profiles"].values()
                   if isinstance(profile, dict)} for gpu in named["gpus"]]
-        return sim.machine(real["driver"], [describe(gpu, names[i]) for i, gpu in enumerate(real["gpus"])])
+        return sim.machine(real["driver"], [describe(gpu, names[i]) for i, gpu in enumerate(real["gpus"])], change)
 
 
 def differences(path, real, sim):
@@ -327,15 +421,16 @@ def main():
     parser.add_argument("--real", default="libnvidia-ml.so.1")
     parser.add_argument("--sim", default=os.path.join(ROOT, "build", "sim", "nvml"))
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--change", type=int)
     parser.add_argument("--probe", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.probe:
-        json.dump(probe(options.probe), sys.stdout)
+        json.dump(probe(options.probe, options.change), sys.stdout)
         return
-    real = ask_library(options.real)
+    real = ask_library(options.real, change=options.change)
     if any(isinstance(gpu, str) for gpu in real["gpus"]):
         sys.exit("A GPU cannot be asked: " + ", ".join(gpu for gpu in real["gpus"] if isinstance(gpu, str)))
-    found = list(differences("", real, simulate(real, os.path.abspath(options.sim))))
+    found = list(differences("", real, simulate(real, os.path.abspath(options.sim), options.change)))
     print(report(real, found, options.json))
     sys.exit(1 if found else 0)
 

@@ -21,8 +21,8 @@ def sim(env, *words):
                           stdout=subprocess.PIPE).stdout.strip()
 
 
-def compare(env, library):
-    done = subprocess.run([sys.executable, os.path.join(HERE, "compare.py"), "--sim", FOLDER, "--real", library], env=env,
+def compare(env, library, *words):
+    done = subprocess.run([sys.executable, os.path.join(HERE, "compare.py"), "--sim", FOLDER, "--real", library, *words], env=env,
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     return done.stdout + done.stderr, done.returncode
 
@@ -67,6 +67,18 @@ assert nvml.nvmlGpuInstanceCreateComputeInstance(gi, 2, ctypes.byref(ci)) == 0
     return None if status == 1 and table == wanted else said
 
 
+def changes_are_undone_and_refused_where_they_could_hurt(env, _):
+    sim(env, "init", "A30,RTX-PRO-6000")
+    before = sim(env, "show")
+    said, status = compare(env, library_of(env), "--change", "1")
+    if status or sim(env, "show") != before:
+        return said
+    sim(env, "attach", "1", "12", "job")
+    said, status = compare(env, library_of(env), "--change", "1")
+    refusal = "GPU 1 is not touched: it must be there, with MIG mode on, without instances and processes\n"
+    return None if status == 1 and said == refusal else said
+
+
 def a_driver_that_is_not_there_is_said(env, _):
     sim(env, "init", "A30")
     sim(env, "fault", "nvmlInit", "DRIVER_NOT_LOADED")
@@ -76,7 +88,8 @@ def a_driver_that_is_not_there_is_said(env, _):
 
 
 def main():
-    tests = [a_driver_is_like_itself, instances_are_rebuilt, a_difference_is_one_line, a_driver_that_is_not_there_is_said]
+    tests = [a_driver_is_like_itself, instances_are_rebuilt, a_difference_is_one_line,
+             changes_are_undone_and_refused_where_they_could_hurt, a_driver_that_is_not_there_is_said]
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
         with tempfile.TemporaryDirectory(prefix="facet-compare-test-") as folder:
