@@ -9,8 +9,8 @@ usage: compare.py [--real LIBRARY] [--sim FOLDER] [--json] [--change GPU]
   --change  on this GPU, which must have MIG mode on and neither instances nor processes: also create and destroy
           instances of every profile at every placement, and let the driver choose. It is left as it was.
 
-Without --change it only asks: nothing on the GPUs is changed, no instance created, no mode set. Root sees more than others (existing
-instances, placements). For every GPU it compares name, memory, MIG mode, profiles with all their numbers, placements,
+Without --change it only asks: nothing on the GPUs is changed, no instance created, no mode set. Root sees more than
+others (existing instances, placements). For every GPU it compares name, memory, MIG mode, profiles with all their numbers, placements,
 existing instances, MIG devices, and which error answers which mistake. It needs python3 and the built simulator.
 """
 import argparse
@@ -27,7 +27,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 UINT = ctypes.c_uint
 PROFILE_FIELDS = ["id", "p2p", "slices", "count", "multiprocessors", "copy_engines", "decoders", "encoders", "jpegs",
                   "ofas"]
-CI_PROFILE_FIELDS = ["id", "slices", "count", "multiprocessors", "copy_engines", "decoders", "encoders", "jpegs", "ofas"]
+CI_PROFILE_FIELDS = ["id", "slices", "count", "multiprocessors", "copy_engines", "decoders", "encoders", "jpegs",
+                     "ofas"]
 NOWHERE = 99  # an index or id that no GPU has
 
 
@@ -130,10 +131,14 @@ def probe_placements(nvml, gpu, profile_id):
     return wrong or [f"{place.start}:{place.size}" for place in places[:count.value]]
 
 
+def ask_compute_profile(nvml, instance, index):
+    return nvml.ask("nvmlGpuInstanceGetComputeInstanceProfileInfo", ComputeProfile(), instance, UINT(index), UINT(0))
+
+
 def probe_compute(nvml, instance):
     found = {}
     for index in range(10):
-        answer = nvml.ask("nvmlGpuInstanceGetComputeInstanceProfileInfo", ComputeProfile(), instance, UINT(index), UINT(0))
+        answer = ask_compute_profile(nvml, instance, index)
         found[f"profile {index}"] = answer if isinstance(answer, str) else fields(answer)
         if isinstance(answer, str):
             continue
@@ -212,7 +217,7 @@ def destroy(nvml, what, instance):
 
 def whole_compute_profile(nvml, instance, slices):
     for index in range(9):
-        answer = nvml.ask("nvmlGpuInstanceGetComputeInstanceProfileInfo", ComputeProfile(), instance, UINT(index), UINT(0))
+        answer = ask_compute_profile(nvml, instance, index)
         if not isinstance(answer, str) and answer.slices == slices:
             return answer.id
     return NOWHERE
