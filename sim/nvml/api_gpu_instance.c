@@ -168,12 +168,17 @@ NvmlReturn nvmlDeviceGetGpuInstanceRemainingCapacity(NvmlDevice device, unsigned
   int profile;
   NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
-    result = find_usable_profile(&view.state, view.place.gpu, profile_id, &profile);
+    result = find_profile_id(&view.state, view.place.gpu, profile_id, &profile);
+  /* From where nvidia-smi asks although MIG mode is off (550): nothing can be created, and that is no error.
+   */
+  if (result == NVML_SUCCESS && !view.place.gpu->mig_on &&
+      !sim_driver_is_at_least(view.state.driver, 550, 40))
+    result = NVML_NOT_SUPPORTED;
   if (result != NVML_SUCCESS)
     return result;
   if (!count)
     return NVML_INVALID_ARGUMENT;
-  *count = sim_gi_remaining(view.place.gpu, profile);
+  *count = view.place.gpu->mig_on ? sim_gi_remaining(view.place.gpu, profile) : 0;
   return NVML_SUCCESS;
 }
 

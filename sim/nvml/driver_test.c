@@ -113,6 +113,22 @@ static void the_third_struct_came_with_545(void **test_state) {
   }
 }
 
+static void with_mig_mode_off_newer_drivers_have_room_for_nothing(void **test_state) {
+  static const struct {
+    const char *machine, *driver;
+    NvmlReturn answer;
+  } cases[] = {{"H100-80GB-HBM3:mig=off", "535", NVML_NOT_SUPPORTED},
+               {"H100-80GB-HBM3:mig=off", "550", NVML_SUCCESS},
+               {"A100-SXM4-80GB:mig=off", "550", NVML_NOT_SUPPORTED}};
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    SimNvml *nvml = start(cases[i].machine, cases[i].driver);
+    unsigned count = 0;
+    assert_int_equal(nvmlDeviceGetGpuInstanceRemainingCapacity(fixture_gpu(0), 19, &count), cases[i].answer);
+    assert_int_equal(count, 0);
+    fixture_stop(nvml);
+  }
+}
+
 /* Whatever is exported can be called. */
 static void what_is_not_simulated_answers_not_supported(void **test_state) {
   __typeof__(nvmlShutdown) *refused = (__typeof__(refused))sim_nvml_symbol("nvmlDeviceSetFanSpeed_v2");
@@ -133,6 +149,7 @@ int main(void) {
       cmocka_unit_test(a_machine_has_a_driver_that_knows_its_gpus),
       cmocka_unit_test(an_older_driver_knows_fewer_profiles),
       cmocka_unit_test(the_third_struct_came_with_545),
+      cmocka_unit_test(with_mig_mode_off_newer_drivers_have_room_for_nothing),
       cmocka_unit_test(what_is_not_simulated_answers_not_supported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
