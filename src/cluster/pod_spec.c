@@ -164,6 +164,8 @@ static void read_requests(Snapshot *snapshot, const Pod *pod, SnapshotSpec *spec
   Error err;
   if (pod_requests_compute(pod, &snapshot->arena, &spec->requests, &err) < 0)
     spec->invalid = arena_strdup(&snapshot->arena, err.text);
+  for (size_t i = 0; i < spec->requests.count; i++) /* the spec outlives its first pod */
+    spec->requests.items[i].name = snapshot_share_name(snapshot, spec->requests.items[i].name);
 }
 
 int pod_spec_find(Snapshot *snapshot, const Pod *pod) {

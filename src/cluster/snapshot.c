@@ -85,14 +85,23 @@ static bool is_ready(const Node *node) {
 
 /* After the node's own annotations had their say: what people asked for is told before what merely happens.
  */
-static void judge_node(Snapshot *snapshot, SnapshotNode *node, const SnapshotOptions *options) {
-  node->growth_only = options && options->growth_only && map_find(options->growth_only, node->name);
-  const char *held = options && options->held ? map_find(options->held, node->name) : NULL;
+static void judge_node(Snapshot *snapshot, SnapshotNode *node, const char *held) {
   if (!node->blocked && !is_ready(node->object))
     node->blocked = arena_format(&snapshot->arena, "node %s is not ready", node->name);
   if (!node->blocked && held)
     node->blocked = arena_strdup(&snapshot->arena, held);
   node->may_change = node->managed && !node->blocked;
+}
+
+void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
+                        bool growth_only, SnapshotWarnings *warnings) {
+  *item =
+      (SnapshotNode){.object = node, .name = string_or_empty(node->meta.name), .growth_only = growth_only};
+  read_allocatable(snapshot, item, warnings);
+  item->pod_max = resources_get(&item->allocatable, "pods");
+  node_gpus_read(snapshot, item, warnings);
+  judge_node(snapshot, item, held);
+  node_recut_read(snapshot, item);
 }
 
 void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptions *options,
@@ -105,14 +114,9 @@ void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptio
     return;
   }
   SnapshotNode *item = array_push(&snapshot->nodes);
-  item->object = node;
-  item->name = name;
   map_put(&snapshot->node_index, name, (void *)(uintptr_t)snapshot->nodes.count);
-  read_allocatable(snapshot, item, warnings);
-  item->pod_max = resources_get(&item->allocatable, "pods");
-  node_gpus_read(snapshot, item, warnings);
-  judge_node(snapshot, item, options);
-  node_recut_read(snapshot, item);
+  snapshot_read_node(snapshot, item, node, options && options->held ? map_find(options->held, name) : NULL,
+                     options && options->growth_only && map_find(options->growth_only, name), warnings);
 }
 
 /* Slices reported in use and slices asked for by bound pods are mostly the same ones: the larger number
@@ -132,9 +136,11 @@ static Resources without_slices(Snapshot *snapshot, const Resources *requests) {
   return others;
 }
 
-static void place_pod(Snapshot *snapshot, const Pod *pod, int node, int spec, const Resources *requests) {
-  charge_node(snapshot, &snapshot->nodes.items[node], requests);
-  *array_push(&snapshot->placed) = (SnapshotPlaced){.object = pod, .node = node, .spec = spec};
+void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec) {
+  Resources requests = snapshot->specs.items[spec].requests;
+  if (snapshot->nodes.items[node].being_recut && pod_is_reservation(pod))
+    requests = without_slices(snapshot, &requests);
+  charge_node(snapshot, &snapshot->nodes.items[node], &requests);
 }
 
 static void queue_pod(Snapshot *snapshot, const Pod *pod, int number) {
@@ -166,13 +172,12 @@ void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warn
                   arena_format(&snapshot->arena, "pod %s/%s", string_or_empty(pod->meta.namespace_),
                                string_or_empty(pod->meta.name)),
                   spec->invalid);
-  Resources requests = spec->requests;
-  if (is_bound && snapshot->nodes.items[node].being_recut && pod_is_reservation(pod))
-    requests = without_slices(snapshot, &requests);
-  if (is_bound)
-    place_pod(snapshot, pod, node, number, &requests);
-  else
+  if (!is_bound) {
     queue_pod(snapshot, pod, number);
+    return;
+  }
+  snapshot_charge_pod(snapshot, pod, node, number);
+  *array_push(&snapshot->placed) = (SnapshotPlaced){.object = pod, .node = node, .spec = number};
 }
 
 static void put_first(Map *map, const char *key, const void *value) {

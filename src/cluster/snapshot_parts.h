@@ -19,5 +19,12 @@ void node_gpus_read(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *wa
  * were read, and it may change. */
 void node_recut_read(Snapshot *snapshot, SnapshotNode *node);
 
+/* All of snapshot_add_node() but the node's place: `item` is filled afresh, no pod is charged to it. `held`:
+ * why it gets nothing new; NULL. */
+void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
+                        bool growth_only, SnapshotWarnings *warnings);
+/* Charges a pod that is on the node. */
+void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec);
+
 /* The number of the pod's spec, which is read where it is new. */
 int pod_spec_find(Snapshot *snapshot, const Pod *pod);

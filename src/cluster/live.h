@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A snapshot that follows its cluster from event to event instead of being taken anew:
+ *
+ *     live_put_node(live, node); live_put_pod(live, pod, &change); ... live_remove_pod(live, pod, &change);
+ *     const Snapshot *snapshot = live_snapshot(live);
+ *
+ * At any time it holds what snapshot_add_node() and snapshot_add_pod() would read of the same objects, in an
+ * order of its own. A pod costs what is charged to its node, a node its annotations and its pods. When nodes
+ * come or go, and when what was read before has piled up, all is read again at the next question.
+ *
+ * Objects are borrowed until they are replaced or removed. No fork may be open while anything changes. */
+#pragma once
+
+#include "cluster/snapshot.h"
+
+typedef struct LivePod LivePod;
+typedef struct LiveNode LiveNode;
+
+typedef struct LiveCluster {
+  Snapshot snapshot;               /* by live_snapshot() only */
+  Map pods;                        /* "namespace/name" -> LivePod */
+  Map nodes;                       /* name -> LiveNode */
+  ARRAY(LivePod *) waiting;        /* by index in snapshot.pods */
+  ARRAY(LivePod *) placed;         /* by index in snapshot.placed */
+  ARRAY(LiveNode *) order;         /* by index in snapshot.nodes */
+  bool is_stale;                   /* all has to be read again */
+  size_t fresh_bytes, fresh_specs; /* that the snapshot held when it was read */
+  SnapshotWarnings warnings;       /* strings in `words` */
+  Arena words;
+  Text key; /* scratch */
+} LiveCluster;
+
+/* What an event did to the indexes of the snapshot. */
+typedef struct LiveChange {
+  bool all;     /* everything is read again: no index is what it was */
+  int came;     /* a waiting pod that was not there; -1 */
+  int gone;     /* the index of a waiting pod that is not there any more; -1 */
+  int moved;    /* the index that the pod had which is at `gone` now; -1: nobody is */
+  int nodes[2]; /* those that were read again, or a pod was charged to */
+  int node_count;
+} LiveChange;
+
+void live_init(LiveCluster *live);
+void live_deinit(LiveCluster *live);
+/* Objects without a name are left out. `ret_change` may be NULL. */
+void live_put_node(LiveCluster *live, const Node *node, LiveChange *ret_change);
+void live_remove_node(LiveCluster *live, const char *name, LiveChange *ret_change);
+void live_put_pod(LiveCluster *live, const Pod *pod, LiveChange *ret_change);
+void live_remove_pod(LiveCluster *live, const Pod *pod, LiveChange *ret_change);
+/* `held`: why nothing new goes to the node, copied; NULL: it is open. Of a node that is there. */
+void live_hold_node(LiveCluster *live, const char *name, const char *held, bool growth_only,
+                    LiveChange *ret_change);
+/* The cluster as it is now; valid until the next event. */
+Snapshot *live_snapshot(LiveCluster *live);
+/* Forgets the warnings that were read. */
+void live_clear_warnings(LiveCluster *live);
