@@ -186,6 +186,16 @@ Snapshot *live_snapshot(LiveCluster *live) {
   return &live->snapshot;
 }
 
+const Node *live_find_node(const LiveCluster *live, const char *name) {
+  const LiveNode *node = map_find(&live->nodes, string_or_empty(name));
+  return node ? node->object : NULL;
+}
+
+int live_find_waiting(LiveCluster *live, const Pod *pod) {
+  const LivePod *known = live->is_stale || !pod->meta.name ? NULL : map_find(&live->pods, key_of(live, pod));
+  return known ? known->waiting : -1;
+}
+
 static void limit_waste(LiveCluster *live, LiveChange *change) {
   if (live->snapshot.arena.total > 2 * live->fresh_bytes + SPARE_BYTES ||
       live->snapshot.specs.count > 2 * live->fresh_specs + SPARE_SPECS)

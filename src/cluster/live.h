@@ -8,7 +8,8 @@
  * order of its own. A pod costs what is charged to its node, a node its annotations and its pods. When nodes
  * come or go, and when what was read before has piled up, all is read again at the next question.
  *
- * Objects are borrowed until they are replaced or removed. No fork may be open while anything changes. */
+ * Objects are borrowed until they have been replaced or removed. No fork may be open while anything changes.
+ */
 #pragma once
 
 #include "cluster/snapshot.h"
@@ -50,6 +51,10 @@ void live_remove_pod(LiveCluster *live, const Pod *pod, LiveChange *ret_change);
 /* `held`: why nothing new goes to the node, copied; NULL: it is open. Of a node that is there. */
 void live_hold_node(LiveCluster *live, const char *name, const char *held, bool growth_only,
                     LiveChange *ret_change);
+/* As it was put last; NULL where it is not there. */
+const Node *live_find_node(const LiveCluster *live, const char *name);
+/* The index of the pod in the snapshot's `pods`; -1: it does not wait, or all is read again first. */
+int live_find_waiting(LiveCluster *live, const Pod *pod);
 /* The cluster as it is now; valid until the next event. */
 Snapshot *live_snapshot(LiveCluster *live);
 /* Forgets the warnings that were read. */

@@ -86,7 +86,7 @@ static bool has_uncounted_gpus(const PlanProblem *problem, const PlanClass *clas
   return false;
 }
 
-static bool is_left_out(const PlanProblem *problem, const PlanClass *class_) {
+bool plan_bulk_leaves_out(const PlanProblem *problem, const PlanClass *class_) {
   int kind = plan_class_single_kind(class_);
   return class_->is_coupled || kind < 0 || !class_->takes || has_uncounted_gpus(problem, class_, kind);
 }
@@ -103,7 +103,7 @@ static void bulk_init(Bulk *bulk, const PlanProblem *problem, PlanOffer *offer) 
       .batches = mem_alloc(pools * PLAN_RANKS_MAX * sizeof *bulk->batches),
   };
   for (size_t i = 0; i < classes; i++)
-    bulk->left_out[i] = is_left_out(problem, &problem->classes.items[i]);
+    bulk->left_out[i] = plan_bulk_leaves_out(problem, &problem->classes.items[i]);
   find_homes(bulk);
   plan_places_init(&bulk->places, problem, offer);
   plan_counts_init(&bulk->counts, problem, bulk->places.holes);

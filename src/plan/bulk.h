@@ -15,3 +15,5 @@ typedef enum PlanBulkResult {
 
 /* The oldest pods of a class are served first. The offer's slices are in the order of their pods. */
 PlanBulkResult plan_bulk_solve(const PlanProblem *problem, PlanOffer *ret_offer);
+/* Does the class ask for what counting cannot answer? */
+bool plan_bulk_leaves_out(const PlanProblem *problem, const PlanClass *class_);

@@ -18,15 +18,15 @@ static void put_into_bucket(PlanBuckets *buckets, int state, int gpu) {
   *array_push(&buckets->items[state]) = gpu;
 }
 
-static void change_holes(const PlanStates *states, PlanHoles *holes, const PlanState *before,
-                         const PlanState *after) {
+static void change_holes(const PlanStates *states, PlanHoles *holes, const PlanGpuState *before,
+                         const PlanGpuState *after) {
   for (int type = 0; type < states->geometry->type_count; type++)
     holes->count[type] += after->holes.count[type] - before->holes.count[type];
 }
 
 static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
-  const PlanState nothing = {0};
+  const PlanGpuState nothing = {0};
   for (size_t i = 0; i < problem->gpus.count; i++) {
     const PlanHostGpu *gpu = &problem->gpus.items[i];
     if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted)
@@ -234,13 +234,13 @@ static double mean_size(const Filling *filling) {
   return slots / pods;
 }
 
-static const PlanState *state_of(const Filling *filling, int gpu) {
+static const PlanGpuState *state_of(const Filling *filling, int gpu) {
   return &filling->states->items.items[filling->places->state[gpu]];
 }
 
 /* The place of the least loss that can be spared; NULL where there is none. */
 static PlanWay *find_way(const Filling *filling, int number) {
-  const PlanState *state = &filling->states->items.items[number];
+  const PlanGpuState *state = &filling->states->items.items[number];
   for (int i = state->first_way[filling->rank]; i < state->first_way[filling->rank + 1]; i++) {
     PlanWay *way = &filling->states->ways.items[i];
     if (way->loss >= filling->loss_min)
@@ -358,7 +358,7 @@ static Queue *choose_queue(const Filling *filling, int host) {
 }
 
 /* Would all that is reserved still fit, the slice itself not counted? */
-static bool is_spared(const Filling *filling, const PlanState *before, const PlanState *after) {
+static bool is_spared(const Filling *filling, const PlanGpuState *before, const PlanGpuState *after) {
   PlanAmounts reserved = *filling->reserved;
   PlanHoles holes = *filling->holes;
   reserved.count[filling->rank]--;
@@ -415,30 +415,28 @@ static void put_back(Filling *filling, int gpu) {
   put_into_bucket(filling->buckets, filling->places->state[gpu], gpu);
 }
 
-/* Slices for the GPU as long as no more is lost than this. False where holes of this worth cannot be spared.
- */
-static bool fill_gpu(Filling *filling, uint64_t loss, int gpu) {
+/* Slices for the GPU as long as no more is lost than this. A worth that cannot be spared once is not tried
+ * again: it may be less than this, where what the GPU has left is worth less. */
+static void fill_gpu(Filling *filling, uint64_t loss, int gpu) {
   int host = filling->places->problem->gpus.items[gpu].host;
-  bool spared = true;
   while (filling->left) {
     PlanWay *cheapest = find_way(filling, filling->places->state[gpu]);
     if (!cheapest || cheapest->loss > loss)
       break;
     const PlanWay *way = know_outcome(filling, gpu, cheapest);
-    spared = may_take(filling, gpu, way);
-    Queue *queue =
-        spared && filling->places->full[host] != filling->number ? choose_queue(filling, host) : NULL;
-    if (spared && !queue) {
+    if (!may_take(filling, gpu, way)) {
+      filling->loss_min = way->loss + 1;
+      continue;
+    }
+    Queue *queue = filling->places->full[host] != filling->number ? choose_queue(filling, host) : NULL;
+    if (!queue) {
       filling->places->full[host] = filling->number;
       *array_push(&filling->refused) = gpu;
-      return true;
+      return;
     }
-    if (!spared)
-      break;
     place(filling, queue, gpu, way);
   }
   put_back(filling, gpu);
-  return spared;
 }
 
 /* Once the worth cannot be spared, the GPUs go back: they may have other places. */
@@ -446,10 +444,10 @@ static void fill_group(Filling *filling, uint64_t loss) {
   order_group(filling);
   for (size_t i = 0; i < filling->group.count; i++) {
     int gpu = filling->order[i];
-    if (!filling->left || filling->loss_min > loss)
+    if (filling->left && filling->loss_min <= loss)
+      fill_gpu(filling, loss, gpu);
+    else
       put_back(filling, gpu);
-    else if (!fill_gpu(filling, loss, gpu))
-      filling->loss_min = loss + 1;
   }
 }
 

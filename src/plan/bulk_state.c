@@ -45,7 +45,7 @@ static void add_ways(PlanStates *states, uint32_t occupied, int rank) {
 }
 
 static int add_state(PlanStates *states, uint32_t occupied) {
-  PlanState *state = array_push(&states->items);
+  PlanGpuState *state = array_push(&states->items);
   state->occupied = occupied;
   plan_holes_of_slots(states->geometry, occupied, &state->holes);
   for (int rank = 0; rank < states->geometry->rank_count; rank++) {

@@ -13,15 +13,15 @@ typedef struct PlanWay { /* to place one slice */
   uint8_t start, type;
 } PlanWay;
 
-typedef struct PlanState {
+typedef struct PlanGpuState {
   uint32_t occupied;
   PlanHoles holes;
   int first_way[PLAN_RANKS_MAX + 1]; /* of each rank in PlanStates.ways, the least loss first */
-} PlanState;
+} PlanGpuState;
 
 typedef struct PlanStates {
   const PlanGeometry *geometry;
-  ARRAY(PlanState) items;
+  ARRAY(PlanGpuState) items;
   ARRAY(PlanWay) ways;
   int *direct;   /* by occupied slots: state + 1, where they are few */
   Intern others; /* where they are many */

@@ -3,7 +3,7 @@
  *
  * Nodes may report a model of their own each, so models are told apart by their content, and geometries by
  * theirs: an A100-80GB and an H100-80GB are one shape, with the same profile names at the same places. */
-#include "plan/problem.h"
+#include "plan/fleet.h"
 
 #include "base/intern.h"
 #include "base/text.h"
@@ -79,14 +79,16 @@ static bool has_binding_limit(const MigModel *model, uint32_t allowed) {
   return false;
 }
 
+bool plan_fleet_is_model(const PlanModel *model, const MigModel *content, uint32_t allowed) {
+  /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): as above */
+  bool is_same = model->model == content || memcmp(model->model, content, sizeof *content) == 0;
+  return is_same && model->allowed == allowed;
+}
+
 static int find_model(PlanProblem *problem, const MigModel *content, uint32_t allowed) {
-  for (size_t i = 0; i < problem->models.count; i++) {
-    const PlanModel *known = &problem->models.items[i];
-    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): as above */
-    bool is_same = known->model == content || memcmp(known->model, content, sizeof *content) == 0;
-    if (is_same && known->allowed == allowed)
+  for (size_t i = 0; i < problem->models.count; i++)
+    if (plan_fleet_is_model(&problem->models.items[i], content, allowed))
       return (int)i;
-  }
   PlanGeometry geometry;
   bool exact = plan_geometry_init(&geometry, content, allowed);
   int shape = find_shape(problem, &geometry, exact);
@@ -100,12 +102,12 @@ static int find_model(PlanProblem *problem, const MigModel *content, uint32_t al
   return (int)problem->models.count - 1;
 }
 
-static bool may_be_changed(const SnapshotNode *node, const SnapshotGpu *gpu) {
+bool plan_fleet_may_change(const SnapshotNode *node, const SnapshotGpu *gpu) {
   return node->may_change && gpu->model && gpu->mode == MIG_MODE_ON && !gpu->excluded && !gpu->blocked;
 }
 
 /* One slice with all media engines leaves none to any plain one. */
-static uint32_t occupied_slots(const MigLayout *layout) {
+uint32_t plan_fleet_occupied(const MigLayout *layout) {
   for (int i = 0; i < layout->count; i++)
     if (layout->model->profiles[layout->instances[i].profile].kind == MIG_ALL_ME)
       return UINT32_MAX;
@@ -129,19 +131,19 @@ static void add_gpus(PlanProblem *problem, int host) {
   problem->hosts.items[host].first_gpu = (int)problem->gpus.count;
   for (int g = 0; g < node->gpu_count; g++) {
     const SnapshotGpu *gpu = &node->gpus[g];
-    if (!may_be_changed(node, gpu))
+    if (!plan_fleet_may_change(node, gpu))
       continue;
     *array_push(&problem->gpus) = (PlanHostGpu){.host = host,
                                                 .gpu = g,
                                                 .model = find_model(problem, gpu->model, gpu->allowed),
                                                 .pool = -1,
-                                                .occupied = occupied_slots(&gpu->layout)};
+                                                .occupied = plan_fleet_occupied(&gpu->layout)};
     problem->hosts.items[host].gpu_count++;
     problem->has_withdrawable |= snapshot_withdrawable(node, gpu) != 0;
   }
 }
 
-static bool has_slices(const PlanProblem *problem, const SnapshotNode *node) {
+bool plan_fleet_has_slices(const PlanProblem *problem, const SnapshotNode *node) {
   for (size_t i = 0; i < problem->kinds.count; i++)
     if (resources_get(&node->allocatable, problem->kinds.items[i].resource) > 0)
       return true;
@@ -165,7 +167,7 @@ static bool are_sorted(const PlanProblem *problem) {
 static void add_hosts(PlanProblem *problem) {
   for (size_t i = 0; i < problem->snapshot->nodes.count; i++) {
     const SnapshotNode *node = &problem->snapshot->nodes.items[i];
-    if (node->gpu_count > 0 || has_slices(problem, node))
+    if (node->gpu_count > 0 || plan_fleet_has_slices(problem, node))
       array_push(&problem->hosts)->node = (int)i;
   }
   if (!are_sorted(problem))

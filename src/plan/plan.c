@@ -21,6 +21,7 @@
 #include "plan/fill.h"
 #include "plan/greedy.h"
 #include "plan/improve.h"
+#include "plan/kept.h"
 #include "plan/reason.h"
 #include "plan/rehearse.h"
 #include "plan/search.h"
@@ -382,7 +383,26 @@ static size_t place_nominated(Snapshot *snapshot) {
   return mark;
 }
 
-void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan) {
+/* The texts that blocked pods were given, by class. */
+static void keep_reasons(PlanKept *kept, const Plan *plan) {
+  for (size_t i = 0; i < kept->items.count; i++) {
+    const KeptItem *item = &kept->items.items[i];
+    if (item->host < 0)
+      kept->reasons[item->class_] = plan->pods.items[item->pod].reason;
+  }
+}
+
+/* On small clusters the search may find a calmer plan, which nobody could keep up. */
+static bool keep(PlanProblem *problem, const Solution *solution, const Plan *plan, PlanKept *ret_kept) {
+  if (!solution->is_final || solution->offer.withdrawals.count || plan_search_is_possible(problem) ||
+      !plan_kept_build(ret_kept, problem, &solution->offer))
+    return false;
+  keep_reasons(ret_kept, plan);
+  return true;
+}
+
+/* `ret_kept`: NULL where nobody wants it. */
+static bool compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan, PlanKept *ret_kept) {
   CLEANUP(plan_problem_deinit) PlanProblem problem;
   CLEANUP(solution_deinit) Solution solution;
   *ret_plan = (Plan){0};
@@ -406,6 +426,15 @@ void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan
   ret_plan->bound = bound_of(&problem, &work.prices, ret_plan, solution.proven);
   ret_plan->stopped_early = work.budget.exhausted;
   snapshot_rollback(snapshot, mark);
+  return ret_kept && keep(&problem, &solution, ret_plan, ret_kept);
+}
+
+void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan) {
+  (void)compute(snapshot, options, ret_plan, NULL);
+}
+
+bool plan_compute_kept(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan, PlanKept *ret_kept) {
+  return compute(snapshot, options, ret_plan, ret_kept);
 }
 
 void plan_deinit(Plan *plan) {

@@ -147,6 +147,8 @@ void plan_fleet_init(PlanProblem *problem); /* the rest, and what the classes kn
 /* Counts what the hosts have left of everything that classes ask beside MIG slices: resources, rooms, takes.
  */
 void plan_rooms_init(PlanProblem *problem);
+/* Counts what the host has left now: of its free slices and its rooms. */
+void plan_rooms_measure(PlanProblem *problem, int host);
 /* Is there room for one more pod of the class, MIG slices aside? As the scheduler's resource fit says. */
 bool plan_rooms_hold(const PlanProblem *problem, const PlanClass *class_, const int64_t *rooms);
 /* Takes one pod of the class out of the rooms. */

@@ -4,8 +4,9 @@
  * Ten thousand pods come from a few Deployments, so everything that is asked about a pod and a node is asked
  * about the pod's class instead. A class is found by a text of all that a decision depends on: the requests
  * and the fields of the pod that the scheduler's filters read. A filter that reads more must add it here. */
+#include "plan/queue.h"
+
 #include "plan/plan.h"
-#include "plan/problem.h"
 #include "sched/coupling.h"
 #include "sched/key.h"
 
@@ -162,14 +163,17 @@ static void append_request(Text *key, const Resource *request) {
   text_format(key, "=%lld;", (long long)request->amount);
 }
 
-static void format_class_key(Text *key, Snapshot *snapshot, int index) {
-  const SnapshotPod *pod = &snapshot->pods.items[index];
-  text_clear(key);
+void plan_queue_add_key(Text *key, const SnapshotPod *pod) {
   for (size_t i = 0; i < pod->requests.count; i++)
     if (pod->requests.items[i].amount)
       append_request(key, &pod->requests.items[i]);
   sched_key_add_node_affinity(key, pod->object);
   sched_key_add_tolerations(key, pod->object);
+}
+
+static void format_class_key(Text *key, Snapshot *snapshot, int index) {
+  text_clear(key);
+  plan_queue_add_key(key, &snapshot->pods.items[index]);
   sched_coupling_add_key(snapshot, index, key);
 }
 

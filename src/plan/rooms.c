@@ -140,6 +140,14 @@ void plan_rooms_init(PlanProblem *problem) {
     measure_class(problem, &problem->classes.items[i]);
 }
 
+void plan_rooms_measure(PlanProblem *problem, int host) {
+  CLEANUP(kind_names_deinit) KindNames names;
+  kind_names_init(&names, problem);
+  count_free(problem, &names, host);
+  if (problem->rooms)
+    measure_host(problem, host);
+}
+
 bool plan_rooms_hold(const PlanProblem *problem, const PlanClass *class_, const int64_t *rooms) {
   for (size_t i = 0; i <= problem->resources.count; i++)
     if (class_->takes[i] > 0 && class_->takes[i] > rooms[i])
