@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How long it takes to plan again after one event. */
+#pragma once
+
+#include "cluster.h"
+
+/* Prints a line for each sort of event on a cluster of this size, beside the same plan from scratch; the
+ * cluster's objects are changed. */
+void replan_run(BenchCluster *cluster, int node_count, int gpu_count, uint64_t seed);
