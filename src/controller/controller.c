@@ -27,7 +27,7 @@ typedef struct NodeWrite {
 /* An Event on its way to the pod. */
 typedef struct PodWord {
   Controller *controller;
-  char *uid;
+  char *uid, *namespace_, *name;
 } PodWord;
 
 struct Controller {
@@ -38,6 +38,7 @@ struct Controller {
   KubeInformer *nodes;
   KubeInformer *pods;
   HostTimer pass_timer;
+  ControllerCluster cluster;
   ControllerMemory memory;
   Map writes; /* node name -> NodeWrite */
   bool dirty;
@@ -85,6 +86,10 @@ static bool waits_for_slices(const Pod *pod) {
 static void on_pod_change(void *userdata, const void *old, const void *new_) {
   Controller *controller = userdata;
   const Pod *before = old, *after = new_;
+  if (after)
+    controller_cluster_put_pod(&controller->cluster, after);
+  else
+    controller_cluster_remove_pod(&controller->cluster, before);
   if (!after && before->meta.uid)
     controller_memory_forget_pod(&controller->memory, before->meta.uid);
   bool waits = after && waits_for_slices(after);
@@ -116,10 +121,12 @@ static void on_node_change(void *userdata, const void *old, const void *new_) {
     NodeWrite *unseen = map_find(&controller->writes, gone->meta.name);
     if (unseen && unseen->answered)
       forget_write(controller, gone->meta.name);
+    controller_cluster_remove_node(&controller->cluster, gone);
     controller_memory_forget_node(&controller->memory, gone->meta.name);
     mark_dirty(controller);
     return;
   }
+  controller_cluster_put_node(&controller->cluster, node);
   NodeWrite *write = map_find(&controller->writes, node->meta.name);
   const char *plan = key_values_find(&node->meta.annotations, MIG_ANNOTATION_SPEC_PLAN);
   if (write && write->answered && string_equal(plan, write->plan_id))
@@ -185,8 +192,10 @@ static void on_node_written(void *userdata, const KubeAnswer *answer) {
     log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
               "node=%s plan=%s held_back=%u err=" LOG_QUOTED, write->node, write->plan_id, held_back,
               err.text);
-  if (is_refusal(answer))
+  if (is_refusal(answer)) {
     controller_memory_note_refused(&controller->memory, write->node, err.text, controller->host->now_ms);
+    controller_cluster_judge(&controller->cluster, write->node);
+  }
   forget_write(controller, write->node);
   controller->dirty = true;
   schedule(controller, outdated ? controller->options.batch_idle_ms : CONTROLLER_SEEN_MS);
@@ -213,6 +222,8 @@ static void send_write(Controller *controller, const ControllerWrite *planned, c
 
 static void word_free(PodWord *word) {
   free(word->uid);
+  free(word->namespace_);
+  free(word->name);
   free(word);
 }
 
@@ -235,6 +246,7 @@ static void on_event_written(void *userdata, const KubeAnswer *answer) {
       log_warn(COMPONENT, "Event not written", "held_back=%u err=" LOG_QUOTED, held_back, err.text);
     if (!is_refusal(answer)) {
       controller_memory_untell(&controller->memory, word->uid);
+      controller_cluster_tell_again(&controller->cluster, word->namespace_, word->name);
       controller->dirty = true;
       schedule(controller, CONTROLLER_REPEAT_MS);
     }
@@ -252,7 +264,10 @@ static void send_word(Controller *controller, const ControllerWord *said) {
   CLEANUP(cleanup_free)
   char *path = mem_format("/apis/events.k8s.io/v1/namespaces/%s/events", pod->meta.namespace_);
   PodWord *word = mem_alloc(sizeof *word);
-  *word = (PodWord){.controller = controller, .uid = mem_strdup(pod->meta.uid)};
+  *word = (PodWord){.controller = controller,
+                    .uid = mem_strdup(pod->meta.uid),
+                    .namespace_ = mem_strdup(pod->meta.namespace_),
+                    .name = mem_strdup(pod->meta.name)};
   *array_push(&controller->words) = word;
   kube_client_call(controller->client, &(KubeCallOptions){.method = "POST",
                                                           .path = path,
@@ -299,28 +314,11 @@ static uint64_t give_up_writes(Controller *controller) {
   return next_ms;
 }
 
-static void gather(const KubeInformer *informer, Arena *arena, const void ***ret_items, size_t *ret_count) {
-  size_t count = kube_informer_count(informer);
-  const void **items = arena_alloc(arena, (count + 1) * sizeof *items);
-  for (size_t i = 0; i < count; i++)
-    items[i] = kube_informer_at(informer, i);
-  *ret_items = items;
-  *ret_count = count;
-}
-
 static void plan_and_act(Controller *controller) {
-  CLEANUP(arena_deinit) Arena arena = {0};
-  const void **nodes, **pods;
-  size_t node_count, pod_count;
-  gather(controller->nodes, &arena, &nodes, &node_count);
-  gather(controller->pods, &arena, &pods, &pod_count);
   char plan_id[MIG_PLAN_ID_SIZE];
   snprintf(plan_id, sizeof plan_id, "%llx-%llu", (unsigned long long)controller->host->wall_ms,
            (unsigned long long)++controller->passes);
-  ControllerView view = {.nodes = (const Node *const *)nodes,
-                         .node_count = node_count,
-                         .pods = (const Pod *const *)pods,
-                         .pod_count = pod_count,
+  ControllerView view = {.cluster = &controller->cluster,
                          .leftover = controller->options.leftover,
                          .scheduler = controller->options.scheduler,
                          .words_max = CONTROLLER_EVENTS_IN_FLIGHT_MAX - controller->words.count,
@@ -382,6 +380,7 @@ Controller *controller_new(const ControllerOptions *options, Host *host, KubeTra
   controller->client = kube_client_new(host, transport);
   controller->pass_timer = (HostTimer){.fire = on_pass_timer, .userdata = controller};
   controller->memory.decayed_ms = host->now_ms;
+  controller_cluster_init(&controller->cluster);
   controller->nodes = watch_type(controller, transport, &kube_node_type, on_node_change);
   controller->pods = watch_type(controller, transport, &kube_pod_type, on_pod_change);
   return controller;
@@ -406,6 +405,7 @@ void controller_free(Controller *controller) {
   map_deinit(&controller->writes);
   array_deinit(&controller->words);
   map_deinit(&controller->warned);
+  controller_cluster_deinit(&controller->cluster);
   controller_memory_deinit(&controller->memory);
   free(controller->last_outcome);
   free(controller->instance);

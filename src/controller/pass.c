@@ -3,54 +3,41 @@
 
 #include "controller/node_patch.h"
 
-static int compare_nodes(const void *a, const void *b) {
-  const Node *const *left = a, *const *right = b;
-  return strcmp((*left)->meta.name, (*right)->meta.name);
-}
-
-static int compare_pods(const void *a, const void *b) {
-  const Pod *const *left = a, *const *right = b;
-  int by_namespace =
-      strcmp(string_or_empty((*left)->meta.namespace_), string_or_empty((*right)->meta.namespace_));
-  return by_namespace ? by_namespace : strcmp((*left)->meta.name, (*right)->meta.name);
-}
-
 static void look_again_at(ControllerPass *pass, uint64_t at_ms) {
   if (at_ms < pass->wake_ms)
     pass->wake_ms = at_ms;
 }
 
+/* Returns when to look again, as far as time alone changes anything. */
+static uint64_t judge(const ControllerView *view, ControllerMemory *memory, const Node *node) {
+  const char *name = node->meta.name;
+  uint64_t wake_ms = controller_memory_judge_node(memory, node, view->now_ms);
+  bool growth_only = controller_memory_is_recut_out(memory, name, view->recut_limit, view->now_ms, &wake_ms);
+  plan_standing_hold_node(&view->cluster->standing, name, controller_memory_find_hold(memory, name),
+                          growth_only);
+  return wake_ms;
+}
+
 /* (1) Nodes that owe an answer for too long, or that just failed, get nothing new for a while. */
-static void heal(const ControllerView *view, ControllerMemory *memory, ControllerPass *pass, Map *ret_held,
-                 Map *ret_growth_only) {
-  for (size_t i = 0; i < view->node_count; i++) {
-    const Node *node = view->nodes[i];
-    look_again_at(pass, controller_memory_judge_node(memory, node, view->now_ms));
-    const char *why = controller_memory_find_hold(memory, node->meta.name);
-    if (why)
-      map_put(ret_held, node->meta.name, arena_strdup(&pass->arena, why));
-    if (controller_memory_is_recut_out(memory, node->meta.name, view->recut_limit, view->now_ms,
-                                       &pass->wake_ms))
-      map_put(ret_growth_only, node->meta.name, (void *)node);
+static void heal(const ControllerView *view, ControllerMemory *memory, ControllerPass *pass) {
+  Map *nodes = &view->cluster->to_judge;
+  for (size_t i = nodes->count; i-- > 0;) { /* backwards, because the last one fills a gap */
+    const char *name = nodes->entries[i].key;
+    const Node *node = live_find_node(&view->cluster->standing.live, name);
+    uint64_t wake_ms = node ? judge(view, memory, node) : UINT64_MAX;
+    look_again_at(pass, wake_ms);
+    if (wake_ms == UINT64_MAX)
+      map_remove(nodes, arena_strdup(&pass->arena, name));
   }
 }
 
-/* (2) Sorted by name, so that the same cluster gives the same plan whatever the order of its events. */
-static void take_snapshot(const ControllerView *view, const SnapshotOptions *options, ControllerPass *pass,
-                          Snapshot *snapshot) {
-  const Node **nodes = arena_copy(&pass->arena, view->nodes, view->node_count * sizeof *nodes);
-  const Pod **pods = arena_copy(&pass->arena, view->pods, view->pod_count * sizeof *pods);
-  qsort(nodes, view->node_count, sizeof *nodes, compare_nodes);
-  qsort(pods, view->pod_count, sizeof *pods, compare_pods);
-  for (size_t i = 0; i < view->node_count; i++)
-    snapshot_add_node(snapshot, nodes[i], options, &pass->warnings);
-  for (size_t i = 0; i < view->pod_count; i++)
-    snapshot_add_pod(snapshot, pods[i], &pass->warnings);
-  for (size_t i = 0; i < pass->warnings.count; i++) {
-    SnapshotWarning *warning = &pass->warnings.items[i];
-    *warning = (SnapshotWarning){.object = arena_strdup(&pass->arena, warning->object),
-                                 .text = arena_strdup(&pass->arena, warning->text)};
-  }
+static void take_warnings(ControllerCluster *cluster, ControllerPass *pass) {
+  LiveCluster *live = &cluster->standing.live;
+  for (size_t i = 0; i < live->warnings.count; i++)
+    *array_push(&pass->warnings) =
+        (SnapshotWarning){.object = arena_strdup(&pass->arena, live->warnings.items[i].object),
+                          .text = arena_strdup(&pass->arena, live->warnings.items[i].text)};
+  live_clear_warnings(live);
 }
 
 static void summarise_gpu(const SnapshotGpu *gpu, const PlanGpu *planned, Text *summary) {
@@ -94,24 +81,72 @@ static void add_write(const Snapshot *snapshot, const PlanGpu *gpus, size_t coun
   };
 }
 
-/* (4) The plan's GPUs come sorted by node. */
-static void add_writes(const Snapshot *snapshot, const Plan *plan, const ControllerView *view,
-                       ControllerMemory *memory, ControllerPass *pass) {
-  size_t first = 0, end;
-  for (; first < plan->gpus.count; first = end) {
-    const PlanGpu *gpus = &plan->gpus.items[first];
-    for (end = first + 1; end < plan->gpus.count && plan->gpus.items[end].node == gpus->node;)
-      end++;
-    if (is_known(snapshot, gpus, end - first))
+static int compare_numbers(const void *a, const void *b) {
+  return *(const int *)a - *(const int *)b;
+}
+
+/* Nodes of which something is new, in the order of their names, as the snapshot has them. */
+static int *list_open_nodes(const PlanStanding *standing, Arena *arena, size_t *ret_count) {
+  size_t count = standing->open_nodes.count;
+  int *nodes = arena_alloc(arena, (count + 1) * sizeof *nodes);
+  for (size_t i = 0; i < count; i++)
+    nodes[i] = standing->open_nodes.items[i];
+  qsort(nodes, count, sizeof *nodes, compare_numbers);
+  *ret_count = count;
+  return nodes;
+}
+
+/* Is there anything that the node was not told? */
+static bool has_news(const Snapshot *snapshot, PlanStanding *standing, const PlanOptions *options, int node) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  PlanGpus gpus;
+  PlanOptions demanded = *options;
+  demanded.leftover = PLAN_LEFTOVER_NONE;
+  plan_standing_take(standing, &demanded, &node, 1, &arena, &gpus);
+  bool news = gpus.count > 0 && !is_known(snapshot, gpus.items, gpus.count);
+  array_deinit(&gpus);
+  return news;
+}
+
+/* Nodes that have to be told something; the others are settled. */
+static size_t choose_nodes(const ControllerView *view, const Snapshot *snapshot, const PlanOptions *options,
+                           ControllerPass *pass, int ret_nodes[CONTROLLER_WRITES_MAX]) {
+  PlanStanding *standing = &view->cluster->standing;
+  size_t open, count = 0;
+  const int *nodes = list_open_nodes(standing, &pass->arena, &open);
+  for (size_t i = 0; i < open; i++) {
+    if (!has_news(snapshot, standing, options, nodes[i])) {
+      plan_standing_settle_node(standing, nodes[i]);
       continue;
-    if (pass->writes.count == CONTROLLER_WRITES_MAX) {
-      look_again_at(pass, view->now_ms);
-      return;
     }
-    add_write(snapshot, gpus, end - first, view->plan_id, pass);
-    if (takes_away(gpus, end - first))
-      controller_memory_note_recut(memory, snapshot->nodes.items[gpus->node].name, view->now_ms);
+    if (count == CONTROLLER_WRITES_MAX) {
+      look_again_at(pass, view->now_ms);
+      break;
+    }
+    ret_nodes[count++] = nodes[i];
   }
+  return count;
+}
+
+/* (3) A node stays on the list until it is seen to know. */
+static void add_writes(const Snapshot *snapshot, const ControllerView *view, const PlanOptions *options,
+                       ControllerMemory *memory, ControllerPass *pass) {
+  int nodes[CONTROLLER_WRITES_MAX];
+  size_t count = choose_nodes(view, snapshot, options, pass, nodes), end;
+  PlanGpus all;
+  plan_standing_take(&view->cluster->standing, options, nodes, count, &pass->arena, &all);
+  for (size_t first = 0; first < all.count; first = end) {
+    const PlanGpu *gpus = &all.items[first];
+    for (end = first + 1; end < all.count && all.items[end].node == gpus->node;)
+      end++;
+    add_write(snapshot, gpus, end - first, view->plan_id, pass);
+    if (!takes_away(gpus, end - first))
+      continue;
+    const char *name = snapshot->nodes.items[gpus->node].name;
+    controller_memory_note_recut(memory, name, view->now_ms);
+    controller_cluster_judge(view->cluster, name);
+  }
+  array_deinit(&all);
 }
 
 static const char *describe_admission(const Snapshot *snapshot, const PlanPod *planned, Arena *arena) {
@@ -127,118 +162,128 @@ static const char *describe_admission(const Snapshot *snapshot, const PlanPod *p
                       snapshot->nodes.items[planned->node].name, text_string(&slices));
 }
 
-/* (5) Triggered: slices are being created for it. Not triggered: what blocks. Others have nothing to hear. */
+enum { SORTED_MAX = 1000 };
+
+static int compare_pods(const void *a, const void *b, void *userdata) {
+  const Snapshot *snapshot = userdata;
+  const ObjectMeta *left = &snapshot->pods.items[*(const int *)a].object->meta;
+  const ObjectMeta *right = &snapshot->pods.items[*(const int *)b].object->meta;
+  int by_namespace = strcmp(string_or_empty(left->namespace_), string_or_empty(right->namespace_));
+  return by_namespace ? by_namespace : strcmp(left->name, right->name);
+}
+
+/* Pods of which something is new; by name, unless there are more than anybody will hear of soon. */
+static int *list_open_pods(const Snapshot *snapshot, const PlanStanding *standing, Arena *arena,
+                           size_t *ret_count) {
+  size_t count = standing->open_pods.count;
+  int *pods = arena_alloc(arena, (count + 1) * sizeof *pods);
+  for (size_t i = 0; i < count; i++)
+    pods[i] = standing->open_pods.items[i];
+  if (count <= SORTED_MAX)
+    qsort_r(pods, count, sizeof *pods, compare_pods, (void *)snapshot);
+  *ret_count = count;
+  return pods;
+}
+
+typedef enum Hearing { SETTLED, LATER, TOO_MANY } Hearing;
+
+static Hearing tell(const Snapshot *snapshot, const PlanPod *planned, const ControllerView *view,
+                    ControllerMemory *memory, ControllerPass *pass) {
+  bool triggered = planned->verdict == PLAN_ADMITTED;
+  const Pod *pod = snapshot->pods.items[planned->pod].object;
+  uint64_t wake_ms = UINT64_MAX;
+  if (!triggered && planned->verdict != PLAN_BLOCKED)
+    return SETTLED;
+  if (planned->premature && controller_memory_hush(memory, pod, view->now_ms, &wake_ms)) {
+    look_again_at(pass, wake_ms);
+    return LATER;
+  }
+  const char *note = triggered ? describe_admission(snapshot, planned, &pass->arena)
+                               : arena_strdup(&pass->arena, planned->reason);
+  if (!controller_memory_is_news(memory, pod, triggered, note, view->now_ms, &wake_ms)) {
+    look_again_at(pass, wake_ms);
+    return wake_ms == UINT64_MAX ? SETTLED : LATER;
+  }
+  if (pass->words.count >= view->words_max)
+    return TOO_MANY;
+  controller_memory_tell(memory, pod, triggered, note, view->now_ms);
+  *array_push(&pass->words) = (ControllerWord){.pod = pod, .triggered = triggered, .note = note};
+  return SETTLED;
+}
+
+/* (4) Triggered: slices are being created for it. Not triggered: what blocks. Others have nothing to hear. */
 static void add_words(const Snapshot *snapshot, const Plan *plan, const ControllerView *view,
                       ControllerMemory *memory, ControllerPass *pass) {
-  for (size_t i = 0; i < plan->pods.count; i++) {
-    const PlanPod *planned = &plan->pods.items[i];
-    bool triggered = planned->verdict == PLAN_ADMITTED;
-    if (!triggered && planned->verdict != PLAN_BLOCKED)
-      continue;
-    const Pod *pod = snapshot->pods.items[planned->pod].object;
-    if (planned->premature && controller_memory_hush(memory, pod, view->now_ms, &pass->wake_ms))
-      continue;
-    const char *note = triggered ? describe_admission(snapshot, planned, &pass->arena)
-                                 : arena_strdup(&pass->arena, planned->reason);
-    if (!controller_memory_is_news(memory, pod, triggered, note, view->now_ms, &pass->wake_ms))
-      continue;
-    if (pass->words.count >= view->words_max) {
+  PlanStanding *standing = &view->cluster->standing;
+  size_t count;
+  const int *pods = list_open_pods(snapshot, standing, &pass->arena, &count);
+  for (size_t i = 0; i < count; i++) {
+    Hearing hearing = tell(snapshot, &plan->pods.items[pods[i]], view, memory, pass);
+    if (hearing == TOO_MANY) {
       look_again_at(pass, view->now_ms);
       return;
     }
-    controller_memory_tell(memory, pod, triggered, note, view->now_ms);
-    *array_push(&pass->words) = (ControllerWord){.pod = pod, .triggered = triggered, .note = note};
+    if (hearing == SETTLED)
+      plan_standing_settle_pod(standing, pods[i]);
   }
-}
-
-static bool names_a_slice(const ResourceTexts *list) {
-  for (size_t i = 0; i < list->count; i++)
-    if (mig_profile_is_resource(list->items[i].key))
-      return true;
-  return false;
-}
-
-static bool asks_for_slices(const Pod *pod) {
-  for (size_t i = 0; i < pod->containers.count; i++)
-    if (names_a_slice(&pod->containers.items[i].requests) || names_a_slice(&pod->containers.items[i].limits))
-      return true;
-  return false;
 }
 
 /* What was served decides how left-over slots are cut next time. Pods that still wait do not count: their own
  * slices are planned as such, however often that takes. */
-static void remember_demand(const ControllerView *view, ControllerMemory *memory) {
-  for (size_t i = 0; i < view->pod_count; i++) {
-    const Pod *pod = view->pods[i];
-    if (!pod->node_name || pod_is_terminal(pod) || pod_is_reservation(pod) || !asks_for_slices(pod))
-      continue;
+static void remember_demand(ControllerCluster *cluster, ControllerMemory *memory) {
+  for (size_t i = 0; i < cluster->to_count.count; i++) {
+    const Pod *pod = cluster->to_count.entries[i].value;
     CLEANUP(arena_deinit) Arena arena = {0};
     SnapshotPod served = {.object = pod};
     Error err;
     if (pod_requests_compute(pod, &arena, &served.requests, &err) == 0)
       controller_memory_count_demand(memory, &served);
   }
+  map_clear(&cluster->to_count);
 }
 
-static bool was_warned_of(const ControllerPass *pass, const char *object) {
-  for (size_t i = 0; i < pass->warnings.count; i++)
-    if (strcmp(pass->warnings.items[i].object, object) == 0)
-      return true;
-  return false;
-}
-
-/* What one scheduler has promised, a reservation through another one cannot know. */
 static void warn_of_other_schedulers(const ControllerView *view, ControllerPass *pass) {
   const char *ours = view->scheduler ? view->scheduler : "default-scheduler";
-  for (size_t i = 0; i < view->pod_count; i++) {
-    const Pod *pod = view->pods[i];
-    const char *theirs = string_or_empty(pod->scheduler_name);
-    if (!*theirs || strcmp(theirs, ours) == 0 || pod_is_terminal(pod) || pod_is_reservation(pod) ||
-        !asks_for_slices(pod))
-      continue;
-    const char *object = arena_format(&pass->arena, "scheduler %s", theirs);
-    if (was_warned_of(pass, object))
+  const Map *schedulers = &view->cluster->schedulers;
+  for (size_t i = 0; i < schedulers->count; i++) {
+    const char *theirs = schedulers->entries[i].key, *pod = schedulers->entries[i].value;
+    if (strcmp(theirs, ours) == 0)
       continue;
     *array_push(&pass->warnings) = (SnapshotWarning){
-        .object = object,
-        .text = arena_format(
-            &pass->arena,
-            "pods such as %s/%s ask for MIG slices through it, but slices are reserved through %s "
-            "before they are taken away: such pods may lose a slice that was promised to them; "
-            "start the agents of their nodes, and the controller, with --scheduler-name %s",
-            string_or_empty(pod->meta.namespace_), pod->meta.name, ours, theirs)};
+        .object = arena_format(&pass->arena, "scheduler %s", theirs),
+        .text =
+            arena_format(&pass->arena,
+                         "pods such as %s ask for MIG slices through it, but slices are reserved through %s "
+                         "before they are taken away: such pods may lose a slice that was promised to them; "
+                         "start the agents of their nodes, and the controller, with --scheduler-name %s",
+                         pod, ours, theirs)};
   }
 }
 
 void controller_pass_compute(const ControllerView *view, ControllerMemory *memory, ControllerPass *ret_pass) {
+  PlanStanding *standing = &view->cluster->standing;
   *ret_pass = (ControllerPass){.wake_ms = UINT64_MAX};
-  CLEANUP(map_deinit) Map held = {0}, growth_only = {0};
-  heal(view, memory, ret_pass, &held, &growth_only);
-
-  CLEANUP(snapshot_deinit) Snapshot snapshot;
-  snapshot_init(&snapshot);
-  const SnapshotOptions shown = {.held = &held, .growth_only = &growth_only};
-  take_snapshot(view, &shown, ret_pass, &snapshot);
-
+  heal(view, memory, ret_pass);
   controller_memory_decay(memory, view->now_ms);
-  CLEANUP(plan_deinit) Plan plan;
   PlanOptions options = {.leftover = view->leftover,
                          .recent_demand = memory->demand.items,
                          .recent_demand_count = (int)memory->demand.count,
                          .old_before = view->starvation_s ? view->now_s - view->starvation_s : 0,
                          .clock = view->clock};
-  plan_compute(&snapshot, &options, &plan);
+  const Plan *plan = plan_standing_compute(standing, &options);
+  const Snapshot *snapshot = live_snapshot(&standing->live);
+  take_warnings(view->cluster, ret_pass);
 
-  add_writes(&snapshot, &plan, view, memory, ret_pass);
-  add_words(&snapshot, &plan, view, memory, ret_pass);
-  remember_demand(view, memory);
+  add_writes(snapshot, view, &options, memory, ret_pass);
+  add_words(snapshot, plan, view, memory, ret_pass);
+  remember_demand(view->cluster, memory);
   warn_of_other_schedulers(view, ret_pass);
-  ret_pass->pending = plan.pending;
-  ret_pass->admitted = plan.admitted;
-  ret_pass->already_fit = plan.already_fit;
-  ret_pass->blocked = plan.pending - plan.admitted - plan.already_fit;
-  ret_pass->bound = plan.bound;
-  ret_pass->stopped_early = plan.stopped_early;
+  ret_pass->pending = plan->pending;
+  ret_pass->admitted = plan->admitted;
+  ret_pass->already_fit = plan->already_fit;
+  ret_pass->blocked = plan->pending - plan->admitted - plan->already_fit;
+  ret_pass->bound = plan->bound;
+  ret_pass->stopped_early = plan->stopped_early;
 }
 
 void controller_pass_deinit(ControllerPass *pass) {

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One pass of the controller as a pure function: the caches and the time in, writes and words out.
+/* One pass of the controller as a pure function: what is known of the cluster and the time in, writes and
+ * words out.
  *
- *     (1) heal: hold back nodes that owe an answer or failed     (2) snapshot     (3) plan
- *     (4) what nodes were not told yet -> writes                 (5) what pods did not hear yet -> words */
+ *     (1) heal: hold back nodes that owe an answer or failed     (2) plan
+ *     (3) what nodes were not told yet -> writes                 (4) what pods did not hear yet -> words
+ *
+ * It looks at nodes and pods of which something is new: the object, the plan, or that time has come. */
 #pragma once
 
+#include "controller/cluster.h"
 #include "controller/memory.h"
 
 enum {
@@ -12,10 +16,7 @@ enum {
 };
 
 typedef struct ControllerView {
-  const Node *const *nodes; /* any order */
-  size_t node_count;
-  const Pod *const *pods; /* any order */
-  size_t pod_count;
+  ControllerCluster *cluster; /* what is done is struck off its lists */
   PlanLeftover leftover;
   const char *scheduler; /* through which the agents reserve slices; NULL: the default one */
   size_t words_max;      /* Events that can go out now; what more there is to say follows in the next pass */
@@ -34,7 +35,7 @@ typedef struct ControllerWrite {
 } ControllerWrite;
 
 typedef struct ControllerWord {
-  const Pod *pod; /* borrowed from the view */
+  const Pod *pod; /* borrowed, as the cluster has it */
   bool triggered; /* TriggeredRepartition or NotTriggeredRepartition */
   const char *note;
 } ControllerWord;

@@ -17,20 +17,28 @@ static inline void add_pods(Fixture *f, int count, const char *name, const char 
 }
 
 static inline ControllerView view_of(const Fixture *f, uint64_t now_ms) {
-  return (ControllerView){.nodes = (const Node *const *)f->nodes.items,
-                          .node_count = f->nodes.count,
-                          .pods = (const Pod *const *)f->pods.items,
-                          .pod_count = f->pods.count,
-                          .leftover = PLAN_LEFTOVER_NONE,
-                          .words_max = 1000,
-                          .plan_id = "p1",
-                          .now_ms = now_ms};
+  return (ControllerView){
+      .leftover = PLAN_LEFTOVER_NONE, .words_max = 1000, .plan_id = "p1", .now_ms = now_ms};
+}
+
+/* A controller that has just learned of all objects. */
+static inline void compute_by(const Fixture *f, const ControllerView *view, ControllerMemory *memory,
+                              ControllerPass *ret_pass) {
+  CLEANUP(controller_cluster_deinit) ControllerCluster cluster;
+  ControllerView whole = *view;
+  controller_cluster_init(&cluster);
+  for (size_t i = 0; i < f->nodes.count; i++)
+    controller_cluster_put_node(&cluster, f->nodes.items[i]);
+  for (size_t i = 0; i < f->pods.count; i++)
+    controller_cluster_put_pod(&cluster, f->pods.items[i]);
+  whole.cluster = &cluster;
+  controller_pass_compute(&whole, memory, ret_pass);
 }
 
 static inline ControllerPass compute(const Fixture *f, ControllerMemory *memory, uint64_t now_ms) {
   ControllerView view = view_of(f, now_ms);
   ControllerPass pass;
-  controller_pass_compute(&view, memory, &pass);
+  compute_by(f, &view, memory, &pass);
   return pass;
 }
 

@@ -95,14 +95,14 @@ static void a_node_that_was_recut_too_often_only_grows(void **state) {
   ControllerView view = view_of(&f, NOW);
   view.recut_limit = 1;
   CLEANUP(controller_pass_deinit) ControllerPass resting, rested;
-  controller_pass_compute(&view, &memory, &resting);
+  compute_by(&f, &view, &memory, &resting);
   assert_string_equal(writes_of(&f, &resting), "n1{gpu 0: +1g.10gb@4}");
   assert_true(resting.wake_ms == NOW - 1000 + CONTROLLER_RECUT_SPAN_MS);
   assert_string_equal(words_of(&f, &resting), "p0- r0+");
   assert_non_null(strstr(resting.words.items[0].note,
                          "1g.10gb@5 free, but its node was re-cut too often in the last minute"));
   view.now_ms = resting.wake_ms;
-  controller_pass_compute(&view, &memory, &rested);
+  compute_by(&f, &view, &memory, &rested);
   assert_string_equal(writes_of(&f, &rested), "n1{gpu 0: -1g.10gb@5,+1g.10gb@3,+1g.10gb@2,+3g.40gb@4}");
 }
 
@@ -156,7 +156,7 @@ static void pods_of_the_scheduler_that_reserves_are_not_warned_of(void **state) 
   ControllerView view = view_of(&f, NOW);
   view.scheduler = "volcano";
   CLEANUP(controller_pass_deinit) ControllerPass pass;
-  controller_pass_compute(&view, &memory, &pass);
+  compute_by(&f, &view, &memory, &pass);
   assert_int_equal(pass.warnings.count, 0);
 }
 

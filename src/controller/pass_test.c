@@ -22,7 +22,7 @@ static void five_pods_and_an_empty_gpu_give_one_write_and_five_words(void **stat
   ControllerView view = view_of(&f, NOW);
   view.leftover = PLAN_LEFTOVER_FILL;
   CLEANUP(controller_pass_deinit) ControllerPass pass;
-  controller_pass_compute(&view, &memory, &pass);
+  compute_by(&f, &view, &memory, &pass);
   assert_string_equal(writes_of(&f, &pass),
                       "n1{gpu 0: +1g.10gb@6,+1g.10gb@5,+1g.10gb@4,+1g.10gb@3,+1g.10gb@2,+2g.20gb@0}");
   assert_string_equal(pass.writes.items[0].body,
@@ -48,9 +48,10 @@ static void five_pods_and_an_empty_gpu_give_one_write_and_five_words(void **stat
 
 static void an_empty_cluster_gives_nothing(void **state) {
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  Fixture f = {0};
   ControllerView view = {.plan_id = "p1", .now_ms = NOW};
   CLEANUP(controller_pass_deinit) ControllerPass pass;
-  controller_pass_compute(&view, &memory, &pass);
+  compute_by(&f, &view, &memory, &pass);
   assert_true(pass.writes.count + pass.words.count + pass.warnings.count == 0);
   assert_int_equal(pass.pending, 0);
   assert_true(pass.wake_ms == UINT64_MAX);
@@ -153,9 +154,9 @@ static const char *fill_twice(Fixture *f) {
   ControllerView view = view_of(f, NOW);
   view.leftover = PLAN_LEFTOVER_FILL;
   CLEANUP(controller_pass_deinit) ControllerPass first;
-  controller_pass_compute(&view, &memory, &first);
+  compute_by(f, &view, &memory, &first);
   CLEANUP(controller_pass_deinit) ControllerPass second;
-  controller_pass_compute(&view, &memory, &second);
+  compute_by(f, &view, &memory, &second);
   return writes_of(f, &second);
 }
 
@@ -308,7 +309,7 @@ static void more_words_than_can_go_out_follow_in_the_next_passes(void **state) {
     ControllerView view = view_of(&f, NOW);
     view.words_max = 2;
     CLEANUP(controller_pass_deinit) ControllerPass pass;
-    controller_pass_compute(&view, &memory, &pass);
+    compute_by(&f, &view, &memory, &pass);
     assert_string_equal(words_of(&f, &pass), expected[i]);
     assert_true(pass.wake_ms == (i < 2 ? NOW : UINT64_MAX));
   }
@@ -323,13 +324,13 @@ static void without_room_for_words_only_news_asks_for_another_pass(void **state)
   ControllerView view = view_of(&f, NOW);
   view.words_max = 0;
   CLEANUP(controller_pass_deinit) ControllerPass quiet;
-  controller_pass_compute(&view, &memory, &quiet);
+  compute_by(&f, &view, &memory, &quiet);
   assert_true(quiet.wake_ms == UINT64_MAX);
   add_pods(&f, 1, "q", "1g.10gb");
   view = view_of(&f, NOW);
   view.words_max = 0;
   CLEANUP(controller_pass_deinit) ControllerPass news;
-  controller_pass_compute(&view, &memory, &news);
+  compute_by(&f, &view, &memory, &news);
   assert_true(news.words.count == 0);
   assert_true(news.wake_ms == NOW);
 }

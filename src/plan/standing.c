@@ -103,6 +103,7 @@ static void follow(PlanStanding *standing, const LiveChange *change, const Pod *
     return;
   }
   bool is_kept = standing->is_kept;
+  standing->events += change->gone >= 0 || change->came >= 0 || change->node_count;
   if (change->gone >= 0) {
     is_kept = is_kept && plan_kept_pod_gone(&standing->kept, change->gone, change->moved, pod);
     remove_pod(standing, change->gone, change->moved);
@@ -115,7 +116,6 @@ static void follow(PlanStanding *standing, const LiveChange *change, const Pod *
     open_node(standing, change->nodes[i]);
     is_kept = is_kept && plan_kept_node_changed(&standing->kept, change->nodes[i]);
   }
-  standing->events++;
   if (!is_kept)
     forget_plan(standing);
 }
