@@ -3,7 +3,7 @@
 
 #include "base/random.h"
 #include "bench.h"
-#include "plan/standing.h"
+#include "controller/pass.h"
 
 enum { EVENTS = 400, SCRATCH_RUNS = 5 };
 
@@ -100,4 +100,82 @@ void replan_run(BenchCluster *cluster, int node_count, int gpu_count, uint64_t s
     print_event(event, times[event], afresh[event]);
   fflush(stdout);
   plan_standing_deinit(&replan.standing);
+}
+
+/* ---- whole passes ---- */
+
+typedef struct Passes {
+  BenchCluster *cluster;
+  ControllerCluster known;
+  ControllerMemory memory;
+  Random random;
+  uint64_t now_ms;
+} Passes;
+
+/* All words can go out at once. */
+static double run_pass(Passes *passes) {
+  CLEANUP(controller_pass_deinit) ControllerPass pass;
+  ControllerView view = {.cluster = &passes->known,
+                         .leftover = PLAN_LEFTOVER_FILL,
+                         .words_max = SIZE_MAX,
+                         .plan_id = "bench",
+                         .now_ms = passes->now_ms += 1000,
+                         .recut_limit = CONTROLLER_RECUT_LIMIT};
+  double began = bench_cpu_s();
+  controller_pass_compute(&view, &passes->memory, &pass);
+  return (bench_cpu_s() - began) * 1e3;
+}
+
+/* Every GPU is one slice in use. */
+static void fill_up(BenchCluster *cluster) {
+  for (size_t n = 0; n < cluster->nodes.count; n++) {
+    KeyValues *annotations = &cluster->nodes.items[n].meta.annotations;
+    for (size_t i = 1; i < annotations->count; i += 2)
+      annotations->items[i].value = "7g.80gb@0:used";
+  }
+  for (size_t i = 0; i < cluster->pods.count; i++)
+    cluster->pods.items[i].meta.uid = cluster->pods.items[i].meta.name;
+}
+
+static void learn(Passes *passes) {
+  controller_cluster_init(&passes->known);
+  for (size_t i = 0; i < passes->cluster->nodes.count; i++)
+    controller_cluster_put_node(&passes->known, &passes->cluster->nodes.items[i]);
+  for (size_t i = 0; i < passes->cluster->pods.count; i++)
+    controller_cluster_put_pod(&passes->known, &passes->cluster->pods.items[i]);
+}
+
+static double pass_after(Passes *passes, Event event, Pod *pod) {
+  double began = bench_cpu_s();
+  if (event == POD_GOES)
+    controller_cluster_remove_pod(&passes->known, pod);
+  else if (event == POD_COMES)
+    controller_cluster_put_pod(&passes->known, pod);
+  else
+    controller_cluster_put_node(
+        &passes->known,
+        &passes->cluster->nodes.items[random_below(&passes->random, passes->cluster->nodes.count)]);
+  double told = (bench_cpu_s() - began) * 1e3;
+  return told + run_pass(passes);
+}
+
+void replan_run_passes(BenchCluster *cluster, int node_count, int gpu_count, uint64_t seed) {
+  static double times[NODE_REPORTS + 1][EVENTS];
+  Passes passes = {.cluster = cluster, .random = {.state = seed}};
+  fill_up(cluster);
+  double began = bench_cpu_s();
+  learn(&passes);
+  double learned = (bench_cpu_s() - began) * 1e3, first = run_pass(&passes);
+  uint64_t afresh = passes.known.standing.afresh;
+  for (int i = 0; i < EVENTS; i++) {
+    Pod *pod = &cluster->pods.items[random_below(&passes.random, cluster->pods.count)];
+    for (Event event = POD_GOES; event <= NODE_REPORTS; event++)
+      times[event][i] = pass_after(&passes, event, pod);
+  }
+  printf("%6d x %d %8zu %9.2f\n", node_count, gpu_count, cluster->pods.count, learned + first);
+  for (Event event = POD_GOES; event <= NODE_REPORTS; event++)
+    print_event(event, times[event], event ? 0 : (int)(passes.known.standing.afresh - afresh));
+  fflush(stdout);
+  controller_cluster_deinit(&passes.known);
+  controller_memory_deinit(&passes.memory);
 }
