@@ -19,8 +19,7 @@ static void forget_plan(PlanStanding *standing) {
 
 void plan_standing_deinit(PlanStanding *standing) {
   forget_plan(standing);
-  if (standing->has_plan)
-    plan_deinit(&standing->plan);
+  plan_deinit(&standing->plan);
   free(standing->first_gpu);
   array_deinit(&standing->open_nodes);
   array_deinit(&standing->open_pods);
@@ -98,7 +97,8 @@ static void add_pod(PlanStanding *standing, int pod) {
 
 /* Brings the plan up to date as far as it follows events; what is open follows in any case. */
 static void follow(PlanStanding *standing, const LiveChange *change, const Pod *pod) {
-  if (change->all || !standing->has_plan) {
+  if (change->all || !standing->is_aligned) {
+    standing->is_aligned = false;
     forget_plan(standing);
     return;
   }
@@ -182,44 +182,87 @@ void plan_standing_remove_pod(PlanStanding *standing, const Pod *pod) {
 
 /* ---- plans ---- */
 
-static void index_gpus(PlanStanding *standing, size_t nodes) {
-  const Plan *plan = &standing->plan;
-  free(standing->first_gpu);
-  standing->first_gpu = mem_alloc((nodes + 1) * sizeof *standing->first_gpu);
+static int *index_gpus(const Plan *plan, size_t nodes) {
+  int *first = mem_alloc((nodes + 1) * sizeof *first);
   for (size_t node = 0; node < nodes; node++)
-    standing->first_gpu[node] = -1;
+    first[node] = -1;
   for (size_t i = plan->gpus.count; i-- > 0;)
-    standing->first_gpu[plan->gpus.items[i].node] = (int)i;
+    first[plan->gpus.items[i].node] = (int)i;
+  return first;
 }
 
-static void open_all(PlanStanding *standing, const Snapshot *snapshot) {
+static bool is_same_gpu(const PlanGpu *a, const PlanGpu *b) {
+  if (a->node != b->node || a->gpu != b->gpu || a->destroy_count != b->destroy_count ||
+      a->create_count != b->create_count)
+    return false;
+  for (int i = 0; i < a->destroy_count; i++)
+    if (a->destroys[i].profile != b->destroys[i].profile || a->destroys[i].start != b->destroys[i].start)
+      return false;
+  for (int i = 0; i < a->create_count; i++)
+    if (a->creates[i].profile != b->creates[i].profile || a->creates[i].start != b->creates[i].start ||
+        a->creates[i].leftover != b->creates[i].leftover)
+      return false;
+  return true;
+}
+
+/* Does the plan say the same of the node as the old one, which was made from scratch too? */
+static bool is_same_node(const Plan *plan, int i, const Plan *old, int k) {
+  int node = plan->gpus.items[i].node;
+  for (; i < (int)plan->gpus.count && plan->gpus.items[i].node == node; i++, k++)
+    if (k < 0 || k >= (int)old->gpus.count || !is_same_gpu(&plan->gpus.items[i], &old->gpus.items[k]))
+      return false;
+  return k >= (int)old->gpus.count || old->gpus.items[k].node != node;
+}
+
+static bool is_same_pod(const PlanPod *a, const PlanPod *b) {
+  return a->verdict == b->verdict && a->node == b->node && a->recut == b->recut &&
+         a->premature == b->premature && strcmp(a->reason, b->reason) == 0;
+}
+
+/* Nobody has settled anything yet. */
+static void begin_lists(PlanStanding *standing, const Snapshot *snapshot) {
   array_clear(&standing->open_nodes);
   array_clear(&standing->open_pods);
   array_clear(&standing->place_of_node);
   array_clear(&standing->place_of_pod);
   for (size_t i = 0; i < snapshot->nodes.count; i++)
     *array_push(&standing->place_of_node) = -1;
-  for (size_t i = 0; i < standing->plan.pods.count; i++)
+  for (size_t i = 0; i < snapshot->pods.count; i++)
     *array_push(&standing->place_of_pod) = -1;
-  for (size_t i = 0; i < standing->plan.gpus.count; i++)
-    open_node(standing, standing->plan.gpus.items[i].node);
-  for (size_t i = 0; i < standing->plan.pods.count; i++) {
-    PlanVerdict verdict = standing->plan.pods.items[i].verdict;
-    if (verdict == PLAN_ADMITTED || verdict == PLAN_BLOCKED)
+}
+
+/* What the plan says for the first time. `old`: the plan before it, by the same indexes; NULL: there is none.
+ */
+static void open_news(PlanStanding *standing, const Plan *old, const int *old_gpus) {
+  const Plan *plan = &standing->plan;
+  for (size_t i = 0; i < plan->gpus.count; i++) {
+    int node = plan->gpus.items[i].node;
+    if (standing->first_gpu[node] == (int)i && !(old_gpus && is_same_node(plan, (int)i, old, old_gpus[node])))
+      open_node(standing, node);
+  }
+  for (size_t i = 0; i < plan->pods.count; i++) {
+    const PlanPod *pod = &plan->pods.items[i];
+    if ((pod->verdict == PLAN_ADMITTED || pod->verdict == PLAN_BLOCKED) &&
+        !(old && is_same_pod(pod, &old->pods.items[i])))
       open_pod(standing, (int)i);
   }
 }
 
 static void plan_afresh(PlanStanding *standing, Snapshot *snapshot, const PlanOptions *options) {
+  CLEANUP(plan_deinit) Plan old = standing->plan;
+  CLEANUP(cleanup_free) int *old_gpus = TAKE(standing->first_gpu);
+  bool followed = standing->has_followed;
   forget_plan(standing);
-  if (standing->has_plan)
-    plan_deinit(&standing->plan);
-  standing->has_plan = true;
   standing->is_kept = plan_compute_kept(snapshot, options, &standing->plan, &standing->kept);
+  standing->has_followed = standing->is_kept;
   standing->events = 0;
   standing->afresh++;
-  index_gpus(standing, snapshot->nodes.count);
-  open_all(standing, snapshot);
+  standing->first_gpu = index_gpus(&standing->plan, snapshot->nodes.count);
+  if (!standing->is_aligned)
+    begin_lists(standing, snapshot);
+  open_news(standing, standing->is_aligned ? &old : NULL,
+            standing->is_aligned && !followed ? old_gpus : NULL);
+  standing->is_aligned = true;
 }
 
 /* The waiting pods and where they are served, as those want it who explain. */

@@ -26,12 +26,13 @@ typedef ARRAY(PlanGpu) PlanGpus; /* by node, by GPU */
 typedef struct PlanStanding {
   LiveCluster live;
   Plan plan; /* its GPUs are those of the last plan from scratch */
-  bool has_plan;
   PlanKept kept;
-  bool is_kept;    /* the plan can be brought up to date by events */
-  size_t events;   /* since the last plan from scratch */
-  uint64_t afresh; /* plans from scratch so far */
-  int *first_gpu;  /* by node: in plan.gpus; where no plan is kept */
+  bool is_kept;      /* the plan can be brought up to date by events */
+  bool has_followed; /* it could since it was made, so its GPUs are not what they were */
+  bool is_aligned;   /* plan.pods and the lists below go by the indexes of the snapshot */
+  size_t events;     /* since the last plan from scratch */
+  uint64_t afresh;   /* plans from scratch so far */
+  int *first_gpu;    /* by node: in plan.gpus, -1: none; of the last plan from scratch */
   /* Nodes and pods of which something has changed since somebody settled them. */
   ARRAY(int) open_nodes, open_pods;
   ARRAY(int) place_of_node, place_of_pod; /* on these lists; -1: not there */

@@ -339,7 +339,7 @@ static void check(World *world) {
     assert_all_fit(world, &fresh, plan, pods);
 }
 
-static int test_events = 1500;
+static int test_events = 400;
 static uint64_t test_seed = 1;
 
 static void run(const Mix *mix, uint64_t seed) {
