@@ -31,6 +31,7 @@
 
 enum {
   ONE_BY_ONE_MAX = 2000000, /* pods times hosts */
+  AHEAD = 16,               /* pods */
 };
 
 /* What is spent on the search for better offers, and what came of it. */
@@ -238,9 +239,16 @@ static void take_changes(const Outcome *outcome, Plan *plan) {
   }
 }
 
+/* In their order of service the pods lie all over the memory. */
+static void fetch_ahead(const PlanProblem *problem, const Plan *plan, size_t waiting) {
+  if (waiting < problem->waiting.count)
+    __builtin_prefetch(&plan->pods.items[problem->waiting.items[waiting].pod], 1);
+}
+
 static void take_services(const Outcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
   for (size_t i = 0; i < problem->waiting.count; i++) {
+    fetch_ahead(problem, plan, i + AHEAD);
     PlanPod *pod = &plan->pods.items[problem->waiting.items[i].pod];
     int host = outcome->hosts[i];
     pod->verdict = host < 0 ? PLAN_BLOCKED : PLAN_FITS;
@@ -321,12 +329,14 @@ static void list_pods(const PlanProblem *problem, Plan *plan) {
   CLEANUP(cleanup_free) const char **reasons = mem_alloc(snapshot->specs.count * sizeof *reasons);
   for (size_t spec = 0; spec < snapshot->specs.count; spec++)
     reasons[spec] = problem->ignored[spec] ? arena_strdup(&plan->arena, problem->ignored[spec]) : "";
+  plan->pods.items = mem_alloc(snapshot->pods.count * sizeof plan->pods.items[0]);
+  plan->pods.count = plan->pods.capacity = snapshot->pods.count;
   for (size_t i = 0; i < snapshot->pods.count; i++)
-    *array_push(&plan->pods) = (PlanPod){.pod = (int)i,
-                                         .verdict = PLAN_IGNORED,
-                                         .node = -1,
-                                         .turn = -1,
-                                         .reason = reasons[snapshot->pods.items[i].spec]};
+    plan->pods.items[i] = (PlanPod){.pod = (int)i,
+                                    .verdict = PLAN_IGNORED,
+                                    .node = -1,
+                                    .turn = -1,
+                                    .reason = reasons[snapshot->pods.items[i].spec]};
 }
 
 /* What is told to a blocked pod of the class. */
@@ -342,6 +352,8 @@ static void explain(const PlanProblem *problem, const int *hosts, Plan *plan) {
   plan_reasons_init(&reasons, problem, hosts);
   for (size_t i = 0; i < problem->waiting.count; i++) {
     int class_ = problem->waiting.items[i].class_;
+    if (hosts[i] >= 0)
+      continue;
     PlanPod *pod = &plan->pods.items[problem->waiting.items[i].pod];
     if (pod->verdict != PLAN_BLOCKED)
       continue;

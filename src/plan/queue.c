@@ -179,12 +179,14 @@ static void format_class_key(Text *key, Snapshot *snapshot, int index) {
 
 /* What was found out about specs and classes. */
 typedef struct Findings {
+  int *spec_of_pod;   /* by pod of the snapshot: in their order of service they lie all over the memory */
   int *class_of_spec; /* plus one; 0: not known yet */
   Map classes, asks;  /* texts that were met, with the number that they got, plus one */
   Text key;
 } Findings;
 
 static void findings_deinit(Findings *findings) {
+  free(findings->spec_of_pod);
   free(findings->class_of_spec);
   map_deinit(&findings->classes);
   map_deinit(&findings->asks);
@@ -207,7 +209,7 @@ static int find_class_of_new_spec(PlanProblem *problem, Findings *findings, int 
 }
 
 static int find_class(PlanProblem *problem, Findings *findings, int pod) {
-  int *known = &findings->class_of_spec[problem->snapshot->pods.items[pod].spec];
+  int *known = &findings->class_of_spec[findings->spec_of_pod[pod]];
   if (!*known)
     *known = find_class_of_new_spec(problem, findings, pod) + 1;
   return *known - 1;
@@ -230,8 +232,7 @@ static void judge_specs(PlanProblem *problem) {
 
 /* Within a priority the oldest come first, so those that have waited long are together. */
 static bool has_waited_long(const PlanProblem *problem, const OrderKey *key) {
-  int64_t created = problem->snapshot->pods.items[key->index].object->meta.creation_time;
-  return created > 0 && created < problem->old_before;
+  return key->low > order_key(0) && key->low < order_key(problem->old_before);
 }
 
 static void collect_waiting(PlanProblem *problem) {
@@ -246,16 +247,21 @@ static void collect_waiting(PlanProblem *problem) {
                                  .index = (int)i};
   }
   sort_pods(snapshot, keys, count);
+  problem->waiting.items = mem_alloc(count * sizeof problem->waiting.items[0]);
+  problem->waiting.count = problem->waiting.capacity = count;
   for (size_t i = 0; i < count; i++) {
     problem->tier_count += !i || keys[i].high != keys[i - 1].high ||
                            has_waited_long(problem, &keys[i]) != has_waited_long(problem, &keys[i - 1]);
-    *array_push(&problem->waiting) = (PlanWaiting){.pod = keys[i].index, .tier = problem->tier_count - 1};
+    problem->waiting.items[i] = (PlanWaiting){.pod = keys[i].index, .tier = problem->tier_count - 1};
   }
 }
 
 void plan_queue_init(PlanProblem *problem) {
   CLEANUP(findings_deinit)
-  Findings findings = {.class_of_spec = mem_alloc(problem->snapshot->specs.count * sizeof(int))};
+  Findings findings = {.spec_of_pod = mem_alloc(problem->snapshot->pods.count * sizeof(int)),
+                       .class_of_spec = mem_alloc(problem->snapshot->specs.count * sizeof(int))};
+  for (size_t i = 0; i < problem->snapshot->pods.count; i++)
+    findings.spec_of_pod[i] = problem->snapshot->pods.items[i].spec;
   judge_specs(problem);
   collect_waiting(problem);
   for (size_t i = 0; i < problem->waiting.count; i++) {
