@@ -143,24 +143,32 @@ static void run_scene(Scene scene, int argc, char **argv) {
     run_size(sizes[i][0], sizes[i][1], scene);
 }
 
-static void run_events(int argc, char **argv, bool whole_passes) {
-  printf(whole_passes
-             ? "The controller's pass after one event, on a full cluster, beside its first one\n"
-               "nodes x GPUs    pods     first\n"
-             : "Planned again after one event, the event included, beside snapshot and plan from scratch\n"
-               "nodes x GPUs    pods   scratch  admitted  again: admitted\n");
+typedef void Replan(BenchCluster *cluster, int node_count, int gpu_count, uint64_t seed);
+
+static void run_events(Scene scene, Replan *run, int argc, char **argv) {
   printf("                      event    median       p99      most  from scratch\n");
   for (size_t i = 0; i < (argc > 1 ? (size_t)(argc - 1) / 2 : COUNT_OF(sizes)); i++) {
     CLEANUP(bench_cluster_deinit) BenchCluster cluster;
     int nodes = argc > 1 ? (int)strtol(argv[2 * i + 1], NULL, 10) : sizes[i][0];
     int gpus = argc > 1 ? (int)strtol(argv[2 * i + 2], NULL, 10) : sizes[i][1];
-    make_cluster(&cluster, nodes, gpus, UNCOUPLED);
-    if (nodes > 1 && whole_passes)
-      replan_run_passes(&cluster, nodes, gpus, SEED);
-    else if (nodes > 1)
-      replan_run(&cluster, nodes, gpus, SEED);
+    make_cluster(&cluster, nodes, gpus, scene);
+    if (nodes > 1)
+      run(&cluster, nodes, gpus, SEED);
   }
   printf("\n");
+}
+
+static void run_all_events(int argc, char **argv) {
+  static const Scene scenes[] = {UNCOUPLED, COUPLED};
+  for (size_t i = 0; i < COUNT_OF(scenes); i++) {
+    printf("Planned again after one event, the event included, beside snapshot and plan from scratch\n%s\n",
+           scene_titles[scenes[i]]);
+    printf("nodes x GPUs    pods   scratch  admitted  again: admitted\n");
+    run_events(scenes[i], replan_run, argc, argv);
+  }
+  printf("The controller's pass after one event, on a full cluster, beside its first one\n");
+  printf("nodes x GPUs    pods     first\n");
+  run_events(UNCOUPLED, replan_run_passes, argc, argv);
 }
 
 /* nos 12e0a72 itself: its partitioner against a real API server and scheduler 1.36.2 of Kubernetes, a
@@ -209,8 +217,7 @@ int main(int argc, char **argv) {
     run_scene(scene, argc, argv);
     printf("\n");
   }
-  run_events(argc, argv, false);
-  run_events(argc, argv, true);
+  run_all_events(argc, argv);
   if (argc > 1)
     return 0;
   printf("Beside nos: 8 empty A100-80GB per node, 1g.10gb, 2g.20gb and 3g.40gb as 5:3:2, room for all\n");

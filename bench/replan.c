@@ -5,7 +5,7 @@
 #include "bench.h"
 #include "controller/pass.h"
 
-enum { EVENTS = 400, SCRATCH_RUNS = 5 };
+enum { EVENTS = 400, EVENTS_AFRESH = 5 /* where each plan is made from scratch */, SCRATCH_RUNS = 5 };
 
 typedef enum Event { POD_GOES, POD_COMES, NODE_REPORTS } Event;
 
@@ -73,31 +73,31 @@ static double measure_scratch(const Replan *replan, int *ret_admitted) {
   return bench_median(times, SCRATCH_RUNS);
 }
 
-static void print_event(Event event, double *times, int afresh) {
-  bench_median(times, EVENTS); /* sorts them */
-  printf("%27s %9.3f %9.3f %9.3f %13d\n", event_titles[event], times[EVENTS / 2], times[EVENTS * 99 / 100],
-         times[EVENTS - 1], afresh);
+static void print_event(Event event, double *times, int count, int afresh) {
+  bench_median(times, count); /* sorts them */
+  printf("%27s %9.3f %9.3f %9.3f %13d\n", event_titles[event], times[count / 2], times[count * 99 / 100],
+         times[count - 1], afresh);
 }
 
 void replan_run(BenchCluster *cluster, int node_count, int gpu_count, uint64_t seed) {
   static double times[NODE_REPORTS + 1][EVENTS];
-  int afresh[NODE_REPORTS + 1] = {0}, admitted;
+  int afresh[NODE_REPORTS + 1] = {0}, admitted, count = 0;
   Replan replan = {.cluster = cluster, .random = {.state = seed}, .gone = -1};
   start(&replan);
-  for (int i = 0; i < EVENTS; i++)
+  for (; count < EVENTS && !(count == EVENTS_AFRESH && afresh[POD_GOES] == count); count++)
     for (Event event = POD_GOES; event <= NODE_REPORTS; event++) {
       uint64_t before = replan.standing.afresh;
       double began = bench_cpu_s();
       happen(&replan, event);
       plan_standing_compute(&replan.standing, &options);
-      times[event][i] = (bench_cpu_s() - began) * 1e3;
+      times[event][count] = (bench_cpu_s() - began) * 1e3;
       afresh[event] += replan.standing.afresh != before;
     }
   double scratch = measure_scratch(&replan, &admitted);
   printf("%6d x %d %8zu %9.2f %9d %9d\n", node_count, gpu_count, cluster->pods.count, scratch, admitted,
          replan.standing.plan.admitted);
   for (Event event = POD_GOES; event <= NODE_REPORTS; event++)
-    print_event(event, times[event], afresh[event]);
+    print_event(event, times[event], count, afresh[event]);
   fflush(stdout);
   plan_standing_deinit(&replan.standing);
 }
@@ -174,7 +174,7 @@ void replan_run_passes(BenchCluster *cluster, int node_count, int gpu_count, uin
   }
   printf("%6d x %d %8zu %9.2f\n", node_count, gpu_count, cluster->pods.count, learned + first);
   for (Event event = POD_GOES; event <= NODE_REPORTS; event++)
-    print_event(event, times[event], event ? 0 : (int)(passes.known.standing.afresh - afresh));
+    print_event(event, times[event], EVENTS, event ? 0 : (int)(passes.known.standing.afresh - afresh));
   fflush(stdout);
   controller_cluster_deinit(&passes.known);
   controller_memory_deinit(&passes.memory);
