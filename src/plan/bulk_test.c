@@ -198,12 +198,30 @@ static void heavy_pods_go_where_there_is_room_for_them(void **state) {
   assert_int_equal(serve_all(&f, &offer, &result), 4);
 }
 
+/* What is left of a GPU may be worth less than what was just taken from it: that it cannot be spared says
+ * nothing of the other GPUs. */
+static void what_a_gpu_cannot_spare_does_not_close_the_others(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  CLEANUP(plan_problem_deinit) PlanProblem problem;
+  CLEANUP(plan_offer_deinit) PlanOffer offer;
+  for (int i = 0; i < 3; i++) /* each has room for 1g.20gb@6 and six 1g.10gb */
+    fixture_gpu(&f, fixture_node(&f, arena_format(&f.arena, "n%d", i)), A100, "");
+  fixture_pods(&f, 3, "d", "1g.20gb");
+  fixture_pods(&f, 18, "s", "1g.10gb");
+  fixture_snapshot(&f);
+  plan_problem_init(&problem, &f.snapshot, 0);
+  assert_int_equal(plan_bulk_solve(&problem, &offer), PLAN_BULK_PROVEN);
+  assert_true(plan_offer_serves_all(&problem, &offer));
+  snapshot_deinit(&f.snapshot);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counted_plans_hold_on_one_model),
       cmocka_unit_test(counted_plans_hold_on_mixed_fleets),
       cmocka_unit_test(counted_plans_hold_where_nodes_run_short),
       cmocka_unit_test(counted_plans_hold_in_zones),
+      cmocka_unit_test(what_a_gpu_cannot_spare_does_not_close_the_others),
       cmocka_unit_test(pods_that_could_be_elsewhere_make_room),
       cmocka_unit_test(heavy_pods_go_where_there_is_room_for_them),
   };
