@@ -281,6 +281,7 @@ static void it_says_what_a_fresh_snapshot_would_after_every_event(void **state) 
   for (uint64_t seed = 1; seed <= SEEDS; seed++) {
     CLEANUP(world_deinit) World world = {0};
     Random random = {.state = seed};
+    print_message("# seed %llu\n", (unsigned long long)seed);
     live_init(&world.live);
     for (int event = 0; event < EVENTS; event++) {
       uint64_t what = random_below(&random, 20);

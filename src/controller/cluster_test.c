@@ -196,6 +196,7 @@ static void pass_again(World *world) {
 static void start(World *world, uint64_t seed, int node_count, int pod_count) {
   *world =
       (World){.random = {.state = seed}, .node_count = node_count, .pod_count = pod_count, .now_ms = NOW};
+  print_message("# seed %llu\n", (unsigned long long)seed);
   controller_cluster_init(&world->cluster);
   world->memory.decayed_ms = world->other_memory.decayed_ms = NOW;
   for (int i = 0; i < node_count; i++)
@@ -224,7 +225,7 @@ static void on_large_clusters_the_numbers_are_the_same_and_nothing_is_said_twice
     pass(&world, false);
     pass_again(&world);
   }
-  print_message("%llu of %d plans from scratch\n", (unsigned long long)world.cluster.standing.afresh,
+  print_message("# %llu of %d plans from scratch\n", (unsigned long long)world.cluster.standing.afresh,
                 2 * EVENTS);
   assert_true(world.cluster.standing.afresh < EVENTS); /* some are kept, or this shows nothing */
 }

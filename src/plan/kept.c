@@ -80,7 +80,7 @@ bool plan_kept_pod_came(PlanKept *kept, int pod) {
 }
 
 /* First the indexes, as the snapshot has them already. */
-bool plan_kept_pod_gone(PlanKept *kept, int gone, int moved, const Pod *pod) {
+void plan_kept_pod_gone(PlanKept *kept, int gone, int moved, const Pod *pod) {
   int item = kept->item_of_pod.items[gone];
   if (item >= 0)
     kept->items.items[item].pod = KEPT_NONE;
@@ -94,7 +94,6 @@ bool plan_kept_pod_gone(PlanKept *kept, int gone, int moved, const Pod *pod) {
     plan_kept_dequeue(kept, item, pod);
     *array_push(&kept->free_items) = item;
   }
-  return true;
 }
 
 /* ---- nodes ---- */

@@ -160,8 +160,8 @@ void plan_kept_note_home(PlanKept *kept, int host, int kind);
 /* Could pods run short of anything but slices on the host? Not where there is room for the most demanding one
  * on each slot and slice. */
 bool plan_kept_is_roomy(const PlanKept *kept, int host);
-/* The events; false: the plan cannot be kept. */
-bool plan_kept_pod_gone(PlanKept *kept, int gone, int moved, const Pod *pod);
+/* The events. False: the plan cannot be kept. */
+void plan_kept_pod_gone(PlanKept *kept, int gone, int moved, const Pod *pod);
 bool plan_kept_pod_came(PlanKept *kept, int pod);
 bool plan_kept_node_changed(PlanKept *kept, int node);
 /* Serves whom it should. */

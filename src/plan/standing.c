@@ -105,7 +105,8 @@ static void follow(PlanStanding *standing, const LiveChange *change, const Pod *
   bool is_kept = standing->is_kept;
   standing->events += change->gone >= 0 || change->came >= 0 || change->node_count;
   if (change->gone >= 0) {
-    is_kept = is_kept && plan_kept_pod_gone(&standing->kept, change->gone, change->moved, pod);
+    if (is_kept)
+      plan_kept_pod_gone(&standing->kept, change->gone, change->moved, pod);
     remove_pod(standing, change->gone, change->moved);
   }
   if (change->came >= 0) {

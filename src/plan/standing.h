@@ -9,8 +9,8 @@
  * not tied to other pods, all its hosts are alike to it, no host runs short of anything but slices, and
  * either everybody is served or no free slice could be withdrawn. Then each pod gets the verdict that
  * plan_compute() would give it, with the same numbers and the same bound; where it is served may differ,
- * because who has a place keeps it: what he was told stays true. Reasons of blocked pods are as old as the
- * last plan from scratch, or as the first such pod.
+ * because who has a place keeps it: what he was told stays true. In whose turn it is served nobody knows then
+ * (-1): in any. Reasons of blocked pods are as old as the last plan from scratch, or as the first such pod.
  *
  * Everything else is planned from scratch, on a snapshot that is up to date all the same: when a node comes
  * or goes, is labelled or tainted anew, offers a GPU or a slice of a sort that it had not; when a pod comes

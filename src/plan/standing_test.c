@@ -344,6 +344,7 @@ static uint64_t test_seed = 1;
 
 static void run(const Mix *mix, uint64_t seed) {
   CLEANUP(world_deinit) World world = {.mix = mix, .random = {.state = seed}, .now = 1000};
+  print_message("# %s, seed %llu\n", mix->name, (unsigned long long)seed);
   plan_standing_init(&world.standing);
   for (int i = 0; i < NODES; i++)
     put_node(&world, i);
@@ -355,7 +356,7 @@ static void run(const Mix *mix, uint64_t seed) {
       check(&world);
   }
   int afresh = (int)world.standing.afresh;
-  print_message("%s: %d plans, %d of them from scratch\n", mix->name, world.plans, afresh);
+  print_message("# %d plans, %d of them from scratch\n", world.plans, afresh);
   assert_true((world.plans - afresh) * 100 >= mix->kept_percent * world.plans);
 }
 
