@@ -216,6 +216,14 @@ typedef struct StorageClass {
   LIST(TopologyTerm) allowed_topologies;
 } StorageClass;
 
+typedef struct Lease { /* coordination.k8s.io/v1 */
+  ObjectMeta meta;
+  const char *holder_identity;      /* NULL: nobody holds it */
+  int64_t acquire_time, renew_time; /* Unix seconds, by the holder's clock */
+  int32_t duration_seconds;
+  int32_t transitions;
+} Lease;
+
 /* The value for a key, or NULL. */
 const char *key_values_find(const KeyValues *list, const char *key);
 /* Succeeded or Failed: holds nothing any more. */

@@ -23,6 +23,7 @@ typedef struct ClientCall {
   int status;
   KubeFormat format;
   int retry_after_s;
+  uint32_t timeout_ms;
   Text body;
 } ClientCall;
 
@@ -98,8 +99,8 @@ static void on_done(void *userdata, const Error *err) {
 static void on_timeout(void *userdata) {
   ClientCall *call = userdata;
   Error err = {0};
-  error_set(&err, ERROR_TIMEOUT, "the API server did not answer %s %s within %d s", call->method, call->path,
-            KUBE_CALL_TIMEOUT_MS / 1000);
+  error_set(&err, ERROR_TIMEOUT, "the API server did not answer %s %s within %u s", call->method, call->path,
+            call->timeout_ms / 1000);
   kube_transport_cancel(call->client->transport, call->call);
   answer(call, &err);
 }
@@ -151,7 +152,8 @@ void kube_client_call(KubeClient *client, const KubeCallOptions *options) {
   call->on_answer = options->on_answer;
   call->userdata = options->userdata;
   call->timer = (HostTimer){.fire = has_room ? on_timeout : on_too_many, .userdata = call};
-  timer_set(client->host, &call->timer, has_room ? KUBE_CALL_TIMEOUT_MS + TRANSPORT_GRACE_MS : 0);
+  call->timeout_ms = options->timeout_ms ? options->timeout_ms : KUBE_CALL_TIMEOUT_MS;
+  timer_set(client->host, &call->timer, has_room ? call->timeout_ms + TRANSPORT_GRACE_MS : 0);
   if (!has_room)
     return;
   KubeRequest request = {
@@ -160,7 +162,7 @@ void kube_client_call(KubeClient *client, const KubeCallOptions *options) {
       .content_type = options->content_type,
       .body = options->body,
       .body_size = options->body_size,
-      .timeout_ms = KUBE_CALL_TIMEOUT_MS,
+      .timeout_ms = call->timeout_ms,
       .on_head = on_head,
       .on_body = on_body,
       .on_done = on_done,

@@ -33,6 +33,7 @@ typedef struct KubeCallOptions {
   const char *content_type;
   const char *body; /* copied; NULL for none */
   size_t body_size;
+  uint32_t timeout_ms;     /* 0: KUBE_CALL_TIMEOUT_MS */
   KubeOnAnswer *on_answer; /* never called from inside kube_client_call */
   void *userdata;
 } KubeCallOptions;

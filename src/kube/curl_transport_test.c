@@ -90,6 +90,31 @@ static void many_calls_run_side_by_side(void **state) {
   }
 }
 
+/* As the renewals of a Lease beside a list that does not end. */
+static void small_calls_of_a_second_transport_are_answered_beside_a_flood(void **state) {
+  Stage *stage = *state;
+  Error err = {0};
+  CLEANUP(cleanup_heard) Heard flood = {0};
+  start_get(stage, &flood, "/flood", 0);
+  run_until(stage, &flood.size, 1 << 20);
+  KubeCurl *first = stage->curl;
+  stage->curl = NULL;
+  assert_ok(kube_curl_new(&stage->loop, &stage->config, &stage->curl, &err));
+  for (int i = 0; i < 20; i++) {
+    CLEANUP(cleanup_heard) Heard heard = {0};
+    size_t before = flood.size;
+    start_get(stage, &heard, "/hello", 0);
+    run_until(stage, &heard.size, 5);
+    while (!heard.dones)
+      assert_true(uv_run(&stage->loop, UV_RUN_ONCE));
+    assert_int_equal(heard.err.code, 0);
+    run_until(stage, &flood.size, before + 1); /* which goes on */
+    assert_int_equal(flood.dones, 0);
+  }
+  kube_curl_free(stage->curl);
+  stage->curl = first;
+}
+
 static void a_stream_can_be_cancelled_from_outside(void **state) {
   Stage *stage = *state;
   CLEANUP(cleanup_heard) Heard heard = {0};
@@ -306,6 +331,7 @@ int main(void) {
       TEST(a_refusal_is_an_answer_like_any_other),
       TEST(a_large_body_arrives_whole),
       TEST(many_calls_run_side_by_side),
+      TEST(small_calls_of_a_second_transport_are_answered_beside_a_flood),
       TEST(a_stream_can_be_cancelled_from_outside),
       TEST(a_callback_may_cancel_its_own_call),
       TEST(a_callback_may_cancel_another_call),

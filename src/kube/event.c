@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/event.h"
 
+#include "kube/time.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { OBJECT_NAME_SIZE_MAX = 200 }; /* of the 253 that an object's name may have */
-
-static void format_micro_time(int64_t wall_ms, char *ret_text, size_t size) {
-  time_t seconds = (time_t)(wall_ms / 1000);
-  struct tm parts;
-  gmtime_r(&seconds, &parts);
-  char date[32];
-  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-  snprintf(ret_text, size, "%s.%03d000Z", date, (int)(wall_ms % 1000));
-}
 
 static void append_member(Text *body, const char *name, const char *value) {
   text_format(body, "\"%s\":", name);
@@ -54,8 +46,8 @@ static void append_note(Text *body, const char *note) {
 void kube_event_format(const KubeEvent *event, int64_t wall_ms, uint64_t unique, Text *ret_body) {
   const ObjectMeta *meta = event->regarding;
   const char *namespace_ = meta->namespace_ && *meta->namespace_ ? meta->namespace_ : NULL;
-  char time_text[64];
-  format_micro_time(wall_ms, time_text, sizeof time_text);
+  char time_text[KUBE_MICRO_TIME_SIZE];
+  kube_time_format_micro(wall_ms, time_text);
   text_append(ret_body, "{\"apiVersion\":\"events.k8s.io/v1\",\"kind\":\"Event\",\"metadata\":{");
   append_name(ret_body, meta, wall_ms, unique);
   text_append(ret_body, ",");

@@ -35,6 +35,12 @@ static inline ssize_t produce_endless(void *userdata, uint64_t position, char *b
   return 1;
 }
 
+/* "/flood": as much as the connection carries, for as long as somebody listens. */
+static inline ssize_t produce_flood(void *userdata, uint64_t position, char *buffer, size_t size) {
+  memset(buffer, 'f', size);
+  return (ssize_t)size;
+}
+
 static inline ssize_t produce_large(void *userdata, uint64_t position, char *buffer, size_t size) {
   if (position >= LARGE_SIZE)
     return MHD_CONTENT_READER_END_OF_STREAM;
@@ -71,6 +77,8 @@ static inline struct MHD_Response *from_stream(MHD_ContentReaderCallback produce
 static inline enum MHD_Result route(struct MHD_Connection *connection, const char *url) {
   if (strcmp(url, "/endless") == 0)
     return respond(connection, 200, "text/plain", from_stream(produce_endless));
+  if (strcmp(url, "/flood") == 0)
+    return respond(connection, 200, "text/plain", from_stream(produce_flood));
   if (strcmp(url, "/large") == 0)
     return respond(connection, 200, "text/plain", from_stream(produce_large));
   if (strcmp(url, "/broken") == 0)

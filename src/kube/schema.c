@@ -360,6 +360,23 @@ static const KubeField storage_class_fields[] = {
 };
 MESSAGE(storage_class, storage_class_fields);
 
+/* coordination/v1: Lease. Its times are MicroTimes; nobody here needs the fraction. */
+
+static const KubeField lease_spec_fields[] = {
+    STRING(Lease, 1, "holderIdentity", holder_identity),
+    ROW(Lease, 2, "leaseDurationSeconds", KUBE_INT32, duration_seconds),
+    ROW(Lease, 3, "acquireTime", KUBE_TIME, acquire_time),
+    ROW(Lease, 4, "renewTime", KUBE_TIME, renew_time),
+    ROW(Lease, 5, "leaseTransitions", KUBE_INT32, transitions),
+};
+MESSAGE(lease_spec, lease_spec_fields);
+
+static const KubeField lease_fields[] = {
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Lease, meta), &meta, 0, -1},
+    INLINE(2, "spec", lease_spec),
+};
+MESSAGE(lease, lease_fields);
+
 const KubeType kube_pod_type = {"Pod", "/api/v1/pods", &pod, sizeof(Pod)};
 const KubeType kube_node_type = {"Node", "/api/v1/nodes", &node, sizeof(Node)};
 const KubeType kube_namespace_type = {"Namespace", "/api/v1/namespaces", &namespace_, sizeof(Namespace)};
@@ -369,6 +386,8 @@ const KubeType kube_persistent_volume_claim_type = {"PersistentVolumeClaim", "/a
                                                     &claim, sizeof(PersistentVolumeClaim)};
 const KubeType kube_storage_class_type = {"StorageClass", "/apis/storage.k8s.io/v1/storageclasses",
                                           &storage_class, sizeof(StorageClass)};
+
+const KubeType kube_lease_type = {"Lease", "/apis/coordination.k8s.io/v1/leases", &lease, sizeof(Lease)};
 
 const KubeType *const kube_types[] = {&kube_pod_type,
                                       &kube_node_type,

@@ -55,7 +55,9 @@ extern const KubeType kube_namespace_type;
 extern const KubeType kube_persistent_volume_type;
 extern const KubeType kube_persistent_volume_claim_type;
 extern const KubeType kube_storage_class_type;
+/* Of leader election. */
+extern const KubeType kube_lease_type;
 
-/* All of them: what a dump is read for. */
+/* What a dump is read for. */
 extern const KubeType *const kube_types[];
 extern const size_t kube_type_count;

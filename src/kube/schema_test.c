@@ -80,7 +80,8 @@ static const KubeType *const types[] = {&kube_pod_type,
                                         &kube_namespace_type,
                                         &kube_persistent_volume_type,
                                         &kube_persistent_volume_claim_type,
-                                        &kube_storage_class_type};
+                                        &kube_storage_class_type,
+                                        &kube_lease_type};
 
 static void fields_are_ordered_unique_and_do_not_overlap(void **state) {
   for (size_t i = 0; i < COUNT_OF(types); i++)

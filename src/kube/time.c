@@ -2,6 +2,7 @@
 /* Time of day and zone are taken piece by piece; the calendar is the C library's. */
 #include "kube/time.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -76,4 +77,13 @@ bool kube_time_parse(const char *text, size_t size, int64_t *ret_seconds) {
     return false;
   *ret_seconds = seconds - zone;
   return true;
+}
+
+void kube_time_format_micro(int64_t unix_ms, char ret_text[KUBE_MICRO_TIME_SIZE]) {
+  time_t seconds = (time_t)(unix_ms / 1000);
+  struct tm parts;
+  gmtime_r(&seconds, &parts);
+  char date[32];
+  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+  snprintf(ret_text, KUBE_MICRO_TIME_SIZE, "%s.%03d000Z", date, (int)(unix_ms % 1000));
 }
