@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small API server in memory, behind the transport seam: nodes, pods, Events, namespaces and
- * PriorityClasses with lists, watches, patches and bindings, as far as facet, its scheduler and its kubelets
- * use them.
+/* A small API server in memory, behind the transport seam: nodes, pods, Events, namespaces,
+ * PriorityClasses and Leases with lists, watches, patches and bindings, as far as facet, its scheduler and
+ * its kubelets use them.
  *
  *     start() --latency--> carried out --latency--> answered        watches: change --latency--> event
  *

@@ -17,6 +17,8 @@ const SimApiKindInfo sim_api_kinds[SIM_API_KIND_COUNT] = {
     [SIM_API_PRIORITY_CLASSES] = {"/apis/scheduling.k8s.io/v1/", "priorityclasses",
                                   "priorityclasses.scheduling.k8s.io", "PriorityClass",
                                   "scheduling.k8s.io/v1", false, false},
+    [SIM_API_LEASES] = {"/apis/coordination.k8s.io/v1/", "leases", "leases.coordination.k8s.io", "Lease",
+                        "coordination.k8s.io/v1", true, false},
 };
 
 static int hex_digit(char c) {

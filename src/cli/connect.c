@@ -3,21 +3,38 @@
 
 #include "base/log.h"
 
-int cli_connect(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport, Error *err) {
-  if (options->log_level) {
-    LogLevel level;
-    if (log_level_parse(options->log_level, &level) < 0)
-      return error_set(err, ERROR_INVALID, "--log-level wants error, warn, info or debug, not \"%s\"",
-                       options->log_level);
-    log_configure((LogConfig){.level = level});
-  }
-  CLEANUP(kube_config_deinit) KubeConfig config = {0};
-  int r = kube_config_load(options->kubeconfig, options->context, &config, err);
+static int set_log_level(const char *word, Error *err) {
+  LogLevel level;
+  if (!word)
+    return 0;
+  if (log_level_parse(word, &level) < 0)
+    return error_set(err, ERROR_INVALID, "--log-level wants error, warn, info or debug, not \"%s\"", word);
+  log_configure((LogConfig){.level = level});
+  return 0;
+}
+
+static int connect_to(CliShell *shell, const CliConnectOptions *options, KubeConfig *ret_config,
+                      KubeCurl **ret_transport, Error *err) {
+  int r = kube_config_load(options->kubeconfig, options->context, ret_config, err);
   if (r < 0)
     return r;
-  r = kube_curl_new(&shell->loop, &config, ret_transport, err);
+  return kube_curl_new(&shell->loop, ret_config, ret_transport, err);
+}
+
+int cli_connect(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport, Error *err) {
+  int r = set_log_level(options->log_level, err);
+  if (r < 0)
+    return r;
+  CLEANUP(kube_config_deinit) KubeConfig config = {0};
+  r = connect_to(shell, options, &config, ret_transport, err);
   if (r < 0)
     return r;
   log_info("shell", "API server", "server=%s source=" LOG_QUOTED, config.server, config.source);
   return 0;
+}
+
+int cli_connect_again(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport,
+                      Error *err) {
+  CLEANUP(kube_config_deinit) KubeConfig config = {0};
+  return connect_to(shell, options, &config, ret_transport, err);
 }

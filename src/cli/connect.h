@@ -26,4 +26,7 @@ typedef struct CliConnectOptions {
 /* Sets the log level, loads the configuration and makes the transport. */
 int cli_connect(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport,
                 Error *err) MUST_CHECK;
+/* One more connection to the same server, without a word in the log. */
+int cli_connect_again(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport,
+                      Error *err) MUST_CHECK;
 DEFINE_CLEANUP(KubeCurl, kube_curl_free)

@@ -103,12 +103,20 @@ static int parse_duration(const CliOption *option, const char *text, int64_t *re
                    (int)long_size(option), option->name, text);
 }
 
+static int parse_flag(const CliOption *option, const char *text, bool *ret_value, Error *err) {
+  bool is_true = strcmp(text, "true") == 0;
+  if (!is_true && strcmp(text, "false") != 0)
+    return error_set(err, ERROR_INVALID, "%.*s is true or false, not \"%s\"", (int)long_size(option),
+                     option->name, text);
+  *ret_value = is_true;
+  return 0;
+}
+
 static int store(const CliOption *option, const char *value, void *values, Error *err) {
   void *place = (char *)values + option->offset;
   switch (option->kind) {
   case CLI_FLAG:
-    *(bool *)place = true;
-    return 0;
+    return parse_flag(option, value, place, err);
   case CLI_STRING:
     *(const char **)place = value;
     return 0;
@@ -177,9 +185,9 @@ int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_valu
     }
     if (!option)
       return refuse_unknown(verb, argv[i], err);
-    if (option->kind == CLI_FLAG && value)
-      return error_set(err, ERROR_INVALID, "%.*s takes no value", (int)long_size(option), option->name);
-    if (option->kind != CLI_FLAG && !value) {
+    if (option->kind == CLI_FLAG && !value)
+      value = "true";
+    if (!value) {
       if (++i == argc)
         return error_set(err, ERROR_INVALID, "%s needs a value (%s)", argv[i - 1], option->argument);
       value = argv[i];

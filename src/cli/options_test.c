@@ -117,6 +117,16 @@ static void every_kind_is_read_in_both_forms(void **state) {
   }
 }
 
+static void a_flag_may_be_taken_back(void **state) {
+  char line[] = "--quick --quick=false", again[] = "--quick=false --quick=true";
+  Values values;
+  Error err;
+  assert_ok(parse(line, &values, &err));
+  assert_false(values.quick);
+  assert_ok(parse(again, &values, &err));
+  assert_true(values.quick);
+}
+
 static void a_repeated_option_collects_and_a_plain_one_takes_the_last(void **state) {
   char line[] = "-n a --name=b --name c --file first --file=second";
   Values values;
@@ -198,7 +208,8 @@ static void every_mistake_is_said_in_words(void **state) {
   } mistakes[] = {
       {"--file", "--file needs a value (FILE)"},
       {"--quick -n", "-n needs a value (NAME)"},
-      {"--quick=yes", "--quick takes no value"},
+      {"--quick=yes", "--quick is true or false, not \"yes\""},
+      {"--quick=", "--quick is true or false, not \"\""},
       {"--count many", "--count wants a number, not \"many\""},
       {"--count=", "--count wants a number, not \"\""},
       {"--count 3x", "--count wants a number, not \"3x\""},
@@ -325,6 +336,7 @@ int main(void) {
       cmocka_unit_test(a_second_operand_is_refused),
       cmocka_unit_test(without_options_the_defaults_stay),
       cmocka_unit_test(every_kind_is_read_in_both_forms),
+      cmocka_unit_test(a_flag_may_be_taken_back),
       cmocka_unit_test(a_repeated_option_collects_and_a_plain_one_takes_the_last),
       cmocka_unit_test(a_value_may_be_empty_hold_an_equals_sign_or_look_like_an_option),
       cmocka_unit_test(an_option_is_not_taken_for_one_that_begins_like_it),

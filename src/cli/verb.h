@@ -17,7 +17,7 @@ enum {
 };
 
 typedef enum CliKind {
-  CLI_FLAG,        /* bool */
+  CLI_FLAG,        /* bool; --name or --name=true, and --name=false */
   CLI_STRING,      /* const char * */
   CLI_STRINGS,     /* CliStrings, may be repeated */
   CLI_NUMBER,      /* int64_t, not negative */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/connect.h"
 #include "cli/deadline.h"
+#include "cli/lease.h"
 #include "controller/controller.h"
 
 #include "base/log.h"
@@ -14,6 +15,7 @@ typedef struct Options {
   const char *leftover;
   int64_t starvation_ms, time_budget_ms, recut_limit;
   const char *scheduler;
+  CliLeaseOptions lease;
 } Options;
 
 static const CliOption options_table[] = {
@@ -32,7 +34,22 @@ static const CliOption options_table[] = {
      "How often free slices may be taken away from one node in a minute (default: 12; 0: any number)."},
     {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler), "NAME",
      "The scheduler that the agents are told of; it warns where pods use another one."},
+    CLI_LEASE_OPTIONS(Options, lease),
 };
+
+static void on_left(void *userdata) {
+  ((CliShell *)userdata)->stop = true;
+}
+
+typedef struct Ending {
+  CliShell *shell;
+  Controller *controller;
+} Ending;
+
+static void on_stop(void *userdata) {
+  const Ending *ending = userdata;
+  controller_leave(ending->controller, on_left, ending->shell);
+}
 
 static int serve(const Options *options, Error *err) {
   PlanLeftover leftover = PLAN_LEFTOVER_FILL;
@@ -48,6 +65,10 @@ static int serve(const Options *options, Error *err) {
   r = cli_connect(&shell, &options->connect, &transport, err);
   if (r < 0)
     return r;
+  CLEANUP(cli_lease_deinit) CliLease lease = {0};
+  r = options->lease.elect ? cli_lease_init(&lease, &options->lease, &shell, &options->connect, err) : 0;
+  if (r < 0)
+    return r;
   char host_name[64] = "facet";
   gethostname(host_name, sizeof host_name - 1);
   CliDeadline deadline = {.budget_ms = options->time_budget_ms};
@@ -60,9 +81,13 @@ static int serve(const Options *options, Error *err) {
       .recut_limit = options->recut_limit > INT32_MAX ? INT32_MAX : (int)options->recut_limit,
       .clock = &clock,
       .scheduler = options->scheduler,
-      .instance = host_name};
+      .instance = host_name,
+      .lease = options->lease.elect ? &lease.options : NULL};
   CLEANUP(controller_freep)
   Controller *controller = controller_new(&controller_options, &shell.host, kube_curl_seam(transport));
+  Ending ending = {.shell = &shell, .controller = controller};
+  shell.on_stop = on_stop;
+  shell.stop_userdata = &ending;
   controller_start(controller);
   cli_shell_run(&shell);
   return 0;
@@ -74,7 +99,8 @@ static int run(const CliVerb *verb, int argc, char **argv) {
                      .leftover = "fill",
                      .starvation_ms = PLAN_STARVATION_DEFAULT_MS,
                      .time_budget_ms = PLAN_TIME_DEFAULT_MS,
-                     .recut_limit = CONTROLLER_RECUT_LIMIT};
+                     .recut_limit = CONTROLLER_RECUT_LIMIT,
+                     .lease = cli_lease_defaults()};
   int exit_code;
   if (!cli_begin(verb, argc, argv, &options, &exit_code))
     return exit_code;
@@ -89,7 +115,8 @@ static int run(const CliVerb *verb, int argc, char **argv) {
 const CliVerb cli_verb_controller = {
     .name = "controller",
     .help = "watch pods that wait for GPU slices, plan, and tell the nodes",
-    .more = "Runs once per cluster. Nodes take part when labelled nos.nebuly.com/gpu-partitioning=mig\n"
+    .more = "Runs once per cluster; further ones stand by (--leader-elect). Nodes take part when labelled "
+            "nos.nebuly.com/gpu-partitioning=mig\n"
             "and running `facet agent`.",
     .options = options_table,
     .option_count = COUNT_OF(options_table),

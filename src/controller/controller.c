@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/log_gate.h"
+#include "controller/leaving.h"
 #include "controller/pass.h"
 #include "controller/pod_event.h"
 
@@ -34,7 +35,9 @@ struct Controller {
   ControllerOptions options;
   char *instance;
   Host *host;
+  KubeTransport *transport;
   KubeClient *client;
+  ControllerLeader *leader; /* NULL: there is no other controller */
   KubeInformer *nodes;
   KubeInformer *pods;
   HostTimer pass_timer;
@@ -48,6 +51,7 @@ struct Controller {
   char *last_outcome;     /* of the last pass, so that an unchanged one is not logged again */
   Map warned;             /* warnings that were logged already */
   LogGate gate;           /* for failures that repeat with every try */
+  ControllerLeaving leaving;
 };
 
 /* ---- when to plan ---- */
@@ -152,6 +156,8 @@ static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
 
 /* ---- carrying out ---- */
 
+static void go_on_leaving(Controller *controller);
+
 /* The server understood and said no: asking the same again at once brings the same. */
 static bool is_refusal(const KubeAnswer *answer) {
   return !answer->err && answer->status >= 400 && answer->status < 500 && answer->status != 429;
@@ -177,28 +183,33 @@ static void note_written(Controller *controller, NodeWrite *write) {
   }
 }
 
-static void on_node_written(void *userdata, const KubeAnswer *answer) {
-  NodeWrite *write = userdata;
-  Controller *controller = write->controller;
-  Error err;
-  if (kube_answer_is_ok(answer, &err)) {
-    note_written(controller, write);
-    return;
-  }
+static void note_not_written(Controller *controller, NodeWrite *write, const KubeAnswer *answer,
+                             const Error *why) {
   /* 422 is the guard: the node's plan is not the one that this pass saw. The next pass reads the truth. */
   bool outdated = !answer->err && (answer->status == 422 || answer->status == 409 || answer->status == 404);
   uint32_t held_back;
-  if (log_gate_pass(&controller->gate, err.text, controller->host->now_ms, &held_back))
+  if (log_gate_pass(&controller->gate, why->text, controller->host->now_ms, &held_back))
     log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
               "node=%s plan=%s held_back=%u err=" LOG_QUOTED, write->node, write->plan_id, held_back,
-              err.text);
+              why->text);
   if (is_refusal(answer)) {
-    controller_memory_note_refused(&controller->memory, write->node, err.text, controller->host->now_ms);
+    controller_memory_note_refused(&controller->memory, write->node, why->text, controller->host->now_ms);
     controller_cluster_judge(&controller->cluster, write->node);
   }
   forget_write(controller, write->node);
   controller->dirty = true;
   schedule(controller, outdated ? controller->options.batch_idle_ms : CONTROLLER_SEEN_MS);
+}
+
+static void on_node_written(void *userdata, const KubeAnswer *answer) {
+  NodeWrite *write = userdata;
+  Controller *controller = write->controller;
+  Error err;
+  if (kube_answer_is_ok(answer, &err))
+    note_written(controller, write);
+  else
+    note_not_written(controller, write, answer, &err);
+  go_on_leaving(controller);
 }
 
 static void send_write(Controller *controller, const ControllerWrite *planned, const char *plan_id) {
@@ -252,6 +263,7 @@ static void on_event_written(void *userdata, const KubeAnswer *answer) {
     }
   }
   forget_word(controller, word);
+  go_on_leaving(controller);
 }
 
 static void send_word(Controller *controller, const ControllerWord *said) {
@@ -342,7 +354,8 @@ static void plan_and_act(Controller *controller) {
 }
 
 static void run_pass(Controller *controller) {
-  if (!controller->dirty || !kube_informer_is_synced(controller->nodes) ||
+  if (!controller->dirty || controller_leaving_has_begun(&controller->leaving) ||
+      !controller_leads(controller) || !kube_informer_is_synced(controller->nodes) ||
       !kube_informer_is_synced(controller->pods))
     return;
   uint64_t give_up_ms = give_up_writes(controller);
@@ -358,6 +371,65 @@ static void run_pass(Controller *controller) {
 
 static void on_pass_timer(void *userdata) {
   run_pass(userdata);
+}
+
+/* ---- leading and leaving ---- */
+
+/* Nothing of ours goes out any more. What is on its way may still arrive, and is guarded by its test. */
+static void take_back(Controller *controller) {
+  kube_client_free(controller->client);
+  controller->client = kube_client_new(controller->host, controller->transport);
+  while (controller->writes.count)
+    forget_write(controller, controller->writes.entries[0].key);
+  for (size_t i = 0; i < controller->words.count; i++) {
+    PodWord *word = controller->words.items[i];
+    controller_memory_untell(&controller->memory, word->uid);
+    controller_cluster_tell_again(&controller->cluster, word->namespace_, word->name);
+    word_free(word);
+  }
+  array_clear(&controller->words);
+}
+
+static void on_leadership(void *userdata) {
+  Controller *controller = userdata;
+  if (controller_leads(controller)) {
+    mark_dirty(controller);
+    return;
+  }
+  take_back(controller);
+  go_on_leaving(controller);
+}
+
+bool controller_leads(const Controller *controller) {
+  return !controller->leader || controller_leader_leads(controller->leader);
+}
+
+static bool is_anything_in_flight(const Controller *controller) {
+  for (size_t i = 0; i < controller->writes.count; i++)
+    if (!((const NodeWrite *)controller->writes.entries[i].value)->answered)
+      return true;
+  return controller->words.count > 0;
+}
+
+static void go_on_leaving(Controller *controller) {
+  if (!is_anything_in_flight(controller))
+    controller_leaving_note_idle(&controller->leaving);
+}
+
+static void give_up(void *userdata) {
+  take_back(userdata);
+}
+
+void controller_leave(Controller *controller, void (*on_left)(void *userdata), void *userdata) {
+  timer_cancel(controller->host, &controller->pass_timer);
+  controller->leaving = (ControllerLeaving){.host = controller->host,
+                                            .leader = controller->leader,
+                                            .give_up = give_up,
+                                            .owner = controller,
+                                            .on_left = on_left,
+                                            .userdata = userdata};
+  controller_leaving_begin(&controller->leaving);
+  go_on_leaving(controller);
 }
 
 /* ---- life ---- */
@@ -377,24 +449,31 @@ Controller *controller_new(const ControllerOptions *options, Host *host, KubeTra
   controller->options = *options;
   controller->instance = mem_strdup(options->instance && *options->instance ? options->instance : "facet");
   controller->host = host;
+  controller->transport = transport;
   controller->client = kube_client_new(host, transport);
   controller->pass_timer = (HostTimer){.fire = on_pass_timer, .userdata = controller};
   controller->memory.decayed_ms = host->now_ms;
   controller_cluster_init(&controller->cluster);
   controller->nodes = watch_type(controller, transport, &kube_node_type, on_node_change);
   controller->pods = watch_type(controller, transport, &kube_pod_type, on_pod_change);
+  if (options->lease)
+    controller->leader = controller_leader_new(options->lease, host, transport, on_leadership, controller);
   return controller;
 }
 
 void controller_start(Controller *controller) {
   kube_informer_start(controller->nodes);
   kube_informer_start(controller->pods);
+  if (controller->leader)
+    controller_leader_start(controller->leader);
 }
 
 void controller_free(Controller *controller) {
   if (!controller)
     return;
   timer_cancel(controller->host, &controller->pass_timer);
+  controller_leaving_deinit(&controller->leaving);
+  controller_leader_free(controller->leader);
   kube_informer_free(controller->pods);
   kube_informer_free(controller->nodes);
   kube_client_free(controller->client);

@@ -7,10 +7,14 @@
  *
  * The window is for pods: while more of them arrive it waits for the batch to be complete. A pass starts only
  * when both caches are synced and every write of the last one was answered and seen in the watch; a node that
- * does not answer its plan delays nobody, because only API calls are waited for. */
+ * does not answer its plan delays nobody, because only API calls are waited for.
+ *
+ * Of several controllers that share a Lease only its holder makes passes. The others keep their caches, so
+ * that the next one can go on at once. Who loses the Lease takes back what it has not sent yet. */
 #pragma once
 
 #include "base/host.h"
+#include "controller/leader.h"
 #include "controller/memory.h"
 #include "kube/client.h"
 #include "kube/informer.h"
@@ -29,14 +33,19 @@ typedef struct ControllerOptions {
   uint32_t batch_idle_ms;    /* plan when no new pod came for so long */
   uint32_t batch_timeout_ms; /* ... but at the latest after this */
   PlanLeftover leftover;
-  int64_t starvation_ms;  /* pods of this age come before others of their priority; 0: none do */
-  int recut_limit;        /* of one node and minute; 0: none */
-  const PlanClock *clock; /* limits the time for one plan; NULL: its steps do */
-  const char *scheduler;  /* through which the agents reserve slices; NULL: the default one */
-  const char *instance;   /* who writes Events: the pod or host name; NULL: "facet" */
+  int64_t starvation_ms;               /* pods of this age come before others of their priority; 0: none do */
+  int recut_limit;                     /* of one node and minute; 0: none */
+  const PlanClock *clock;              /* limits the time for one plan; NULL: its steps do */
+  const char *scheduler;               /* through which the agents reserve slices; NULL: the default one */
+  const char *instance;                /* who writes Events: the pod or host name; NULL: "facet" */
+  const ControllerLeaseOptions *lease; /* copied; NULL: there is no other controller */
 } ControllerOptions;
 
 Controller *controller_new(const ControllerOptions *options, Host *host, KubeTransport *transport);
 void controller_start(Controller *controller);
+bool controller_leads(const Controller *controller); /* true where there is no other */
+/* Before the end: no pass begins any more, what was sent is waited for, the Lease goes to the next. Then
+ * on_left, perhaps at once, at the latest after CONTROLLER_LEAVE_MS. */
+void controller_leave(Controller *controller, void (*on_left)(void *userdata), void *userdata);
 void controller_free(Controller *controller);
 DEFINE_CLEANUP(Controller, controller_free)
