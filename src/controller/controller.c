@@ -2,10 +2,9 @@
 #include "controller/controller.h"
 
 #include "base/log.h"
-#include "base/log_gate.h"
-#include "controller/leaving.h"
 #include "controller/pass.h"
 #include "controller/pod_event.h"
+#include "controller/state.h"
 
 #define COMPONENT "controller"
 
@@ -13,46 +12,6 @@ enum { WARNED_MAX = 1000 }; /* different warnings remembered as logged */
 
 _Static_assert((int)CONTROLLER_WRITES_MAX + (int)CONTROLLER_EVENTS_IN_FLIGHT_MAX <= (int)KUBE_CALLS_MAX,
                "what one pass sends must fit into the client");
-
-/* A node write on its way: in flight until the server answers, then awaited until the watch shows its plan
- * id. */
-typedef struct NodeWrite {
-  Controller *controller;
-  char *node;
-  char *summary;
-  char plan_id[MIG_PLAN_ID_SIZE];
-  bool answered;
-  uint64_t give_up_ms;
-} NodeWrite;
-
-/* An Event on its way to the pod. */
-typedef struct PodWord {
-  Controller *controller;
-  char *uid, *namespace_, *name;
-} PodWord;
-
-struct Controller {
-  ControllerOptions options;
-  char *instance;
-  Host *host;
-  KubeTransport *transport;
-  KubeClient *client;
-  ControllerLeader *leader; /* NULL: there is no other controller */
-  KubeInformer *nodes;
-  KubeInformer *pods;
-  HostTimer pass_timer;
-  ControllerCluster cluster;
-  ControllerMemory memory;
-  Map writes; /* node name -> NodeWrite */
-  bool dirty;
-  uint64_t batch_began_ms; /* when the first pod of this batch came; 0: no batch */
-  uint64_t passes;
-  ARRAY(PodWord *) words; /* in flight */
-  char *last_outcome;     /* of the last pass, so that an unchanged one is not logged again */
-  Map warned;             /* warnings that were logged already */
-  LogGate gate;           /* for failures that repeat with every try */
-  ControllerLeaving leaving;
-};
 
 /* ---- when to plan ---- */
 
@@ -127,10 +86,12 @@ static void on_node_change(void *userdata, const void *old, const void *new_) {
       forget_write(controller, gone->meta.name);
     controller_cluster_remove_node(&controller->cluster, gone);
     controller_memory_forget_node(&controller->memory, gone->meta.name);
+    controller_counting_forget_node(&controller->counting, gone->meta.name);
     mark_dirty(controller);
     return;
   }
   controller_cluster_put_node(&controller->cluster, node);
+  controller_counting_note_node(&controller->counting, node);
   NodeWrite *write = map_find(&controller->writes, node->meta.name);
   const char *plan = key_values_find(&node->meta.annotations, MIG_ANNOTATION_SPEC_PLAN);
   if (write && write->answered && string_equal(plan, write->plan_id))
@@ -149,6 +110,7 @@ static void on_synced(void *userdata) {
 static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
   Controller *controller = userdata;
   uint32_t held_back;
+  controller_counting_note_failure(&controller->counting, "watch", err);
   if (log_gate_pass(&controller->gate, err->text, controller->host->now_ms, &held_back))
     log_warn(COMPONENT, "watching the cluster failed", "retry_ms=%llu held_back=%u err=" LOG_QUOTED,
              (unsigned long long)retry_ms, held_back, err->text);
@@ -173,6 +135,7 @@ static void note_written(Controller *controller, NodeWrite *write) {
   log_info(COMPONENT, "node written", "node=%s plan=%s slices=" LOG_QUOTED, write->node, write->plan_id,
            write->summary);
   controller_memory_note_written(&controller->memory, write->node);
+  controller_counting_note_written(&controller->counting, write->node, write->sent_ms);
   write->answered = true;
   write->give_up_ms = controller->host->now_ms + CONTROLLER_SEEN_MS;
   if (is_shown(controller, write)) { /* the watch was faster than the answer */
@@ -188,6 +151,7 @@ static void note_not_written(Controller *controller, NodeWrite *write, const Kub
   /* 422 is the guard: the node's plan is not the one that this pass saw. The next pass reads the truth. */
   bool outdated = !answer->err && (answer->status == 422 || answer->status == 409 || answer->status == 404);
   uint32_t held_back;
+  controller_counting_note_not_written(&controller->counting, outdated, why);
   if (log_gate_pass(&controller->gate, why->text, controller->host->now_ms, &held_back))
     log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
               "node=%s plan=%s held_back=%u err=" LOG_QUOTED, write->node, write->plan_id, held_back,
@@ -217,6 +181,7 @@ static void send_write(Controller *controller, const ControllerWrite *planned, c
   *write = (NodeWrite){.controller = controller,
                        .node = mem_strdup(planned->node),
                        .summary = mem_strdup(planned->summary),
+                       .sent_ms = controller->host->now_ms,
                        .give_up_ms = UINT64_MAX};
   snprintf(write->plan_id, sizeof write->plan_id, "%s", plan_id);
   NodeWrite *old = map_put(&controller->writes, planned->node, write);
@@ -251,7 +216,9 @@ static void on_event_written(void *userdata, const KubeAnswer *answer) {
   PodWord *word = userdata;
   Controller *controller = word->controller;
   Error err;
-  if (!kube_answer_is_ok(answer, &err)) {
+  bool is_ok = kube_answer_is_ok(answer, &err);
+  controller_counting_note_word(&controller->counting, is_ok ? NULL : &err);
+  if (!is_ok) {
     uint32_t held_back;
     if (log_gate_pass(&controller->gate, err.text, controller->host->now_ms, &held_back))
       log_warn(COMPONENT, "Event not written", "held_back=%u err=" LOG_QUOTED, held_back, err.text);
@@ -341,7 +308,11 @@ static void plan_and_act(Controller *controller) {
                          .recut_limit = controller->options.recut_limit,
                          .clock = controller->options.clock};
   CLEANUP(controller_pass_deinit) ControllerPass pass;
+  uint64_t began_us = metrics_now_us(controller->counting.metrics);
   controller_pass_compute(&view, &controller->memory, &pass);
+  controller_counting_note_pass(&controller->counting, &pass, began_us, controller->batch_began_ms);
+  controller->passed_ms = controller->host->now_ms;
+  controller->batch_began_ms = 0;
   log_outcome(controller, &pass);
   for (size_t i = 0; i < pass.writes.count; i++)
     send_write(controller, &pass.writes.items[i], plan_id);
@@ -365,7 +336,6 @@ static void run_pass(Controller *controller) {
     return;
   }
   controller->dirty = false;
-  controller->batch_began_ms = 0;
   plan_and_act(controller);
 }
 
@@ -398,6 +368,18 @@ static void on_leadership(void *userdata) {
   }
   take_back(controller);
   go_on_leaving(controller);
+}
+
+bool controller_is_ready(const Controller *controller, const char **ret_why) {
+  *ret_why = !kube_informer_is_synced(controller->nodes)  ? "the nodes were not listed yet"
+             : !kube_informer_is_synced(controller->pods) ? "the pods were not listed yet"
+                                                          : NULL;
+  return !*ret_why;
+}
+
+void controller_fill_metrics(const Controller *controller) {
+  controller_counting_fill(&controller->counting, controller->nodes, controller->pods,
+                           controller_leads(controller));
 }
 
 bool controller_leads(const Controller *controller) {
@@ -454,6 +436,7 @@ Controller *controller_new(const ControllerOptions *options, Host *host, KubeTra
   controller->pass_timer = (HostTimer){.fire = on_pass_timer, .userdata = controller};
   controller->memory.decayed_ms = host->now_ms;
   controller_cluster_init(&controller->cluster);
+  controller->counting = (ControllerCounting){.metrics = options->metrics, .host = host};
   controller->nodes = watch_type(controller, transport, &kube_node_type, on_node_change);
   controller->pods = watch_type(controller, transport, &kube_pod_type, on_pod_change);
   if (options->lease)
@@ -486,6 +469,7 @@ void controller_free(Controller *controller) {
   map_deinit(&controller->warned);
   controller_cluster_deinit(&controller->cluster);
   controller_memory_deinit(&controller->memory);
+  controller_counting_deinit(&controller->counting);
   free(controller->last_outcome);
   free(controller->instance);
   free(controller);

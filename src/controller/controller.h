@@ -18,6 +18,7 @@
 #include "controller/memory.h"
 #include "kube/client.h"
 #include "kube/informer.h"
+#include "metrics/metrics.h"
 
 enum {
   CONTROLLER_BATCH_IDLE_MS = 200,
@@ -38,12 +39,20 @@ typedef struct ControllerOptions {
   const PlanClock *clock;              /* limits the time for one plan; NULL: its steps do */
   const char *scheduler;               /* through which the agents reserve slices; NULL: the default one */
   const char *instance;                /* who writes Events: the pod or host name; NULL: "facet" */
+  Metrics *metrics;                    /* borrowed; NULL: nobody counts */
   const ControllerLeaseOptions *lease; /* copied; NULL: there is no other controller */
 } ControllerOptions;
 
 Controller *controller_new(const ControllerOptions *options, Host *host, KubeTransport *transport);
 void controller_start(Controller *controller);
 bool controller_leads(const Controller *controller); /* true where there is no other */
+/* Have both lists come? Otherwise *ret_why is what is missing, a sentence. A controller that stands by is
+ * ready, too. */
+bool controller_is_ready(const Controller *controller, const char **ret_why);
+/* What is only known when somebody asks: gauges of the cluster. */
+void controller_fill_metrics(const Controller *controller);
+/* What it sees, plans and waits for, for people (debug.c). */
+void controller_debug_format(const Controller *controller, Text *ret_text);
 /* Before the end: no pass begins any more, what was sent is waited for, the Lease goes to the next. Then
  * on_left, perhaps at once, at the latest after CONTROLLER_LEAVE_MS. */
 void controller_leave(Controller *controller, void (*on_left)(void *userdata), void *userdata);

@@ -15,6 +15,7 @@ typedef enum MetricId {
   /* of the controller */
   METRIC_LEADER,
   METRIC_OBJECTS,
+  METRIC_NODES,
   METRIC_PODS,
   METRIC_PLANS,
   METRIC_PLANS_STOPPED,
