@@ -31,7 +31,9 @@ static void on_reported(void *userdata, const KubeAnswer *answer) {
   Agent *agent = userdata;
   agent->report_in_flight = false;
   Error err;
-  if (!kube_answer_is_ok(answer, &err)) {
+  bool is_ok = kube_answer_is_ok(answer, &err);
+  agent_counting_note_report(agent->metrics, agent->host->now_ms - agent->reported_ms, is_ok ? NULL : &err);
+  if (!is_ok) {
     back_off(agent, &err);
     return;
   }
@@ -182,6 +184,7 @@ static void on_synced(void *userdata) {
 static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
   Agent *agent = userdata;
   uint32_t held_back;
+  agent_counting_note_failure(agent->metrics, "watch", err);
   if (log_gate_pass(&agent->gate, err->text, agent->host->now_ms, &held_back))
     log_warn(AGENT_COMPONENT, "watching the node failed", "retry_ms=%llu held_back=%u err=" LOG_QUOTED,
              (unsigned long long)retry_ms, held_back, err->text);
@@ -192,6 +195,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
   agent->node_name = mem_strdup(options->node_name);
   agent->host = seams->host;
   agent->driver = seams->driver;
+  agent->metrics = options->metrics;
   agent->step_timer = (HostTimer){.fire = step, .userdata = agent};
   agent->report_timer = (HostTimer){.fire = step, .userdata = agent};
   agent->client = kube_client_new(seams->host, seams->transport);

@@ -18,6 +18,7 @@
 #include "kube/informer.h"
 #include "kubelet/plugins.h"
 #include "kubelet/pod_resources.h"
+#include "metrics/metrics.h"
 
 enum {
   AGENT_OBSERVE_MS = 60000,      /* look at the GPUs again even if nothing happened */
@@ -51,6 +52,7 @@ typedef struct AgentOptions {
   /* NVIDIA's device plugin publishes, and is made to read the GPUs again; no sockets of our own. */
   bool nvidia_publishes;
   const char *plugin_selector; /* label selector of its pod; NULL: its usual labels */
+  Metrics *metrics;            /* borrowed; NULL: nobody counts */
   bool naive_withdrawal;       /* a test: takes slices away without a reservation, which kills pods */
 } AgentOptions;
 
@@ -64,6 +66,12 @@ typedef struct AgentSeams {
 
 Agent *agent_new(const AgentOptions *options, const AgentSeams *seams);
 void agent_start(Agent *agent);
+/* Does it know its node and GPUs? Otherwise *ret_why is what is missing, a sentence. */
+bool agent_is_ready(const Agent *agent, const char **ret_why);
+/* What is only known when somebody asks: the slices. */
+void agent_fill_metrics(const Agent *agent);
+/* What it sees and waits for, for people. */
+void agent_debug_format(const Agent *agent, Text *ret_text);
 /* Before the end: nobody is promised a slice any more, and who was gets it. Then on_left, perhaps at once. */
 void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata);
 /* At any time, not from inside a callback of a seam. A job in the driver is not taken back: free the driver

@@ -55,6 +55,7 @@ static void on_observed(void *userdata, const GpuResult *result) {
   bool news = result->err.code && strcmp(result->err.text, agent->observe_error.text) != 0;
   take_observation(agent, result);
   agent->observe_error = result->err;
+  agent_counting_note_job(agent->metrics, GPU_JOB_OBSERVE, result);
   if (news)
     log_error(AGENT_COMPONENT, "the GPUs cannot be read", "err=" LOG_QUOTED, result->err.text);
   if (first && agent->observation)
@@ -73,6 +74,7 @@ static void submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
 static bool judge(Agent *agent, const GpuResult *result, const GpuJob *job, int gpu, const char *profile) {
   const char *verb = job->kind == GPU_JOB_CREATE ? "create" : "destroy";
   GpuTransaction *transaction = agent_wanted_transaction(&agent->transactions, job->uuid);
+  agent_counting_note_job(agent->metrics, job->kind, result);
   const GpuObserved *seen = result->observed ? gpu_observed_gpu(agent->observation, job->uuid) : NULL;
   Error err;
   int r = gpu_transaction_note(transaction, job, profile, seen && !seen->trouble[0] ? seen : NULL,

@@ -15,6 +15,7 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
 
 static void log_trouble(Agent *agent, const char *what, const Error *err) {
   uint32_t held_back;
+  agent_counting_note_failure(agent->metrics, "publish", err);
   if (log_gate_pass(&agent->gate, err->text, agent->host->now_ms, &held_back))
     log_warn(AGENT_COMPONENT, what, "held_back=%u err=" LOG_QUOTED, held_back, err->text);
 }
@@ -199,8 +200,10 @@ static void on_barrier_answer(void *userdata, const KubeletHelds *helds, const E
     news = news || (known && !agent->known[i]);
     agent->known[i] = known;
   }
-  if (news && agent_slices_all_known(agent))
+  if (news && agent_slices_all_known(agent)) {
     agent->known_ms = agent->host->now_ms;
+    agent_counting_note_stage(agent->metrics, "publish", agent->known_ms - agent->barrier_began_ms);
+  }
   if (!agent_slices_all_known(agent) || agent_rereading_is_on(agent))
     ask_again(agent);
   if (agent_rereading_is_on(agent))

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "agent/agent.h"
+#include "agent/counting.h"
 #include "agent/leaving.h"
 #include "agent/publish.h"
 #include "agent/recutting.h"
@@ -34,6 +35,7 @@ struct Agent {
   Host *host;
   GpuDriver *driver;
   KubeClient *client;
+  Metrics *metrics;    /* NULL: nobody counts */
   KubeInformer *nodes; /* of one: our own */
   KubeletPlugins *plugins;
   KubeletPodResources *pod_resources;

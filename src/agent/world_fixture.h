@@ -57,7 +57,8 @@ static inline void start_agent(World *world) {
                                 .cdi = world->cdi,
                                 .reservation_namespace = "facet-system",
                                 .nvidia_publishes = world->options.nvidia_publishes,
-                                .plugin_selector = world->options.plugin_selector};
+                                .plugin_selector = world->options.plugin_selector,
+                                .metrics = world->options.metrics};
   const AgentSeams seams = {.host = &world->host,
                             .transport = &world->fake.seam,
                             .port = &world->port.seam,

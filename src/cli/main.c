@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 static const CliVerb *const verbs[] = {
-    &cli_verb_controller, &cli_verb_agent, &cli_verb_plan, &cli_verb_explain, &cli_verb_view,
-    &cli_verb_simulate,   &cli_verb_mig,   &cli_verb_demo, &cli_verb_version, &cli_verb_nvml_worker,
+    &cli_verb_controller, &cli_verb_agent,    &cli_verb_plan,        &cli_verb_explain,
+    &cli_verb_view,       &cli_verb_simulate, &cli_verb_mig,         &cli_verb_debug,
+    &cli_verb_demo,       &cli_verb_version,  &cli_verb_nvml_worker,
 };
 
 /* What the user types. */

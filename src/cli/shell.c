@@ -72,9 +72,12 @@ static void turn(CliShell *shell, int wait_ms) {
   struct pollfd backend = {.fd = uv_backend_fd(&shell->loop), .events = POLLIN};
   if (poll(&backend, 1, wait_ms) < 0 && errno != EINTR)
     log_error("shell", "poll failed", "errno=%d", errno);
+  uint64_t began_ns = uv_hrtime();
   read_clock(shell);
   uv_run(&shell->loop, UV_RUN_NOWAIT);
   host_run_timers(&shell->host);
+  if (shell->on_turn)
+    shell->on_turn(shell->turn_userdata, (uv_hrtime() - began_ns) / 1000);
 }
 
 void cli_shell_run(CliShell *shell) {

@@ -16,6 +16,9 @@ typedef struct CliShell {
   /* What the first signal asks for, instead of the end; the second one ends. May be NULL. */
   void (*on_stop)(void *userdata);
   void *stop_userdata;
+  /* How long the callbacks of each turn took together. May be NULL. */
+  void (*on_turn)(void *userdata, uint64_t busy_us);
+  void *turn_userdata;
 } CliShell;
 
 int cli_shell_init(CliShell *shell, Error *err) MUST_CHECK;

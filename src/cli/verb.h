@@ -63,6 +63,7 @@ const char *cli_nearest(const char *word, const char *const *candidates, size_t 
 
 extern const CliVerb cli_verb_agent;
 extern const CliVerb cli_verb_controller;
+extern const CliVerb cli_verb_debug;
 extern const CliVerb cli_verb_demo;
 extern const CliVerb cli_verb_explain;
 extern const CliVerb cli_verb_mig;

@@ -3,6 +3,7 @@
 #include "cli/cdi_source.h"
 #include "cli/connect.h"
 #include "cli/folder_claim.h"
+#include "cli/service.h"
 #include "cli/worker_path.h"
 #include "gpu/worker.h"
 #include "kubelet/uv_port.h"
@@ -32,6 +33,7 @@ typedef struct Options {
   const char *scheduler_name;
   const char *publish;
   const char *plugin_selector;
+  CliServiceOptions service;
 } Options;
 
 static const CliOption options_table[] = {
@@ -69,6 +71,7 @@ static const CliOption options_table[] = {
     {"--nvidia-plugin-selector", CLI_STRING, offsetof(Options, plugin_selector), "LABEL=VALUE",
      "With --publish nvidia: which pod is NVIDIA's device plugin (default: by the labels of the GPU "
      "Operator, of its own chart and manifest, and of GKE)."},
+    CLI_SERVICE_OPTIONS(Options, service),
 };
 
 /* The agent begins when the device plugin folder is there and nobody else serves it: before a kubelet's first
@@ -113,6 +116,18 @@ static void beginning_deinit(Beginning *beginning) {
   cleanup_close(&beginning->claim);
 }
 
+static bool is_ready(const void *program, const char **ret_why) {
+  return agent_is_ready(program, ret_why);
+}
+
+static void fill_metrics(const void *program) {
+  agent_fill_metrics(program);
+}
+
+static void format_debug(const void *program, Text *ret_text) {
+  agent_debug_format(program, ret_text);
+}
+
 static int serve(const Options *options, Error *err) {
   CLEANUP(cli_shell_deinit) CliShell shell;
   int r = cli_shell_init(&shell, err);
@@ -136,8 +151,10 @@ static int serve(const Options *options, Error *err) {
   CLEANUP(cli_cdi_source_freep)
   CliCdiSource *cdi =
       by_cdi ? cli_cdi_source_new(&shell.loop, options->cdi_edits, options->nvidia_ctk) : NULL;
+  CLEANUP(cli_service_deinit) CliService service;
+  cli_service_init(&service, &shell);
   AgentSeams seams = {.host = &shell.host,
-                      .transport = kube_curl_seam(transport),
+                      .transport = cli_service_count(&service, kube_curl_seam(transport)),
                       .port = kubelet_uv_port_seam(port),
                       .driver = gpu_worker_seam(worker),
                       .plugin_process = &plugin.seam};
@@ -152,6 +169,7 @@ static int serve(const Options *options, Error *err) {
                                 .scheduler_name = options->scheduler_name,
                                 .nvidia_publishes = strcmp(options->publish, "nvidia") == 0,
                                 .plugin_selector = options->plugin_selector,
+                                .metrics = service.metrics,
                                 .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
   /* Its claim is given up last, after the agent's sockets are gone. */
   CLEANUP(beginning_deinit)
@@ -159,6 +177,13 @@ static int serve(const Options *options, Error *err) {
       .shell = &shell, .host = &shell.host, .folder = options->device_plugin_folder, .claim = -1};
   CLEANUP(agent_freep) Agent *agent = agent_new(&agent_options, &seams);
   beginning.agent = agent;
+  r = cli_service_start(
+      &service, &options->service,
+      &(CliServed){
+          .program = agent, .is_ready = is_ready, .fill_metrics = fill_metrics, .format_debug = format_debug},
+      err);
+  if (r < 0)
+    return r;
   beginning.timer = (HostTimer){.fire = begin, .userdata = &beginning};
   begin(&beginning);
   shell.on_stop = on_stop;

@@ -2,6 +2,7 @@
 #include "cli/connect.h"
 #include "cli/deadline.h"
 #include "cli/lease.h"
+#include "cli/service.h"
 #include "controller/controller.h"
 
 #include "base/log.h"
@@ -16,6 +17,7 @@ typedef struct Options {
   int64_t starvation_ms, time_budget_ms, recut_limit;
   const char *scheduler;
   CliLeaseOptions lease;
+  CliServiceOptions service;
 } Options;
 
 static const CliOption options_table[] = {
@@ -35,10 +37,23 @@ static const CliOption options_table[] = {
     {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler), "NAME",
      "The scheduler that the agents are told of; it warns where pods use another one."},
     CLI_LEASE_OPTIONS(Options, lease),
+    CLI_SERVICE_OPTIONS(Options, service),
 };
 
 static void on_left(void *userdata) {
   ((CliShell *)userdata)->stop = true;
+}
+
+static bool is_ready(const void *program, const char **ret_why) {
+  return controller_is_ready(program, ret_why);
+}
+
+static void fill_metrics(const void *program) {
+  controller_fill_metrics(program);
+}
+
+static void format_debug(const void *program, Text *ret_text) {
+  controller_debug_format(program, ret_text);
 }
 
 typedef struct Ending {
@@ -65,6 +80,8 @@ static int serve(const Options *options, Error *err) {
   r = cli_connect(&shell, &options->connect, &transport, err);
   if (r < 0)
     return r;
+  CLEANUP(cli_service_deinit) CliService service;
+  cli_service_init(&service, &shell);
   CLEANUP(cli_lease_deinit) CliLease lease = {0};
   r = options->lease.elect ? cli_lease_init(&lease, &options->lease, &shell, &options->connect, err) : 0;
   if (r < 0)
@@ -82,9 +99,19 @@ static int serve(const Options *options, Error *err) {
       .clock = &clock,
       .scheduler = options->scheduler,
       .instance = host_name,
+      .metrics = service.metrics,
       .lease = options->lease.elect ? &lease.options : NULL};
   CLEANUP(controller_freep)
-  Controller *controller = controller_new(&controller_options, &shell.host, kube_curl_seam(transport));
+  Controller *controller = controller_new(&controller_options, &shell.host,
+                                          cli_service_count(&service, kube_curl_seam(transport)));
+  r = cli_service_start(&service, &options->service,
+                        &(CliServed){.program = controller,
+                                     .is_ready = is_ready,
+                                     .fill_metrics = fill_metrics,
+                                     .format_debug = format_debug},
+                        err);
+  if (r < 0)
+    return r;
   Ending ending = {.shell = &shell, .controller = controller};
   shell.on_stop = on_stop;
   shell.stop_userdata = &ending;

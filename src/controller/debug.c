@@ -18,9 +18,13 @@ static void append_role(const Controller *controller, Text *out) {
     text_append(out, "role: alone (no leader election)\n");
   else if (controller_leads(controller))
     text_append(out, "role: leading\n");
-  else
-    text_format(out, "role: standing by; the lease is held by \"%s\"\n",
+  else if (*controller_leader_holder(controller->leader))
+    text_format(out, "role: standing by; the Lease is held by \"%s\"\n",
                 controller_leader_holder(controller->leader));
+  else
+    text_append(out, "role: standing by; who holds the Lease is not known\n");
+  if (controller->options.observe)
+    text_append(out, "it only observes: no node is written\n");
   if (controller_leaving_has_begun(&controller->leaving))
     text_append(out, "it is stopping\n");
 }
