@@ -16,6 +16,7 @@ typedef struct Options {
   const char *leftover;
   int64_t starvation_ms, time_budget_ms, recut_limit;
   const char *scheduler;
+  bool observe;
   CliLeaseOptions lease;
   CliServiceOptions service;
 } Options;
@@ -36,6 +37,8 @@ static const CliOption options_table[] = {
      "How often free slices may be taken away from one node in a minute (default: 12; 0: any number)."},
     {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler), "NAME",
      "The scheduler that the agents are told of; it warns where pods use another one."},
+    {"--observe", CLI_FLAG, offsetof(Options, observe), NULL,
+     "Plan, explain and count, but write nothing to nodes; needs no Lease and takes none."},
     CLI_LEASE_OPTIONS(Options, lease),
     CLI_SERVICE_OPTIONS(Options, service),
 };
@@ -83,7 +86,8 @@ static int serve(const Options *options, Error *err) {
   CLEANUP(cli_service_deinit) CliService service;
   cli_service_init(&service, &shell);
   CLEANUP(cli_lease_deinit) CliLease lease = {0};
-  r = options->lease.elect ? cli_lease_init(&lease, &options->lease, &shell, &options->connect, err) : 0;
+  bool elects = options->lease.elect && !options->observe;
+  r = elects ? cli_lease_init(&lease, &options->lease, &shell, &options->connect, err) : 0;
   if (r < 0)
     return r;
   char host_name[64] = "facet";
@@ -99,8 +103,9 @@ static int serve(const Options *options, Error *err) {
       .clock = &clock,
       .scheduler = options->scheduler,
       .instance = host_name,
+      .observe = options->observe,
       .metrics = service.metrics,
-      .lease = options->lease.elect ? &lease.options : NULL};
+      .lease = elects ? &lease.options : NULL};
   CLEANUP(controller_freep)
   Controller *controller = controller_new(&controller_options, &shell.host,
                                           cli_service_count(&service, kube_curl_seam(transport)));

@@ -87,6 +87,7 @@ static void on_node_change(void *userdata, const void *old, const void *new_) {
     controller_cluster_remove_node(&controller->cluster, gone);
     controller_memory_forget_node(&controller->memory, gone->meta.name);
     controller_counting_forget_node(&controller->counting, gone->meta.name);
+    controller_observing_forget_node(&controller->observing, gone->meta.name);
     mark_dirty(controller);
     return;
   }
@@ -262,7 +263,8 @@ static void log_outcome(Controller *controller, const ControllerPass *pass) {
   char *outcome =
       mem_format("pending=%d admitted=%d already_fit=%d blocked=%d bound=%d writes=%zu", pass->pending,
                  pass->admitted, pass->already_fit, pass->blocked, pass->bound, pass->writes.count);
-  if (pass->writes.count || !string_equal(outcome, controller->last_outcome))
+  bool is_sent = pass->writes.count && !controller->options.observe;
+  if (is_sent || !string_equal(outcome, controller->last_outcome))
     log_info(COMPONENT, "planned", "%s", outcome);
   free(controller->last_outcome);
   controller->last_outcome = TAKE(outcome);
@@ -306,7 +308,8 @@ static void plan_and_act(Controller *controller) {
                          .now_s = controller->host->wall_ms / 1000,
                          .starvation_s = controller->options.starvation_ms / 1000,
                          .recut_limit = controller->options.recut_limit,
-                         .clock = controller->options.clock};
+                         .clock = controller->options.clock,
+                         .observe = controller->options.observe};
   CLEANUP(controller_pass_deinit) ControllerPass pass;
   uint64_t began_us = metrics_now_us(controller->counting.metrics);
   controller_pass_compute(&view, &controller->memory, &pass);
@@ -314,7 +317,9 @@ static void plan_and_act(Controller *controller) {
   controller->passed_ms = controller->host->now_ms;
   controller->batch_began_ms = 0;
   log_outcome(controller, &pass);
-  for (size_t i = 0; i < pass.writes.count; i++)
+  if (controller->options.observe)
+    controller_observing_note(&controller->observing, &pass, controller->counting.metrics);
+  for (size_t i = 0; i < pass.writes.count && !controller->options.observe; i++)
     send_write(controller, &pass.writes.items[i], plan_id);
   for (size_t i = 0; i < pass.words.count; i++)
     send_word(controller, &pass.words.items[i]);
@@ -470,6 +475,7 @@ void controller_free(Controller *controller) {
   controller_cluster_deinit(&controller->cluster);
   controller_memory_deinit(&controller->memory);
   controller_counting_deinit(&controller->counting);
+  controller_observing_deinit(&controller->observing);
   free(controller->last_outcome);
   free(controller->instance);
   free(controller);

@@ -39,6 +39,7 @@ typedef struct ControllerOptions {
   const PlanClock *clock;              /* limits the time for one plan; NULL: its steps do */
   const char *scheduler;               /* through which the agents reserve slices; NULL: the default one */
   const char *instance;                /* who writes Events: the pod or host name; NULL: "facet" */
+  bool observe;                        /* plan and tell, but write nothing to nodes */
   Metrics *metrics;                    /* borrowed; NULL: nobody counts */
   const ControllerLeaseOptions *lease; /* copied; NULL: there is no other controller */
 } ControllerOptions;

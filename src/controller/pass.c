@@ -120,7 +120,8 @@ static size_t choose_nodes(const ControllerView *view, const Snapshot *snapshot,
       continue;
     }
     if (count == CONTROLLER_WRITES_MAX) {
-      look_again_at(pass, view->now_ms);
+      if (!view->observe) /* what is not written would stand here for ever */
+        look_again_at(pass, view->now_ms);
       break;
     }
     ret_nodes[count++] = nodes[i];
@@ -140,7 +141,7 @@ static void add_writes(const Snapshot *snapshot, const ControllerView *view, con
     for (end = first + 1; end < all.count && all.items[end].node == gpus->node;)
       end++;
     add_write(snapshot, gpus, end - first, view->plan_id, pass);
-    if (!takes_away(gpus, end - first))
+    if (!takes_away(gpus, end - first) || view->observe)
       continue;
     const char *name = snapshot->nodes.items[gpus->node].name;
     controller_memory_note_recut(memory, name, view->now_ms);
@@ -149,7 +150,8 @@ static void add_writes(const Snapshot *snapshot, const ControllerView *view, con
   array_deinit(&all);
 }
 
-static const char *describe_admission(const Snapshot *snapshot, const PlanPod *planned, Arena *arena) {
+static const char *describe_admission(const Snapshot *snapshot, const PlanPod *planned, bool observe,
+                                      Arena *arena) {
   const SnapshotPod *pod = &snapshot->pods.items[planned->pod];
   CLEANUP(text_deinit) Text slices = {0};
   for (size_t i = 0; i < pod->requests.count; i++) {
@@ -157,9 +159,11 @@ static const char *describe_admission(const Snapshot *snapshot, const PlanPod *p
     if (mig_profile_is_resource(request->name) && request->amount > 0)
       text_format(&slices, "%s%lld x %s", slices.size ? ", " : "", (long long)request->amount, request->name);
   }
-  return arena_format(arena, "%s on node %s for this pod: %s",
-                      planned->recut ? "Re-cutting free slices" : "Creating slices",
-                      snapshot->nodes.items[planned->node].name, text_string(&slices));
+  const char *what = planned->recut ? (observe ? "Would re-cut free slices" : "Re-cutting free slices")
+                                    : (observe ? "Would create slices" : "Creating slices");
+  return arena_format(arena, "%s on node %s for this pod: %s%s", what,
+                      snapshot->nodes.items[planned->node].name, text_string(&slices),
+                      observe ? " (the controller runs with --observe and changes nothing)" : "");
 }
 
 enum { SORTED_MAX = 1000 };
@@ -189,17 +193,17 @@ typedef enum Hearing { SETTLED, LATER, TOO_MANY } Hearing;
 
 static Hearing tell(const Snapshot *snapshot, const PlanPod *planned, const ControllerView *view,
                     ControllerMemory *memory, ControllerPass *pass) {
-  bool triggered = planned->verdict == PLAN_ADMITTED;
+  bool is_admitted = planned->verdict == PLAN_ADMITTED, triggered = is_admitted && !view->observe;
   const Pod *pod = snapshot->pods.items[planned->pod].object;
   uint64_t wake_ms = UINT64_MAX;
-  if (!triggered && planned->verdict != PLAN_BLOCKED)
+  if (!is_admitted && planned->verdict != PLAN_BLOCKED)
     return SETTLED;
   if (planned->premature && controller_memory_hush(memory, pod, view->now_ms, &wake_ms)) {
     look_again_at(pass, wake_ms);
     return LATER;
   }
-  const char *note = triggered ? describe_admission(snapshot, planned, &pass->arena)
-                               : arena_strdup(&pass->arena, planned->reason);
+  const char *note = is_admitted ? describe_admission(snapshot, planned, view->observe, &pass->arena)
+                                 : arena_strdup(&pass->arena, planned->reason);
   if (!controller_memory_is_news(memory, pod, triggered, note, view->now_ms, &wake_ms)) {
     look_again_at(pass, wake_ms);
     return wake_ms == UINT64_MAX ? SETTLED : LATER;

@@ -26,6 +26,7 @@ typedef struct ControllerView {
   int64_t starvation_s;   /* pods of this age come before others of their priority; 0: none do */
   int recut_limit;        /* of one node and minute; 0: none */
   const PlanClock *clock; /* NULL: planning is limited by its steps alone */
+  bool observe;           /* nothing will be written: words say what would be */
 } ControllerView;
 
 typedef struct ControllerWrite {

@@ -7,6 +7,7 @@
 #include "controller/controller.h"
 #include "controller/counting.h"
 #include "controller/leaving.h"
+#include "controller/observing.h"
 
 /* A node write on its way: in flight until the server answers, then awaited until the watch shows its plan
  * id. */
@@ -49,4 +50,5 @@ struct Controller {
   LogGate gate;           /* for failures that repeat with every try */
   ControllerLeaving leaving;
   ControllerCounting counting;
+  ControllerObserving observing;
 };
