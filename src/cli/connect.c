@@ -3,14 +3,17 @@
 
 #include "base/log.h"
 
-static int set_log_level(const char *word, Error *err) {
+int cli_connect_check_log_level(const char *word, Error *err) {
   LogLevel level;
-  if (!word)
-    return 0;
-  if (log_level_parse(word, &level) < 0)
+  if (word && log_level_parse(word, &level) < 0)
     return error_set(err, ERROR_INVALID, "--log-level wants error, warn, info or debug, not \"%s\"", word);
-  log_configure((LogConfig){.level = level});
   return 0;
+}
+
+void cli_connect_apply_log_level(const char *word) {
+  LogLevel level = LOG_LEVEL_INFO;
+  (void)!(word && log_level_parse(word, &level) < 0);
+  log_configure((LogConfig){.level = level});
 }
 
 static int connect_to(CliShell *shell, const CliConnectOptions *options, KubeConfig *ret_config,
@@ -22,9 +25,11 @@ static int connect_to(CliShell *shell, const CliConnectOptions *options, KubeCon
 }
 
 int cli_connect(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport, Error *err) {
-  int r = set_log_level(options->log_level, err);
+  int r = cli_connect_check_log_level(options->log_level, err);
   if (r < 0)
     return r;
+  if (options->log_level)
+    cli_connect_apply_log_level(options->log_level);
   CLEANUP(kube_config_deinit) KubeConfig config = {0};
   r = connect_to(shell, options, &config, ret_transport, err);
   if (r < 0)

@@ -26,6 +26,9 @@ typedef struct CliConnectOptions {
 /* Sets the log level, loads the configuration and makes the transport. */
 int cli_connect(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport,
                 Error *err) MUST_CHECK;
+/* --log-level, in words; NULL is the default. */
+int cli_connect_check_log_level(const char *word, Error *err) MUST_CHECK;
+void cli_connect_apply_log_level(const char *word); /* that was checked */
 /* One more connection to the same server, without a word in the log. */
 int cli_connect_again(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport,
                       Error *err) MUST_CHECK;

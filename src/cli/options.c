@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/verb.h"
+#include "cli/option.h"
 
 #include "base/text.h"
 
@@ -52,13 +52,13 @@ const char *cli_nearest(const char *word, const char *const *candidates, size_t 
 
 /* ---- options ---- */
 
-static size_t long_size(const CliOption *option) {
+size_t cli_option_name_size(const CliOption *option) {
   return strcspn(option->name, ",");
 }
 
 /* Is it "--name", "--name=value" or the short form? *ret_value is the part behind '=', or NULL. */
 static bool matches(const CliOption *option, const char *argument, const char **ret_value) {
-  size_t size = long_size(option);
+  size_t size = cli_option_name_size(option);
   const char *short_form = option->name[size] ? option->name + size + 1 : NULL;
   *ret_value = NULL;
   if (short_form && strcmp(argument, short_form) == 0)
@@ -75,7 +75,7 @@ static int parse_number(const CliOption *option, const char *text, int64_t *ret_
   errno = 0;
   long long value = strtoll(text, &end, 10);
   if (end == text || *end || errno || value < 0)
-    return error_set(err, ERROR_INVALID, "%.*s wants a number, not \"%s\"", (int)long_size(option),
+    return error_set(err, ERROR_INVALID, "%.*s wants a number, not \"%s\"", (int)cli_option_name_size(option),
                      option->name, text);
   *ret_value = value;
   return 0;
@@ -94,25 +94,25 @@ static int parse_duration(const CliOption *option, const char *text, int64_t *re
     if (strcmp(end, units[i].unit) != 0)
       continue;
     if (value > INT32_MAX / units[i].ms)
-      return error_set(err, ERROR_INVALID, "%.*s wants at most 596h, not \"%s\"", (int)long_size(option),
-                       option->name, text);
+      return error_set(err, ERROR_INVALID, "%.*s wants at most 596h, not \"%s\"",
+                       (int)cli_option_name_size(option), option->name, text);
     *ret_value = value * units[i].ms;
     return 0;
   }
   return error_set(err, ERROR_INVALID, "%.*s wants a duration such as 200ms or 2s, not \"%s\"",
-                   (int)long_size(option), option->name, text);
+                   (int)cli_option_name_size(option), option->name, text);
 }
 
 static int parse_flag(const CliOption *option, const char *text, bool *ret_value, Error *err) {
   bool is_true = strcmp(text, "true") == 0;
   if (!is_true && strcmp(text, "false") != 0)
-    return error_set(err, ERROR_INVALID, "%.*s is true or false, not \"%s\"", (int)long_size(option),
-                     option->name, text);
+    return error_set(err, ERROR_INVALID, "%.*s is true or false, not \"%s\"",
+                     (int)cli_option_name_size(option), option->name, text);
   *ret_value = is_true;
   return 0;
 }
 
-static int store(const CliOption *option, const char *value, void *values, Error *err) {
+int cli_option_store(const CliOption *option, const char *value, void *values, Error *err) {
   void *place = (char *)values + option->offset;
   switch (option->kind) {
   case CLI_FLAG:
@@ -123,8 +123,8 @@ static int store(const CliOption *option, const char *value, void *values, Error
   case CLI_STRINGS: {
     CliStrings *strings = place;
     if (strings->count == CLI_ARGUMENTS_MAX)
-      return error_set(err, ERROR_LIMIT, "%.*s was given more than %d times", (int)long_size(option),
-                       option->name, CLI_ARGUMENTS_MAX);
+      return error_set(err, ERROR_LIMIT, "%.*s was given more than %d times",
+                       (int)cli_option_name_size(option), option->name, CLI_ARGUMENTS_MAX);
     strings->items[strings->count++] = value;
     return 0;
   }
@@ -141,7 +141,8 @@ static int refuse_unknown(const CliVerb *verb, const char *argument, Error *err)
   char copies[32][WORD_MAX + 1];
   size_t count = verb->option_count < COUNT_OF(names) ? verb->option_count : COUNT_OF(names);
   for (size_t i = 0; i < count; i++) {
-    snprintf(copies[i], sizeof copies[i], "%.*s", (int)long_size(&verb->options[i]), verb->options[i].name);
+    snprintf(copies[i], sizeof copies[i], "%.*s", (int)cli_option_name_size(&verb->options[i]),
+             verb->options[i].name);
     names[i] = copies[i];
   }
   char word[WORD_MAX + 1];
@@ -169,7 +170,8 @@ static int take_operand(const CliVerb *verb, const char *argument, void *values,
   return 0;
 }
 
-int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_values, Error *err) {
+int cli_options_parse_given(const CliVerb *verb, int argc, char **argv, void *ret_values, CliGiven *ret_given,
+                            Error *err) {
   for (int i = 0; i < argc; i++) {
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
       cli_verb_print_help(verb);
@@ -192,11 +194,17 @@ int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_valu
         return error_set(err, ERROR_INVALID, "%s needs a value (%s)", argv[i - 1], option->argument);
       value = argv[i];
     }
-    int r = store(option, value, ret_values, err);
+    int r = cli_option_store(option, value, ret_values, err);
     if (r < 0)
       return r;
+    if (ret_given)
+      ret_given->options[option - verb->options] = true;
   }
   return 0;
+}
+
+int cli_options_parse(const CliVerb *verb, int argc, char **argv, void *ret_values, Error *err) {
+  return cli_options_parse_given(verb, argc, argv, ret_values, NULL, err);
 }
 
 void cli_verb_print_help(const CliVerb *verb) {
@@ -210,23 +218,28 @@ void cli_verb_print_help(const CliVerb *verb) {
   for (size_t i = 0; i < verb->option_count; i++) {
     const CliOption *option = &verb->options[i];
     CLEANUP(text_deinit) Text left = {0};
-    const char *short_form = option->name[long_size(option)] ? option->name + long_size(option) + 1 : NULL;
+    const char *short_form =
+        option->name[cli_option_name_size(option)] ? option->name + cli_option_name_size(option) + 1 : NULL;
     text_format(&left, "%s%s%.*s%s%s", string_or_empty(short_form), short_form ? ", " : "",
-                (int)long_size(option), option->name, option->argument ? " " : "",
+                (int)cli_option_name_size(option), option->name, option->argument ? " " : "",
                 string_or_empty(option->argument));
     printf("  %-30s %s\n", text_string(&left), option->help);
   }
 }
 
-bool cli_begin(const CliVerb *verb, int argc, char **argv, void *ret_values, int *ret_exit) {
-  Error err;
-  int r = cli_options_parse(verb, argc, argv, ret_values, &err);
+bool cli_may_go_on(const CliVerb *verb, int r, const Error *err, int *ret_exit) {
   if (r == 0)
     return true;
   *ret_exit = CLI_EXIT_OK;
   if (r < 0) {
-    fprintf(stderr, "facet %s: %s\n", verb->name, err.text);
+    fprintf(stderr, "facet %s: %s\n", verb->name, err->text);
     *ret_exit = CLI_EXIT_USAGE;
   }
   return false;
+}
+
+bool cli_begin(const CliVerb *verb, int argc, char **argv, void *ret_values, int *ret_exit) {
+  Error err;
+  int r = cli_options_parse(verb, argc, argv, ret_values, &err);
+  return cli_may_go_on(verb, r, &err, ret_exit);
 }

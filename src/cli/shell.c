@@ -48,6 +48,11 @@ static void on_signal(uv_signal_t *handle, int number) {
     shell->stop = true;
 }
 
+static void on_hangup(uv_signal_t *handle, int number) {
+  CliShell *shell = handle->data;
+  shell->on_reload(shell->reload_userdata);
+}
+
 int cli_shell_init(CliShell *shell, Error *err) {
   static const int numbers[] = {SIGTERM, SIGINT};
   *shell = (CliShell){0};
@@ -60,11 +65,12 @@ int cli_shell_init(CliShell *shell, Error *err) {
   host_init(&shell->host, seed);
   read_clock(shell);
   signal(SIGPIPE, SIG_IGN);
-  for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+  for (size_t i = 0; i < COUNT_OF(shell->signals); i++) {
     uv_signal_init(&shell->loop, &shell->signals[i]);
     shell->signals[i].data = shell;
-    uv_signal_start(&shell->signals[i], on_signal, numbers[i]);
   }
+  for (size_t i = 0; i < COUNT_OF(numbers); i++)
+    uv_signal_start(&shell->signals[i], on_signal, numbers[i]);
   return 0;
 }
 
@@ -81,6 +87,8 @@ static void turn(CliShell *shell, int wait_ms) {
 }
 
 void cli_shell_run(CliShell *shell) {
+  if (shell->on_reload)
+    uv_signal_start(&shell->signals[COUNT_OF(shell->signals) - 1], on_hangup, SIGHUP);
   while (!shell->stop)
     turn(shell, next_wait_ms(shell));
 }

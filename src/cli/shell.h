@@ -11,11 +11,14 @@
 typedef struct CliShell {
   uv_loop_t loop;
   Host host;
-  uv_signal_t signals[2];
+  uv_signal_t signals[3]; /* SIGTERM, SIGINT, SIGHUP */
   bool stop;
   /* What the first signal asks for, instead of the end; the second one ends. May be NULL. */
   void (*on_stop)(void *userdata);
   void *stop_userdata;
+  /* SIGHUP, where somebody set it before the run; else that ends the process as usual. */
+  void (*on_reload)(void *userdata);
+  void *reload_userdata;
   /* How long the callbacks of each turn took together. May be NULL. */
   void (*on_turn)(void *userdata, uint64_t busy_us);
   void *turn_userdata;

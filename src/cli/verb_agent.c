@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
 #include "cli/cdi_source.h"
+#include "cli/config_file.h"
 #include "cli/connect.h"
 #include "cli/folder_claim.h"
+#include "cli/reload.h"
 #include "cli/service.h"
 #include "cli/worker_path.h"
 #include "gpu/worker.h"
@@ -34,6 +36,8 @@ typedef struct Options {
   const char *publish;
   const char *plugin_selector;
   CliServiceOptions service;
+  const char *config;
+  bool config_printed;
 } Options;
 
 static const CliOption options_table[] = {
@@ -72,7 +76,11 @@ static const CliOption options_table[] = {
      "With --publish nvidia: which pod is NVIDIA's device plugin (default: by the labels of the GPU "
      "Operator, of its own chart and manifest, and of GKE)."},
     CLI_SERVICE_OPTIONS(Options, service),
+    CLI_CONFIG_ROWS(Options, config),
 };
+
+/* What SIGHUP changes without a restart. */
+static const char *const live_options[] = {"--log-level", NULL};
 
 /* The agent begins when the device plugin folder is there and nobody else serves it: before a kubelet's first
  * start, or while an older agent is still ending, it waits. */
@@ -128,7 +136,31 @@ static void format_debug(const void *program, Text *ret_text) {
   agent_debug_format(program, ret_text);
 }
 
-static int serve(const Options *options, Error *err) {
+static void apply(void *userdata, const void *values) {
+  cli_connect_apply_log_level(((const Options *)values)->connect.log_level);
+}
+
+static void on_reload(void *userdata) {
+  cli_reload_run(userdata);
+}
+
+static AgentOptions describe_agent(const Options *options, Metrics *metrics, CliCdiSource *cdi) {
+  return (AgentOptions){.node_name = options->node_name,
+                        .device_plugin_folder = options->device_plugin_folder,
+                        .pod_resources_socket = options->pod_resources_socket,
+                        .take_over = options->take_over,
+                        .cdi = {.source = cdi ? cli_cdi_source_seam(cdi) : NULL,
+                                .folder = options->cdi_folder,
+                                .proc = options->proc_folder},
+                        .reservation_namespace = options->reservation_namespace,
+                        .scheduler_name = options->scheduler_name,
+                        .nvidia_publishes = strcmp(options->publish, "nvidia") == 0,
+                        .plugin_selector = options->plugin_selector,
+                        .metrics = metrics,
+                        .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
+}
+
+static int serve(const Options *options, CliReload *reload, Error *err) {
   CLEANUP(cli_shell_deinit) CliShell shell;
   int r = cli_shell_init(&shell, err);
   if (r < 0)
@@ -158,19 +190,7 @@ static int serve(const Options *options, Error *err) {
                       .port = kubelet_uv_port_seam(port),
                       .driver = gpu_worker_seam(worker),
                       .plugin_process = &plugin.seam};
-  AgentOptions agent_options = {.node_name = options->node_name,
-                                .device_plugin_folder = options->device_plugin_folder,
-                                .pod_resources_socket = options->pod_resources_socket,
-                                .take_over = options->take_over,
-                                .cdi = {.source = cdi ? cli_cdi_source_seam(cdi) : NULL,
-                                        .folder = options->cdi_folder,
-                                        .proc = options->proc_folder},
-                                .reservation_namespace = options->reservation_namespace,
-                                .scheduler_name = options->scheduler_name,
-                                .nvidia_publishes = strcmp(options->publish, "nvidia") == 0,
-                                .plugin_selector = options->plugin_selector,
-                                .metrics = service.metrics,
-                                .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
+  AgentOptions agent_options = describe_agent(options, service.metrics, cdi);
   /* Its claim is given up last, after the agent's sockets are gone. */
   CLEANUP(beginning_deinit)
   Beginning beginning = {
@@ -186,6 +206,9 @@ static int serve(const Options *options, Error *err) {
     return r;
   beginning.timer = (HostTimer){.fire = begin, .userdata = &beginning};
   begin(&beginning);
+  reload->apply = apply;
+  shell.on_reload = on_reload;
+  shell.reload_userdata = reload;
   shell.on_stop = on_stop;
   shell.stop_userdata = &beginning;
   cli_shell_run(&shell);
@@ -197,7 +220,8 @@ static const char *get_setting(const char *variable, const char *otherwise) {
   return value && *value ? value : otherwise;
 }
 
-static int check(const Options *options, Error *err) {
+static int check(const void *values, Error *err) {
+  const Options *options = values;
   if (strcmp(options->publish, "builtin") != 0 && strcmp(options->publish, "nvidia") != 0)
     return error_set(err, ERROR_INVALID, "--publish is builtin or nvidia, not \"%s\"", options->publish);
   if (options->take_over && strcmp(options->publish, "nvidia") == 0)
@@ -213,30 +237,45 @@ static int check(const Options *options, Error *err) {
         "--container-access means nothing with --publish nvidia: NVIDIA's device plugin decides");
   if (options->plugin_selector && strcmp(options->publish, "nvidia") != 0)
     return error_set(err, ERROR_INVALID, "--nvidia-plugin-selector means nothing without --publish nvidia");
-  return 0;
+  return cli_connect_check_log_level(options->connect.log_level, err);
+}
+
+static void set_defaults(void *values) {
+  static char host_name[256];
+  gethostname(host_name, sizeof host_name - 1);
+  *(Options *)values = (Options){.node_name = get_setting("NODE_NAME", host_name),
+                                 .container_access = "envvar",
+                                 .cdi_folder = "/var/run/cdi",
+                                 .nvidia_ctk = "nvidia-ctk",
+                                 .proc_folder = "/proc",
+                                 .reservation_namespace = get_setting("POD_NAMESPACE", "facet-system"),
+                                 .publish = "builtin",
+                                 .device_plugin_folder = "/var/lib/kubelet/device-plugins",
+                                 .pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock"};
 }
 
 static int run(const CliVerb *verb, int argc, char **argv) {
-  char host_name[256] = "";
-  gethostname(host_name, sizeof host_name - 1);
-  Options options = {.node_name = get_setting("NODE_NAME", host_name),
-                     .container_access = "envvar",
-                     .cdi_folder = "/var/run/cdi",
-                     .nvidia_ctk = "nvidia-ctk",
-                     .proc_folder = "/proc",
-                     .reservation_namespace = get_setting("POD_NAMESPACE", "facet-system"),
-                     .publish = "builtin",
-                     .device_plugin_folder = "/var/lib/kubelet/device-plugins",
-                     .pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock"};
+  CLEANUP(arena_deinit) Arena texts = {0};
+  Options options;
   int exit_code;
-  if (!cli_begin(verb, argc, argv, &options, &exit_code))
+  set_defaults(&options);
+  if (!cli_config_begin(verb, argc, argv, &options, &texts, &exit_code))
     return exit_code;
   Error err;
   if (check(&options, &err) < 0) {
     fprintf(stderr, "facet agent: %s\n", err.text);
     return CLI_EXIT_USAGE;
   }
-  if (serve(&options, &err) < 0) {
+  CLEANUP(cli_reload_deinit)
+  CliReload reload = {.verb = verb,
+                      .argc = argc,
+                      .argv = argv,
+                      .values = &options,
+                      .values_size = sizeof options,
+                      .set_defaults = set_defaults,
+                      .check = check,
+                      .live = live_options};
+  if (serve(&options, &reload, &err) < 0) {
     log_error("agent", "cannot start", "err=" LOG_QUOTED, err.text);
     return CLI_EXIT_FAILED;
   }

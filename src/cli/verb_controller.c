@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/config_file.h"
 #include "cli/connect.h"
 #include "cli/deadline.h"
 #include "cli/lease.h"
+#include "cli/reload.h"
 #include "cli/service.h"
 #include "controller/controller.h"
 
@@ -19,6 +21,8 @@ typedef struct Options {
   bool observe;
   CliLeaseOptions lease;
   CliServiceOptions service;
+  const char *config;
+  bool config_printed;
 } Options;
 
 static const CliOption options_table[] = {
@@ -41,7 +45,34 @@ static const CliOption options_table[] = {
      "Plan, explain and count, but write nothing to nodes; needs no Lease and takes none."},
     CLI_LEASE_OPTIONS(Options, lease),
     CLI_SERVICE_OPTIONS(Options, service),
+    CLI_CONFIG_ROWS(Options, config),
 };
+
+/* What SIGHUP changes without a restart. */
+static const char *const live_options[] = {"--log-level",
+                                           "--batch-window-idle",
+                                           "--batch-window-timeout",
+                                           "--starvation-age",
+                                           "--time-budget",
+                                           "--recuts-per-minute",
+                                           NULL};
+
+static void set_defaults(void *values) {
+  *(Options *)values = (Options){.batch_idle_ms = CONTROLLER_BATCH_IDLE_MS,
+                                 .batch_timeout_ms = CONTROLLER_BATCH_TIMEOUT_MS,
+                                 .leftover = "fill",
+                                 .starvation_ms = PLAN_STARVATION_DEFAULT_MS,
+                                 .time_budget_ms = PLAN_TIME_DEFAULT_MS,
+                                 .recut_limit = CONTROLLER_RECUT_LIMIT,
+                                 .lease = cli_lease_defaults()};
+}
+
+static int check(const void *values, Error *err) {
+  const Options *options = values;
+  if (!string_equal(options->leftover, "none") && !string_equal(options->leftover, "fill"))
+    return error_set(err, ERROR_INVALID, "--leftover wants fill or none, not \"%s\"", options->leftover);
+  return cli_connect_check_log_level(options->connect.log_level, err);
+}
 
 static void on_left(void *userdata) {
   ((CliShell *)userdata)->stop = true;
@@ -69,12 +100,34 @@ static void on_stop(void *userdata) {
   controller_leave(ending->controller, on_left, ending->shell);
 }
 
-static int serve(const Options *options, Error *err) {
-  PlanLeftover leftover = PLAN_LEFTOVER_FILL;
-  if (string_equal(options->leftover, "none"))
-    leftover = PLAN_LEFTOVER_NONE;
-  else if (!string_equal(options->leftover, "fill"))
-    return error_set(err, ERROR_INVALID, "--leftover wants fill or none, not \"%s\"", options->leftover);
+/* Those that can change while it runs, too. */
+static void set_limits(const Options *options, ControllerOptions *limits) {
+  limits->batch_idle_ms = (uint32_t)options->batch_idle_ms;
+  limits->batch_timeout_ms = (uint32_t)options->batch_timeout_ms;
+  limits->starvation_ms = options->starvation_ms;
+  limits->recut_limit = options->recut_limit > INT32_MAX ? INT32_MAX : (int)options->recut_limit;
+}
+
+typedef struct Running {
+  Controller *controller;
+  CliDeadline *deadline;
+} Running;
+
+static void apply(void *userdata, const void *values) {
+  const Running *running = userdata;
+  const Options *options = values;
+  ControllerOptions limits = {0};
+  set_limits(options, &limits);
+  controller_reconfigure(running->controller, &limits);
+  running->deadline->budget_ms = options->time_budget_ms;
+  cli_connect_apply_log_level(options->connect.log_level);
+}
+
+static void on_reload(void *userdata) {
+  cli_reload_run(userdata);
+}
+
+static int serve(const Options *options, CliReload *reload, Error *err) {
   CLEANUP(cli_shell_deinit) CliShell shell;
   int r = cli_shell_init(&shell, err);
   if (r < 0)
@@ -95,17 +148,14 @@ static int serve(const Options *options, Error *err) {
   CliDeadline deadline = {.budget_ms = options->time_budget_ms};
   const PlanClock clock = cli_deadline_clock(&deadline);
   ControllerOptions controller_options = {
-      .batch_idle_ms = (uint32_t)options->batch_idle_ms,
-      .batch_timeout_ms = (uint32_t)options->batch_timeout_ms,
-      .leftover = leftover,
-      .starvation_ms = options->starvation_ms,
-      .recut_limit = options->recut_limit > INT32_MAX ? INT32_MAX : (int)options->recut_limit,
+      .leftover = string_equal(options->leftover, "none") ? PLAN_LEFTOVER_NONE : PLAN_LEFTOVER_FILL,
       .clock = &clock,
       .scheduler = options->scheduler,
       .instance = host_name,
       .observe = options->observe,
       .metrics = service.metrics,
       .lease = elects ? &lease.options : NULL};
+  set_limits(options, &controller_options);
   CLEANUP(controller_freep)
   Controller *controller = controller_new(&controller_options, &shell.host,
                                           cli_service_count(&service, kube_curl_seam(transport)));
@@ -118,6 +168,11 @@ static int serve(const Options *options, Error *err) {
   if (r < 0)
     return r;
   Ending ending = {.shell = &shell, .controller = controller};
+  Running running = {.controller = controller, .deadline = &deadline};
+  reload->apply = apply;
+  reload->userdata = &running;
+  shell.on_reload = on_reload;
+  shell.reload_userdata = reload;
   shell.on_stop = on_stop;
   shell.stop_userdata = &ending;
   controller_start(controller);
@@ -126,18 +181,23 @@ static int serve(const Options *options, Error *err) {
 }
 
 static int run(const CliVerb *verb, int argc, char **argv) {
-  Options options = {.batch_idle_ms = CONTROLLER_BATCH_IDLE_MS,
-                     .batch_timeout_ms = CONTROLLER_BATCH_TIMEOUT_MS,
-                     .leftover = "fill",
-                     .starvation_ms = PLAN_STARVATION_DEFAULT_MS,
-                     .time_budget_ms = PLAN_TIME_DEFAULT_MS,
-                     .recut_limit = CONTROLLER_RECUT_LIMIT,
-                     .lease = cli_lease_defaults()};
+  CLEANUP(arena_deinit) Arena texts = {0};
+  Options options;
   int exit_code;
-  if (!cli_begin(verb, argc, argv, &options, &exit_code))
+  set_defaults(&options);
+  if (!cli_config_begin(verb, argc, argv, &options, &texts, &exit_code))
     return exit_code;
+  CLEANUP(cli_reload_deinit)
+  CliReload reload = {.verb = verb,
+                      .argc = argc,
+                      .argv = argv,
+                      .values = &options,
+                      .values_size = sizeof options,
+                      .set_defaults = set_defaults,
+                      .check = check,
+                      .live = live_options};
   Error err;
-  if (serve(&options, &err) < 0) {
+  if (check(&options, &err) < 0 || serve(&options, &reload, &err) < 0) {
     log_error("controller", "cannot start", "err=" LOG_QUOTED, err.text);
     return CLI_EXIT_FAILED;
   }

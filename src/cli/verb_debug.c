@@ -71,6 +71,7 @@ static int show(const Options *options, Error *err) {
   if (!body || !string_has_prefix(text_string(&answer), "HTTP/1.1 "))
     return error_set(err, ERROR_PROTOCOL, "%s is no socket of facet's", options->socket);
   fputs(body + 4, stdout);
+  fflush(stdout);
   if (!string_has_prefix(text_string(&answer), "HTTP/1.1 200 "))
     return error_set(err, ERROR_UNAVAILABLE, "%.3s", text_string(&answer) + strlen("HTTP/1.1 "));
   return 0;

@@ -375,6 +375,14 @@ static void on_leadership(void *userdata) {
   go_on_leaving(controller);
 }
 
+void controller_reconfigure(Controller *controller, const ControllerOptions *options) {
+  controller->options.batch_idle_ms = options->batch_idle_ms;
+  controller->options.batch_timeout_ms = options->batch_timeout_ms;
+  controller->options.starvation_ms = options->starvation_ms;
+  controller->options.recut_limit = options->recut_limit;
+  mark_dirty(controller);
+}
+
 bool controller_is_ready(const Controller *controller, const char **ret_why) {
   *ret_why = !kube_informer_is_synced(controller->nodes)  ? "the nodes were not listed yet"
              : !kube_informer_is_synced(controller->pods) ? "the pods were not listed yet"

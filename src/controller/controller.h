@@ -47,6 +47,8 @@ typedef struct ControllerOptions {
 Controller *controller_new(const ControllerOptions *options, Host *host, KubeTransport *transport);
 void controller_start(Controller *controller);
 bool controller_leads(const Controller *controller); /* true where there is no other */
+/* Takes over what can change while it runs: the batch window, starvation_ms and recut_limit. */
+void controller_reconfigure(Controller *controller, const ControllerOptions *options);
 /* Have both lists come? Otherwise *ret_why is what is missing, a sentence. A controller that stands by is
  * ready, too. */
 bool controller_is_ready(const Controller *controller, const char **ret_why);

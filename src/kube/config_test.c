@@ -289,7 +289,7 @@ static void a_file_is_read_up_to_its_limit(void **state) {
   CLEANUP(kube_config_deinit) KubeConfig config = {0};
   assert_ok(kube_config_load(path, NULL, &config, &err));
   write_bytes("large", text, KUBE_CONFIG_FILE_MAX + 1);
-  fails(path, NULL, "FOLDER/large is larger than 4 MiB, which no kubeconfig should be");
+  fails(path, NULL, "FOLDER/large is larger than 4 MiB, which no configuration should be");
 }
 
 static void a_list_of_files_has_a_limit(void **state) {

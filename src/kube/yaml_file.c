@@ -35,7 +35,7 @@ static int read_file(const char *path, Text *ret_bytes, Error *err) {
   for (size_t size; (size = fread(piece, 1, sizeof piece, file)) > 0;) {
     text_append_bytes(ret_bytes, piece, size);
     if (ret_bytes->size > KUBE_CONFIG_FILE_MAX)
-      return error_set(err, ERROR_LIMIT, "%s is larger than %d MiB, which no kubeconfig should be", path,
+      return error_set(err, ERROR_LIMIT, "%s is larger than %d MiB, which no configuration should be", path,
                        KUBE_CONFIG_FILE_MAX >> 20);
   }
   if (ferror(file))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One YAML file as a tree that knows its own path, so that every complaint names file and line.
- * Private to kube/: kubeconfig files are read with it. */
+ * For kubeconfig files, and the configuration of facet's programs. */
 #pragma once
 
 #include "base/error.h"
