@@ -166,9 +166,12 @@ static int start_node(SimCluster *cluster, Error *err) {
   int i = cluster->node_count;
   SimClusterNode *node = &cluster->nodes[i];
   snprintf(node->name, sizeof node->name, "gpu-%d", i + 1);
-  int result =
-      sim_driver_new(&cluster->host, cluster->options.machine, cluster->options.seed * 1000 + (uint64_t)i + 1,
-                     cluster->options.gpu_latency, &node->driver, err);
+  const SimDriverOptions driver = {.machine = cluster->options.machine,
+                                   .seed = cluster->options.seed * 1000 + (uint64_t)i + 1,
+                                   .latency = cluster->options.gpu_latency,
+                                   .folder = cluster->options.machine_folder};
+  assert(!driver.folder || cluster->options.node_count == 1);
+  int result = sim_driver_new(&cluster->host, &driver, &node->driver, err);
   if (result < 0)
     return result;
   node->port = sim_port_new(&cluster->host, cluster->options.socket_jitter_ms);

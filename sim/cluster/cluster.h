@@ -26,7 +26,8 @@ enum {
 typedef struct SimClusterOptions {
   uint64_t seed;
   int node_count;
-  const char *machine; /* of each node: "2xA100-SXM4-80GB" */
+  const char *machine;        /* of each node: "2xA100-SXM4-80GB" */
+  const char *machine_folder; /* of a single node: its driver's jobs run in processes, and may be killed */
   SimApiOptions api;
   uint32_t socket_jitter_ms;
   double gpu_latency; /* factor on the times of real GPUs */

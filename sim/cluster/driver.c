@@ -5,6 +5,16 @@
 #include "gpu/nvml.h"
 
 #include <assert.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What a job's own process leaves behind. */
+typedef struct Outcome {
+  uint64_t worked_ms;
+  GpuResult result;
+} Outcome;
 
 struct SimDriver {
   GpuDriver seam; /* first: the seam's pointer is the driver's */
@@ -16,6 +26,11 @@ struct SimDriver {
   GpuOnResult *on_result;
   void *userdata;
   GpuResult result;
+  Outcome *outcome; /* shared with the process of a job; NULL: jobs run here */
+  int deaths;
+  bool has_died;
+  void (*on_death)(void *userdata);
+  void *death_userdata;
 };
 
 static void pass_time(void *userdata, uint32_t milliseconds) {
@@ -55,7 +70,44 @@ static void close_nvml(SimDriver *driver) {
 static void on_timer(void *userdata) {
   SimDriver *driver = userdata;
   GpuOnResult *on_result = TAKE(driver->on_result);
-  on_result(driver->userdata, &driver->result);
+  if (driver->has_died && driver->on_death)
+    driver->on_death(driver->death_userdata);
+  else
+    on_result(driver->userdata, &driver->result);
+}
+
+static void run_here(SimDriver *driver, const GpuJob *job) {
+  Error err;
+  if (open_nvml(driver, &err) < 0)
+    driver->result = (GpuResult){.err = err};
+  else
+    gpu_nvml_run(driver->nvml, job, &driver->result);
+  sim_nvml_use(NULL);
+}
+
+static void run_in_process(SimDriver *driver, const GpuJob *job) {
+  Outcome *outcome = driver->outcome;
+  pid_t pid = fork();
+  assert(pid >= 0);
+  if (pid == 0) {
+    run_here(driver, job);
+    outcome->result = driver->result;
+    outcome->worked_ms = driver->worked_ms;
+    _exit(0);
+  }
+  int status;
+  pid_t ended = waitpid(pid, &status, 0);
+  assert(ended == pid);
+  driver->has_died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+  driver->deaths += driver->has_died;
+  driver->worked_ms = driver->has_died ? 0 : outcome->worked_ms;
+  if (driver->has_died) {
+    memset(&driver->result, 0, sizeof driver->result);
+    error_set(&driver->result.err, ERROR_UNAVAILABLE, "the NVML worker was killed by signal %d",
+              WTERMSIG(status));
+  } else {
+    driver->result = outcome->result;
+  }
 }
 
 static void submit(GpuDriver *seam, const GpuJob *job, GpuOnResult *on_result, void *userdata) {
@@ -64,25 +116,30 @@ static void submit(GpuDriver *seam, const GpuJob *job, GpuOnResult *on_result, v
   driver->on_result = on_result;
   driver->userdata = userdata;
   driver->worked_ms = 0;
-  Error err;
-  if (open_nvml(driver, &err) < 0)
-    driver->result = (GpuResult){.err = err};
+  if (driver->outcome)
+    run_in_process(driver, job);
   else
-    gpu_nvml_run(driver->nvml, job, &driver->result);
-  sim_nvml_use(NULL);
+    run_here(driver, job);
   timer_set(driver->host, &driver->timer, driver->worked_ms ? driver->worked_ms : 1);
 }
 
-int sim_driver_new(Host *host, const char *machine, uint64_t seed, double latency, SimDriver **ret_driver,
-                   Error *err) {
+int sim_driver_new(Host *host, const SimDriverOptions *options, SimDriver **ret_driver, Error *err) {
   CLEANUP(sim_driver_freep) SimDriver *driver = mem_alloc(sizeof *driver);
   driver->seam.submit = submit;
   driver->host = host;
   driver->timer = (HostTimer){.fire = on_timer, .userdata = driver};
-  int result = sim_nvml_new(&(SimNvmlOptions){.machine = machine, .seed = seed, .latency = latency},
-                            &driver->machine, err);
+  const SimNvmlOptions machine = {.machine = options->machine,
+                                  .folder = options->folder,
+                                  .seed = options->seed,
+                                  .latency = options->latency};
+  int result = sim_nvml_new(&machine, &driver->machine, err);
   if (result < 0)
     return result;
+  if (options->folder) {
+    driver->outcome =
+        mmap(NULL, sizeof *driver->outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert(driver->outcome != MAP_FAILED);
+  }
   sim_nvml_set_sleep(driver->machine, pass_time, driver);
   *ret_driver = TAKE(driver);
   return 0;
@@ -93,6 +150,8 @@ void sim_driver_free(SimDriver *driver) {
     return;
   sim_driver_abandon(driver);
   sim_nvml_free(driver->machine);
+  if (driver->outcome)
+    munmap(driver->outcome, sizeof *driver->outcome);
   free(driver);
 }
 
@@ -109,4 +168,17 @@ void sim_driver_abandon(SimDriver *driver) {
 
 int sim_driver_load(SimDriver *driver, SimState *ret_state, Error *err) {
   return sim_nvml_load(driver->machine, ret_state, err);
+}
+
+int sim_driver_deaths(const SimDriver *driver) {
+  return driver->deaths;
+}
+
+void sim_driver_on_death(SimDriver *driver, void (*on_death)(void *userdata), void *userdata) {
+  driver->on_death = on_death;
+  driver->death_userdata = userdata;
+}
+
+SimNvml *sim_driver_machine(SimDriver *driver) {
+  return driver->machine;
 }
