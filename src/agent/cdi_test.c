@@ -4,10 +4,15 @@
 
 #include "agent/cdi.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define EDITS "{\"cdiVersion\":\"0.5.0\",\"containerEdits\":{\"env\":[\"DRIVER=%s\"]}}"
 
@@ -331,6 +336,103 @@ static void capabilities_that_the_driver_does_not_tell_are_a_trouble(void **stat
       "offered until then");
 }
 
+/* ---- killed at any change of a file ---- */
+
+/* In place of libc's: the n-th change of a file kills this process, before or after it is done. 0: none does.
+ */
+static int kill_at;
+static bool kills_after;
+
+static void count_down(bool is_after) {
+  if (kill_at && is_after == kills_after && --kill_at == 0)
+    raise(SIGKILL);
+}
+
+#define COUNTED(call)                                                                                        \
+  do {                                                                                                       \
+    count_down(false);                                                                                       \
+    long result = (call);                                                                                    \
+    count_down(true);                                                                                        \
+    return (__typeof__(result))result;                                                                       \
+  } while (0)
+
+ssize_t write(int fd, const void *bytes, size_t size) {
+  COUNTED(syscall(SYS_write, fd, bytes, size));
+}
+
+int rename(const char *from, const char *to) {
+  COUNTED((int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+}
+
+int unlink(const char *path) {
+  COUNTED((int)syscall(SYS_unlinkat, AT_FDCWD, path, 0));
+}
+
+int unlinkat(int fd, const char *path, int flags) {
+  COUNTED((int)syscall(SYS_unlinkat, fd, path, flags));
+}
+
+/* What an agent does with its files: one slice has gone, one stays, one has come. */
+static void renew_files(World *world) {
+  prepare(world);
+  if (world->questions)
+    answer(world, "551");
+  prepare(world);
+  is_ready(world, "MIG-0-0");
+  is_ready(world, "MIG-0-1");
+  agent_cdi_clean(world->cdi, world->f->observation);
+}
+
+static bool survives(World *world, int n, bool after) {
+  pid_t pid = fork();
+  assert_true(pid >= 0);
+  if (pid == 0) {
+    kills_after = after;
+    kill_at = n;
+    renew_files(world);
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  return WIFEXITED(status);
+}
+
+static int count_files(const World *world) {
+  DIR *folder = opendir(world->cdi_folder);
+  int count = 0;
+  assert_non_null(folder);
+  for (struct dirent *entry; (entry = readdir(folder));)
+    count += !string_equal(entry->d_name, ".") && !string_equal(entry->d_name, "..");
+  closedir(folder);
+  return count;
+}
+
+static void killed_at_any_change_of_a_file_the_next_start_writes_the_same(void **state) {
+  int kills[2] = {0, 0};
+  for (int after = 0; after < 2; after++)
+    for (int n = 1;; n++, kills[after]++) {
+      void *own;
+      world_init(&own);
+      World *world = own;
+      begin(world);
+      assert_true(is_ready(world, "MIG-0-1"));
+      write_file(world, "cdi/facet-MIG-0-7.json", "{}"); /* of a slice that is gone */
+      agent_cdi_free(world->cdi);
+      start(world);
+      world->questions = 0;
+      bool is_over = survives(world, n, after);
+      renew_files(world);
+      assert_non_null(strstr(read_file(world, "MIG-0-0"), "DRIVER=551"));
+      assert_non_null(strstr(read_file(world, "MIG-0-1"), "DRIVER=551"));
+      assert_int_equal(count_files(world), 2);
+      world_deinit(&own);
+      if (is_over)
+        break;
+    }
+  assert_int_equal(kills[0], kills[1]);
+  assert_in_range(kills[0], 5, 100); /* one file goes, two are written and renamed */
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_init, world_deinit)
   const struct CMUnitTest tests[] = {
@@ -349,6 +451,7 @@ int main(void) {
       CASE(a_full_disk_leaves_no_half_of_a_file),
       CASE(what_was_announced_stays_while_its_file_cannot_be_renewed),
       CASE(capabilities_that_the_driver_does_not_tell_are_a_trouble),
+      cmocka_unit_test(killed_at_any_change_of_a_file_the_next_start_writes_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
