@@ -148,7 +148,8 @@ static bool is_answered(void *userdata) {
 
 static bool is_at_rest(void *userdata) {
   const World *world = userdata;
-  return !world->again_ms && sim_check_count_reservations(world->cluster) == 0;
+  return !world->again_ms && sim_check_count_reservations(world->cluster) == 0 &&
+         !*node_says(world, MIG_ANNOTATION_ERROR);
 }
 
 /* A killed agent may have lost the race for its reservation: then the plan is answered with what there is,

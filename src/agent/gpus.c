@@ -18,6 +18,26 @@ static bool note_bare(const GpuObservation *before, GpuObserved *gpu, uint64_t n
   return is_any_bare;
 }
 
+/* "GPU 2 is out of service: opening it: GPU is lost (NVML code 15); ..." */
+static void format_out_of_service(const GpuObserved *gpu, char *ret_text, size_t size) {
+  snprintf(ret_text, size, "GPU %d is out of service, and its slices with it: %s", gpu->index, gpu->trouble);
+}
+
+static void note_service(Agent *agent, const GpuObservation *before, const GpuObserved *gpu) {
+  bool was_out = before && gpu->index < before->gpu_count && before->gpus[gpu->index].is_out_of_service;
+  char sentence[ERROR_TEXT_SIZE];
+  if (was_out == gpu->is_out_of_service)
+    return;
+  if (was_out) {
+    log_info(AGENT_COMPONENT, "GPU is back in service", "gpu=%d uuid=%s", gpu->index, gpu->uuid);
+    return;
+  }
+  format_out_of_service(gpu, sentence, sizeof sentence);
+  log_error(AGENT_COMPONENT, "GPU is out of service", "gpu=%d uuid=%s err=" LOG_QUOTED, gpu->index, gpu->uuid,
+            gpu->trouble);
+  agent_node_event_send(agent, "GpuOutOfService", sentence);
+}
+
 static void take_observation(Agent *agent, const GpuResult *result) {
   if (!result->observed)
     return;
@@ -27,9 +47,13 @@ static void take_observation(Agent *agent, const GpuResult *result) {
   memcpy(agent->observation, &result->observation,
          offsetof(GpuObservation, gpus) +
              (size_t)result->observation.gpu_count * sizeof result->observation.gpus[0]);
-  agent->has_bare = false;
-  for (int i = 0; i < agent->observation->gpu_count; i++)
+  agent_service_judge(&agent->service, before, agent->observation);
+  agent->has_bare = agent->has_trouble = false;
+  for (int i = 0; i < agent->observation->gpu_count; i++) {
     agent->has_bare |= note_bare(before, &agent->observation->gpus[i], agent->host->now_ms);
+    agent->has_trouble |= agent->observation->gpus[i].trouble[0] != '\0';
+    note_service(agent, before, &agent->observation->gpus[i]);
+  }
   agent->is_published = false;
 }
 
@@ -54,20 +78,27 @@ static void on_observed(void *userdata, const GpuResult *result) {
   bool first = !agent->observation;
   bool news = result->err.code && strcmp(result->err.text, agent->observe_error.text) != 0;
   take_observation(agent, result);
-  agent->observe_error = result->err;
   agent_counting_note_job(agent->metrics, GPU_JOB_OBSERVE, result);
   if (news)
     log_error(AGENT_COMPONENT, "the GPUs cannot be read", "err=" LOG_QUOTED, result->err.text);
+  if (agent_service_note(&agent->service, result, agent->host->now_ms)) {
+    agent->observe_due = true; /* at once, without the GPU that is to blame */
+    agent_kick(agent);
+    return;
+  }
+  agent->observe_error = result->err;
   if (first && agent->observation)
     log_first_look(agent);
-  timer_set(agent->host, &agent->observe_timer,
-            result->err.code || agent->has_bare ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS);
+  bool is_soon = result->err.code || agent->has_bare || agent->has_trouble;
+  timer_set(agent->host, &agent->observe_timer, is_soon ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS);
   agent_kick(agent);
 }
 
 static void submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
+  GpuJob asked = *job;
+  asked.skip = agent_service_skip(&agent->service, agent->host->now_ms);
   agent->driver_busy = true;
-  agent->driver->submit(agent->driver, job, on_result, agent);
+  agent->driver->submit(agent->driver, &asked, on_result, agent);
 }
 
 /* The transaction judges by what the driver shows now. True where the step is done. */
@@ -77,6 +108,7 @@ static bool judge(Agent *agent, const GpuResult *result, const GpuJob *job, int 
   agent_counting_note_job(agent->metrics, job->kind, result);
   const GpuObserved *seen = result->observed ? gpu_observed_gpu(agent->observation, job->uuid) : NULL;
   Error err;
+  agent_service_note(&agent->service, result, agent->host->now_ms);
   int r = gpu_transaction_note(transaction, job, profile, seen && !seen->trouble[0] ? seen : NULL,
                                &result->err, &err);
   agent->observe_due = agent->observe_due || !result->observed;
@@ -260,11 +292,26 @@ static const char *format_failures(const Agent *agent, char *buffer, size_t size
   return buffer;
 }
 
+static const char *format_services(const Agent *agent, char *buffer, size_t size) {
+  size_t used = 0;
+  buffer[0] = '\0';
+  for (int i = 0; agent->observation && i < agent->observation->gpu_count; i++) {
+    const GpuObserved *gpu = &agent->observation->gpus[i];
+    char sentence[ERROR_TEXT_SIZE];
+    format_out_of_service(gpu, sentence, sizeof sentence);
+    if (gpu->is_out_of_service && used < size)
+      used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? "; " : "", sentence);
+  }
+  return buffer;
+}
+
 const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
   char publishing[ERROR_TEXT_SIZE], failures[ERROR_TEXT_SIZE * 2];
+  char services[ERROR_TEXT_SIZE];
   const char *parts[] = {
       agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent),
       format_failures(agent, failures, sizeof failures),
+      format_services(agent, services, sizeof services),
       agent->current.problem,
       agent_recutting_error(agent),
       agent_trouble_format(&agent->troubles, publishing, sizeof publishing),

@@ -38,9 +38,9 @@ static AgentResource *get_profile_resource(Collection *into, const MigProfile *p
   return get_resource(into, name);
 }
 
-static void add_partition(AgentResource *resource, const char *id) {
+static void add_partition(AgentResource *resource, const char *id, bool healthy) {
   KubeletPartitions *partitions = &resource->partitions;
-  partitions->items[partitions->count++] = (KubeletPartition){.id = id, .healthy = true};
+  partitions->items[partitions->count++] = (KubeletPartition){.id = id, .healthy = healthy};
 }
 
 /* While MIG mode is on, or will be after a reset, the GPU is not there as a whole; and a GPU that could not
@@ -51,13 +51,14 @@ static bool is_whole(const GpuObserved *gpu) {
 
 static void collect(Collection *into, const GpuObserved *gpu) {
   if (is_whole(gpu))
-    add_partition(get_resource(into, AGENT_WHOLE_RESOURCE), gpu->uuid);
+    add_partition(get_resource(into, AGENT_WHOLE_RESOURCE), gpu->uuid, !gpu->is_out_of_service);
   for (int i = 0; gpu->mode == MIG_MODE_ON && i < gpu->model.profile_count; i++)
     get_profile_resource(into, &gpu->model.profiles[i]);
   for (int i = 0; i < gpu->instance_count; i++) {
     const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, gpu->instances[i].nvml_id);
     if (profile && gpu->instances[i].uuid[0])
-      add_partition(get_profile_resource(into, profile), gpu->instances[i].uuid);
+      add_partition(get_profile_resource(into, profile), gpu->instances[i].uuid,
+                    !gpu->is_out_of_service && !gpu->instances[i].is_sick);
   }
 }
 
@@ -108,12 +109,21 @@ bool agent_publish_is_known(const AgentResource *resource, const KubeletHelds *a
   for (size_t i = 0; i < allocatable->count; i++)
     if (string_equal(allocatable->items[i].resource, resource->name))
       listed += allocatable->items[i].ids.count;
-  if (listed != resource->partitions.count)
-    return false;
-  for (size_t i = 0; i < resource->partitions.count; i++)
-    if (!is_listed(allocatable, resource->name, resource->partitions.items[i].id))
+  size_t known = 0;
+  for (size_t i = 0; i < resource->partitions.count; i++) {
+    bool is_there = is_listed(allocatable, resource->name, resource->partitions.items[i].id);
+    if (!is_there && resource->partitions.items[i].healthy)
       return false;
-  return true;
+    known += is_there;
+  }
+  return listed == known;
+}
+
+size_t agent_publish_amount(const AgentResource *resource) {
+  size_t amount = 0;
+  for (size_t i = 0; i < resource->partitions.count; i++)
+    amount += resource->partitions.items[i].healthy;
+  return amount;
 }
 
 const GpuInstance *agent_publish_find(const GpuObservation *observation, const char *uuid,

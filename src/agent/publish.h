@@ -23,7 +23,10 @@ typedef struct AgentResources {
 /* What the node offers, by resource: slices (only complete ones, with a compute instance), every profile that
  * its GPUs in MIG mode can have, even where there is no slice of it, and GPUs that are not in MIG mode. */
 void agent_publish_resources(const GpuObservation *observation, Arena *arena, AgentResources *ret_resources);
-/* Does the kubelet's answer (GetAllocatableResources) hold exactly these partitions of the resource? */
+/* How many of the partitions are healthy: that is what the node offers. */
+size_t agent_publish_amount(const AgentResource *resource);
+/* Does the kubelet's answer (GetAllocatableResources) hold exactly these partitions of the resource? Kubelets
+ * differ in whether they name unhealthy ones. */
 bool agent_publish_is_known(const AgentResource *resource, const KubeletHelds *allocatable);
 /* Is it one of the names that this agent may publish? */
 bool agent_publish_is_resource(const char *name);

@@ -19,7 +19,7 @@ static void put(Map *wanted, Arena *arena, const char *key, const char *value) {
 }
 
 static void put_identity(const GpuObserved *gpu, Map *wanted, Arena *arena) {
-  MigIdentity identity = {.mode = gpu->mode};
+  MigIdentity identity = {.mode = gpu->is_out_of_service ? MIG_MODE_PENDING : gpu->mode};
   snprintf(identity.uuid, sizeof identity.uuid, "%s", gpu->uuid);
   mig_model_format_label(gpu->product, identity.model, sizeof identity.model);
   char key[MIG_KEY_SIZE], value[MIG_IDENTITY_TEXT_SIZE];
@@ -31,7 +31,8 @@ static void put_identity(const GpuObserved *gpu, Map *wanted, Arena *arena) {
 static bool is_used(const GpuObserved *gpu, const Map *used, int start) {
   for (int i = 0; i < gpu->instance_count; i++)
     if (gpu->instances[i].start == start)
-      return agent_use_is_used(&gpu->instances[i], used);
+      return gpu->is_out_of_service || gpu->instances[i].is_sick ||
+             agent_use_is_used(&gpu->instances[i], used);
   return false;
 }
 
@@ -86,6 +87,30 @@ static void put_profiles(const GpuObservation *observation, Map *wanted, Arena *
   put(wanted, arena, MIG_ANNOTATION_PROFILES, text);
 }
 
+/* A GPU that could not be read since the agent began: what the node says of it stays, but for the mode. */
+static void keep_last(const Node *node, int index, Map *wanted, Arena *arena) {
+  for (size_t i = 0; i < node->meta.annotations.count; i++) {
+    const KeyValue *annotation = &node->meta.annotations.items[i];
+    int counted;
+    char profile[MIG_PROFILE_NAME_SIZE], text[MIG_IDENTITY_TEXT_SIZE];
+    MigUse use;
+    MigIdentity identity;
+    Error err;
+    bool is_status =
+        mig_key_parse_index(annotation->key, MIG_ANNOTATION_STATUS_GPU_PREFIX) == index ||
+        (mig_key_parse_count(annotation->key, MIG_ANNOTATION_STATUS_COUNT_PREFIX, &counted, profile, &use) &&
+         counted == index);
+    if (is_status)
+      put(wanted, arena, annotation->key, annotation->value);
+    if (mig_key_parse_index(annotation->key, MIG_ANNOTATION_IDENTITY_PREFIX) != index ||
+        mig_identity_parse(annotation->value, &identity, &err) < 0)
+      continue;
+    identity.mode = MIG_MODE_PENDING;
+    mig_identity_format(&identity, text, sizeof text);
+    put(wanted, arena, annotation->key, text);
+  }
+}
+
 static void collect(const Node *node, const AgentReport *report, Map *wanted, Arena *arena) {
   const char *plan = report->answered_plan
                          ? report->answered_plan
@@ -98,6 +123,10 @@ static void collect(const Node *node, const AgentReport *report, Map *wanted, Ar
     put(wanted, arena, MIG_ANNOTATION_STAGE, report->stage);
   for (int g = 0; g < report->observation->gpu_count; g++) {
     const GpuObserved *gpu = &report->observation->gpus[g];
+    if (!gpu->identified) {
+      keep_last(node, gpu->index, wanted, arena);
+      continue;
+    }
     put_identity(gpu, wanted, arena);
     if (gpu->mig_capable && gpu->model.profile_count)
       put_status(gpu, report->used, wanted, arena);
@@ -179,7 +208,7 @@ static void compare_amounts(const ResourceTexts *current, const AgentReport *rep
                             Text *changes) {
   for (size_t i = 0; i < report->resources->count; i++) {
     const AgentResource *resource = &report->resources->items[i];
-    size_t amount = report->withdrawn ? 0 : resource->partitions.count;
+    size_t amount = report->withdrawn ? 0 : agent_publish_amount(resource);
     bool is_certain = report->withdrawn || report->known[i];
     if (!is_certain || says_enough(current, report, resource->name, amount, is_capacity))
       continue;
@@ -259,5 +288,5 @@ bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_
 }
 
 bool agent_report_shows(const Node *node, const AgentResource *resource) {
-  return amount_is(&node->allocatable, resource->name, resource->partitions.count);
+  return amount_is(&node->allocatable, resource->name, agent_publish_amount(resource));
 }

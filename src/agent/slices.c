@@ -24,7 +24,7 @@ static bool same_partitions(const KubeletPartitions *a, const KubeletPartitions 
   if (a->count != b->count)
     return false;
   for (size_t i = 0; i < a->count; i++)
-    if (strcmp(a->items[i].id, b->items[i].id) != 0)
+    if (strcmp(a->items[i].id, b->items[i].id) != 0 || a->items[i].healthy != b->items[i].healthy)
       return false;
   return true;
 }

@@ -12,6 +12,7 @@
 #include "agent/relied.h"
 #include "agent/report.h"
 #include "agent/rereading.h"
+#include "agent/service.h"
 #include "agent/takeover.h"
 #include "agent/trouble.h"
 #include "agent/wanted.h"
@@ -44,9 +45,11 @@ struct Agent {
   /* gpus.c */
   GpuObservation *observation; /* NULL until the GPUs were read once */
   Error observe_error;         /* code 0: the last look succeeded */
+  AgentService service;        /* which GPUs can be worked with */
   bool driver_busy;
   bool observe_due;
-  bool has_bare; /* half a slice is there: look again soon */
+  bool has_bare;    /* half a slice is there: look again soon */
+  bool has_trouble; /* ... or a GPU that could not be read */
   HostTimer observe_timer;
   char plan[MIG_PLAN_ID_SIZE];    /* the plan that the transactions belong to */
   AgentTransactions transactions; /* one per GPU */

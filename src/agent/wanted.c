@@ -213,7 +213,7 @@ static void run_errand(Errand *errand, const GpuObserved *gpu, AgentTransactions
 }
 
 static bool is_workable(const Node *node, const GpuObserved *gpu) {
-  return gpu->mode == MIG_MODE_ON && gpu->model.profile_count && !gpu->is_out_of_service &&
+  return gpu->mode == MIG_MODE_ON && gpu->model.profile_count && !gpu->trouble[0] &&
          !agent_wanted_is_excluded(node, gpu);
 }
 

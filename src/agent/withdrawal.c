@@ -44,8 +44,8 @@ static void add_target(const GpuObserved *gpu, const GpuInstance *instance, cons
 
 static void compare_gpu(const Node *node, const GpuObserved *gpu, const Map *used, AgentTargets *targets) {
   MigList wish, keep;
-  if (gpu->mode != MIG_MODE_ON || agent_wanted_is_excluded(node, gpu) || !read_wish(node, gpu, &wish) ||
-      !read_keep(node, gpu, &keep))
+  if (gpu->mode != MIG_MODE_ON || gpu->trouble[0] || agent_wanted_is_excluded(node, gpu) ||
+      !read_wish(node, gpu, &wish) || !read_keep(node, gpu, &keep))
     return;
   for (int i = 0; i < gpu->instance_count; i++) {
     const GpuInstance *instance = &gpu->instances[i];

@@ -30,6 +30,7 @@ struct World {
   bool driver_is_mute;
   Error driver_error;          /* what every job fails with; code 0: they succeed */
   int dying;                   /* so many jobs take the worker with them, before they did anything */
+  int hangs_at;                /* 1 + index of the GPU at which NVML hangs; 0: nowhere */
   const char *refused_profile; /* slices of it cannot be created; NULL: all can */
   int destructions_left;       /* so many succeed, the others are refused; 0: all succeed */
   bool driver_lies;            /* says "created" and creates nothing */
@@ -120,11 +121,32 @@ static inline void create_slice(World *world, GpuResult *result) {
   }
 }
 
+/* A look passes every GPU that it was not told to skip. */
+static inline bool hangs(const World *world) {
+  int gpu = world->hangs_at - 1;
+  if (gpu < 0 || world->job.skip >> gpu & 1)
+    return false;
+  return world->job.kind == GPU_JOB_OBSERVE || strcmp(world->job.uuid, world->truth->gpus[gpu].uuid) == 0;
+}
+
+static inline void skip_gpus(const World *world, GpuObservation *observation) {
+  for (int i = 0; i < observation->gpu_count; i++)
+    if (world->job.skip >> i & 1)
+      observation->gpus[i] = (GpuObserved){.index = i, .trouble = "NVML hung or crashed on it"};
+}
+
 /* Ends the job, as the script says. */
 static inline bool driver_turn(World *world) {
   if (!world->on_result || world->driver_is_mute)
     return false;
   CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
+  if (hangs(world)) {
+    result->stuck_gpu = (uint32_t)world->hangs_at;
+    error_set(&result->err, ERROR_TIMEOUT, "NVML did not answer within 30 s; its worker was killed");
+    GpuOnResult *on_hung = TAKE(world->on_result);
+    on_hung(world->result_userdata, result);
+    return true;
+  }
   bool is_create = world->job.kind == GPU_JOB_CREATE;
   bool dies = world->job.kind != GPU_JOB_OBSERVE && world->dying > 0;
   if (dies)
@@ -144,8 +166,10 @@ static inline bool driver_turn(World *world) {
     destroy_slice(world);
   /* A driver that refuses to create still lets itself be looked at; a dead worker does not. */
   result->observed = !result->err.code || (world->job.kind != GPU_JOB_OBSERVE && !dies);
-  if (result->observed)
+  if (result->observed) {
     result->observation = *world->truth;
+    skip_gpus(world, &result->observation);
+  }
   GpuOnResult *on_result = world->on_result;
   world->on_result = NULL;
   on_result(world->result_userdata, result);

@@ -65,6 +65,7 @@ const char *error_code_name(int code) {
       [ERROR_UNSUPPORTED] = "unsupported",
       [ERROR_CONFLICT] = "conflict",
       [ERROR_GPU] = "gpu",
+      [ERROR_LOST] = "lost",
   };
   if (code < 0 || (size_t)code >= COUNT_OF(names))
     return "unknown";

@@ -21,6 +21,7 @@ typedef enum ErrorCode {
   ERROR_UNSUPPORTED, /* known, but not possible here */
   ERROR_CONFLICT,    /* the world changed since we looked */
   ERROR_GPU,         /* NVML or the driver refused */
+  ERROR_LOST,        /* a GPU is gone until it is reset or the node rebooted */
 } ErrorCode;
 
 typedef struct Error {

@@ -16,7 +16,9 @@ typedef enum GpuJobKind { GPU_JOB_OBSERVE, GPU_JOB_CREATE, GPU_JOB_DESTROY } Gpu
 
 typedef struct GpuJob {
   GpuJobKind kind;
+  uint32_t skip;            /* bits of GPU indexes that NVML is not asked about: it has hung on them */
   char uuid[MIG_UUID_SIZE]; /* CREATE, DESTROY: of the GPU; refused where the GPU at hand is another one */
+  uint32_t gpu;             /* its index when it was last seen, to tell where the worker hung */
   int nvml_id;              /* profile id */
   uint8_t start, size;      /* placement in memory slots */
   bool is_bare;             /* DESTROY: only while it holds no compute instance of any size */
@@ -30,6 +32,7 @@ typedef struct GpuInstance {
   uint8_t start, size;
   uint8_t compute_count;  /* compute instances of any size; only counted where there is no UUID */
   uint64_t bare_since_ms; /* kept by the agent: when it was first seen without any compute instance */
+  bool is_sick;           /* kept by the agent: an error of the GPU struck it */
   uint32_t process_count; /* that the driver knows of; 0 also where it does not tell */
 } GpuInstance;
 
@@ -48,6 +51,7 @@ typedef struct GpuObserved {
   MigModel model; /* profile_count 0: nothing known */
   GpuInstance instances[MIG_INSTANCES_MAX];
   int instance_count;
+  bool is_lost;           /* until a reset or reboot, says the driver */
   char trouble[256];      /* "" or why this GPU could not be read in full: the rest of the node goes on */
   bool is_out_of_service; /* kept by the agent: it cannot be worked with, and this is what it held last */
 } GpuObserved;
@@ -59,7 +63,9 @@ typedef struct GpuObservation {
 } GpuObservation;
 
 typedef struct GpuResult {
-  Error err;                        /* code 0: done */
+  Error err;            /* code 0: done */
+  uint32_t stuck_gpu;   /* the worker hung or died: 1 + index of the GPU that it was at; 0: unknown */
+  uint32_t stuck_count; /* killed workers that the kernel has not let go yet */
   char created_uuid[MIG_UUID_SIZE]; /* CREATE: the MIG device */
   uint32_t took_ms;                 /* in the driver */
   bool observed;                    /* the observation is fresh */

@@ -37,6 +37,10 @@ void gpu_frame_encode_job(Text *bytes, const GpuJob *job) {
   encode(bytes, GPU_FRAME_JOB, job, sizeof *job);
 }
 
+void gpu_frame_encode_progress(Text *bytes, uint32_t gpu) {
+  encode(bytes, GPU_FRAME_PROGRESS, &gpu, sizeof gpu);
+}
+
 void gpu_frame_encode_result(Text *bytes, const GpuResult *result) {
   assert(result->observation.gpu_count >= 0 && result->observation.gpu_count <= GPU_COUNT_MAX);
   encode(bytes, GPU_FRAME_RESULT, result, result_size(result->observation.gpu_count));
@@ -91,8 +95,9 @@ static bool gpu_is_sound(const GpuObserved *gpu) {
   if (!text_ends(gpu->uuid, sizeof gpu->uuid) || !text_ends(gpu->product, sizeof gpu->product) ||
       !text_ends(gpu->trouble, sizeof gpu->trouble) || !bool_is_sound(&gpu->identified) ||
       !bool_is_sound(&gpu->mig_capable) || !bool_is_sound(&gpu->model_from_table) ||
-      !bool_is_sound(&gpu->is_out_of_service) || gpu->mode > MIG_MODE_PENDING || gpu->instance_count < 0 ||
-      gpu->instance_count > MIG_INSTANCES_MAX || !model_is_sound(&gpu->model))
+      !bool_is_sound(&gpu->is_out_of_service) || !bool_is_sound(&gpu->is_lost) ||
+      gpu->mode > MIG_MODE_PENDING || gpu->instance_count < 0 || gpu->instance_count > MIG_INSTANCES_MAX ||
+      !model_is_sound(&gpu->model))
     return false;
   for (int i = 0; i < gpu->instance_count; i++)
     if (!text_ends(gpu->instances[i].uuid, sizeof gpu->instances[i].uuid))
@@ -119,10 +124,30 @@ int gpu_frame_decode_job(Text *bytes, GpuJob *ret_job, Error *err) {
     return r;
   GpuJob job;
   memcpy(&job, bytes->bytes + sizeof header, sizeof job);
-  if (job.kind > GPU_JOB_DESTROY || !text_ends(job.uuid, sizeof job.uuid) || !bool_is_sound(&job.is_bare))
+  if (job.kind > GPU_JOB_DESTROY || job.gpu >= GPU_COUNT_MAX || !text_ends(job.uuid, sizeof job.uuid) ||
+      !bool_is_sound(&job.is_bare))
     return error_set(err, ERROR_PROTOCOL, "frame holds no sensible job");
   text_drop_front(bytes, sizeof header + header.size);
   *ret_job = job;
+  return 0;
+}
+
+int gpu_frame_decode_progress(Text *bytes, uint32_t *ret_gpu, Error *err) {
+  FrameHeader header;
+  if (bytes->size < sizeof header)
+    return GPU_FRAME_MORE;
+  memcpy(&header, bytes->bytes, sizeof header);
+  if (header.kind != GPU_FRAME_PROGRESS)
+    return GPU_FRAME_MORE;
+  uint32_t gpu;
+  int r = peek(bytes, GPU_FRAME_PROGRESS, sizeof gpu, sizeof gpu, &header, err);
+  if (r != 0)
+    return r;
+  memcpy(&gpu, bytes->bytes + sizeof header, sizeof gpu);
+  if (gpu >= GPU_COUNT_MAX)
+    return error_set(err, ERROR_PROTOCOL, "frame speaks of GPU %u", gpu);
+  text_drop_front(bytes, sizeof header + header.size);
+  *ret_gpu = gpu;
   return 0;
 }
 

@@ -28,6 +28,9 @@ typedef struct GpuNvmlClock {
 } GpuNvmlClock;
 void gpu_nvml_set_clock(GpuNvml *nvml, const GpuNvmlClock *clock);
 
+/* Called before NVML is asked about a GPU, by its index. */
+void gpu_nvml_set_on_gpu(GpuNvml *nvml, void (*on_gpu)(void *userdata, uint32_t gpu), void *userdata);
+
 /* Carries out one job. Never fails as a function: failures are in the result. CREATE is idempotent: where
  * the instance exists already it is done, where a crash left it without its compute instance it is completed.
  * Whatever happened, the result carries a fresh observation if NVML still answers. */

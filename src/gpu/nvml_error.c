@@ -27,7 +27,7 @@ static const struct {
     {NVML_LIBRARY_NOT_FOUND, ERROR_GPU, "NVML Shared Library Not Found", NULL},
     {NVML_FUNCTION_NOT_FOUND, ERROR_UNSUPPORTED, "Function Not Found", "update NVIDIA's driver"},
     {NVML_CORRUPTED_INFOROM, ERROR_GPU, "Corrupted infoROM", "have the GPU replaced"},
-    {NVML_GPU_IS_LOST, ERROR_GPU, "GPU is lost", "it fell off the bus: reboot the node"},
+    {NVML_GPU_IS_LOST, ERROR_LOST, "GPU is lost", "it fell off the bus: reboot the node"},
     {NVML_RESET_REQUIRED, ERROR_GPU, "GPU requires reset", "reset the GPU or reboot the node"},
     {NVML_OPERATING_SYSTEM, ERROR_GPU, "GPU access blocked by the operating system",
      "the container may need access to /dev/nvidia*"},

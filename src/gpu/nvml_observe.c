@@ -118,7 +118,7 @@ static int observe_gpu(GpuNvml *nvml, GpuObserved *gpu, Error *err) {
   return observe_instances(nvml, device, gpu, err);
 }
 
-int gpu_nvml_observe(GpuNvml *nvml, GpuObservation *ret_observation, Error *err) {
+int gpu_nvml_observe(GpuNvml *nvml, uint32_t skip, GpuObservation *ret_observation, Error *err) {
   unsigned count = 0;
   NvmlReturn code = nvml->calls.count(&count);
   if (code != NVML_SUCCESS)
@@ -131,8 +131,15 @@ int gpu_nvml_observe(GpuNvml *nvml, GpuObservation *ret_observation, Error *err)
     GpuObserved *gpu = &ret_observation->gpus[i];
     Error trouble;
     gpu->index = (int)i;
-    if (observe_gpu(nvml, gpu, &trouble) < 0)
-      snprintf(gpu->trouble, sizeof gpu->trouble, "%.*s", (int)sizeof gpu->trouble - 1, trouble.text);
+    if (skip >> i & 1) {
+      snprintf(gpu->trouble, sizeof gpu->trouble, "NVML hung or crashed on it");
+      continue;
+    }
+    gpu_nvml_tell_gpu(nvml, i);
+    if (observe_gpu(nvml, gpu, &trouble) == 0)
+      continue;
+    gpu->is_lost = trouble.code == ERROR_LOST;
+    snprintf(gpu->trouble, sizeof gpu->trouble, "%.*s", (int)sizeof gpu->trouble - 1, trouble.text);
   }
   ret_observation->gpu_count = (int)count;
   return 0;

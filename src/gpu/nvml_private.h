@@ -59,6 +59,8 @@ struct GpuNvml {
   GpuNvmlCalls calls;
   GpuNvmlClock clock;
   char driver_version[GPU_DRIVER_VERSION_SIZE];
+  void (*on_gpu)(void *userdata, uint32_t gpu); /* NULL: nobody wants to know */
+  void *on_gpu_userdata;
 };
 
 /* nvml_error.c: "<what was tried>: <NVML's words> (NVML code <n>)", with what to do about it. */
@@ -107,7 +109,9 @@ int gpu_nvml_count_processes(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu,
 int gpu_nvml_observe_identity(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, bool *ret_active,
                               Error *err) MUST_CHECK;
 /* Everything about all GPUs. Fails only where not even their number can be had. */
-int gpu_nvml_observe(GpuNvml *nvml, GpuObservation *ret_observation, Error *err) MUST_CHECK;
+int gpu_nvml_observe(GpuNvml *nvml, uint32_t skip, GpuObservation *ret_observation, Error *err) MUST_CHECK;
+/* nvml_run.c */
+void gpu_nvml_tell_gpu(GpuNvml *nvml, uint32_t gpu);
 
 /* nvml_change.c */
 int gpu_nvml_create(GpuNvml *nvml, const GpuJob *job, char ret_uuid[MIG_UUID_SIZE], Error *err) MUST_CHECK;

@@ -5,6 +5,16 @@
 #include <assert.h>
 #include <string.h>
 
+void gpu_nvml_set_on_gpu(GpuNvml *nvml, void (*on_gpu)(void *userdata, uint32_t gpu), void *userdata) {
+  nvml->on_gpu = on_gpu;
+  nvml->on_gpu_userdata = userdata;
+}
+
+void gpu_nvml_tell_gpu(GpuNvml *nvml, uint32_t gpu) {
+  if (nvml->on_gpu)
+    nvml->on_gpu(nvml->on_gpu_userdata, gpu);
+}
+
 static int change(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *err) {
   switch (job->kind) {
   case GPU_JOB_OBSERVE:
@@ -22,9 +32,11 @@ void gpu_nvml_run(GpuNvml *nvml, const GpuJob *job, GpuResult *ret_result) {
   const GpuNvmlClock *clock = &nvml->clock;
   uint64_t start_ms = clock->now_ms(clock->userdata);
   memset(ret_result, 0, sizeof *ret_result);
+  if (job->kind != GPU_JOB_OBSERVE)
+    gpu_nvml_tell_gpu(nvml, job->gpu);
   int changed = change(nvml, job, ret_result, &ret_result->err);
   Error err;
-  ret_result->observed = gpu_nvml_observe(nvml, &ret_result->observation, &err) == 0;
+  ret_result->observed = gpu_nvml_observe(nvml, job->skip, &ret_result->observation, &err) == 0;
   if (!ret_result->observed && changed == 0)
     ret_result->err = err;
   ret_result->took_ms = (uint32_t)(clock->now_ms(clock->userdata) - start_ms);

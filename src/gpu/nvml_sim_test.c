@@ -236,7 +236,11 @@ static GpuResult *ask_worker(int socket) {
     ssize_t size = read(socket, chunk, sizeof chunk);
     assert_true(size > 0);
     text_append_bytes(&bytes, chunk, (size_t)size);
-    r = gpu_frame_decode_result(&bytes, &result, &err);
+    uint32_t gpu;
+    while ((r = gpu_frame_decode_progress(&bytes, &gpu, &err)) == 0)
+      assert_true(gpu < 2);
+    if (r == GPU_FRAME_MORE)
+      r = gpu_frame_decode_result(&bytes, &result, &err);
     assert_true(r >= 0);
   }
   return result;

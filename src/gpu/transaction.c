@@ -27,6 +27,7 @@ void gpu_transaction_add_good(GpuTransaction *transaction, GpuPlace place) {
 static void set_job(const GpuTransaction *transaction, GpuJobKind kind, GpuPlace place, GpuJob *ret_job) {
   *ret_job = (GpuJob){.kind = kind, .nvml_id = place.nvml_id, .start = place.start, .size = place.size};
   snprintf(ret_job->uuid, sizeof ret_job->uuid, "%s", transaction->uuid);
+  ret_job->gpu = (uint32_t)transaction->gpu;
 }
 
 /* The first instance that is not aimed at, and may go. */

@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-  STUCK_MAX = 4,              /* killed workers that the kernel has not let go */
+  STUCK_MAX = GPU_COUNT_MAX,  /* killed workers that the kernel has not let go */
   ENDING_MS = 2000,           /* for an idle worker to end by itself */
   RESTART_DELAY_MIN_MS = 100, /* after a worker died in a job, doubling */
   RESTART_DELAY_MAX_MS = 10000,
@@ -32,6 +32,7 @@ struct GpuWorker {
   bool ending;              /* its socket is closed */
   GpuProcess *stuck[STUCK_MAX];
   GpuJob job;
+  uint32_t at_gpu;        /* 1 + index of the GPU that NVML is being asked about; 0: unknown */
   GpuOnResult *on_result; /* NULL while there is no job */
   void *userdata;
   HostTimer begin;           /* a job waits to be handed over */
@@ -59,12 +60,21 @@ static void format_job(const GpuJob *job, char *ret_text, size_t size) {
              job->kind == GPU_JOB_CREATE ? "creating" : "destroying", job->nvml_id, job->start, job->uuid);
 }
 
+static uint32_t count_stuck(const GpuWorker *worker) {
+  uint32_t count = 0;
+  for (size_t i = 0; i < STUCK_MAX; i++)
+    count += worker->stuck[i] != NULL;
+  return count;
+}
+
 static void fail(GpuWorker *worker, Error *err) {
   char job[MIG_UUID_SIZE + 80];
   format_job(&worker->job, job, sizeof job);
   error_prefix(err, "%s", job);
   CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
   result->err = *err;
+  result->stuck_gpu = worker->at_gpu;
+  result->stuck_count = count_stuck(worker);
   finish(worker, result);
 }
 
@@ -107,7 +117,12 @@ static void on_received(void *userdata, GpuProcess *process) {
     return; /* too late: its job has failed already */
   Error err = {0};
   CLEANUP(cleanup_free) GpuResult *result = NULL;
-  int r = gpu_frame_decode_result(gpu_process_received(process), &result, &err);
+  uint32_t gpu;
+  int r;
+  while ((r = gpu_frame_decode_progress(gpu_process_received(process), &gpu, &err)) == 0)
+    worker->at_gpu = gpu + 1;
+  if (r == GPU_FRAME_MORE)
+    r = gpu_frame_decode_result(gpu_process_received(process), &result, &err);
   if (r == GPU_FRAME_MORE)
     return;
   if (r == 0 && (!worker->on_result || gpu_process_received(process)->size > 0))
@@ -119,6 +134,7 @@ static void on_received(void *userdata, GpuProcess *process) {
   }
   text_deinit(gpu_process_received(process)); /* an idle worker costs the agent no buffer */
   worker->restart_delay_ms = 0;
+  result->stuck_count = count_stuck(worker);
   start_deadline(worker, GPU_WORKER_IDLE_MS);
   finish(worker, result);
 }
@@ -197,6 +213,7 @@ static void submit(GpuDriver *driver, const GpuJob *job, GpuOnResult *on_result,
   GpuWorker *worker = (GpuWorker *)driver;
   assert(on_result && !worker->on_result);
   worker->job = *job;
+  worker->at_gpu = 0;
   worker->on_result = on_result;
   worker->userdata = userdata;
   uint64_t now_ms = worker->host->now_ms;

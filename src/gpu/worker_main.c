@@ -56,14 +56,24 @@ static int write_result(int socket_fd, const GpuResult *result, Error *err) {
   return 0;
 }
 
+/* A frame that is lost costs nothing: then nobody knows where a worker hung. */
+static void tell_gpu(void *userdata, uint32_t gpu) {
+  CLEANUP(text_deinit) Text bytes = {0};
+  gpu_frame_encode_progress(&bytes, gpu);
+  ssize_t sent = send(*(const int *)userdata, bytes.bytes, bytes.size, MSG_NOSIGNAL);
+  (void)sent;
+}
+
 static int serve(int socket_fd, const char *library, Text *bytes, GpuNvml **nvml, Error *err) {
   GpuJob job;
   int r = read_job(socket_fd, bytes, &job, err);
   if (r != 0)
     return r;
   CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
-  if (*nvml || gpu_nvml_open(library, nvml, &result->err) == 0)
+  if (*nvml || gpu_nvml_open(library, nvml, &result->err) == 0) {
+    gpu_nvml_set_on_gpu(*nvml, tell_gpu, &socket_fd);
     gpu_nvml_run(*nvml, &job, result);
+  }
   if (*nvml && !result->observed) /* a driver that was loaded again refuses whoever opened the old one */
     gpu_nvml_close(TAKE(*nvml));
   return write_result(socket_fd, result, err);

@@ -45,6 +45,17 @@ static void play_hanging(void) {
     pause();
 }
 
+/* NVML comes to the third GPU, and no further. */
+static void play_dying_at_a_gpu(void) {
+  CLEANUP(text_deinit) Text bytes = {0};
+  read_the_job();
+  for (uint32_t gpu = 0; gpu < 3; gpu++)
+    gpu_frame_encode_progress(&bytes, gpu);
+  if (send(GPU_PROCESS_SOCKET_FD, bytes.bytes, bytes.size, MSG_NOSIGNAL) < 0)
+    _exit(EXIT_FAILURE);
+  raise(SIGKILL);
+}
+
 /* Neither reads nor ends when its socket does. */
 static void play_deaf_after_one_job(void) {
   read_the_job();
@@ -98,7 +109,7 @@ static const struct {
 } parts[] = {
     {"honest", play_honest},     {"hanging", play_hanging},       {"deaf", play_deaf_after_one_job},
     {"crashing", play_crashing}, {"leaving", play_leaving},       {"dying", play_dying_after_the_answer},
-    {"babbling", play_babbling}, {"twice", play_answering_twice},
+    {"babbling", play_babbling}, {"twice", play_answering_twice}, {"dying at a GPU", play_dying_at_a_gpu},
 };
 
 static int worker_main(const char *library) {
@@ -116,7 +127,7 @@ typedef struct Agent {
   GpuWorker *worker;
   int results;
   Error err; /* of the last result */
-  uint32_t took_ms;
+  uint32_t took_ms, stuck_gpu;
 } Agent;
 
 static void setup(Agent *agent, const char *executable, const char *library) {
@@ -143,6 +154,7 @@ static void on_result(void *userdata, const GpuResult *result) {
   agent->results++;
   agent->err = result->err;
   agent->took_ms = result->took_ms;
+  agent->stuck_gpu = result->stuck_gpu;
 }
 
 static void advance(Agent *agent, uint64_t duration_ms) {
@@ -262,10 +274,19 @@ static void a_hanging_worker_is_killed_after_the_timeout(void **state) {
   teardown(&agent);
 }
 
+static void a_worker_that_dies_tells_at_which_gpu(void **state) {
+  Agent agent;
+  setup(&agent, NULL, "dying at a GPU");
+  run_job(&agent);
+  assert_int_equal(agent.err.code, ERROR_UNAVAILABLE);
+  assert_int_equal(agent.stuck_gpu, 3);
+  teardown(&agent);
+}
+
 static void too_many_workers_that_hang_in_the_kernel_stop_new_ones(void **state) {
   Agent agent;
   setup(&agent, NULL, "hanging");
-  for (int i = 0; i < 4; i++) { /* the loop does not turn: nobody notices that they are dead */
+  for (int i = 0; i < GPU_COUNT_MAX; i++) { /* the loop does not turn: nobody notices that they are dead */
     submit(&agent);
     advance(&agent, 10000);
     advance(&agent, GPU_JOB_TIMEOUT_MS);
@@ -273,9 +294,10 @@ static void too_many_workers_that_hang_in_the_kernel_stop_new_ones(void **state)
   }
   submit(&agent);
   advance(&agent, 10000);
-  assert_int_equal(agent.results, 5);
-  assert_string_equal(agent.err.text, JOB "4 killed NVML workers still hang in the driver; reset the GPUs or "
-                                          "reboot the node");
+  assert_int_equal(agent.results, GPU_COUNT_MAX + 1);
+  assert_string_equal(agent.err.text,
+                      JOB "32 killed NVML workers still hang in the driver; reset the GPUs or "
+                          "reboot the node");
   assert_int_equal(agent.err.code, ERROR_UNAVAILABLE);
   teardown(&agent);
 }
@@ -425,6 +447,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_worker_that_does_not_end_when_idle_is_killed),
       cmocka_unit_test(a_job_for_a_worker_that_is_ending_gets_a_new_one),
       cmocka_unit_test(a_hanging_worker_is_killed_after_the_timeout),
+      cmocka_unit_test(a_worker_that_dies_tells_at_which_gpu),
       cmocka_unit_test(too_many_workers_that_hang_in_the_kernel_stop_new_ones),
       cmocka_unit_test(a_worker_that_dies_tells_how_and_its_last_words),
       cmocka_unit_test(an_answer_counts_even_if_the_worker_dies_right_after_it),

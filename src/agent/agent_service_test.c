@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A GPU that cannot be worked with: the others go on, and its slices are not offered. */
+#include "agent/world_fixture.h"
+
+#include "agent/service.h"
+
+#define RESOURCE "nvidia.com/mig-1g.10gb"
+#define ERROR    "facet.gpu/error"
+
+/* Two GPUs with a slice each. */
+static void settle_two(World *world) {
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6");
+  observe_in(world->truth, "A100-80GB", "1g.10gb@6");
+  settle(world);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
+}
+
+static const char *const HUNG = "GPU 0 is out of service, and its slices with it: NVML hung or crashed on it";
+
+static void a_look_that_hangs_at_one_gpu_sets_it_aside(void **state) {
+  World *world = *state;
+  settle_two(world);
+  world->hangs_at = 1;
+  run_for(world, AGENT_OBSERVE_MS + 1000);
+  assert_string_equal(annotation(world, ERROR), HUNG);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+  assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "GPU-0 NVIDIA-A100-SXM4-80GB mig=pending");
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-0"), "1g.10gb@6:used");
+  CLEANUP(cleanup_free) char *event = mem_format("GpuOutOfService: %s;", HUNG);
+  assert_string_equal(text_string(&world->events), event);
+  set_annotation(world, "facet.gpu/spec-gpu-1", "GPU-1 1g.10gb@6,1g.10gb@5");
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-1"), "1g.10gb@5:free,1g.10gb@6:free");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p1");
+  assert_int_equal(world->truth->gpus[0].instance_count, 1);
+}
+
+static void it_comes_back_when_nvml_answers_again(void **state) {
+  World *world = *state;
+  settle_two(world);
+  world->hangs_at = 1;
+  run_for(world, AGENT_OBSERVE_MS + 1000);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+  world->hangs_at = 0;
+  run_for(world, AGENT_SERVICE_PROBE_MS + AGENT_OBSERVE_RETRY_MS);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
+  assert_string_equal(annotation(world, ERROR), "(absent)");
+  assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "GPU-0 NVIDIA-A100-SXM4-80GB mig=on");
+}
+
+static void a_creation_that_hangs_sets_its_gpu_aside_and_the_next_one_goes_on(void **state) {
+  World *world = *state;
+  settle_two(world);
+  set_annotation(world, "facet.gpu/spec-gpu-1", "GPU-1 1g.10gb@6,1g.10gb@5");
+  world->hangs_at = 1;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
+  run_for(world, 1000);
+  assert_story(world, "create 1g.10gb@5;observe;create 1g.10gb@5;list 1g.10gb: MIG-0-6 MIG-1-6;"
+                      "list 1g.10gb: MIG-0-6 MIG-1-5 MIG-1-6;patch;patch;");
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-1"), "1g.10gb@5:free,1g.10gb@6:free");
+  assert_string_equal(annotation(world, ERROR), HUNG);
+}
+
+static void lose(GpuObserved *gpu) {
+  *gpu = (GpuObserved){.index = gpu->index,
+                       .is_lost = true,
+                       .trouble =
+                           "opening it: GPU is lost (NVML code 15); it fell off the bus: reboot the node"};
+}
+
+static void a_lost_gpu_is_out_of_service_at_once(void **state) {
+  World *world = *state;
+  settle_two(world);
+  GpuObserved was = world->truth->gpus[0];
+  lose(&world->truth->gpus[0]);
+  run_for(world, AGENT_OBSERVE_MS);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+  assert_string_equal(
+      annotation(world, ERROR),
+      "GPU 0 is out of service, and its slices with it: opening it: GPU is lost (NVML code 15); "
+      "it fell off the bus: reboot the node");
+  world->truth->gpus[0] = was;
+  run_for(world, AGENT_OBSERVE_RETRY_MS + 1000);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
+  assert_string_equal(annotation(world, ERROR), "(absent)");
+}
+
+static void one_bad_look_takes_nothing_away(void **state) {
+  World *world = *state;
+  settle_two(world);
+  GpuObserved was = world->truth->gpus[0];
+  world->truth->gpus[0] = (GpuObserved){.trouble = "listing the instances: Unknown Error (NVML code 999)"};
+  run_for(world, AGENT_OBSERVE_MS - 8000);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
+  world->truth->gpus[0] = was;
+  run_for(world, 10000);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
+  assert_int_equal(world->events.size, 0);
+}
+
+static void a_gpu_that_was_bad_from_the_start_keeps_the_words_of_its_node(void **state) {
+  World *world = *state;
+  set_annotation(world, "facet.gpu/gpu-0", "GPU-0 NVIDIA-A100-SXM4-80GB mig=on");
+  set_annotation(world, "facet.gpu/status-gpu-0", "1g.10gb@6:used");
+  lose(&world->truth->gpus[0]);
+  observe_in(world->truth, "A100-80GB", "1g.10gb@6");
+  settle(world);
+  assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "GPU-0 NVIDIA-A100-SXM4-80GB mig=pending");
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-0"), "1g.10gb@6:used");
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      WORLD_TEST(a_look_that_hangs_at_one_gpu_sets_it_aside),
+      WORLD_TEST(it_comes_back_when_nvml_answers_again),
+      WORLD_TEST(a_creation_that_hangs_sets_its_gpu_aside_and_the_next_one_goes_on),
+      WORLD_TEST(a_lost_gpu_is_out_of_service_at_once),
+      WORLD_TEST(one_bad_look_takes_nothing_away),
+      WORLD_TEST(a_gpu_that_was_bad_from_the_start_keeps_the_words_of_its_node),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
