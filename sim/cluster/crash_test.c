@@ -292,6 +292,49 @@ static void an_agent_killed_between_any_two_events_goes_on(void **state) {
   world_deinit(&world);
 }
 
+/* ---- the GPU loses everything ---- */
+
+/* Its instances are gone, and with them the slice of the pod, which goes on waiting for it. */
+static void reset_machine(World *world, bool reboot) {
+  Error err = {0};
+  assert_ok(sim_nvml_reset(sim_driver_machine(world->cluster->nodes[0].driver), reboot, &err));
+}
+
+static void assert_restored(World *world, const char *layout) {
+  Error err = {0};
+  CLEANUP(text_deinit) Text text = {0};
+  format_layout(world, &text);
+  assert_string_equal(text_string(&text), layout);
+  assert_ok(sim_check_held(world->cluster, &err));
+}
+
+static void after_a_reboot_the_layout_is_there_again(void **state) {
+  World world;
+  world_init(&world);
+  for (size_t i = 0; i < COUNT_OF(circle); i++) {
+    carry_out(&world, circle[i], "before the reboot");
+    world.cluster->on_change = NULL;
+    kill_agent(&world);
+    reset_machine(&world, true);
+    pass_time(&world, 10000, NULL);
+    assert_restored(&world, circle[i]);
+    world.cluster->on_change = on_change;
+  }
+  world_deinit(&world);
+}
+
+/* The agent has never been away, and the plan is long done: only what a pod holds is made again. */
+static void what_a_pod_holds_comes_back_after_a_reset_under_a_running_agent(void **state) {
+  World world;
+  world_init(&world);
+  carry_out(&world, circle[0], "before the reset");
+  world.cluster->on_change = NULL;
+  reset_machine(&world, false);
+  pass_time(&world, AGENT_OBSERVE_MS + 10000, NULL);
+  assert_restored(&world, "1g.6gb@3");
+  world_deinit(&world);
+}
+
 static void drop_log(void *userdata, LogLevel level, const char *component, const char *message,
                      const char *fields) {
 }
@@ -308,6 +351,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_worker_killed_at_any_call_changes_nothing),
       cmocka_unit_test(an_agent_killed_with_its_worker_at_any_call_goes_on),
       cmocka_unit_test(an_agent_killed_between_any_two_events_goes_on),
+      cmocka_unit_test(after_a_reboot_the_layout_is_there_again),
+      cmocka_unit_test(what_a_pod_holds_comes_back_after_a_reset_under_a_running_agent),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -299,6 +299,24 @@ static void what_was_taken_away_comes_back_where_nothing_can_be_made_of_it(void 
   assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR), "(absent)");
 }
 
+static void after_a_crash_the_next_life_brings_back_what_the_node_told_of(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->driver_is_mute = true;
+  run_for(world, 500);
+  stop_agent(world);
+  world->truth->gpus[0].instance_count = 4; /* 1g.10gb@0 to @3: the three targets are gone */
+  set_annotation(world, "facet.gpu/status-gpu-0",
+                 "1g.10gb@0:free,1g.10gb@1:free,1g.10gb@2:free,1g.10gb@3:free,"
+                 "1g.10gb@4:free,1g.10gb@5:free,1g.10gb@6:free");
+  world->driver_is_mute = false;
+  world->refused_profile = "3g.40gb";
+  start_agent(world);
+  run_for(world, 5000);
+  assert_uncut(world);
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p1");
+}
+
 static void one_that_cannot_be_destroyed_brings_back_those_before_it(void **state) {
   World *world = *state;
   begin_recut(world);
@@ -445,6 +463,7 @@ int main(void) {
       WORLD_TEST(a_refused_reservation_says_so_on_the_node),
       WORLD_TEST(a_slice_that_cannot_be_destroyed_goes_back_on_offer),
       WORLD_TEST(what_was_taken_away_comes_back_where_nothing_can_be_made_of_it),
+      WORLD_TEST(after_a_crash_the_next_life_brings_back_what_the_node_told_of),
       WORLD_TEST(one_that_cannot_be_destroyed_brings_back_those_before_it),
       WORLD_TEST(an_answered_plan_takes_nothing_away),
       WORLD_TEST(a_paused_node_takes_nothing_away),

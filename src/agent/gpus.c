@@ -212,8 +212,11 @@ void agent_gpus_look_once(Agent *agent) {
 }
 
 static void note_relied(Agent *agent, const Node *node) {
-  if (!agent->relied_read)
+  if (!agent->relied_read) {
     agent_relied_read(&agent->relied, node, agent->observation);
+    if (!agent_recutting_is_answered(agent, node))
+      agent_relied_remember_good(node, agent->observation, &agent->transactions);
+  }
   agent->relied_read = true;
   if (agent->used_known)
     agent_relied_note(&agent->relied, &agent->used, agent->observation);

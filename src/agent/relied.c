@@ -22,23 +22,47 @@ static const char *get(const Node *node, const char *prefix, int index) {
   return key_values_find(&node->meta.annotations, key);
 }
 
-static void read_gpu(AgentRelied *relied, const Node *node, const GpuObserved *gpu) {
+/* What the node says that this very GPU held, and which of it was used. */
+static bool read_status(const Node *node, const GpuObserved *gpu, GpuPlaces *ret_places,
+                        uint32_t *ret_used_starts) {
   const char *identity_text = get(node, MIG_ANNOTATION_IDENTITY_PREFIX, gpu->index);
   const char *status = get(node, MIG_ANNOTATION_STATUS_GPU_PREFIX, gpu->index);
   MigIdentity identity;
   MigLayout layout;
-  uint32_t used_starts;
   Error err;
   if (!identity_text || !status || mig_identity_parse(identity_text, &identity, &err) < 0 ||
       strcmp(identity.uuid, gpu->uuid) != 0 ||
-      mig_status_parse(status, &gpu->model, &layout, &used_starts, &err) < 0)
-    return;
+      mig_status_parse(status, &gpu->model, &layout, ret_used_starts, &err) < 0)
+    return false;
   for (int i = 0; i < layout.count; i++) {
     const MigProfile *profile = &gpu->model.profiles[layout.instances[i].profile];
-    const GpuPlace place = {
-        .nvml_id = profile->nvml_id, .start = layout.instances[i].start, .size = profile->size};
-    if (used_starts >> place.start & 1 && !is_whole(gpu, place))
-      add(relied, "", gpu, place);
+    gpu_places_add(ret_places, (GpuPlace){.nvml_id = profile->nvml_id,
+                                          .start = layout.instances[i].start,
+                                          .size = profile->size});
+  }
+  return true;
+}
+
+static void read_gpu(AgentRelied *relied, const Node *node, const GpuObserved *gpu) {
+  GpuPlaces places = {0};
+  uint32_t used_starts;
+  if (!read_status(node, gpu, &places, &used_starts))
+    return;
+  for (int i = 0; i < places.count; i++)
+    if (used_starts >> places.items[i].start & 1 && !is_whole(gpu, places.items[i]))
+      add(relied, "", gpu, places.items[i]);
+}
+
+void agent_relied_remember_good(const Node *node, const GpuObservation *observation,
+                                AgentTransactions *transactions) {
+  for (int g = 0; g < observation->gpu_count; g++) {
+    const GpuObserved *gpu = &observation->gpus[g];
+    GpuPlaces places = {0};
+    uint32_t used_starts;
+    if (!gpu->model.profile_count || !read_status(node, gpu, &places, &used_starts))
+      continue;
+    for (int i = 0; i < places.count; i++)
+      gpu_transaction_add_good(agent_wanted_begin(transactions, gpu), places.items[i]);
   }
 }
 

@@ -20,6 +20,10 @@ struct AgentRelied {
 
 /* Once, at the start: what facet.gpu/status-gpu-<i> calls used, of GPUs that are still the same. */
 void agent_relied_read(AgentRelied *relied, const Node *node, const GpuObservation *observation);
+/* Likewise: what an earlier life had taken away for the change that it was about is part of the last good
+ * layout, free slices too. */
+void agent_relied_remember_good(const Node *node, const GpuObservation *observation,
+                                AgentTransactions *transactions);
 /* held: ids that pods hold now. */
 void agent_relied_note(AgentRelied *relied, const Map *held, const GpuObservation *observation);
 /* Appends what this GPU has lost; false where that is nothing. What only the node says counts less than an
