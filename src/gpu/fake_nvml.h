@@ -55,8 +55,10 @@ static struct Fake {
   int fault_count;
   int calls, fail_at; /* the fail_at-th call (from 1) returns UNKNOWN */
   const char *missing[4];
-  int starts; /* init minus shutdown */
+  int starts;           /* init minus shutdown */
+  bool held_by_session; /* instances cannot go until the session that looked at them ends */
   uint64_t now_ms;
+  const char *proc; /* NULL: there is none */
   int sleeps;
 } fake;
 
@@ -146,6 +148,7 @@ static inline GpuNvml *fake_open(void) {
   GpuNvml *nvml = NULL;
   assert_ok(gpu_nvml_open_with(fake_resolve, NULL, &nvml, &err));
   gpu_nvml_set_clock(nvml, &clock);
+  nvml->proc = fake.proc ? fake.proc : "/nonexistent";
   return nvml;
 }
 

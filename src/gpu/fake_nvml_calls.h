@@ -10,6 +10,7 @@ static inline NvmlReturn fake_nvmlInit_v2(void) {
 
 static inline NvmlReturn fake_nvmlShutdown(void) {
   fake.starts--;
+  fake.held_by_session = false;
   return NVML_SUCCESS;
 }
 
@@ -218,6 +219,8 @@ static inline NvmlReturn fake_nvmlDeviceCreateGpuInstanceWithPlacement(NvmlDevic
 static inline NvmlReturn fake_nvmlGpuInstanceDestroy(NvmlGpuInstance handle) {
   FAKE_CALL();
   FakeInstance *instance = (FakeInstance *)handle;
+  if (fake.held_by_session)
+    return NVML_IN_USE;
   for (int i = 0; i < FAKE_COMPUTES_MAX; i++)
     if (instance->computes[i].alive)
       return NVML_IN_USE;

@@ -19,6 +19,7 @@ enum {
   PAUSE_MIN_MS = 10,
   PAUSE_MAX_MS = 1000,
   PATIENCE_MS = 10000,         /* for one job, all its calls together */
+  OWN_SESSION_MS = 3000,       /* of that, before our own session is suspected */
   ROLLBACK_PATIENCE_MS = 5000, /* on top, to take back half of a slice */
 };
 
@@ -31,6 +32,8 @@ typedef struct Change {
   const MigProfile *profile;
   uint64_t give_up_ms;
   uint32_t pause_ms;
+  int instance_id; /* of the GPU instance at hand; -1: there is none yet */
+  bool is_in_use;  /* the job failed because somebody holds it */
 } Change;
 
 static void be_patient(Change *change, uint32_t patience_ms) {
@@ -52,6 +55,12 @@ static bool is_passing(NvmlReturn code) {
   return code == NVML_IN_USE || code == NVML_NOT_READY;
 }
 
+/* A call that changes something failed for good. */
+static int fail(Change *change, NvmlReturn code, const char *what, Error *err) {
+  change->is_in_use = code == NVML_IN_USE;
+  return gpu_nvml_fail(err, code, "%s", what);
+}
+
 static int check_place(const Change *change, Error *err) {
   const GpuJob *job = change->job;
   const MigProfile *profile = change->profile;
@@ -63,9 +72,9 @@ static int check_place(const Change *change, Error *err) {
 }
 
 /* The GPU is found by its UUID, so that a plan for a GPU that was exchanged never cuts another one. */
-static int begin(Change *change, GpuNvml *nvml, const GpuJob *job, Error *err) {
-  *change = (Change){.nvml = nvml, .job = job};
-  be_patient(change, PATIENCE_MS);
+static int begin(Change *change, GpuNvml *nvml, const GpuJob *job, uint32_t patience_ms, Error *err) {
+  *change = (Change){.nvml = nvml, .job = job, .instance_id = -1};
+  be_patient(change, patience_ms);
   NvmlReturn code = nvml->calls.by_uuid(job->uuid, &change->device);
   if (code != NVML_SUCCESS)
     return gpu_nvml_fail(err, code, "finding the GPU on this node");
@@ -103,6 +112,7 @@ static int find_instance(Change *change, bool *ret_found, NvmlGpuInstance *ret_i
       return gpu_nvml_fail(err, code, "reading an instance of %s", change->profile->name);
     *ret_found = info.placement.start == change->job->start;
     *ret_instance = instances[i];
+    change->instance_id = *ret_found ? (int)info.id : -1;
   }
   return 0;
 }
@@ -115,7 +125,7 @@ static int create_instance(Change *change, NvmlGpuInstance *ret_instance, Error 
                                                ret_instance);
   while (try_again(change, is_passing(code)));
   if (code != NVML_SUCCESS)
-    return gpu_nvml_fail(err, code, "creating the GPU instance");
+    return fail(change, code, "creating the GPU instance", err);
   return 0;
 }
 
@@ -136,7 +146,7 @@ static int create_compute(Change *change, NvmlGpuInstance instance, Error *err) 
     code = change->nvml->calls.create_compute(instance, profile.id, &compute);
   while (try_again(change, is_passing(code)));
   if (code != NVML_SUCCESS)
-    return gpu_nvml_fail(err, code, "creating the compute instance");
+    return fail(change, code, "creating the compute instance", err);
   return 0;
 }
 
@@ -171,7 +181,7 @@ static int destroy_instance(Change *change, NvmlGpuInstance instance, Error *err
     code = change->nvml->calls.destroy_instance(instance);
   while (try_again(change, is_passing(code)));
   if (code != NVML_SUCCESS)
-    return gpu_nvml_fail(err, code, "destroying the GPU instance");
+    return fail(change, code, "destroying the GPU instance", err);
   return 0;
 }
 
@@ -225,7 +235,7 @@ static int destroy_computes(Change *change, NvmlGpuInstance instance,
       code = change->nvml->calls.destroy_compute(computes[i]);
     while (try_again(change, is_passing(code)));
     if (code != NVML_SUCCESS)
-      return gpu_nvml_fail(err, code, "destroying a compute instance");
+      return fail(change, code, "destroying a compute instance", err);
   }
   return 0;
 }
@@ -262,22 +272,60 @@ static int prefix(const Change *change, const char *verb, Error *err) {
   return error_prefix(err, "%s %s at slot %d of GPU %s", verb, change->profile->name, job->start, job->uuid);
 }
 
+/* In place of general advice: a name, where one can be had. */
+static int name_holder(const Change *change, Error *err) {
+  uint32_t pids[GPU_HOLDER_PIDS_MAX];
+  char holder[GPU_HOLDER_TEXT_SIZE];
+  if (!change->is_in_use)
+    return -err->code;
+  const GpuHolderQuery query = {
+      .proc = change->nvml->proc,
+      .minor = change->gpu.minor,
+      .instance_id = change->instance_id,
+      .pids = pids,
+      .pid_count = gpu_nvml_list_pids(change->nvml, change->device, change->instance_id, pids)};
+  gpu_holder_describe(&query, holder, sizeof holder);
+  char *advice = strstr(err->text, "; a process on the GPU");
+  if (!holder[0] || !advice)
+    return -err->code;
+  *advice = '\0';
+  const Error first = *err;
+  return error_set(err, (ErrorCode)first.code, "%s; %s", first.text, holder);
+}
+
 int gpu_nvml_create(GpuNvml *nvml, const GpuJob *job, char ret_uuid[MIG_UUID_SIZE], Error *err) {
   Change change;
   char uuid[MIG_UUID_SIZE];
-  int r = begin(&change, nvml, job, err);
+  int r = begin(&change, nvml, job, PATIENCE_MS, err);
   if (r == 0)
     r = create(&change, uuid, err);
+  if (r < 0)
+    r = name_holder(&change, err);
   if (r < 0)
     return prefix(&change, "creating", err);
   memcpy(ret_uuid, uuid, sizeof uuid);
   return 0;
 }
 
+static int try_to_destroy(Change *change, GpuNvml *nvml, const GpuJob *job, uint32_t patience_ms,
+                          Error *err) {
+  int r = begin(change, nvml, job, patience_ms, err);
+  return r < 0 ? r : destroy(change, err);
+}
+
+/* What holds it must not be this session of ours, which has looked at the instance before: it is ended and
+ * begun anew for a last try. */
 int gpu_nvml_destroy(GpuNvml *nvml, const GpuJob *job, Error *err) {
   Change change;
-  int r = begin(&change, nvml, job, err);
-  if (r == 0)
-    r = destroy(&change, err);
+  int r = try_to_destroy(&change, nvml, job, OWN_SESSION_MS, err);
+  if (r < 0 && change.is_in_use) {
+    *err = (Error){0};
+    nvml->calls.shutdown();
+    NvmlReturn code = nvml->calls.init();
+    r = code == NVML_SUCCESS ? try_to_destroy(&change, nvml, job, PATIENCE_MS - OWN_SESSION_MS, err)
+                             : gpu_nvml_fail(err, code, "starting NVML again");
+  }
+  if (r < 0)
+    r = name_holder(&change, err);
   return r < 0 ? prefix(&change, "destroying", err) : 0;
 }

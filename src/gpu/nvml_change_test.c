@@ -307,6 +307,27 @@ static void a_slice_in_use_is_not_destroyed(void **state) {
   assert_true(fake.gpus[0].instances[0].computes[0].alive);
 }
 
+static void who_holds_a_slice_is_named(void **state) {
+  fake_reset("A100-80GB", 1);
+  fake_add_instance(0, "1g.10gb", 6, 1);
+  fake.gpus[0].instances[0].process_counts[FAKE_COMPUTE_PROCESSES] = 1;
+  fake_fail("nvmlComputeInstanceDestroy", NVML_IN_USE, 0, 1000);
+  run_and_expect(&destroy_job, ERROR_GPU,
+                 DESTROYING "destroying a compute instance: In use by another client (NVML code 19); held by "
+                            "process 100, which this agent cannot see (hostPID): end it, or wait until it "
+                            "ends");
+  assert_in_range(fake.now_ms, 8000, 10000);
+}
+
+static void our_own_session_is_ended_before_somebody_else_is_blamed(void **state) {
+  fake_reset("A100-80GB", 1);
+  fake_add_instance(0, "1g.10gb", 6, 1);
+  fake.held_by_session = true;
+  CLEANUP(cleanup_free) GpuResult *result = run(&destroy_job);
+  assert_string_equal(result->err.text, "");
+  assert_int_equal(count_instances(), 0);
+}
+
 static void what_is_bare_goes_only_as_long_as_it_is(void **state) {
   GpuJob job = destroy_job;
   job.is_bare = true;
@@ -393,6 +414,8 @@ int main(void) {
       cmocka_unit_test(destroying_what_is_gone_is_done),
       cmocka_unit_test(destroying_waits_for_a_process_that_just_ended),
       cmocka_unit_test(a_slice_in_use_is_not_destroyed),
+      cmocka_unit_test(who_holds_a_slice_is_named),
+      cmocka_unit_test(our_own_session_is_ended_before_somebody_else_is_blamed),
       cmocka_unit_test(what_is_bare_goes_only_as_long_as_it_is),
       cmocka_unit_test(each_failing_call_of_destroy_is_named),
       cmocka_unit_test(create_recovers_from_the_failure_of_any_call),

@@ -151,6 +151,7 @@ static int start(GpuNvml *nvml, Error *err) {
 static GpuNvml *nvml_new(void) {
   GpuNvml *nvml = mem_alloc(sizeof *nvml);
   nvml->clock = (GpuNvmlClock){.now_ms = clock_now_ms, .sleep_ms = clock_sleep_ms};
+  nvml->proc = "/proc";
   return nvml;
 }
 

@@ -2,6 +2,7 @@
 /* What the nvml_*.c files share: the table of NVML's functions and the object that holds them. */
 #pragma once
 
+#include "gpu/holder.h"
 #include "gpu/nvml.h"
 #include "gpu/nvml_abi.h"
 
@@ -59,6 +60,7 @@ struct GpuNvml {
   GpuNvmlCalls calls;
   GpuNvmlClock clock;
   char driver_version[GPU_DRIVER_VERSION_SIZE];
+  const char *proc;                             /* where the holders of a busy GPU are looked for */
   void (*on_gpu)(void *userdata, uint32_t gpu); /* NULL: nobody wants to know */
   void *on_gpu_userdata;
 };
@@ -104,6 +106,10 @@ int gpu_nvml_count_computes(GpuNvml *nvml, NvmlGpuInstance instance, unsigned *r
 
 /* nvml_process.c: adds to the process_count of each instance. */
 int gpu_nvml_count_processes(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, Error *err) MUST_CHECK;
+
+/* Who runs on one GPU instance (id), or on the GPU (-1): process ids, as many as fit. */
+size_t gpu_nvml_list_pids(GpuNvml *nvml, NvmlDevice device, int instance_id,
+                          uint32_t ret_pids[GPU_HOLDER_PIDS_MAX]);
 
 /* nvml_observe.c: uuid, product, PCI id and MIG mode of one GPU; ret_active: MIG instances can exist now. */
 int gpu_nvml_observe_identity(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu, bool *ret_active,

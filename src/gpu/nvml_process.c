@@ -55,3 +55,21 @@ int gpu_nvml_count_processes(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu,
   int r = count_list(nvml->calls.compute_processes, device, "compute", gpu, err);
   return r < 0 ? r : count_list(nvml->calls.graphics_processes, device, "graphics", gpu, err);
 }
+
+static size_t add_pids(GpuNvml *nvml, ListProcesses *list, NvmlDevice device, int instance_id, size_t count,
+                       uint32_t ret_pids[GPU_HOLDER_PIDS_MAX]) {
+  CLEANUP(cleanup_free) NvmlProcessInfo *infos = NULL;
+  unsigned listed = 0;
+  if (!list || list_processes(list, device, &infos, &listed) != NVML_SUCCESS)
+    return count;
+  for (unsigned i = 0; i < listed && count < GPU_HOLDER_PIDS_MAX; i++)
+    if (instance_id < 0 || infos[i].gpu_instance_id == (unsigned)instance_id)
+      ret_pids[count++] = infos[i].pid;
+  return count;
+}
+
+size_t gpu_nvml_list_pids(GpuNvml *nvml, NvmlDevice device, int instance_id,
+                          uint32_t ret_pids[GPU_HOLDER_PIDS_MAX]) {
+  size_t count = add_pids(nvml, nvml->calls.compute_processes, device, instance_id, 0, ret_pids);
+  return add_pids(nvml, nvml->calls.graphics_processes, device, instance_id, count, ret_pids);
+}
