@@ -123,9 +123,16 @@ static void submit(GpuDriver *seam, const GpuJob *job, GpuOnResult *on_result, v
   timer_set(driver->host, &driver->timer, driver->worked_ms ? driver->worked_ms : 1);
 }
 
+static void cancel(GpuDriver *seam) {
+  SimDriver *driver = (SimDriver *)seam;
+  timer_cancel(driver->host, &driver->timer);
+  driver->on_result = NULL;
+}
+
 int sim_driver_new(Host *host, const SimDriverOptions *options, SimDriver **ret_driver, Error *err) {
   CLEANUP(sim_driver_freep) SimDriver *driver = mem_alloc(sizeof *driver);
   driver->seam.submit = submit;
+  driver->seam.cancel = cancel;
   driver->host = host;
   driver->timer = (HostTimer){.fire = on_timer, .userdata = driver};
   const SimNvmlOptions machine = {.machine = options->machine,

@@ -161,6 +161,7 @@ static void step(void *userdata) {
   agent_takeover_step(agent, node);
   agent_gpus_step(agent, node);
   agent_slices_step(agent);
+  agent_watching_step(agent);
   report(agent, node);
 }
 
@@ -208,6 +209,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
                                                           .on_trouble = on_trouble,
                                                           .userdata = agent});
   agent_gpus_init(agent);
+  agent_watching_init(agent, seams->watcher, options);
   agent_recutting_init(agent, seams->transport, options);
   agent_leaving_init(agent);
   agent_takeover_init(agent, options->take_over);
@@ -233,6 +235,7 @@ void agent_free(Agent *agent) {
   agent_leaving_deinit(agent);
   agent_takeover_deinit(agent);
   agent_rereading_deinit(agent);
+  agent_watching_deinit(agent);
   agent_gpus_deinit(agent);
   kube_informer_free(agent->nodes);
   kube_client_free(agent->client);

@@ -22,6 +22,7 @@
 
 enum {
   AGENT_OBSERVE_MS = 60000,      /* look at the GPUs again even if nothing happened */
+  AGENT_OBSERVE_AGAIN_MS = 500,  /* after one GPU could not be read for the first time */
   AGENT_OBSERVE_RETRY_MS = 5000, /* after they could not be read */
   AGENT_USE_POLL_MS = 300,       /* which slices do pods hold? A free one may be what a waiting pod needs */
   AGENT_USE_SOON_MS = 30,        /* ... after the kubelet allocated one */
@@ -51,9 +52,10 @@ typedef struct AgentOptions {
   const char *scheduler_name;        /* that serves this node's pods; NULL: the default one */
   /* NVIDIA's device plugin publishes, and is made to read the GPUs again; no sockets of our own. */
   bool nvidia_publishes;
-  const char *plugin_selector; /* label selector of its pod; NULL: its usual labels */
-  Metrics *metrics;            /* borrowed; NULL: nobody counts */
-  bool naive_withdrawal;       /* a test: takes slices away without a reservation, which kills pods */
+  const char *disabled_healthchecks; /* as agent_health_parse() reads it; NULL: none */
+  const char *plugin_selector;       /* label selector of its pod; NULL: its usual labels */
+  Metrics *metrics;                  /* borrowed; NULL: nobody counts */
+  bool naive_withdrawal;             /* a test: takes slices away without a reservation, which kills pods */
 } AgentOptions;
 
 typedef struct AgentSeams {
@@ -61,6 +63,7 @@ typedef struct AgentSeams {
   KubeTransport *transport;
   KubeletPort *port;
   GpuDriver *driver;
+  GpuDriver *watcher; /* another one for the same GPUs, which waits for their errors; may be NULL */
   AgentPluginProcess *plugin_process; /* NULL: NVIDIA's plugin cannot be signalled */
 } AgentSeams;
 

@@ -2,6 +2,7 @@
 /* A GPU that cannot be worked with: the others go on, and its slices are not offered. */
 #include "agent/world_fixture.h"
 
+#include "agent/health.h"
 #include "agent/service.h"
 
 #define RESOURCE "nvidia.com/mig-1g.10gb"
@@ -111,6 +112,59 @@ static void a_gpu_that_was_bad_from_the_start_keeps_the_words_of_its_node(void *
   assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
 }
 
+/* ---- errors of the GPU ---- */
+
+static void strike(World *world, uint64_t xid, int instance_id) {
+  CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
+  result->xids[0] = (GpuXid){.uuid = "GPU-0", .xid = xid, .instance_id = instance_id};
+  result->xid_count = 1;
+  assert_non_null(world->on_watched);
+  GpuOnResult *on_watched = TAKE(world->on_watched);
+  on_watched(world->result_userdata, result);
+}
+
+static void an_error_takes_its_slice_out_of_service_and_a_quiet_time_brings_it_back(void **state) {
+  World *world = *state;
+  world->has_watcher = true;
+  settle_two(world);
+  strike(world, 94, 1);
+  run_for(world, 1000);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+  assert_string_equal(annotation(world, ERROR),
+                      "Xid 94 struck the slice at slot 6 of GPU 0 (1 time): out of service");
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-0"), "1g.10gb@6:used");
+  assert_string_equal(text_string(&world->events),
+                      "GpuError: Xid 94 struck the slice at slot 6 of GPU 0 (1 time): out of service;");
+  run_for(world, AGENT_SICK_MS);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
+  assert_string_equal(annotation(world, ERROR), "(absent)");
+}
+
+static void an_error_of_a_program_takes_nothing_out_of_service(void **state) {
+  World *world = *state;
+  world->has_watcher = true;
+  settle_two(world);
+  strike(world, 31, 1);
+  run_for(world, 1000);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
+  assert_int_equal(world->events.size, 0);
+}
+
+static void nobody_watches_while_something_is_changed(void **state) {
+  World *world = *state;
+  world->has_watcher = true;
+  settle_two(world);
+  assert_non_null(world->on_watched);
+  world->driver_is_mute = true;
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
+  run_for(world, 1000);
+  assert_story(world, "create 1g.10gb@5;");
+  assert_null(world->on_watched);
+  world->driver_is_mute = false;
+  run_for(world, 1000);
+  assert_non_null(world->on_watched);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(a_look_that_hangs_at_one_gpu_sets_it_aside),
@@ -118,6 +172,9 @@ int main(void) {
       WORLD_TEST(a_creation_that_hangs_sets_its_gpu_aside_and_the_next_one_goes_on),
       WORLD_TEST(a_lost_gpu_is_out_of_service_at_once),
       WORLD_TEST(one_bad_look_takes_nothing_away),
+      WORLD_TEST(an_error_takes_its_slice_out_of_service_and_a_quiet_time_brings_it_back),
+      WORLD_TEST(an_error_of_a_program_takes_nothing_out_of_service),
+      WORLD_TEST(nobody_watches_while_something_is_changed),
       WORLD_TEST(a_gpu_that_was_bad_from_the_start_keeps_the_words_of_its_node),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

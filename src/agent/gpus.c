@@ -38,6 +38,17 @@ static void note_service(Agent *agent, const GpuObservation *before, const GpuOb
   agent_node_event_send(agent, "GpuOutOfService", sentence);
 }
 
+/* What may be a moment's trouble is looked at again soon. */
+static uint64_t next_look_ms(const Agent *agent) {
+  uint64_t delay_ms = agent->has_bare ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS;
+  for (int i = 0; i < agent->observation->gpu_count; i++) {
+    bool is_first = agent->service.gpus[i].bad_looks == 1;
+    if (agent->observation->gpus[i].trouble[0] && delay_ms > AGENT_OBSERVE_AGAIN_MS)
+      delay_ms = is_first ? AGENT_OBSERVE_AGAIN_MS : AGENT_OBSERVE_RETRY_MS;
+  }
+  return delay_ms;
+}
+
 static void take_observation(Agent *agent, const GpuResult *result) {
   if (!result->observed)
     return;
@@ -48,12 +59,13 @@ static void take_observation(Agent *agent, const GpuResult *result) {
          offsetof(GpuObservation, gpus) +
              (size_t)result->observation.gpu_count * sizeof result->observation.gpus[0]);
   agent_service_judge(&agent->service, before, agent->observation);
-  agent->has_bare = agent->has_trouble = false;
+  agent->has_bare = false;
   for (int i = 0; i < agent->observation->gpu_count; i++) {
     agent->has_bare |= note_bare(before, &agent->observation->gpus[i], agent->host->now_ms);
-    agent->has_trouble |= agent->observation->gpus[i].trouble[0] != '\0';
     note_service(agent, before, &agent->observation->gpus[i]);
   }
+  timer_set(agent->host, &agent->observe_timer, next_look_ms(agent));
+  agent_watching_apply(agent);
   agent->is_published = false;
 }
 
@@ -89,13 +101,15 @@ static void on_observed(void *userdata, const GpuResult *result) {
   agent->observe_error = result->err;
   if (first && agent->observation)
     log_first_look(agent);
-  bool is_soon = result->err.code || agent->has_bare || agent->has_trouble;
-  timer_set(agent->host, &agent->observe_timer, is_soon ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS);
+  if (result->err.code)
+    timer_set(agent->host, &agent->observe_timer, AGENT_OBSERVE_RETRY_MS);
   agent_kick(agent);
 }
 
 static void submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
   GpuJob asked = *job;
+  if (job->kind != GPU_JOB_OBSERVE)
+    agent_watching_pause(agent);
   asked.skip = agent_service_skip(&agent->service, agent->host->now_ms);
   agent->driver_busy = true;
   agent->driver->submit(agent->driver, &asked, on_result, agent);
@@ -243,7 +257,7 @@ static void change_next(Agent *agent, const Node *node) {
     return;
   }
   agent->recutting.awaits_first = false;
-  if (was_done || !agent_recutting_is_pending(agent))
+  if (was_done || (!agent_recutting_is_pending(agent) && !agent->current.is_waiting))
     finish_plan(agent, &agent->current);
 }
 
@@ -310,11 +324,13 @@ static const char *format_services(const Agent *agent, char *buffer, size_t size
 
 const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
   char publishing[ERROR_TEXT_SIZE], failures[ERROR_TEXT_SIZE * 2];
-  char services[ERROR_TEXT_SIZE];
+  char services[ERROR_TEXT_SIZE], sick[ERROR_TEXT_SIZE];
+  agent_health_format(&agent->health, agent->host->now_ms, sick, sizeof sick);
   const char *parts[] = {
       agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent),
       format_failures(agent, failures, sizeof failures),
       format_services(agent, services, sizeof services),
+      sick,
       agent->current.problem,
       agent_recutting_error(agent),
       agent_trouble_format(&agent->troubles, publishing, sizeof publishing),

@@ -51,14 +51,15 @@ static bool is_whole(const GpuObserved *gpu) {
 
 static void collect(Collection *into, const GpuObserved *gpu) {
   if (is_whole(gpu))
-    add_partition(get_resource(into, AGENT_WHOLE_RESOURCE), gpu->uuid, !gpu->is_out_of_service);
+    add_partition(get_resource(into, AGENT_WHOLE_RESOURCE), gpu->uuid,
+                  !gpu->is_out_of_service && !gpu->is_sick);
   for (int i = 0; gpu->mode == MIG_MODE_ON && i < gpu->model.profile_count; i++)
     get_profile_resource(into, &gpu->model.profiles[i]);
   for (int i = 0; i < gpu->instance_count; i++) {
     const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, gpu->instances[i].nvml_id);
     if (profile && gpu->instances[i].uuid[0])
       add_partition(get_profile_resource(into, profile), gpu->instances[i].uuid,
-                    !gpu->is_out_of_service && !gpu->instances[i].is_sick);
+                    !gpu->is_out_of_service && !gpu->is_sick && !gpu->instances[i].is_sick);
   }
 }
 

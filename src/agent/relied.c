@@ -36,9 +36,9 @@ static bool read_status(const Node *node, const GpuObserved *gpu, GpuPlaces *ret
     return false;
   for (int i = 0; i < layout.count; i++) {
     const MigProfile *profile = &gpu->model.profiles[layout.instances[i].profile];
-    gpu_places_add(ret_places, (GpuPlace){.nvml_id = profile->nvml_id,
-                                          .start = layout.instances[i].start,
-                                          .size = profile->size});
+    gpu_places_add(
+        ret_places,
+        (GpuPlace){.nvml_id = profile->nvml_id, .start = layout.instances[i].start, .size = profile->size});
   }
   return true;
 }

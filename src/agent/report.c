@@ -31,7 +31,7 @@ static void put_identity(const GpuObserved *gpu, Map *wanted, Arena *arena) {
 static bool is_used(const GpuObserved *gpu, const Map *used, int start) {
   for (int i = 0; i < gpu->instance_count; i++)
     if (gpu->instances[i].start == start)
-      return gpu->is_out_of_service || gpu->instances[i].is_sick ||
+      return gpu->is_out_of_service || gpu->is_sick || gpu->instances[i].is_sick ||
              agent_use_is_used(&gpu->instances[i], used);
   return false;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which GPUs can be worked with. One that is lost, that cannot be read twice in a row, or on which NVML hangs
- * or crashes is taken out of service: its slices are unhealthy, nothing is changed on it, and the other GPUs
- * go on. Where NVML hung it is not asked again for a while, because each time may cost a worker process that
- * not even a kill can end. Pure. */
+/* Which GPUs can be worked with. One that is lost, that cannot be read three times in a row, or on which NVML
+ * hangs or crashes is taken out of service: its slices are unhealthy, nothing is changed on it, and the other
+ * GPUs go on. Where NVML hung it is not asked again for a while, because each time may cost a worker process
+ * that not even a kill can end. Pure. */
 #pragma once
 
 #include "gpu/driver.h"
 
 enum {
-  AGENT_SERVICE_BAD_LOOKS = 2, /* one may be a moment's trouble */
+  AGENT_SERVICE_BAD_LOOKS = 3, /* one or two may be a moment's trouble */
   AGENT_SERVICE_DEATHS = 2,    /* of the worker at one GPU */
   AGENT_SERVICE_PROBE_MS = 60000,
   AGENT_SERVICE_PROBE_MAX_MS = 3600000,

@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "agent/counting.h"
+#include "agent/health.h"
 #include "agent/leaving.h"
 #include "agent/publish.h"
 #include "agent/recutting.h"
@@ -45,11 +46,15 @@ struct Agent {
   /* gpus.c */
   GpuObservation *observation; /* NULL until the GPUs were read once */
   Error observe_error;         /* code 0: the last look succeeded */
-  AgentService service;        /* which GPUs can be worked with */
+  GpuDriver *watcher;          /* NULL: errors of the GPUs are not waited for */
+  bool is_watching;
+  HostTimer watch_timer; /* no new watch before it fires */
+  HostTimer well_timer;  /* something is well again */
+  AgentHealth health;
+  AgentService service; /* which GPUs can be worked with */
   bool driver_busy;
   bool observe_due;
-  bool has_bare;    /* half a slice is there: look again soon */
-  bool has_trouble; /* ... or a GPU that could not be read */
+  bool has_bare; /* half a slice is there: look again soon */
   HostTimer observe_timer;
   char plan[MIG_PLAN_ID_SIZE];    /* the plan that the transactions belong to */
   AgentTransactions transactions; /* one per GPU */
@@ -113,6 +118,13 @@ const Node *agent_node(const Agent *agent);
 
 /* node_event.c: tells by an Event on our node what failed. Nothing depends on it. */
 void agent_node_event_send(Agent *agent, const char *reason, const char *note);
+
+/* watching.c: waits for errors of the GPUs, while nothing is changed. */
+void agent_watching_init(Agent *agent, GpuDriver *watcher, const AgentOptions *options);
+void agent_watching_step(Agent *agent);
+void agent_watching_pause(Agent *agent); /* its session with the driver must not be in the way of a change */
+void agent_watching_apply(Agent *agent); /* to a new observation */
+void agent_watching_deinit(Agent *agent);
 
 /* gpus.c: looks at the GPUs when due, and creates the next wanted slice. Starts at most one job. */
 void agent_gpus_init(Agent *agent);

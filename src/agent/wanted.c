@@ -212,9 +212,11 @@ static void run_errand(Errand *errand, const GpuObserved *gpu, AgentTransactions
   snprintf(wanted->profile, sizeof wanted->profile, "%s", profile ? profile->name : "a slice");
 }
 
-static bool is_workable(const Node *node, const GpuObserved *gpu) {
-  return gpu->mode == MIG_MODE_ON && gpu->model.profile_count && !gpu->trouble[0] &&
-         !agent_wanted_is_excluded(node, gpu);
+static bool is_workable(const Node *node, const GpuObserved *gpu, AgentWanted *wanted) {
+  if (gpu->is_out_of_service || agent_wanted_is_excluded(node, gpu))
+    return false;
+  wanted->is_waiting = wanted->is_waiting || gpu->trouble[0];
+  return gpu->mode == MIG_MODE_ON && gpu->model.profile_count && !gpu->trouble[0];
 }
 
 void agent_wanted_compute(const AgentWantedView *view, AgentTransactions *transactions,
@@ -223,13 +225,13 @@ void agent_wanted_compute(const AgentWantedView *view, AgentTransactions *transa
   *ret_wanted = (AgentWanted){.step = AGENT_STEP_DONE};
   for (int i = 0; view->relied && i < observation->gpu_count && ret_wanted->step == AGENT_STEP_DONE; i++) {
     Errand errand = {.view = view};
-    if (is_workable(view->node, &observation->gpus[i]) &&
+    if (is_workable(view->node, &observation->gpus[i], ret_wanted) &&
         agent_relied_find_lost(view->relied, view, &observation->gpus[i], &errand.goal))
       run_errand(&errand, &observation->gpus[i], transactions, ret_wanted);
   }
   for (int i = 0; i < observation->gpu_count && ret_wanted->step == AGENT_STEP_DONE; i++) {
     Errand errand = {.view = view};
-    if (is_workable(view->node, &observation->gpus[i]) &&
+    if (is_workable(view->node, &observation->gpus[i], ret_wanted) &&
         read_wish(&errand, &observation->gpus[i], ret_wanted))
       run_errand(&errand, &observation->gpus[i], transactions, ret_wanted);
   }

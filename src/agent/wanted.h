@@ -47,6 +47,7 @@ typedef struct AgentWanted {
   GpuJob job;
   int gpu; /* index of the job's GPU, for messages */
   char profile[MIG_PROFILE_NAME_SIZE];
+  bool is_waiting;   /* a GPU could not be read just now: the next look tells what is to be done on it */
   int skipped;       /* wanted slices whose place is taken by others */
   char problem[512]; /* "" or a sentence about the spec (garbage, other GPU, unknown profile) */
 } AgentWanted;

@@ -44,13 +44,13 @@ static void add_target(const GpuObserved *gpu, const GpuInstance *instance, cons
 
 static void compare_gpu(const Node *node, const GpuObserved *gpu, const Map *used, AgentTargets *targets) {
   MigList wish, keep;
-  if (gpu->mode != MIG_MODE_ON || gpu->trouble[0] || agent_wanted_is_excluded(node, gpu) ||
+  if (gpu->mode != MIG_MODE_ON || gpu->is_out_of_service || agent_wanted_is_excluded(node, gpu) ||
       !read_wish(node, gpu, &wish) || !read_keep(node, gpu, &keep))
     return;
   for (int i = 0; i < gpu->instance_count; i++) {
     const GpuInstance *instance = &gpu->instances[i];
     const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, instance->nvml_id);
-    if (profile && !agent_use_is_used(instance, used) &&
+    if (profile && !agent_use_is_used(instance, used) && !gpu->is_sick && !instance->is_sick &&
         !mig_list_has(&wish, profile->name, instance->start) &&
         !mig_list_has(&keep, profile->name, instance->start))
       add_target(gpu, instance, profile, targets);

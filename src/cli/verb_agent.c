@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
+#include "agent/health.h"
 #include "cli/cdi_source.h"
 #include "cli/config_file.h"
 #include "cli/connect.h"
@@ -38,6 +39,7 @@ typedef struct Options {
   CliServiceOptions service;
   const char *config;
   bool config_printed;
+  const char *disabled_healthchecks;
 } Options;
 
 static const CliOption options_table[] = {
@@ -69,6 +71,9 @@ static const CliOption options_table[] = {
      "Namespace of the pods that reserve slices to be re-cut (default: $POD_NAMESPACE, else facet-system)."},
     {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler_name), "NAME",
      "The scheduler that serves this node's pods (default: the default scheduler)."},
+    {"--disable-healthchecks", CLI_STRING, offsetof(Options, disabled_healthchecks), "all|xids|NUMBERS",
+     "Errors of GPUs (Xid) that take no slice out of service, e.g. 48,63 (default: "
+     "$DP_DISABLE_HEALTHCHECKS, as NVIDIA's device plugin; those of faulty programs never do)."},
     {"--publish", CLI_STRING, offsetof(Options, publish), "builtin|nvidia",
      "Who tells the kubelet of slices: this agent (default), or NVIDIA's device plugin, which is made to "
      "read the GPUs again after each change."},
@@ -156,6 +161,7 @@ static AgentOptions describe_agent(const Options *options, Metrics *metrics, Cli
                         .scheduler_name = options->scheduler_name,
                         .nvidia_publishes = strcmp(options->publish, "nvidia") == 0,
                         .plugin_selector = options->plugin_selector,
+                        .disabled_healthchecks = options->disabled_healthchecks,
                         .metrics = metrics,
                         .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
 }
@@ -176,6 +182,10 @@ static int serve(const Options *options, CliReload *reload, Error *err) {
   r = gpu_worker_new(&shell.loop, &shell.host, &worker_options, &worker, err);
   if (r < 0)
     return r;
+  CLEANUP(gpu_worker_freep) GpuWorker *watcher = NULL;
+  r = gpu_worker_new(&shell.loop, &shell.host, &worker_options, &watcher, err);
+  if (r < 0)
+    return r;
   CLEANUP(kubelet_uv_port_freep) KubeletUvPort *port = kubelet_uv_port_new(&shell.loop);
   AgentProcPlugin plugin;
   agent_proc_plugin_init(&plugin, options->device_plugin_folder);
@@ -189,6 +199,7 @@ static int serve(const Options *options, CliReload *reload, Error *err) {
                       .transport = cli_service_count(&service, kube_curl_seam(transport)),
                       .port = kubelet_uv_port_seam(port),
                       .driver = gpu_worker_seam(worker),
+                      .watcher = gpu_worker_seam(watcher),
                       .plugin_process = &plugin.seam};
   AgentOptions agent_options = describe_agent(options, service.metrics, cdi);
   /* Its claim is given up last, after the agent's sockets are gone. */
@@ -222,6 +233,9 @@ static const char *get_setting(const char *variable, const char *otherwise) {
 
 static int check(const void *values, Error *err) {
   const Options *options = values;
+  AgentHealth health = {0};
+  if (agent_health_parse(&health, options->disabled_healthchecks, err) < 0)
+    return error_prefix(err, "--disable-healthchecks");
   if (strcmp(options->publish, "builtin") != 0 && strcmp(options->publish, "nvidia") != 0)
     return error_set(err, ERROR_INVALID, "--publish is builtin or nvidia, not \"%s\"", options->publish);
   if (options->take_over && strcmp(options->publish, "nvidia") == 0)
@@ -250,6 +264,7 @@ static void set_defaults(void *values) {
                                  .proc_folder = "/proc",
                                  .reservation_namespace = get_setting("POD_NAMESPACE", "facet-system"),
                                  .publish = "builtin",
+                                 .disabled_healthchecks = get_setting("DP_DISABLE_HEALTHCHECKS", NULL),
                                  .device_plugin_folder = "/var/lib/kubelet/device-plugins",
                                  .pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock"};
 }

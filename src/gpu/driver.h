@@ -12,10 +12,13 @@
 
 enum { GPU_COUNT_MAX = 32, GPU_DRIVER_VERSION_SIZE = 80, GPU_PROCESS_NAME_SIZE = 64 };
 
-typedef enum GpuJobKind { GPU_JOB_OBSERVE, GPU_JOB_CREATE, GPU_JOB_DESTROY } GpuJobKind;
+/* WATCH waits for errors of the GPUs. It holds a session with the driver open for long, so it has a worker of
+ * its own, which is cancelled before anything is changed. */
+typedef enum GpuJobKind { GPU_JOB_OBSERVE, GPU_JOB_CREATE, GPU_JOB_DESTROY, GPU_JOB_WATCH } GpuJobKind;
 
 typedef struct GpuJob {
   GpuJobKind kind;
+  uint32_t wait_ms;         /* WATCH: at most; shorter than the worker's timeout */
   uint32_t skip;            /* bits of GPU indexes that NVML is not asked about: it has hung on them */
   char uuid[MIG_UUID_SIZE]; /* CREATE, DESTROY: of the GPU; refused where the GPU at hand is another one */
   uint32_t gpu;             /* its index when it was last seen, to tell where the worker hung */
@@ -51,6 +54,7 @@ typedef struct GpuObserved {
   MigModel model; /* profile_count 0: nothing known */
   GpuInstance instances[MIG_INSTANCES_MAX];
   int instance_count;
+  bool is_sick;           /* kept by the agent: an error of the GPU as a whole struck it */
   bool is_lost;           /* until a reset or reboot, says the driver */
   char trouble[256];      /* "" or why this GPU could not be read in full: the rest of the node goes on */
   bool is_out_of_service; /* kept by the agent: it cannot be worked with, and this is what it held last */
@@ -62,13 +66,24 @@ typedef struct GpuObservation {
   GpuObserved gpus[GPU_COUNT_MAX];
 } GpuObservation;
 
+enum { GPU_XIDS_MAX = 16 };
+
+/* An error that NVIDIA's driver reports (docs.nvidia.com/deploy/xid-errors). */
+typedef struct GpuXid {
+  char uuid[MIG_UUID_SIZE]; /* of the GPU */
+  uint64_t xid;
+  int instance_id; /* of the GPU instance that it struck; -1: the GPU as a whole */
+} GpuXid;
+
 typedef struct GpuResult {
   Error err;            /* code 0: done */
   uint32_t stuck_gpu;   /* the worker hung or died: 1 + index of the GPU that it was at; 0: unknown */
   uint32_t stuck_count; /* killed workers that the kernel has not let go yet */
   char created_uuid[MIG_UUID_SIZE]; /* CREATE: the MIG device */
   uint32_t took_ms;                 /* in the driver */
-  bool observed;                    /* the observation is fresh */
+  GpuXid xids[GPU_XIDS_MAX];        /* WATCH: what happened; none where the time was up */
+  int xid_count;
+  bool observed; /* the observation is fresh */
   GpuObservation observation;
 } GpuResult;
 
@@ -79,4 +94,7 @@ struct GpuDriver {
   /* One job at a time, asserted. on_result comes from the event loop, exactly once, also where the worker
    * dies or hangs (ERROR_UNAVAILABLE, ERROR_TIMEOUT; the next job gets a fresh one). */
   void (*submit)(GpuDriver *driver, const GpuJob *job, GpuOnResult *on_result, void *userdata);
+  /* Nobody waits for the job under way any more, if there is one: no result comes, and its worker is killed.
+   */
+  void (*cancel)(GpuDriver *driver);
 };

@@ -58,6 +58,8 @@ static struct Fake {
   int starts;           /* init minus shutdown */
   bool held_by_session; /* instances cannot go until the session that looked at them ends */
   uint64_t now_ms;
+  NvmlEventData xids[4];
+  int xid_count, event_sets;
   const char *proc; /* NULL: there is none */
   int sleeps;
 } fake;

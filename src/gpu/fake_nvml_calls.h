@@ -346,3 +346,42 @@ static inline NvmlReturn fake_list_processes(NvmlDevice device, int kind, unsign
   }
 FAKE_LIST(nvmlDeviceGetComputeRunningProcesses_v2, FAKE_COMPUTE_PROCESSES)
 FAKE_LIST(nvmlDeviceGetGraphicsRunningProcesses_v2, FAKE_GRAPHICS_PROCESSES)
+
+static inline NvmlReturn fake_nvmlDeviceSetMigMode(NvmlDevice device, unsigned mode, NvmlReturn *activation) {
+  FAKE_CALL();
+  FakeGpu *gpu = (FakeGpu *)device;
+  gpu->pending = mode;
+  *activation = fake_fault("activation");
+  if (*activation == NVML_SUCCESS)
+    gpu->current = mode;
+  return NVML_SUCCESS;
+}
+
+static inline NvmlReturn fake_nvmlEventSetCreate(NvmlEventSet *set) {
+  FAKE_CALL();
+  fake.event_sets++;
+  *set = (NvmlEventSet)&fake;
+  return NVML_SUCCESS;
+}
+
+static inline NvmlReturn fake_nvmlEventSetFree(NvmlEventSet set) {
+  fake.event_sets--;
+  return NVML_SUCCESS;
+}
+
+static inline NvmlReturn fake_nvmlDeviceRegisterEvents(NvmlDevice device, unsigned long long types,
+                                                       NvmlEventSet set) {
+  FAKE_CALL();
+  return NVML_SUCCESS;
+}
+
+static inline NvmlReturn fake_nvmlEventSetWait_v2(NvmlEventSet set, NvmlEventData *data,
+                                                  unsigned timeout_ms) {
+  FAKE_CALL();
+  if (fake.xid_count == 0) {
+    fake.now_ms += timeout_ms;
+    return NVML_TIMEOUT;
+  }
+  *data = fake.xids[--fake.xid_count];
+  return NVML_SUCCESS;
+}

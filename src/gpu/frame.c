@@ -96,8 +96,8 @@ static bool gpu_is_sound(const GpuObserved *gpu) {
       !text_ends(gpu->trouble, sizeof gpu->trouble) || !bool_is_sound(&gpu->identified) ||
       !bool_is_sound(&gpu->mig_capable) || !bool_is_sound(&gpu->model_from_table) ||
       !bool_is_sound(&gpu->is_out_of_service) || !bool_is_sound(&gpu->is_lost) ||
-      gpu->mode > MIG_MODE_PENDING || gpu->instance_count < 0 || gpu->instance_count > MIG_INSTANCES_MAX ||
-      !model_is_sound(&gpu->model))
+      !bool_is_sound(&gpu->is_sick) || gpu->mode > MIG_MODE_PENDING || gpu->instance_count < 0 ||
+      gpu->instance_count > MIG_INSTANCES_MAX || !model_is_sound(&gpu->model))
     return false;
   for (int i = 0; i < gpu->instance_count; i++)
     if (!text_ends(gpu->instances[i].uuid, sizeof gpu->instances[i].uuid))
@@ -107,10 +107,14 @@ static bool gpu_is_sound(const GpuObserved *gpu) {
 
 static bool result_is_sound(const GpuResult *result) {
   const GpuObservation *observation = &result->observation;
-  if (result->err.code < 0 || !text_ends(result->err.text, sizeof result->err.text) ||
+  if (result->err.code < 0 || result->xid_count < 0 || result->xid_count > GPU_XIDS_MAX ||
+      !text_ends(result->err.text, sizeof result->err.text) ||
       !text_ends(result->created_uuid, sizeof result->created_uuid) || !bool_is_sound(&result->observed) ||
       !text_ends(observation->driver_version, sizeof observation->driver_version))
     return false;
+  for (int i = 0; i < result->xid_count && i < GPU_XIDS_MAX; i++)
+    if (!text_ends(result->xids[i].uuid, sizeof result->xids[i].uuid))
+      return false;
   for (int i = 0; i < observation->gpu_count; i++)
     if (!gpu_is_sound(&observation->gpus[i]))
       return false;
@@ -124,7 +128,7 @@ int gpu_frame_decode_job(Text *bytes, GpuJob *ret_job, Error *err) {
     return r;
   GpuJob job;
   memcpy(&job, bytes->bytes + sizeof header, sizeof job);
-  if (job.kind > GPU_JOB_DESTROY || job.gpu >= GPU_COUNT_MAX || !text_ends(job.uuid, sizeof job.uuid) ||
+  if (job.kind > GPU_JOB_WATCH || job.gpu >= GPU_COUNT_MAX || !text_ends(job.uuid, sizeof job.uuid) ||
       !bool_is_sound(&job.is_bare))
     return error_set(err, ERROR_PROTOCOL, "frame holds no sensible job");
   text_drop_front(bytes, sizeof header + header.size);

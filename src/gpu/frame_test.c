@@ -102,7 +102,7 @@ static void a_bad_header_is_refused_before_its_size_is_believed(void **state) {
 static void a_job_that_makes_no_sense_is_refused(void **state) {
   Error err = {0};
   GpuJob decoded;
-  GpuJob jobs[2] = {{.kind = (GpuJobKind)3}, {.kind = GPU_JOB_CREATE}};
+  GpuJob jobs[2] = {{.kind = (GpuJobKind)(GPU_JOB_WATCH + 1)}, {.kind = GPU_JOB_CREATE}};
   memset(jobs[1].uuid, 'x', sizeof jobs[1].uuid);
   for (int i = 0; i < 2; i++) {
     CLEANUP(text_deinit) Text bytes = {0};

@@ -191,6 +191,7 @@ int gpu_nvml_open(const char *library, GpuNvml **ret_nvml, Error *err) {
 }
 
 void gpu_nvml_close(GpuNvml *nvml) {
+  gpu_nvml_end_watch(nvml);
   nvml->calls.shutdown();
   close_library(&nvml->library);
   free(nvml);

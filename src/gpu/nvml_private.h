@@ -38,7 +38,12 @@
   X(mig_instance_id, nvmlDeviceGetGpuInstanceId, "450.51", true)                                             \
   X(mig_compute_id, nvmlDeviceGetComputeInstanceId, "450.51", true)                                          \
   X(compute_processes, nvmlDeviceGetComputeRunningProcesses_v2, "450.66", false)                             \
-  X(graphics_processes, nvmlDeviceGetGraphicsRunningProcesses_v2, "450.66", false)
+  X(graphics_processes, nvmlDeviceGetGraphicsRunningProcesses_v2, "450.66", false)                           \
+  X(set_mig_mode, nvmlDeviceSetMigMode, "450.51", false)                                                     \
+  X(event_set_create, nvmlEventSetCreate, "450.51", false)                                                   \
+  X(event_set_free, nvmlEventSetFree, "450.51", false)                                                       \
+  X(register_events, nvmlDeviceRegisterEvents, "450.51", false)                                              \
+  X(event_wait, nvmlEventSetWait_v2, "450.51", false)
 
 typedef struct GpuNvmlCalls {
 #define MEMBER(member, symbol, since, required) __typeof__(symbol) *member;
@@ -60,6 +65,8 @@ struct GpuNvml {
   GpuNvmlCalls calls;
   GpuNvmlClock clock;
   char driver_version[GPU_DRIVER_VERSION_SIZE];
+  NvmlEventSet events; /* NULL: not watched */
+  uint32_t events_skip;
   const char *proc;                             /* where the holders of a busy GPU are looked for */
   void (*on_gpu)(void *userdata, uint32_t gpu); /* NULL: nobody wants to know */
   void *on_gpu_userdata;
@@ -118,6 +125,10 @@ int gpu_nvml_observe_identity(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu
 int gpu_nvml_observe(GpuNvml *nvml, uint32_t skip, GpuObservation *ret_observation, Error *err) MUST_CHECK;
 /* nvml_run.c */
 void gpu_nvml_tell_gpu(GpuNvml *nvml, uint32_t gpu);
+
+/* nvml_watch.c */
+int gpu_nvml_watch(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *err) MUST_CHECK;
+void gpu_nvml_end_watch(GpuNvml *nvml);
 
 /* nvml_change.c */
 int gpu_nvml_create(GpuNvml *nvml, const GpuJob *job, char ret_uuid[MIG_UUID_SIZE], Error *err) MUST_CHECK;

@@ -23,6 +23,8 @@ static int change(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *er
     return gpu_nvml_create(nvml, job, result->created_uuid, err);
   case GPU_JOB_DESTROY:
     return gpu_nvml_destroy(nvml, job, err);
+  case GPU_JOB_WATCH:
+    return gpu_nvml_watch(nvml, job, result, err);
   }
   assert(!"a GpuJobKind");
   return 0;
@@ -32,12 +34,13 @@ void gpu_nvml_run(GpuNvml *nvml, const GpuJob *job, GpuResult *ret_result) {
   const GpuNvmlClock *clock = &nvml->clock;
   uint64_t start_ms = clock->now_ms(clock->userdata);
   memset(ret_result, 0, sizeof *ret_result);
-  if (job->kind != GPU_JOB_OBSERVE)
+  if (job->kind == GPU_JOB_CREATE || job->kind == GPU_JOB_DESTROY)
     gpu_nvml_tell_gpu(nvml, job->gpu);
   int changed = change(nvml, job, ret_result, &ret_result->err);
   Error err;
-  ret_result->observed = gpu_nvml_observe(nvml, job->skip, &ret_result->observation, &err) == 0;
-  if (!ret_result->observed && changed == 0)
+  if (job->kind != GPU_JOB_WATCH)
+    ret_result->observed = gpu_nvml_observe(nvml, job->skip, &ret_result->observation, &err) == 0;
+  if (job->kind != GPU_JOB_WATCH && !ret_result->observed && changed == 0)
     ret_result->err = err;
   ret_result->took_ms = (uint32_t)(clock->now_ms(clock->userdata) - start_ms);
 }

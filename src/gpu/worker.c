@@ -53,8 +53,8 @@ static void finish(GpuWorker *worker, const GpuResult *result) {
 }
 
 static void format_job(const GpuJob *job, char *ret_text, size_t size) {
-  if (job->kind == GPU_JOB_OBSERVE)
-    snprintf(ret_text, size, "observing the GPUs");
+  if (job->kind == GPU_JOB_OBSERVE || job->kind == GPU_JOB_WATCH)
+    snprintf(ret_text, size, job->kind == GPU_JOB_WATCH ? "watching the GPUs" : "observing the GPUs");
   else
     snprintf(ret_text, size, "%s MIG profile %d at slot %d of GPU %s",
              job->kind == GPU_JOB_CREATE ? "creating" : "destroying", job->nvml_id, job->start, job->uuid);
@@ -221,10 +221,22 @@ static void submit(GpuDriver *driver, const GpuJob *job, GpuOnResult *on_result,
   timer_set(worker->host, &worker->begin, wait ? worker->restart_at_ms - now_ms : 0);
 }
 
+static void cancel(GpuDriver *driver) {
+  GpuWorker *worker = (GpuWorker *)driver;
+  worker->on_result = NULL;
+  timer_cancel(worker->host, &worker->begin);
+  if (!worker->process)
+    return;
+  if (find_stuck(worker, NULL))
+    discard_process(worker);
+  else
+    gpu_process_kill(worker->process);
+}
+
 int gpu_worker_new(uv_loop_t *loop, Host *host, const GpuWorkerOptions *options, GpuWorker **ret_worker,
                    Error *err) {
   GpuWorker *worker = mem_alloc(sizeof *worker);
-  *worker = (GpuWorker){.seam = {.submit = submit},
+  *worker = (GpuWorker){.seam = {.submit = submit, .cancel = cancel},
                         .loop = loop,
                         .host = host,
                         .options = {.executable = mem_strdup(options->executable),

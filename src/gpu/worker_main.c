@@ -74,7 +74,8 @@ static int serve(int socket_fd, const char *library, Text *bytes, GpuNvml **nvml
     gpu_nvml_set_on_gpu(*nvml, tell_gpu, &socket_fd);
     gpu_nvml_run(*nvml, &job, result);
   }
-  if (*nvml && !result->observed) /* a driver that was loaded again refuses whoever opened the old one */
+  bool is_sound = job.kind == GPU_JOB_WATCH ? !result->err.code : result->observed;
+  if (*nvml && !is_sound) /* a driver that was loaded again refuses whoever opened the old one */
     gpu_nvml_close(TAKE(*nvml));
   return write_result(socket_fd, result, err);
 }

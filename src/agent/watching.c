@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watcher is a worker of its own. An open session with the driver may count as "another client" where a
+ * slice is to be destroyed, so it is ended before each change and begins again afterwards. What happens in
+ * between is not missed where it matters: an error that lasts shows in the next look at the GPUs. */
+#include "agent/state.h"
+
+enum { WATCH_MS = 20000, WATCH_AGAIN_MS = 5000 /* after it failed */ };
+
+static void note(Agent *agent, const GpuXid *event) {
+  const GpuObserved *gpu = gpu_observed_gpu(agent->observation, event->uuid);
+  const AgentSick *sick = agent_health_note(&agent->health, agent->observation, event, agent->host->now_ms);
+  log_warn(AGENT_COMPONENT, "error of a GPU", "gpu=%d xid=%llu gpu_instance=%d critical=%s total=%llu",
+           gpu ? gpu->index : -1, (unsigned long long)event->xid, event->instance_id, sick ? "yes" : "no",
+           (unsigned long long)agent->health.count);
+  if (!sick)
+    return;
+  AgentHealth one = {.sick = {.items = (AgentSick *)sick, .count = 1}};
+  char sentence[ERROR_TEXT_SIZE];
+  agent_health_format(&one, agent->host->now_ms, sentence, sizeof sentence);
+  agent_node_event_send(agent, "GpuError", sentence);
+}
+
+void agent_watching_apply(Agent *agent) {
+  uint64_t now_ms = agent->host->now_ms, wake_ms = agent_health_wake_ms(&agent->health, now_ms);
+  if (agent_health_apply(&agent->health, agent->observation, now_ms))
+    agent_kick(agent);
+  if (wake_ms == HOST_NEVER)
+    timer_cancel(agent->host, &agent->well_timer);
+  else
+    timer_set(agent->host, &agent->well_timer, wake_ms - now_ms);
+}
+
+static void on_watched(void *userdata, const GpuResult *result) {
+  Agent *agent = userdata;
+  uint32_t held_back;
+  agent->is_watching = false;
+  for (int i = 0; i < result->xid_count && agent->observation; i++)
+    note(agent, &result->xids[i]);
+  if (result->xid_count && agent->observation) {
+    agent_watching_apply(agent);
+    agent->observe_due = true; /* it may be lost */
+  }
+  if (result->err.code) {
+    if (log_gate_pass(&agent->gate, result->err.text, agent->host->now_ms, &held_back))
+      log_warn(AGENT_COMPONENT, "errors of the GPUs are not seen", "held_back=%u err=" LOG_QUOTED, held_back,
+               result->err.text);
+    agent->observe_due = agent->observe_due || result->err.code == ERROR_LOST;
+    timer_set(agent->host, &agent->watch_timer, WATCH_AGAIN_MS);
+  }
+  agent_kick(agent);
+}
+
+/* A GPU that is lost would end every wait at once. */
+static uint32_t unfit_gpus(const Agent *agent) {
+  uint32_t skip = agent_service_skip(&agent->service, agent->host->now_ms);
+  for (int i = 0; i < agent->observation->gpu_count; i++)
+    if (agent->observation->gpus[i].trouble[0])
+      skip |= UINT32_C(1) << i;
+  return skip;
+}
+
+void agent_watching_step(Agent *agent) {
+  if (!agent->watcher || agent->health.ignores_all || agent->is_watching || !agent->observation ||
+      agent->driver_busy || timer_is_set(&agent->watch_timer))
+    return;
+  agent->is_watching = true;
+  const GpuJob job = {.kind = GPU_JOB_WATCH, .wait_ms = WATCH_MS, .skip = unfit_gpus(agent)};
+  agent->watcher->submit(agent->watcher, &job, on_watched, agent);
+}
+
+void agent_watching_pause(Agent *agent) {
+  if (!agent->is_watching)
+    return;
+  agent->is_watching = false;
+  agent->watcher->cancel(agent->watcher);
+}
+
+static void on_timer(void *userdata) {
+  agent_kick(userdata);
+}
+
+static void on_well(void *userdata) {
+  Agent *agent = userdata;
+  if (agent->observation)
+    agent_watching_apply(agent);
+}
+
+void agent_watching_init(Agent *agent, GpuDriver *watcher, const AgentOptions *options) {
+  Error err;
+  agent->watcher = watcher;
+  agent->watch_timer = (HostTimer){.fire = on_timer, .userdata = agent};
+  agent->well_timer = (HostTimer){.fire = on_well, .userdata = agent};
+  if (agent_health_parse(&agent->health, options->disabled_healthchecks, &err) < 0)
+    log_warn(AGENT_COMPONENT, "all errors of GPUs count", "err=" LOG_QUOTED, err.text);
+}
+
+void agent_watching_deinit(Agent *agent) {
+  agent_watching_pause(agent);
+  timer_cancel(agent->host, &agent->watch_timer);
+  timer_cancel(agent->host, &agent->well_timer);
+  agent_health_deinit(&agent->health);
+}
