@@ -161,6 +161,7 @@ static void step(void *userdata) {
   agent_takeover_step(agent, node);
   agent_gpus_step(agent, node);
   agent_slices_step(agent);
+  agent_migmode_step(agent, node);
   agent_watching_step(agent);
   report(agent, node);
 }
@@ -210,6 +211,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
                                                           .userdata = agent});
   agent_gpus_init(agent);
   agent_watching_init(agent, seams->watcher, options);
+  agent_migmode_init(agent, options->mig_mode_auto);
   agent_recutting_init(agent, seams->transport, options);
   agent_leaving_init(agent);
   agent_takeover_init(agent, options->take_over);
@@ -236,6 +238,7 @@ void agent_free(Agent *agent) {
   agent_takeover_deinit(agent);
   agent_rereading_deinit(agent);
   agent_watching_deinit(agent);
+  agent_migmode_deinit(agent);
   agent_gpus_deinit(agent);
   kube_informer_free(agent->nodes);
   kube_client_free(agent->client);

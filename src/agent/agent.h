@@ -52,6 +52,7 @@ typedef struct AgentOptions {
   const char *scheduler_name;        /* that serves this node's pods; NULL: the default one */
   /* NVIDIA's device plugin publishes, and is made to read the GPUs again; no sockets of our own. */
   bool nvidia_publishes;
+  bool mig_mode_auto;                /* as facet.gpu/mig-mode: auto, where the node says nothing */
   const char *disabled_healthchecks; /* as agent_health_parse() reads it; NULL: none */
   const char *plugin_selector;       /* label selector of its pod; NULL: its usual labels */
   Metrics *metrics;                  /* borrowed; NULL: nobody counts */

@@ -49,7 +49,7 @@ static uint64_t next_look_ms(const Agent *agent) {
   return delay_ms;
 }
 
-static void take_observation(Agent *agent, const GpuResult *result) {
+void agent_gpus_take(Agent *agent, const GpuResult *result) {
   if (!result->observed)
     return;
   CLEANUP(cleanup_free) GpuObservation *before = agent->observation;
@@ -89,7 +89,7 @@ static void on_observed(void *userdata, const GpuResult *result) {
   agent->driver_busy = false;
   bool first = !agent->observation;
   bool news = result->err.code && strcmp(result->err.text, agent->observe_error.text) != 0;
-  take_observation(agent, result);
+  agent_gpus_take(agent, result);
   agent_counting_note_job(agent->metrics, GPU_JOB_OBSERVE, result);
   if (news)
     log_error(AGENT_COMPONENT, "the GPUs cannot be read", "err=" LOG_QUOTED, result->err.text);
@@ -106,7 +106,7 @@ static void on_observed(void *userdata, const GpuResult *result) {
   agent_kick(agent);
 }
 
-static void submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
+void agent_gpus_submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
   GpuJob asked = *job;
   if (job->kind != GPU_JOB_OBSERVE)
     agent_watching_pause(agent);
@@ -147,7 +147,7 @@ static void on_changed(void *userdata, const GpuResult *result) {
   if (agent->recutting.awaits_first)
     agent->recutting.first_created_ms = agent->host->now_ms;
   agent->recutting.awaits_first = false;
-  take_observation(agent, result);
+  agent_gpus_take(agent, result);
   bool is_done = judge(agent, result, &current->job, current->gpu, current->profile);
   if (is_done && current->job.kind == GPU_JOB_CREATE) {
     map_put(&agent->fresh, result->created_uuid, agent);
@@ -168,7 +168,7 @@ static void on_destroyed(void *userdata, const GpuResult *result) {
       .kind = GPU_JOB_DESTROY, .nvml_id = target->nvml_id, .start = target->start, .size = target->size};
   snprintf(job.uuid, sizeof job.uuid, "%s", target->gpu_uuid);
   agent->driver_busy = agent->is_destroying = false;
-  take_observation(agent, result);
+  agent_gpus_take(agent, result);
   if (judge(agent, result, &job, target->gpu, target->profile))
     log_info(AGENT_COMPONENT, "slice destroyed", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
              agent->plan, target->gpu, target->profile, target->start, target->uuid, result->took_ms);
@@ -182,7 +182,7 @@ void agent_gpus_destroy(Agent *agent, const AgentTarget *target) {
   agent_wanted_begin(&agent->transactions, gpu_observed_gpu(agent->observation, target->gpu_uuid));
   agent->doomed = *target;
   agent->is_destroying = true;
-  submit(agent, &job, on_destroyed);
+  agent_gpus_submit(agent, &job, on_destroyed);
 }
 
 static void on_observe_timer(void *userdata) {
@@ -222,7 +222,7 @@ void agent_gpus_look_once(Agent *agent) {
   if (agent->driver_busy || agent->observation || agent->observe_error.code)
     return;
   agent->observe_due = false;
-  submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
+  agent_gpus_submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
 }
 
 static void note_relied(Agent *agent, const Node *node) {
@@ -253,7 +253,7 @@ static void change_next(Agent *agent, const Node *node) {
   agent_wanted_compute(&view, &agent->transactions, &agent->current);
   if (agent->current.step == AGENT_STEP_JOB) {
     agent->plan_done = was_done;
-    submit(agent, &agent->current.job, on_changed);
+    agent_gpus_submit(agent, &agent->current.job, on_changed);
     return;
   }
   agent->recutting.awaits_first = false;
@@ -264,7 +264,7 @@ static void change_next(Agent *agent, const Node *node) {
 void agent_gpus_step(Agent *agent, const Node *node) {
   if (!agent->driver_busy && agent->observe_due) {
     agent->observe_due = false;
-    submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
+    agent_gpus_submit(agent, &(GpuJob){.kind = GPU_JOB_OBSERVE}, on_observed);
     return;
   }
   if (!agent->observation || agent->observe_error.code)
@@ -324,12 +324,13 @@ static const char *format_services(const Agent *agent, char *buffer, size_t size
 
 const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
   char publishing[ERROR_TEXT_SIZE], failures[ERROR_TEXT_SIZE * 2];
-  char services[ERROR_TEXT_SIZE], sick[ERROR_TEXT_SIZE];
+  char modes[ERROR_TEXT_SIZE], services[ERROR_TEXT_SIZE], sick[ERROR_TEXT_SIZE];
   agent_health_format(&agent->health, agent->host->now_ms, sick, sizeof sick);
   const char *parts[] = {
       agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent),
       format_failures(agent, failures, sizeof failures),
       format_services(agent, services, sizeof services),
+      agent_migmode_error(agent, modes, sizeof modes),
       sick,
       agent->current.problem,
       agent_recutting_error(agent),

@@ -86,6 +86,7 @@ static void drop_withheld(const Agent *agent, AgentResources *resources) {
     size_t kept = 0;
     for (size_t k = 0; k < partitions->count; k++)
       if (!agent_recutting_withholds(agent, partitions->items[k].id) &&
+          !agent_migmode_withholds(agent, partitions->items[k].id) &&
           agent_cdi_is_ready(agent->cdi, agent->observation, partitions->items[k].id))
         partitions->items[kept++] = partitions->items[k];
     partitions->count = kept;

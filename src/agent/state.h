@@ -8,6 +8,7 @@
 #include "agent/counting.h"
 #include "agent/health.h"
 #include "agent/leaving.h"
+#include "agent/migmode.h"
 #include "agent/publish.h"
 #include "agent/recutting.h"
 #include "agent/relied.h"
@@ -67,6 +68,7 @@ struct Agent {
   bool plan_done; /* everything of `plan` exists, was skipped or failed */
 
   AgentRecutting recutting; /* recutting.c */
+  AgentMigMode migmode;     /* migmode.c */
   AgentLeaving leaving;     /* leaving.c */
   AgentRereading rereading; /* rereading.c */
 
@@ -119,6 +121,13 @@ const Node *agent_node(const Agent *agent);
 /* node_event.c: tells by an Event on our node what failed. Nothing depends on it. */
 void agent_node_event_send(Agent *agent, const char *reason, const char *note);
 
+/* migmode.c: switches MIG mode on, where that is wanted and needs no reset. */
+void agent_migmode_init(Agent *agent, bool is_on);
+void agent_migmode_step(Agent *agent, const Node *node);
+bool agent_migmode_withholds(const Agent *agent, const char *uuid); /* a GPU that must stay off the list */
+const char *agent_migmode_error(const Agent *agent, char *buffer, size_t size); /* sentences, or "" */
+void agent_migmode_deinit(Agent *agent);
+
 /* watching.c: waits for errors of the GPUs, while nothing is changed. */
 void agent_watching_init(Agent *agent, GpuDriver *watcher, const AgentOptions *options);
 void agent_watching_step(Agent *agent);
@@ -131,6 +140,9 @@ void agent_gpus_init(Agent *agent);
 void agent_gpus_step(Agent *agent, const Node *node);
 void agent_gpus_look_once(Agent *agent); /* reads the GPUs if nobody has yet; changes nothing */
 void agent_gpus_deinit(Agent *agent);
+/* A job for the driver, which must be idle; and what it has seen. */
+void agent_gpus_submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result);
+void agent_gpus_take(Agent *agent, const GpuResult *result);
 /* Submits the destruction of the slice; the driver must be idle. */
 void agent_gpus_destroy(Agent *agent, const AgentTarget *target);
 /* Sentence for facet.gpu/error, or NULL. The buffer is the caller's. */

@@ -94,6 +94,8 @@ static inline void driver_submit(GpuDriver *driver, const GpuJob *job, GpuOnResu
   world->result_userdata = userdata;
   if (job->kind == GPU_JOB_OBSERVE)
     text_format(&world->story, "observe;");
+  else if (job->kind == GPU_JOB_ENABLE_MIG)
+    text_format(&world->story, "enable %s;", job->uuid);
   else
     text_format(&world->story, "%s %s@%d;", job->kind == GPU_JOB_CREATE ? "create" : "destroy",
                 profile_name(world, job), job->start);
@@ -182,6 +184,10 @@ static inline bool driver_turn(World *world) {
     create_slice(world, result);
   if (world->job.kind == GPU_JOB_DESTROY && !result->err.code && !world->driver_lies)
     destroy_slice(world);
+  for (int g = 0; world->job.kind == GPU_JOB_ENABLE_MIG && !result->err.code && g < world->truth->gpu_count;
+       g++)
+    if (strcmp(world->truth->gpus[g].uuid, world->job.uuid) == 0)
+      world->truth->gpus[g].mode = MIG_MODE_ON;
   /* A driver that refuses to create still lets itself be looked at; a dead worker does not. */
   result->observed = !result->err.code || (world->job.kind != GPU_JOB_OBSERVE && !dies);
   if (result->observed) {

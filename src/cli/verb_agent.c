@@ -40,6 +40,7 @@ typedef struct Options {
   const char *config;
   bool config_printed;
   const char *disabled_healthchecks;
+  const char *mig_mode;
 } Options;
 
 static const CliOption options_table[] = {
@@ -71,6 +72,9 @@ static const CliOption options_table[] = {
      "Namespace of the pods that reserve slices to be re-cut (default: $POD_NAMESPACE, else facet-system)."},
     {"--scheduler-name", CLI_STRING, offsetof(Options, scheduler_name), "NAME",
      "The scheduler that serves this node's pods (default: the default scheduler)."},
+    {"--mig-mode", CLI_STRING, offsetof(Options, mig_mode), "off|auto",
+     "auto: switch MIG mode on for idle GPUs where that needs no reset (default: off; the node's annotation "
+     "facet.gpu/mig-mode says otherwise)."},
     {"--disable-healthchecks", CLI_STRING, offsetof(Options, disabled_healthchecks), "all|xids|NUMBERS",
      "Errors of GPUs (Xid) that take no slice out of service, e.g. 48,63 (default: "
      "$DP_DISABLE_HEALTHCHECKS, as NVIDIA's device plugin; those of faulty programs never do)."},
@@ -162,6 +166,7 @@ static AgentOptions describe_agent(const Options *options, Metrics *metrics, Cli
                         .nvidia_publishes = strcmp(options->publish, "nvidia") == 0,
                         .plugin_selector = options->plugin_selector,
                         .disabled_healthchecks = options->disabled_healthchecks,
+                        .mig_mode_auto = strcmp(options->mig_mode, "auto") == 0,
                         .metrics = metrics,
                         .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
 }
@@ -238,6 +243,8 @@ static int check(const void *values, Error *err) {
     return error_prefix(err, "--disable-healthchecks");
   if (strcmp(options->publish, "builtin") != 0 && strcmp(options->publish, "nvidia") != 0)
     return error_set(err, ERROR_INVALID, "--publish is builtin or nvidia, not \"%s\"", options->publish);
+  if (strcmp(options->mig_mode, "off") != 0 && strcmp(options->mig_mode, "auto") != 0)
+    return error_set(err, ERROR_INVALID, "--mig-mode is off or auto, not \"%s\"", options->mig_mode);
   if (options->take_over && strcmp(options->publish, "nvidia") == 0)
     return error_set(
         err, ERROR_INVALID,
@@ -264,6 +271,7 @@ static void set_defaults(void *values) {
                                  .proc_folder = "/proc",
                                  .reservation_namespace = get_setting("POD_NAMESPACE", "facet-system"),
                                  .publish = "builtin",
+                                 .mig_mode = "off",
                                  .disabled_healthchecks = get_setting("DP_DISABLE_HEALTHCHECKS", NULL),
                                  .device_plugin_folder = "/var/lib/kubelet/device-plugins",
                                  .pod_resources_socket = "/var/lib/kubelet/pod-resources/kubelet.sock"};

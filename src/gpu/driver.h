@@ -14,13 +14,20 @@ enum { GPU_COUNT_MAX = 32, GPU_DRIVER_VERSION_SIZE = 80, GPU_PROCESS_NAME_SIZE =
 
 /* WATCH waits for errors of the GPUs. It holds a session with the driver open for long, so it has a worker of
  * its own, which is cancelled before anything is changed. */
-typedef enum GpuJobKind { GPU_JOB_OBSERVE, GPU_JOB_CREATE, GPU_JOB_DESTROY, GPU_JOB_WATCH } GpuJobKind;
+typedef enum GpuJobKind {
+  GPU_JOB_OBSERVE,
+  GPU_JOB_CREATE,
+  GPU_JOB_DESTROY,
+  GPU_JOB_ENABLE_MIG,
+  GPU_JOB_WATCH
+} GpuJobKind;
 
 typedef struct GpuJob {
   GpuJobKind kind;
   uint32_t wait_ms;         /* WATCH: at most; shorter than the worker's timeout */
   uint32_t skip;            /* bits of GPU indexes that NVML is not asked about: it has hung on them */
-  char uuid[MIG_UUID_SIZE]; /* CREATE, DESTROY: of the GPU; refused where the GPU at hand is another one */
+  char uuid[MIG_UUID_SIZE]; /* all but OBSERVE, WATCH: of the GPU; refused where the GPU at hand is another
+                               one */
   uint32_t gpu;             /* its index when it was last seen, to tell where the worker hung */
   int nvml_id;              /* profile id */
   uint8_t start, size;      /* placement in memory slots */

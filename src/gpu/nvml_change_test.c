@@ -390,6 +390,51 @@ static void destroy_recovers_from_the_failure_of_any_call(void **state) {
   fail_each_call_in_turn(&destroy_job, 0);
 }
 
+/* ---- MIG mode ---- */
+
+static const GpuJob enable_job = {.kind = GPU_JOB_ENABLE_MIG, .uuid = "GPU-0"};
+
+static void switch_off(void) {
+  fake_reset("H100-SXM-80GB", 1);
+  fake.gpus[0].current = fake.gpus[0].pending = NVML_MIG_DISABLE;
+}
+
+static void mig_mode_is_switched_on(void **state) {
+  switch_off();
+  CLEANUP(cleanup_free) GpuResult *result = run(&enable_job);
+  assert_string_equal(result->err.text, "");
+  assert_int_equal(result->observation.gpus[0].mode, MIG_MODE_ON);
+  CLEANUP(cleanup_free) GpuResult *again = run(&enable_job);
+  assert_string_equal(again->err.text, "");
+}
+
+/* A mode that waits is of use to nobody. */
+static void a_mode_that_would_have_to_wait_is_taken_back(void **state) {
+  switch_off();
+  fake_fail("activation", NVML_RESET_REQUIRED, 0, 1);
+  run_and_expect(
+      &enable_job, ERROR_GPU,
+      "switching MIG mode on for GPU 0: it needs a reset: drain the node, then `nvidia-smi -i 0 -mig 1` "
+      "and `nvidia-smi --gpu-reset -i 0`, or reboot");
+  assert_int_equal(fake.gpus[0].pending, NVML_MIG_DISABLE);
+  switch_off();
+  fake_fail("activation", NVML_IN_USE, 0, 1);
+  run_and_expect(
+      &enable_job, ERROR_GPU,
+      "switching MIG mode on for GPU 0: the GPU is in use by another client (NVML code 19); a process on "
+      "the GPU or a monitor such as DCGM may hold it");
+  assert_int_equal(fake.gpus[0].pending, NVML_MIG_DISABLE);
+}
+
+static void a_mode_that_may_not_be_set_is_said_with_the_remedy(void **state) {
+  switch_off();
+  fake_fail("nvmlDeviceSetMigMode", NVML_NO_PERMISSION, 0, 1);
+  run_and_expect(
+      &enable_job, ERROR_DENIED,
+      "switching MIG mode on for GPU 0: setting the mode: Insufficient Permissions (NVML code 4); run the "
+      "agent as root and privileged, with NVIDIA_MIG_CONFIG_DEVICES=all");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_slice_is_created_at_its_place_and_seen),
@@ -414,6 +459,9 @@ int main(void) {
       cmocka_unit_test(destroying_what_is_gone_is_done),
       cmocka_unit_test(destroying_waits_for_a_process_that_just_ended),
       cmocka_unit_test(a_slice_in_use_is_not_destroyed),
+      cmocka_unit_test(mig_mode_is_switched_on),
+      cmocka_unit_test(a_mode_that_would_have_to_wait_is_taken_back),
+      cmocka_unit_test(a_mode_that_may_not_be_set_is_said_with_the_remedy),
       cmocka_unit_test(who_holds_a_slice_is_named),
       cmocka_unit_test(our_own_session_is_ended_before_somebody_else_is_blamed),
       cmocka_unit_test(what_is_bare_goes_only_as_long_as_it_is),

@@ -126,6 +126,9 @@ int gpu_nvml_observe(GpuNvml *nvml, uint32_t skip, GpuObservation *ret_observati
 /* nvml_run.c */
 void gpu_nvml_tell_gpu(GpuNvml *nvml, uint32_t gpu);
 
+/* nvml_mode.c */
+int gpu_nvml_enable_mig(GpuNvml *nvml, const GpuJob *job, Error *err) MUST_CHECK;
+
 /* nvml_watch.c */
 int gpu_nvml_watch(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *err) MUST_CHECK;
 void gpu_nvml_end_watch(GpuNvml *nvml);

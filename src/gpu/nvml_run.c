@@ -23,6 +23,8 @@ static int change(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *er
     return gpu_nvml_create(nvml, job, result->created_uuid, err);
   case GPU_JOB_DESTROY:
     return gpu_nvml_destroy(nvml, job, err);
+  case GPU_JOB_ENABLE_MIG:
+    return gpu_nvml_enable_mig(nvml, job, err);
   case GPU_JOB_WATCH:
     return gpu_nvml_watch(nvml, job, result, err);
   }
@@ -34,7 +36,7 @@ void gpu_nvml_run(GpuNvml *nvml, const GpuJob *job, GpuResult *ret_result) {
   const GpuNvmlClock *clock = &nvml->clock;
   uint64_t start_ms = clock->now_ms(clock->userdata);
   memset(ret_result, 0, sizeof *ret_result);
-  if (job->kind == GPU_JOB_CREATE || job->kind == GPU_JOB_DESTROY)
+  if (job->kind != GPU_JOB_OBSERVE && job->kind != GPU_JOB_WATCH)
     gpu_nvml_tell_gpu(nvml, job->gpu);
   int changed = change(nvml, job, ret_result, &ret_result->err);
   Error err;

@@ -55,6 +55,8 @@ static void finish(GpuWorker *worker, const GpuResult *result) {
 static void format_job(const GpuJob *job, char *ret_text, size_t size) {
   if (job->kind == GPU_JOB_OBSERVE || job->kind == GPU_JOB_WATCH)
     snprintf(ret_text, size, job->kind == GPU_JOB_WATCH ? "watching the GPUs" : "observing the GPUs");
+  else if (job->kind == GPU_JOB_ENABLE_MIG)
+    snprintf(ret_text, size, "switching MIG mode on for GPU %u", job->gpu);
   else
     snprintf(ret_text, size, "%s MIG profile %d at slot %d of GPU %s",
              job->kind == GPU_JOB_CREATE ? "creating" : "destroying", job->nvml_id, job->start, job->uuid);

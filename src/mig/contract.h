@@ -25,6 +25,7 @@
 #define MIG_ANNOTATION_EXCLUDE             "facet.gpu/exclude-gpus"
 #define MIG_ANNOTATION_KEEP_PREFIX         "facet.gpu/keep-gpu-" /* + <index> */
 #define MIG_ANNOTATION_ALLOWED             "facet.gpu/allowed-profiles"
+#define MIG_ANNOTATION_MIG_MODE            "facet.gpu/mig-mode" /* "auto": switched on where that needs no reset */
 #define MIG_ANNOTATION_TOOK_OVER           "facet.gpu/took-over"
 /* The GPU Operator's: "false" keeps NVIDIA's device plugin away from the node. */
 #define MIG_LABEL_DEVICE_PLUGIN "nvidia.com/gpu.deploy.device-plugin"
