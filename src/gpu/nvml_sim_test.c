@@ -223,10 +223,10 @@ static pid_t start_worker(int *ret_socket) {
   return pid;
 }
 
-static GpuResult *ask_worker(int socket) {
+static GpuResult *ask_worker_for(int socket, const GpuJob *job) {
   Error err = {0};
   CLEANUP(text_deinit) Text bytes = {0};
-  gpu_frame_encode_job(&bytes, &(GpuJob){.kind = GPU_JOB_OBSERVE});
+  gpu_frame_encode_job(&bytes, job);
   assert_int_equal(write(socket, bytes.bytes, bytes.size), bytes.size);
   text_clear(&bytes);
   GpuResult *result = NULL;
@@ -244,6 +244,28 @@ static GpuResult *ask_worker(int socket) {
     assert_true(r >= 0);
   }
   return result;
+}
+
+static GpuResult *ask_worker(int socket) {
+  return ask_worker_for(socket, &(GpuJob){.kind = GPU_JOB_OBSERVE});
+}
+
+static void a_worker_watches_the_gpus_and_then_looks_at_them(void **state) {
+  Machine machine;
+  int socket = -1, status;
+  describe(&machine, "2xA30", "550.163.01");
+  pid_t worker = start_worker(&socket);
+  for (int i = 0; i < 2; i++) {
+    CLEANUP(cleanup_free)
+    GpuResult *watched = ask_worker_for(socket, &(GpuJob){.kind = GPU_JOB_WATCH, .wait_ms = 1});
+    assert_string_equal(watched->err.text, "");
+    assert_int_equal(watched->xid_count, 0);
+    CLEANUP(cleanup_free) GpuResult *seen = ask_worker(socket);
+    assert_int_equal(seen->observation.gpu_count, 2);
+  }
+  close(socket);
+  assert_int_equal(waitpid(worker, &status, 0), worker);
+  remove_files(&machine);
 }
 
 /* As after a driver that was unloaded and loaded again: what was opened before is of no use any more. */
@@ -268,6 +290,7 @@ static void a_worker_opens_a_driver_that_came_back_afresh(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_worker_watches_the_gpus_and_then_looks_at_them),
       cmocka_unit_test(a_worker_opens_a_driver_that_came_back_afresh),
       cmocka_unit_test(each_driver_tells_the_same_profiles),
       cmocka_unit_test(a_model_is_the_tables_row),
