@@ -100,6 +100,20 @@ static void one_bad_look_takes_nothing_away(void **state) {
   assert_int_equal(world->events.size, 0);
 }
 
+static void a_gpu_of_an_unknown_model_is_offered_whole_and_delays_no_plan(void **state) {
+  World *world = *state;
+  GpuObserved *gpu = observe_in(world->truth, "A100-80GB", "");
+  gpu->mode = MIG_MODE_OFF;
+  gpu->model.profile_count = 0;
+  snprintf(gpu->trouble, sizeof gpu->trouble, "MIG is off, and facet's table does not know it");
+  settle(world);
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, AGENT_OBSERVE_MS);
+  assert_string_equal(amount(world, "allocatable", "nvidia.com/gpu"), "1");
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p1");
+}
+
 static void a_gpu_that_was_bad_from_the_start_keeps_the_words_of_its_node(void **state) {
   World *world = *state;
   set_annotation(world, "facet.gpu/gpu-0", "GPU-0 NVIDIA-A100-SXM4-80GB mig=on");
@@ -175,6 +189,7 @@ int main(void) {
       WORLD_TEST(an_error_takes_its_slice_out_of_service_and_a_quiet_time_brings_it_back),
       WORLD_TEST(an_error_of_a_program_takes_nothing_out_of_service),
       WORLD_TEST(nobody_watches_while_something_is_changed),
+      WORLD_TEST(a_gpu_of_an_unknown_model_is_offered_whole_and_delays_no_plan),
       WORLD_TEST(a_gpu_that_was_bad_from_the_start_keeps_the_words_of_its_node),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static uint64_t next_look_ms(const Agent *agent) {
   uint64_t delay_ms = agent->has_bare ? AGENT_OBSERVE_RETRY_MS : AGENT_OBSERVE_MS;
   for (int i = 0; i < agent->observation->gpu_count; i++) {
     bool is_first = agent->service.gpus[i].bad_looks == 1;
-    if (agent->observation->gpus[i].trouble[0] && delay_ms > AGENT_OBSERVE_AGAIN_MS)
+    if (agent->service.gpus[i].bad_looks && delay_ms > AGENT_OBSERVE_AGAIN_MS)
       delay_ms = is_first ? AGENT_OBSERVE_AGAIN_MS : AGENT_OBSERVE_RETRY_MS;
   }
   return delay_ms;

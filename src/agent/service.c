@@ -31,6 +31,10 @@ uint32_t agent_service_skip(const AgentService *service, uint64_t now_ms) {
   return skip;
 }
 
+bool agent_service_is_readable(const GpuObserved *gpu) {
+  return !gpu->trouble[0] || (gpu->identified && gpu->mode == MIG_MODE_OFF && !gpu->is_lost);
+}
+
 /* As it was, and unfit. Another GPU at the same index is not the one that was there. */
 static void keep_last(const GpuObserved *old, GpuObserved *gpu, bool is_bad) {
   GpuObserved bad = *gpu;
@@ -47,7 +51,7 @@ void agent_service_judge(AgentService *service, const GpuObservation *before, Gp
     GpuObserved *gpu = &observation->gpus[i];
     __typeof__(&service->gpus[0]) entry = &service->gpus[i];
     static const GpuObserved nothing;
-    if (!gpu->trouble[0]) {
+    if (agent_service_is_readable(gpu)) {
       memset(entry, 0, sizeof *entry);
       continue;
     }

@@ -28,5 +28,7 @@ typedef struct AgentService {
 bool agent_service_note(AgentService *service, const GpuResult *result, uint64_t now_ms);
 /* GPUs that NVML is not to be asked about now, as bits. */
 uint32_t agent_service_skip(const AgentService *service, uint64_t now_ms);
+/* Is it read well enough to be worked with? Of one that is not in MIG mode nobody needs to know profiles. */
+bool agent_service_is_readable(const GpuObserved *gpu);
 /* A GPU that could not be read keeps what it held last (`before`; may be NULL). */
 void agent_service_judge(AgentService *service, const GpuObservation *before, GpuObservation *observation);

@@ -100,6 +100,20 @@ static void a_lost_gpu_goes_at_once(void **state) {
   assert_int_equal(f->observation->gpus[0].instance_count, 1);
 }
 
+/* The driver tells the profiles of a new model only once MIG mode is on: it is still a whole GPU to offer. */
+static void a_gpu_without_mig_mode_needs_no_profiles(void **state) {
+  Fixture *f = *state;
+  AgentService service = {0};
+  GpuObserved *gpu = observe(f, "A100-80GB", "");
+  gpu->mode = MIG_MODE_OFF;
+  snprintf(gpu->trouble, sizeof gpu->trouble, "MIG is off, and facet's table does not know it");
+  for (int look = 0; look < 5; look++) {
+    agent_service_judge(&service, NULL, f->observation);
+    assert_false(gpu->is_out_of_service);
+    assert_true(agent_service_is_readable(gpu));
+  }
+}
+
 static void another_gpu_at_its_index_takes_nothing_over(void **state) {
   Fixture *f = *state;
   AgentService service = {0};
@@ -121,6 +135,7 @@ int main(void) {
       cmocka_unit_test(while_a_worker_cannot_be_killed_nothing_is_tried),
       FIXTURE_TEST(a_gpu_that_cannot_be_read_keeps_what_it_held_and_goes_at_the_second_look),
       FIXTURE_TEST(a_lost_gpu_goes_at_once),
+      FIXTURE_TEST(a_gpu_without_mig_mode_needs_no_profiles),
       FIXTURE_TEST(another_gpu_at_its_index_takes_nothing_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "agent/wanted.h"
 
 #include "agent/relied.h"
+#include "agent/service.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -215,7 +216,7 @@ static void run_errand(Errand *errand, const GpuObserved *gpu, AgentTransactions
 static bool is_workable(const Node *node, const GpuObserved *gpu, AgentWanted *wanted) {
   if (gpu->is_out_of_service || agent_wanted_is_excluded(node, gpu))
     return false;
-  wanted->is_waiting = wanted->is_waiting || gpu->trouble[0];
+  wanted->is_waiting = wanted->is_waiting || !agent_service_is_readable(gpu);
   return gpu->mode == MIG_MODE_ON && gpu->model.profile_count && !gpu->trouble[0];
 }
 

@@ -54,7 +54,7 @@ static void on_watched(void *userdata, const GpuResult *result) {
 static uint32_t unfit_gpus(const Agent *agent) {
   uint32_t skip = agent_service_skip(&agent->service, agent->host->now_ms);
   for (int i = 0; i < agent->observation->gpu_count; i++)
-    if (agent->observation->gpus[i].trouble[0])
+    if (agent->service.gpus[i].bad_looks)
       skip |= UINT32_C(1) << i;
   return skip;
 }
