@@ -9,17 +9,16 @@
 #include "plan/improve.h"
 
 #include "base/random.h"
-#include "plan/frame.h"
+#include "plan/fit.h"
 
+#include <limits.h>
 #include <math.h>
 
 enum {
-  MEMORY_SIZE = 1 << 14, /* remembered answers */
-  RUINED_MAX = 4,        /* hosts of one round */
-  PACK_STEPS = 20000,
-  IDLE_ROUNDS_MAX = 20000, /* in vain */
-  IDLE_ROUNDS_MIN = 3000,
-  IDLE_ROUNDS_EACH = 100, /* of each type and host */
+  RUINED_MAX = 4,          /* hosts of one round */
+  IDLE_ROUNDS_MAX = 60000, /* in vain */
+  IDLE_ROUNDS_MIN = 9000,
+  IDLE_ROUNDS_EACH = 300, /* of each type and host */
 };
 
 typedef struct Type {
@@ -45,13 +44,11 @@ typedef struct Improve {
   int *on;           /* by host, by type: pods */
   int *asked;        /* by host, by kind: slices */
   int64_t *rooms;    /* by host: what is left, as in PlanProblem.rooms */
-  uint64_t *frames;  /* by host */
   uint32_t *versions;
   uint32_t *full; /* by host, by type: the version, plus one, in which it took none of them */
   int *served;    /* by tier */
   int *order;     /* types, as they are put back */
-  int *kept;      /* by kind: of no interest */
-  uint64_t *memory;
+  PlanFits *fits;
   const int *enough; /* by tier: no more is looked for; NULL: as many as possible */
   ARRAY(Move) moves; /* of this round */
 } Improve;
@@ -62,20 +59,12 @@ static void improve_deinit(Improve *improve) {
   free(improve->on);
   free(improve->asked);
   free(improve->rooms);
-  free(improve->frames);
   free(improve->versions);
   free(improve->full);
   free(improve->served);
   free(improve->order);
-  free(improve->memory);
-  free(improve->kept);
+  plan_fits_free(improve->fits);
   array_deinit(&improve->moves);
-}
-
-static uint64_t mix(uint64_t value) {
-  value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-  value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
-  return value ^ value >> 31;
 }
 
 static int *at(int *table, int host, int width, int column) {
@@ -145,14 +134,10 @@ static void init_tables(Improve *improve) {
   improve->asked = mem_alloc(hosts * kinds * sizeof *improve->asked);
   improve->versions = mem_alloc(hosts * sizeof *improve->versions);
   improve->rooms = mem_alloc(hosts * improve->room_width * sizeof *improve->rooms);
-  improve->frames = mem_alloc(hosts * sizeof *improve->frames);
   improve->served = mem_alloc((size_t)problem->tier_count * sizeof *improve->served);
   improve->order = mem_alloc(types * sizeof *improve->order);
-  improve->kept = mem_alloc(kinds * sizeof *improve->kept);
-  improve->memory = mem_alloc(MEMORY_SIZE * sizeof *improve->memory);
+  improve->fits = plan_fits_new(problem, improve->means, improve->budget);
   memcpy(improve->rooms, problem->rooms, hosts * improve->room_width * sizeof *improve->rooms);
-  for (int host = 0; host < (int)hosts; host++)
-    improve->frames[host] = plan_frame_of(problem, host);
 }
 
 static void start_from(Improve *improve, const PlanOffer *offer) {
@@ -162,33 +147,6 @@ static void start_from(Improve *improve, const PlanOffer *offer) {
 }
 
 /* ---- what a host takes ---- */
-
-static uint64_t question_key(const Improve *improve, int host) {
-  const int *asked = at(improve->asked, host, improve->kind_count, 0);
-  uint64_t hash = improve->frames[host];
-  for (int kind = 0; kind < improve->kind_count; kind++)
-    if (asked[kind])
-      hash = mix(hash + ((uint64_t)kind << 32 | (uint64_t)asked[kind]));
-  return hash & ~UINT64_C(1);
-}
-
-/* Do all slices that are asked of the host now have a place on it? */
-static bool has_places(Improve *improve, int host) {
-  uint64_t key = question_key(improve, host);
-  uint64_t *answer = &improve->memory[key >> 1 & (MEMORY_SIZE - 1)];
-  if ((*answer & ~UINT64_C(1)) == key)
-    return *answer & 1;
-  PlanPacking packing;
-  int64_t steps = PACK_STEPS;
-  const PlanRealiseQuestion question = {.problem = improve->problem,
-                                        .host = host,
-                                        .asked = at(improve->asked, host, improve->kind_count, 0),
-                                        .means = improve->means};
-  bool fits = plan_realise_pack(&question, &steps, improve->kept, &packing);
-  plan_budget_take(improve->budget, 1 + PACK_STEPS - steps);
-  *answer = key | fits;
-  return fits;
-}
 
 /* Puts one more pod on the host if it takes it. */
 static bool add(Improve *improve, int host, int type) {
@@ -200,7 +158,7 @@ static bool add(Improve *improve, int host, int type) {
                       &improve->rooms[(size_t)host * improve->room_width])) {
     uint32_t before = improve->versions[host];
     change(improve, host, type, 1);
-    if (has_places(improve, host)) {
+    if (plan_fits_ask(improve->fits, host, at(improve->asked, host, improve->kind_count, 0))) {
       *array_push(&improve->moves) = (Move){.host = host, .type = type, .count = 1};
       return true;
     }
@@ -281,23 +239,50 @@ static void shuffle_types(Improve *improve, int host) {
   qsort_r(improve->order, (size_t)improve->type_count, sizeof *improve->order, compare_types, improve->types);
 }
 
-static void put_back(Improve *improve, int type, const int *hosts, int host_count) {
+/* Puts up to `most` pods of the type on the hosts, in their order from the first one; returns how many. */
+static int put_back(Improve *improve, int type, const int *hosts, int host_count, int most) {
   Type *what = &improve->types[type];
+  int count = 0;
   for (int i = 0; i < host_count; i++)
-    while (what->served < what->wanted && add(improve, hosts[i], type))
-      ;
-  if (what->served == what->wanted)
-    return;
+    while (count < most && what->served < what->wanted && add(improve, hosts[i], type))
+      count++;
+  return count;
+}
+
+static void put_anywhere(Improve *improve, int type) {
+  const Type *what = &improve->types[type];
   int first = (int)random_below(&improve->random, (uint64_t)improve->host_count);
-  for (int i = 0; i < improve->host_count && what->served < what->wanted; i++)
-    while (what->served < what->wanted && add(improve, (first + i) % improve->host_count, type))
-      ;
+  for (int i = 0; i < improve->host_count && what->served < what->wanted; i++) {
+    int host = (first + i) % improve->host_count;
+    (void)put_back(improve, type, &host, 1, INT_MAX);
+  }
+}
+
+/* The types of one tier, some pods of each in turn, so that they come together on a host in any mixture. */
+static void recreate_tier(Improve *improve, int first, int end, const int *hosts, int host_count) {
+  static const int portions[] = {1, 1, 2, INT_MAX, INT_MAX};
+  int portion = portions[random_below(&improve->random, COUNT_OF(portions))], count;
+  do {
+    count = 0;
+    for (int i = first; i < end; i++) {
+      count += put_back(improve, improve->order[i], hosts, host_count, portion);
+      if (portion == INT_MAX)
+        put_anywhere(improve, improve->order[i]);
+    }
+  } while (count && portion < INT_MAX);
+  for (int i = first; i < end && portion < INT_MAX; i++)
+    put_anywhere(improve, improve->order[i]);
 }
 
 static void recreate(Improve *improve, const int *hosts, int host_count) {
+  int end;
   shuffle_types(improve, hosts[0]);
-  for (int i = 0; i < improve->type_count; i++)
-    put_back(improve, improve->order[i], hosts, host_count);
+  for (int first = 0; first < improve->type_count; first = end) {
+    int tier = improve->types[improve->order[first]].tier;
+    for (end = first + 1; end < improve->type_count && improve->types[improve->order[end]].tier == tier;)
+      end++;
+    recreate_tier(improve, first, end, hosts, host_count);
+  }
 }
 
 /* ---- rounds ---- */
@@ -329,28 +314,51 @@ static bool is_done(const Improve *improve) {
   return is_most || (improve->enough && compare_served(improve, improve->enough) >= 0) || serves_all(improve);
 }
 
+/* What the hosts' goods that nobody pays for are worth, squared host by host: of states that serve as many,
+ * the one is nearer to serving more that has its waste in one place. 0 where there are no prices. */
+static double waste(const Improve *improve) {
+  double sum = 0;
+  for (int host = 0; improve->prices->worth && host < improve->host_count; host++) {
+    double left = improve->prices->worth[host];
+    for (int type = 0; type < improve->type_count; type++) {
+      int pods = *at(improve->on, host, improve->type_count, type);
+      left -= pods ? pods * cost_on(improve, type, host) : 0;
+    }
+    sum += left * left;
+  }
+  return sum;
+}
+
+static int64_t idle_most(const Improve *improve) {
+  int64_t most = (int64_t)IDLE_ROUNDS_EACH * improve->type_count * improve->host_count;
+  most = most < IDLE_ROUNDS_MIN ? IDLE_ROUNDS_MIN : most;
+  most = most > IDLE_ROUNDS_MAX ? IDLE_ROUNDS_MAX : most;
+  return improve->enough ? most / 3 : most;
+}
+
+/* A state that serves as many may waste a little worse, or all would end in the same corner. */
 static void run_rounds(Improve *improve) {
   int hosts[RUINED_MAX] = {0};
   size_t size = (size_t)improve->problem->tier_count * sizeof *improve->served;
   CLEANUP(cleanup_free) int *before = mem_alloc(size);
-  int64_t idle_max = (int64_t)IDLE_ROUNDS_EACH * improve->type_count * improve->host_count;
-  idle_max = idle_max < IDLE_ROUNDS_MIN ? IDLE_ROUNDS_MIN : idle_max;
-  idle_max = idle_max > IDLE_ROUNDS_MAX ? IDLE_ROUNDS_MAX : idle_max;
-  for (int idle = 0; idle < idle_max && !is_done(improve); idle++) {
+  int64_t idle_max = idle_most(improve);
+  double wasted = waste(improve);
+  bool over = false;
+  for (int64_t idle = 0; idle < idle_max && !over && !is_done(improve); idle++) {
     memcpy(before, improve->served, size);
     array_clear(&improve->moves);
     int count = ruin(improve, hosts);
     recreate(improve, hosts, count);
-    if (!plan_budget_take(improve->budget, improve->type_count)) {
-      if (compare_served(improve, before) < 0)
-        undo(improve);
-      return;
-    }
+    over = !plan_budget_take(improve->budget, improve->type_count);
     int order = compare_served(improve, before);
+    double wastes = waste(improve);
     if (order > 0)
       idle = 0;
-    else if (order < 0)
+    else if (order < 0 || wastes < wasted - chance(improve) * chance(improve)) {
       undo(improve);
+      continue;
+    }
+    wasted = wastes;
   }
 }
 
@@ -366,6 +374,17 @@ static void take_offer(Improve *improve, PlanOffer *offer) {
       --*at(improve->on, *host, improve->type_count, type);
   }
   plan_realise(problem, improve->means, offer);
+}
+
+/* Without creating anything, no more pods can be served than there are free slices. */
+static bool may_be_enough(const Improve *improve) {
+  const PlanProblem *problem = improve->problem;
+  int64_t slices = 0, pods = 0;
+  for (size_t i = 0; i < problem->hosts.count * problem->kinds.count; i++)
+    slices += problem->free[i];
+  for (int tier = 0; improve->enough && tier < problem->tier_count; tier++)
+    pods += improve->enough[tier];
+  return pods <= slices;
 }
 
 bool plan_improve(const PlanProblem *problem, PlanMeans means, const PlanPrices *prices, PlanBudget *budget,
@@ -384,6 +403,8 @@ bool plan_improve(const PlanProblem *problem, PlanMeans means, const PlanPrices 
     improve.enough = offer->served;
   else
     start_from(&improve, offer);
+  if (!may_be_enough(&improve))
+    return false;
   run_rounds(&improve);
   int order = compare_served(&improve, offer->served);
   if (order < 0 || (order == 0 && means != PLAN_BY_EXISTING))

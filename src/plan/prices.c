@@ -5,13 +5,12 @@
  *   + sum over classes of  what its pods gain: one each, less what they pay on the cheapest hosts for them,
  *                          as many on a host as its resources would take, and none that would lose
  *
- * which is the Lagrangian of the linear program with the hosts' limits relaxed. The dearest cutting of one
- * GPU is found slot by slot from the right; limits of a profile per GPU are not looked at, which only makes
- * it dearer. Free slices that may go count as free slots, as in plan/bound.c. Hosts that are alike in
- * everything share their prices: the program is symmetric in them. */
+ * which is the Lagrangian of the linear program with the hosts' limits relaxed. The cuttings are those of
+ * plan/cuts.h, so free slices that may go are part of them. Floating claims are not looked at: they only
+ * take. Hosts that are alike in everything share their prices: the program is symmetric in them. */
 #include "plan/prices.h"
 
-#include "plan/bound.h"
+#include "plan/cuts.h"
 #include "plan/frame.h"
 
 #include "base/real.h"
@@ -19,14 +18,19 @@
 #include <math.h>
 
 enum {
-  ROUNDS_MAX = 400,
   COST_MAX = 1000000,                 /* of a pod on a host that does not admit it */
   GROUPS_TIMES_CLASSES_MAX = 1000000, /* larger problems are not priced */
 };
 
-/* Of the steps, in the measure of prices, which are below one. */
-#define PACE_FIRST 0.1
-#define PACE_DECAY 0.98
+typedef struct Pace { /* of the steps, in the measure of prices, which are below one */
+  int rounds;
+  double first, decay;
+} Pace;
+
+static const Pace paces[] = {
+    [false] = {.rounds = 400, .first = 0.08, .decay = 0.985},
+    [true] = {.rounds = 150, .first = 0.1, .decay = 0.96},
+};
 
 typedef struct Group {
   int host, count; /* the first of so many that are alike */
@@ -43,7 +47,13 @@ typedef struct Dual {
   PlanBudget *budget;
   int kinds, resources, width; /* goods of a group: its resources, then its kinds */
   ARRAY(Group) groups;
-  int *group_of;      /* by host */
+  int *group_of;  /* by host */
+  int *family_of; /* by group: equal for those that admit the same classes */
+  size_t family_count;
+  double *shared; /* by family, by good */
+  double least;   /* bound so far, with the best prices */
+  PlanCutTable table;
+  int *cuts;          /* by GPU: their number in the table; of groups' first hosts only */
   uint64_t *frames;   /* by host */
   int *wanted;        /* by class: pods */
   double *asks, *has; /* by class and by group, by good; resources in units of what is asked in the mean */
@@ -55,6 +65,10 @@ typedef struct Dual {
 static void dual_deinit(Dual *dual) {
   array_deinit(&dual->groups);
   free(dual->group_of);
+  free(dual->family_of);
+  free(dual->shared);
+  free(dual->cuts);
+  plan_cut_table_deinit(&dual->table);
   free(dual->frames);
   free(dual->wanted);
   free(dual->asks);
@@ -100,6 +114,17 @@ static void group_hosts(Dual *dual) {
   }
 }
 
+static void find_families(Dual *dual) {
+  CLEANUP(intern_deinit) Intern signatures = {0};
+  dual->family_of = mem_alloc(dual->groups.count * sizeof *dual->family_of);
+  for (size_t g = 0; g < dual->groups.count; g++) {
+    uint64_t signature = dual->problem->hosts.items[dual->groups.items[g].host].signature;
+    dual->family_of[g] = intern_number(&signatures, &signature, sizeof signature);
+  }
+  dual->family_count = signatures.count;
+  dual->shared = mem_alloc(dual->family_count * (size_t)dual->width * sizeof *dual->shared);
+}
+
 /* What is asked of the resource in the mean, so that prices of cpus and of bytes are of one size. */
 static double unit_of(const Dual *dual, int resource) {
   double sum = 0;
@@ -109,6 +134,11 @@ static double unit_of(const Dual *dual, int resource) {
     asking += dual->problem->classes.items[class_].takes[resource] > 0;
   }
   return asking ? sum / asking : 1;
+}
+
+static int fixed_on(const Dual *dual, int group, int kind) {
+  int fixed = plan_cut_table_fixed(&dual->table, dual->groups.items[group].host, kind);
+  return fixed > 0 ? fixed : 0;
 }
 
 static void set_goods(Dual *dual) {
@@ -124,8 +154,7 @@ static void set_goods(Dual *dual) {
   }
   for (int kind = 0; kind < dual->kinds; kind++)
     for (int group = 0; group < groups; group++)
-      row(dual, dual->has, group)[dual->resources + kind] =
-          plan_bound_fixed_free(dual->problem, dual->groups.items[group].host, kind);
+      row(dual, dual->has, group)[dual->resources + kind] = fixed_on(dual, group, kind);
   for (int class_ = 0; class_ < classes; class_++) {
     const PlanClass *asking = &dual->problem->classes.items[class_];
     for (int n = 0; n < asking->need_count; n++)
@@ -150,6 +179,21 @@ static void set_most(Dual *dual) {
       dual->most[(size_t)class_ * dual->groups.count + (size_t)group] = most_on(dual, class_, group);
 }
 
+/* False where a GPU has more cuts than can be looked at, or all of them together. */
+static bool find_cuts(Dual *dual) {
+  bool are_whole = true;
+  for (size_t g = 0; g < dual->groups.count && are_whole; g++) {
+    const PlanHost *host = &dual->problem->hosts.items[dual->groups.items[g].host];
+    int64_t before = dual->table.steps;
+    for (int gpu = host->first_gpu; gpu < host->first_gpu + host->gpu_count; gpu++) {
+      dual->cuts[gpu] = plan_cut_table_find(&dual->table, gpu);
+      are_whole &= dual->table.cuts.items[dual->cuts[gpu]].is_whole;
+    }
+    are_whole &= plan_budget_take(dual->budget, 1 + dual->table.steps - before);
+  }
+  return are_whole;
+}
+
 static void dual_init(Dual *dual, const PlanProblem *problem, PlanBudget *budget) {
   *dual = (Dual){.problem = problem, .budget = budget};
   dual->kinds = (int)problem->kinds.count;
@@ -160,6 +204,9 @@ static void dual_init(Dual *dual, const PlanProblem *problem, PlanBudget *budget
   for (int host = 0; host < (int)problem->hosts.count; host++)
     dual->frames[host] = plan_frame_of(problem, host);
   group_hosts(dual);
+  find_families(dual);
+  plan_cut_table_init(&dual->table, problem, PLAN_BY_WITHDRAWAL);
+  dual->cuts = mem_alloc(problem->gpus.count * sizeof *dual->cuts);
   size_t goods = dual->groups.count * (size_t)dual->width;
   dual->wanted = mem_alloc(problem->classes.count * sizeof *dual->wanted);
   for (size_t i = 0; i < problem->waiting.count; i++)
@@ -178,86 +225,44 @@ static void dual_init(Dual *dual, const PlanProblem *problem, PlanBudget *budget
 
 /* ---- the value of prices ---- */
 
-/* Of profiles with the media engines, which exist once, one instance may be there. */
-static bool takes_engines(const MigProfile *profile) {
-  return (profile->kind == MIG_ME || profile->kind == MIG_ALL_ME) && profile->instance_count_max == 1;
-}
-
-/* Does an instance have the engines that no plan can take away? */
-static bool has_lost_engines(const MigLayout *layout, uint32_t fixed) {
-  for (int i = 0; i < layout->count; i++) {
-    const MigInstance *instance = &layout->instances[i];
-    if (takes_engines(&layout->model->profiles[instance->profile]) &&
-        mig_placement_mask(layout->model, instance->profile, instance->start) & fixed)
-      return true;
-  }
-  return false;
-}
-
-/* The dearest cutting of the slots from each start on, without the engines and with them. */
-typedef struct Cutting {
-  double worth[MIG_SLOTS_MAX + 1][2];
-  int chosen[MIG_SLOTS_MAX][2]; /* a kind, or -1: the slot stays empty */
-} Cutting;
-
-static void cut_from(const Dual *dual, const PlanModel *model, uint32_t fixed, const double *prices,
-                     int start, Cutting *cutting) {
-  for (int engines = 0; engines < 2; engines++) {
-    cutting->worth[start][engines] = cutting->worth[start + 1][engines];
-    cutting->chosen[start][engines] = -1;
-  }
-  for (int kind = 0; kind < dual->kinds; kind++) {
-    int profile = model->profile_of_kind[kind];
-    const MigProfile *what = profile < 0 ? NULL : &model->model->profiles[profile];
-    if (!what || !(what->starts >> start & 1) || mig_placement_mask(model->model, profile, start) & fixed)
-      continue;
-    bool takes = takes_engines(what);
-    for (int engines = takes; engines < 2; engines++) {
-      double with = prices[kind] + cutting->worth[start + what->size][engines - takes];
-      if (with <= cutting->worth[start][engines])
-        continue;
-      cutting->worth[start][engines] = with;
-      cutting->chosen[start][engines] = kind;
-    }
-  }
-}
-
-/* Returns what the GPU is worth; what it has of each kind then is added to the slack. */
+/* Returns what the GPU is worth at these prices of kinds; what it has of each then is added to the slack. */
 static double cut(const Dual *dual, int gpu, int count, const double *prices, double *slack) {
-  const PlanModel *model = plan_problem_model(dual->problem, gpu);
-  uint32_t fixed = plan_bound_fixed_slots(dual->problem, gpu);
-  int slots = model->model->slot_count;
-  int engines = !has_lost_engines(&plan_problem_gpu(dual->problem, gpu)->layout, fixed);
-  Cutting cutting = {.worth = {{0}}};
-  for (int start = slots - 1; start >= 0; start--)
-    cut_from(dual, model, fixed, prices, start, &cutting);
-  double worth = cutting.worth[0][engines];
-  for (int start = 0; start < slots;) {
-    int kind = cutting.chosen[start][engines];
-    const MigProfile *what = kind < 0 ? NULL : &model->model->profiles[model->profile_of_kind[kind]];
-    if (what)
-      slack[kind] += count;
-    engines -= what && takes_engines(what);
-    start += what ? what->size : 1;
+  const PlanCuts *cuts = &dual->table.cuts.items[dual->cuts[gpu]];
+  double most = 0;
+  int chosen = -1;
+  for (int i = 0; i < (int)cuts->items.count; i++) {
+    double worth = 0;
+    for (int kind = 0; kind < dual->kinds; kind++)
+      worth += cuts->items.items[i].of_kind[kind] * prices[kind];
+    if (worth <= most)
+      continue;
+    most = worth;
+    chosen = i;
   }
+  for (int kind = 0; chosen >= 0 && kind < dual->kinds; kind++)
+    slack[kind] += cuts->items.items[chosen].of_kind[kind] * count;
+  return most;
+}
+
+/* Returns what one host of the group is worth; sets what all of them have. */
+static double value_host(Dual *dual, int g, const double *prices) {
+  const Group *group = &dual->groups.items[g];
+  const PlanHost *host = &dual->problem->hosts.items[group->host];
+  const double *has = row(dual, dual->has, g);
+  double *slack = row(dual, dual->slack, g), worth = 0;
+  for (int i = 0; i < dual->width; i++) {
+    slack[i] = has[i] * group->count;
+    worth += has[i] * prices[i];
+  }
+  for (int gpu = host->first_gpu; gpu < host->first_gpu + host->gpu_count; gpu++)
+    worth += cut(dual, gpu, group->count, &prices[dual->resources], &slack[dual->resources]);
   return worth;
 }
 
 static double value_goods(Dual *dual) {
   double sum = 0;
-  for (int g = 0; g < (int)dual->groups.count; g++) {
-    const Group *group = &dual->groups.items[g];
-    const PlanHost *host = &dual->problem->hosts.items[group->host];
-    const double *prices = row(dual, dual->prices, g), *has = row(dual, dual->has, g);
-    double *slack = row(dual, dual->slack, g), worth = 0;
-    for (int i = 0; i < dual->width; i++) {
-      slack[i] = has[i] * group->count;
-      worth += has[i] * prices[i];
-    }
-    for (int gpu = host->first_gpu; gpu < host->first_gpu + host->gpu_count; gpu++)
-      worth += cut(dual, gpu, group->count, &prices[dual->resources], &slack[dual->resources]);
-    sum += worth * group->count;
-  }
+  for (int g = 0; g < (int)dual->groups.count; g++)
+    sum += value_host(dual, g, row(dual, dual->prices, g)) * dual->groups.items[g].count;
   return sum;
 }
 
@@ -340,22 +345,39 @@ static int64_t steps_of(const Dual *dual) {
   return 1 + ((int64_t)dual->groups.count * per_group + (int64_t)dual->problem->gpus.count * 8) / 32;
 }
 
-static double descend(Dual *dual, int served) {
+/* Puts the slack of all hosts that admit the same classes to each of them: then their prices move together.
+ */
+static void share_slack(Dual *dual) {
+  memset(dual->shared, 0, dual->family_count * (size_t)dual->width * sizeof *dual->shared);
+  for (int g = 0; g < (int)dual->groups.count; g++)
+    for (int i = 0; i < dual->width; i++)
+      row(dual, dual->shared, dual->family_of[g])[i] += row(dual, dual->slack, g)[i];
+  for (int g = 0; g < (int)dual->groups.count; g++)
+    memcpy(row(dual, dual->slack, g), row(dual, dual->shared, dual->family_of[g]),
+           (size_t)dual->width * sizeof *dual->slack);
+}
+
+/* True where nothing is left to find, or to find it with. */
+static bool descend(Dual *dual, bool together, int served) {
+  const Pace *pace = &paces[together];
   size_t size = dual->groups.count * (size_t)dual->width * sizeof *dual->prices;
-  double least = INFINITY, pace = PACE_FIRST;
-  begin(dual);
-  for (int round = 0; round < ROUNDS_MAX; round++) {
+  double step_size = pace->first;
+  memset(dual->squares, 0, size);
+  for (int round = 0; round < pace->rounds; round++) {
     double bound = value(dual);
-    if (bound < least) {
-      least = bound;
+    if (bound < dual->least) {
+      dual->least = bound;
       memcpy(dual->best, dual->prices, size);
     }
-    if (real_floor(least + 1e-6) <= served || !plan_budget_take(dual->budget, steps_of(dual)))
-      break;
-    step(dual, pace);
-    pace *= PACE_DECAY;
+    if (real_floor(dual->least + 1e-6) <= served || !plan_budget_take(dual->budget, steps_of(dual)))
+      return true;
+    if (together)
+      share_slack(dual);
+    step(dual, step_size);
+    step_size *= pace->decay;
   }
-  return least;
+  memcpy(dual->prices, dual->best, size);
+  return false;
 }
 
 void plan_prices_init(PlanPrices *prices, const PlanProblem *problem, int served, PlanBudget *budget) {
@@ -364,9 +386,16 @@ void plan_prices_init(PlanPrices *prices, const PlanProblem *problem, int served
     return;
   CLEANUP(dual_deinit) Dual dual;
   dual_init(&dual, problem, budget);
-  if (dual.groups.count * problem->classes.count > GROUPS_TIMES_CLASSES_MAX)
+  if (dual.groups.count * problem->classes.count > GROUPS_TIMES_CLASSES_MAX || !find_cuts(&dual))
     return;
-  prices->bound = descend(&dual, served);
+  dual.least = INFINITY;
+  begin(&dual);
+  if (!descend(&dual, true, served))
+    (void)descend(&dual, false, served);
+  prices->bound = dual.least;
+  prices->worth = mem_alloc(problem->hosts.count * sizeof *prices->worth);
+  for (int host = 0; host < (int)problem->hosts.count; host++)
+    prices->worth[host] = value_host(&dual, dual.group_of[host], row(&dual, dual.best, dual.group_of[host]));
   prices->costs = mem_alloc(problem->classes.count * problem->hosts.count * sizeof *prices->costs);
   for (int class_ = 0; class_ < (int)problem->classes.count; class_++)
     for (int host = 0; host < (int)problem->hosts.count; host++)
@@ -378,6 +407,7 @@ void plan_prices_init(PlanPrices *prices, const PlanProblem *problem, int served
 
 void plan_prices_deinit(PlanPrices *prices) {
   free(prices->costs);
+  free(prices->worth);
 }
 
 double plan_prices_cost(const PlanPrices *prices, const PlanProblem *problem, int class_, int host) {

@@ -13,6 +13,7 @@
 
 typedef struct PlanPrices {
   double *costs; /* by class, by host: what one pod has to pay there; NULL: not known */
+  double *worth; /* by host: of all that it has; NULL: not known */
   double bound;  /* no plan serves more pods, whatever their tiers, withdrawals included */
 } PlanPrices;
 

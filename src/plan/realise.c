@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/realise.h"
 
+#include "plan/fit.h"
+
 enum {
-  REALISE_STEPS_MAX = 500000, /* places tried on one host */
-  AFRESH_STEPS_MAX = 10000,   /* more of them, where free slices need not be used as they are */
+  REALISE_STEPS_MAX = 50000, /* places tried on one host */
+  AFRESH_STEPS_MAX = 10000,  /* more of them, where free slices need not be used as they are */
 };
 
 typedef struct Realise {
@@ -12,11 +14,14 @@ typedef struct Realise {
   PlanOffer *offer;
   int *asked, *kept; /* by kind, on the current host */
   PlanPacking packing;
+  PlanFits *fits; /* NULL until they are asked */
+  PlanBudget budget;
 } Realise;
 
 static void realise_deinit(Realise *realise) {
   free(realise->asked);
   free(realise->kept);
+  plan_fits_free(realise->fits);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the packing counts the steps down */
@@ -227,6 +232,15 @@ static void leave_out(Realise *realise, int host) {
       realise->offer->hosts[i] = -1;
 }
 
+/* Going through places may come to no end where choosing among the cuts of whole GPUs does. */
+static bool pack_by_cuts(Realise *realise, int host) {
+  if (realise->means == PLAN_BY_EXISTING)
+    return false;
+  if (!realise->fits)
+    realise->fits = plan_fits_new(realise->problem, realise->means, &realise->budget);
+  return plan_fits_pack(realise->fits, host, realise->asked, realise->kept, &realise->packing);
+}
+
 static void realise_host(Realise *realise, int host) {
   PlanOffer *offer = realise->offer;
   int64_t steps = REALISE_STEPS_MAX;
@@ -236,7 +250,8 @@ static void realise_host(Realise *realise, int host) {
                                         .means = realise->means,
                                         .is_thorough = realise->means == PLAN_BY_WITHDRAWAL};
   count_asked(realise, host);
-  if (!plan_realise_pack(&question, &steps, realise->kept, &realise->packing)) {
+  if (!plan_realise_pack(&question, &steps, realise->kept, &realise->packing) &&
+      !pack_by_cuts(realise, host)) {
     leave_out(realise, host);
     return;
   }
@@ -254,6 +269,7 @@ void plan_realise(const PlanProblem *problem, PlanMeans means, PlanOffer *offer)
   Realise realise = {.problem = problem,
                      .means = means,
                      .offer = offer,
+                     .budget = {.steps = INT64_MAX},
                      .asked = mem_alloc(kinds * sizeof *realise.asked),
                      .kept = mem_alloc(kinds * sizeof *realise.kept)};
   array_clear(&offer->slices);
