@@ -7,6 +7,7 @@
 
 #include "base/intern.h"
 #include "base/text.h"
+#include "plan/turn.h"
 #include "sched/coupling.h"
 #include "sched/filter.h"
 
@@ -344,6 +345,7 @@ void plan_fleet_init(PlanProblem *problem) {
   add_hosts(problem);
   plan_rooms_init(problem);
   finish_classes(problem);
+  plan_turns_give(problem);
   plan_queue_sort(problem);
   sign_hosts(problem);
   find_pools(problem);

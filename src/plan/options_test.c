@@ -35,9 +35,46 @@ static void age_does_not_lift_a_pod_above_a_higher_priority(void **state) {
   assert_int_equal(f.plan.pods.items[0].verdict, PLAN_BLOCKED);
 }
 
-static void among_those_that_have_waited_long_as_many_as_possible_are_served(void **state) {
+/* One GPU gives one turn. */
+static void the_oldest_of_those_that_have_waited_long_has_its_turn(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   add_whole_and_small_pods(&f);
+  assert_int_equal(fixture_plan(&f, &(PlanOptions){.old_before = 9999})->admitted, 1);
+  assert_int_equal(f.plan.pods.items[0].verdict, PLAN_ADMITTED);
+}
+
+static void who_can_never_be_served_takes_no_turn(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_whole_and_small_pods(&f);
+  Pod *lost = fixture_pod(&f, "lost", "7g.80gb"), *kept_out = fixture_pod(&f, "kept-out", "4g.40gb");
+  fixture_set(&f, &lost->node_selector, "zone", "nowhere");
+  lost->meta.creation_time = 1;
+  kept_out->meta.creation_time = 2;
+  fixture_gpu(&f, f.nodes.items[0], A30, "");
+  fixture_set(&f, &f.nodes.items[0]->meta.annotations, MIG_ANNOTATION_ALLOWED, "1g.10gb,7g.80gb");
+  fixture_plan(&f, &(PlanOptions){.old_before = 9999});
+  assert_int_equal(f.plan.pods.items[0].verdict, PLAN_ADMITTED);
+}
+
+/* Seven GPUs give one turn, eight give two. */
+static void eight_gpus_give_another_turn(void **state) {
+  for (int gpus = 7; gpus <= 8; gpus++) {
+    CLEANUP(fixture_deinit) Fixture f = {0};
+    Node *node = fixture_node(&f, "n1");
+    for (int i = 0; i < gpus; i++)
+      fixture_gpu(&f, node, A100, i < 2 ? "" : "7g.80gb@0:used");
+    for (int i = 0; i < 2; i++)
+      fixture_pod(&f, arena_format(&f.arena, "whole%d", i), "7g.80gb")->meta.creation_time = 100 + i;
+    for (int i = 0; i < 14; i++)
+      fixture_pod(&f, arena_format(&f.arena, "small%02d", i), "1g.10gb")->meta.creation_time = 200 + i;
+    assert_int_equal(fixture_plan(&f, &(PlanOptions){.old_before = 9999})->admitted, gpus == 7 ? 8 : 2);
+  }
+}
+
+static void of_the_others_that_have_waited_long_as_many_as_possible_are_served(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  add_whole_and_small_pods(&f);
+  f.pods.items[0]->meta.creation_time = 3000; /* the first small one is older, and has the turn */
   assert_int_equal(fixture_plan(&f, &(PlanOptions){.old_before = 9999})->admitted, 7);
 }
 
@@ -122,7 +159,10 @@ int main(void) {
       cmocka_unit_test(as_many_as_possible_are_served_while_nobody_has_waited_long),
       cmocka_unit_test(a_large_pod_that_has_waited_long_comes_before_many_small_ones),
       cmocka_unit_test(age_does_not_lift_a_pod_above_a_higher_priority),
-      cmocka_unit_test(among_those_that_have_waited_long_as_many_as_possible_are_served),
+      cmocka_unit_test(the_oldest_of_those_that_have_waited_long_has_its_turn),
+      cmocka_unit_test(who_can_never_be_served_takes_no_turn),
+      cmocka_unit_test(eight_gpus_give_another_turn),
+      cmocka_unit_test(of_the_others_that_have_waited_long_as_many_as_possible_are_served),
       cmocka_unit_test(a_pod_whose_age_is_not_known_has_not_waited_long),
       cmocka_unit_test(a_plan_says_that_it_stopped_early),
       cmocka_unit_test(what_counting_proves_takes_no_time),

@@ -89,7 +89,8 @@ typedef struct PlanOptions {
   const PlanDemand *recent_demand;
   int recent_demand_count;
   /* Pods of one priority that were created before this instant (Unix seconds) come before all others of it,
-   * whatever they ask: otherwise many small pods would keep a large one waiting for ever. 0: none do. */
+   * and the oldest of them one after the other, whatever they ask (plan/turn.h): otherwise many small pods
+   * would keep a large one waiting for ever. 0: none do. */
   int64_t old_before;
   int64_t steps_max;      /* of the search for better plans; 0: PLAN_STEPS_DEFAULT */
   const PlanClock *clock; /* ends that search as well; NULL: only the steps do, and the plan is the same on

@@ -49,7 +49,7 @@ typedef struct PlanClass {
 typedef struct PlanWaiting {
   int pod; /* index in the snapshot */
   int class_;
-  int tier; /* 0 is the highest: by priority, and in each those that have waited long before the others */
+  int tier; /* 0 is the highest: by priority, in each those that have waited long first (plan/turn.h) */
 } PlanWaiting;
 
 typedef struct PlanShape { /* a geometry, shared by all models that have it */

@@ -52,10 +52,16 @@ static int64_t count_room(const SimulateWorld *world, const SimulateClass *reque
   return (world->fleet->slot_count - world->used_slots) / ((int64_t)size * request->count) + 1;
 }
 
+/* As objects have it, where 0 is no time; jobs of one second are told apart by their names. */
+static int64_t in_seconds(int64_t ms) {
+  return ms / 1000 + 1;
+}
+
 static void add_pod(const SimulateWorld *world, int job, Question *question) {
   const SimulateClass *request = &world->load->classes.items[world->load->jobs.items[job].class_];
   const char *profile = world->load->kinds[request->kind];
   Pod *pod = simulate_mirror_make_pod(&question->arena, profile, request->count, job);
+  pod->meta.creation_time = in_seconds(world->load->jobs.items[job].arrival_ms);
   snapshot_add_pod(&question->snapshot, pod, NULL);
   *array_push(&question->jobs) = job;
 }
@@ -192,20 +198,6 @@ static int recall_demand(Facet *facet, const SimulateWorld *world, PlanDemand re
   return world->load->kind_count;
 }
 
-/* The mirror's pods are as old as their number is small: those before it have waited as long as the
- * controller lets a pod wait behind others. */
-static int64_t find_old(const SimulateWorld *world) {
-  size_t first = 0, end = world->load->jobs.count;
-  while (first < end) {
-    size_t middle = (first + end) / 2;
-    if (world->load->jobs.items[middle].arrival_ms <= world->now_ms - PLAN_STARVATION_DEFAULT_MS)
-      first = middle + 1;
-    else
-      end = middle;
-  }
-  return (int64_t)first;
-}
-
 static void plan_once(Facet *facet, SimulateWorld *world, int only_job, PlanLeftover leftover) {
   CLEANUP(question_deinit) Question question = {0};
   CLEANUP(plan_deinit) Plan plan = {0};
@@ -213,7 +205,7 @@ static void plan_once(Facet *facet, SimulateWorld *world, int only_job, PlanLeft
   snapshot_init(&question.snapshot);
   ask(facet, world, only_job, &question);
   const PlanOptions options = {.leftover = leftover,
-                               .old_before = find_old(world),
+                               .old_before = in_seconds(world->now_ms - PLAN_STARVATION_DEFAULT_MS),
                                .recent_demand = recent,
                                .recent_demand_count = recall_demand(facet, world, recent)};
   plan_compute(&question.snapshot, &options, &plan);
