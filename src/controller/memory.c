@@ -3,7 +3,7 @@
  * it can be lost at any time: the next pass reads the cluster again, and at worst says something twice. */
 #include "controller/memory.h"
 
-#include "base/real.h"
+#include "plan/fill.h"
 
 static void node_memory_free(ControllerNodeMemory *node) {
   free(node->refusal);
@@ -232,7 +232,7 @@ void controller_memory_untell(ControllerMemory *memory, const char *uid) {
 }
 
 void controller_memory_decay(ControllerMemory *memory, uint64_t now_ms) {
-  double factor = real_exp2(-(double)(now_ms - memory->decayed_ms) / CONTROLLER_DEMAND_HALF_LIFE_MS);
+  double factor = plan_fill_left((int64_t)(now_ms - memory->decayed_ms));
   memory->decayed_ms = now_ms;
   for (size_t i = memory->demand.count; i-- > 0;) {
     memory->demand.items[i].weight *= factor;

@@ -11,8 +11,7 @@ enum {
   CONTROLLER_RETRY_FIRST_MS = 5000, /* a node that reported a failure rests for so long, doubling */
   CONTROLLER_RETRY_MAX_MS = 300000,
   CONTROLLER_REPEAT_MS = 30000, /* a pod hears a changed refusal at most this often */
-  CONTROLLER_DEMAND_HALF_LIFE_MS = 600000,
-  CONTROLLER_RECUT_LIMIT = 12, /* of one node, within */
+  CONTROLLER_RECUT_LIMIT = 12,  /* of one node, within */
   CONTROLLER_RECUT_SPAN_MS = 60000,
 };
 

@@ -4,6 +4,7 @@
 #include "controller/memory.h"
 
 #include "cluster/test_objects.h"
+#include "plan/fill.h"
 
 enum { NOW = 1000000 };
 
@@ -364,10 +365,10 @@ static void demand_halves_in_ten_minutes_in_any_number_of_steps(void **state) {
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {.decayed_ms = NOW};
   Resource asks[] = {{"nvidia.com/mig-1g.10gb", 8}};
   count(&memory, "u1", asks, 1);
-  for (uint64_t ms = 1000; ms <= CONTROLLER_DEMAND_HALF_LIFE_MS; ms += 1000)
+  for (uint64_t ms = 1000; ms <= PLAN_DEMAND_HALF_LIFE_MS; ms += 1000)
     controller_memory_decay(&memory, NOW + ms);
   assert_float_equal(weight_of(&memory, "1g.10gb"), 4, 1e-5);
-  controller_memory_decay(&memory, NOW + 3 * CONTROLLER_DEMAND_HALF_LIFE_MS);
+  controller_memory_decay(&memory, NOW + 3 * PLAN_DEMAND_HALF_LIFE_MS);
   assert_float_equal(weight_of(&memory, "1g.10gb"), 1, 1e-5);
 }
 
@@ -375,7 +376,7 @@ static void demand_that_faded_is_dropped_and_the_rest_stays(void **state) {
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {.decayed_ms = NOW};
   Resource asks[] = {{"nvidia.com/mig-1g.10gb", 1}, {"nvidia.com/mig-2g.20gb", 1000}};
   count(&memory, "u1", asks, COUNT_OF(asks));
-  controller_memory_decay(&memory, NOW + 7 * CONTROLLER_DEMAND_HALF_LIFE_MS); /* 1/128 < 0.01 */
+  controller_memory_decay(&memory, NOW + 7 * PLAN_DEMAND_HALF_LIFE_MS); /* 1/128 < 0.01 */
   assert_true(memory.demand.count == 1);
   assert_float_equal(weight_of(&memory, "2g.20gb"), 1000.0 / 128, 1e-3);
 }

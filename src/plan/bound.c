@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two relaxations of the problem; the smaller result counts.
+/* Three relaxations of the problem; the smallest result counts.
  *
  * Slices that may be withdrawn count as free slots, of which the profile that is there is one use; so the
  * free slices of a node are counted only as far as they are more than those. Floating claims are not looked
  * at: they only take.
  *
  *   slots    pods, smallest first, as long as the free slots of the whole cluster last;
- *   holes    each pod asks just one slice, its largest, of hosts that admit its class and have all the
- *            cpu and memory of the world.
+ *   groups   each pod asks just one slice, its largest, of hosts that admit its class and have all the
+ *            cpu and memory of the world;
+ *   all      the same, and every host that admits somebody admits everybody.
  *
- * Hosts that admit the same classes are a group. It shares its free slices, and each of its pools serves what
- * the counters allow (hole.h). A pod that could go to several groups is counted in each, but all groups
- * together serve no more pods than there are; the result is exact where every class has one home. */
+ * Hosts that admit the same classes are a group. It shares its free slices, and its GPUs of each geometry
+ * serve what the counters allow (hole.h). A pod that could go to several groups is counted in each, but all
+ * groups together serve no more pods than there are; the result is exact where every class has one home.
+ * Where every class has several, each group may look large enough for all of them alone, and all hosts
+ * together are not. */
 #include "plan/bound.h"
+
+enum { ALL = -1 };
 
 typedef struct Group { /* hosts that admit the same classes */
   const PlanProblem *problem;
-  int host;    /* the first of them */
+  int host;    /* the first of them, or ALL */
   int *wanted; /* by kind: pods that want a slice here and found no free one */
   int served;
   int pods; /* that could come here */
@@ -27,7 +32,7 @@ static bool is_room(const PlanModel *model, int profile) {
   return model->allowed >> profile & 1;
 }
 
-int plan_bound_fixed_free(const PlanProblem *problem, int host, int kind) {
+static int fixed_free(const PlanProblem *problem, int host, int kind) {
   const PlanHost *from = &problem->hosts.items[host];
   int count = problem->free[(size_t)host * problem->kinds.count + (size_t)kind];
   for (int gpu = from->first_gpu; count > 0 && gpu < from->first_gpu + from->gpu_count; gpu++) {
@@ -42,7 +47,7 @@ int plan_bound_fixed_free(const PlanProblem *problem, int host, int kind) {
   return count > 0 ? count : 0;
 }
 
-uint32_t plan_bound_fixed_slots(const PlanProblem *problem, int gpu) {
+static uint32_t fixed_slots(const PlanProblem *problem, int gpu) {
   const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
   uint32_t slots = layout->mask;
   for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1) {
@@ -54,19 +59,28 @@ uint32_t plan_bound_fixed_slots(const PlanProblem *problem, int gpu) {
 
 static int count_room(const PlanProblem *problem, int gpu) {
   const MigModel *model = plan_problem_gpu(problem, gpu)->model;
-  return model->slot_count - __builtin_popcount(plan_bound_fixed_slots(problem, gpu));
+  return model->slot_count - __builtin_popcount(fixed_slots(problem, gpu));
 }
 
 static bool is_in_group(const Group *group, int host) {
   const PlanHost *hosts = group->problem->hosts.items;
-  return hosts[host].signature == hosts[group->host].signature;
+  return group->host == ALL || hosts[host].signature == hosts[group->host].signature;
+}
+
+static bool admits(const Group *group, const PlanClass *class_) {
+  if (group->host != ALL)
+    return plan_class_admits(class_, group->host);
+  uint64_t some = 0;
+  for (size_t i = 0; i < (group->problem->hosts.count + 63) / 64; i++)
+    some |= class_->admits[i];
+  return some;
 }
 
 static void count_wanted(Group *group, const int *pods_of_class) {
   const PlanProblem *problem = group->problem;
   for (size_t i = 0; i < problem->classes.count; i++) {
     const PlanClass *class_ = &problem->classes.items[i];
-    if (!plan_class_admits(class_, group->host))
+    if (!admits(group, class_))
       continue;
     group->wanted[class_->needs[0].kind] += pods_of_class[i];
     group->pods += pods_of_class[i];
@@ -75,9 +89,9 @@ static void count_wanted(Group *group, const int *pods_of_class) {
 
 static void serve_from_free(Group *group) {
   const PlanProblem *problem = group->problem;
-  for (int host = group->host; host < (int)problem->hosts.count; host++)
+  for (int host = group->host == ALL ? 0 : group->host; host < (int)problem->hosts.count; host++)
     for (int kind = 0; is_in_group(group, host) && kind < (int)problem->kinds.count; kind++) {
-      int count = plan_bound_fixed_free(problem, host, kind);
+      int count = fixed_free(problem, host, kind);
       if (count > group->wanted[kind])
         count = group->wanted[kind];
       group->wanted[kind] -= count;
@@ -100,9 +114,8 @@ static int least_rank(const PlanProblem *problem, int shape, int kind) {
   return least;
 }
 
-static void serve_from_pool(Group *group, int pool, const PlanHoles *holes) {
+static void serve_from_shape(Group *group, int shape, const PlanHoles *holes) {
   const PlanProblem *problem = group->problem;
-  int shape = problem->pools.items[pool].shape;
   PlanAmounts amounts = {0};
   for (int kind = 0; kind < (int)problem->kinds.count; kind++) {
     int rank = group->wanted[kind] ? least_rank(problem, shape, kind) : -2;
@@ -135,9 +148,15 @@ static int serve_group(const PlanProblem *problem, int host, const int *pods_of_
   Group group = {.problem = problem, .host = host, .wanted = wanted};
   count_wanted(&group, pods_of_class);
   serve_from_free(&group);
-  for (size_t pool = 0; pool < problem->pools.count; pool++)
-    if (is_in_group(&group, problem->pools.items[pool].host))
-      serve_from_pool(&group, (int)pool, &holes[pool]);
+  CLEANUP(cleanup_free) PlanHoles *of_shape = mem_alloc(problem->shapes.count * sizeof *of_shape);
+  for (size_t pool = 0; pool < problem->pools.count; pool++) {
+    const PlanPool *from = &problem->pools.items[pool];
+    if (is_in_group(&group, from->host))
+      plan_holes_add(&problem->shapes.items[from->shape].geometry, &of_shape[from->shape], &holes[pool], 1);
+  }
+  for (size_t shape = 0; shape < problem->shapes.count; shape++)
+    if (problem->shapes.items[shape].exact)
+      serve_from_shape(&group, (int)shape, &of_shape[shape]);
   serve_from_uncounted(&group);
   return group.served < group.pods ? group.served : group.pods;
 }
@@ -152,13 +171,14 @@ static int bound_by_holes(const PlanProblem *problem) {
     PlanHoles of_gpu;
     if (problem->gpus.items[gpu].pool < 0)
       continue;
-    plan_holes_of_slots(plan_problem_geometry(problem, gpu), plan_bound_fixed_slots(problem, gpu), &of_gpu);
+    plan_holes_of_slots(plan_problem_geometry(problem, gpu), fixed_slots(problem, gpu), &of_gpu);
     plan_holes_add(plan_problem_geometry(problem, gpu), &holes[problem->gpus.items[gpu].pool], &of_gpu, 1);
   }
   for (int host = 0; host < (int)problem->hosts.count; host++)
     if (is_first_of_group(problem, host))
       served += serve_group(problem, host, pods_of_class, holes);
-  return served < (int64_t)problem->waiting.count ? (int)served : (int)problem->waiting.count;
+  int together = serve_group(problem, ALL, pods_of_class, holes);
+  return served < together ? (int)served : together;
 }
 
 static int compare_sizes(const void *a, const void *b, void *userdata) {
@@ -174,7 +194,7 @@ static int64_t count_slots(const PlanProblem *problem) {
     slots += count_room(problem, gpu);
   for (int host = 0; host < (int)problem->hosts.count; host++)
     for (int kind = 0; kind < (int)problem->kinds.count; kind++)
-      slots += (int64_t)plan_bound_fixed_free(problem, host, kind) * problem->kinds.items[kind].size;
+      slots += (int64_t)fixed_free(problem, host, kind) * problem->kinds.items[kind].size;
   return slots;
 }
 

@@ -5,6 +5,11 @@
 #include "plan/draft.h"
 #include "plan/plan.h"
 
+enum { PLAN_DEMAND_HALF_LIFE_MS = 600000 };
+
+/* What is left of the weight of a demand (PlanDemand) after so long: whoever remembers one lets it fade. */
+double plan_fill_left(int64_t ms);
+
 /* Fills every touched GPU of the draft with plain, allowed profiles. */
 void plan_fill(PlanDraft *draft, const PlanOptions *options);
 

@@ -226,6 +226,12 @@ static void leftovers_follow_recent_demand_and_what_is_allowed(void **state) {
        3,
        NULL,
        "n1/0: 4g.40gb@0 +3g.40gb@4"},
+      {"of profiles that were asked as often, the larger one",
+       {{"2g.20gb", 2}, {"3g.40gb", 2}},
+       2,
+       NULL,
+       "n1/0: 4g.40gb@0 +3g.40gb@4"},
+      {"whatever their order", {{"3g.40gb", 2}, {"2g.20gb", 2}}, 2, NULL, "n1/0: 4g.40gb@0 +3g.40gb@4"},
       {"only allowed profiles are cut", {{"1g.10gb", 1}}, 1, "4g.40gb,2g.20gb", "n1/0: 4g.40gb@0 +2g.20gb@4"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {

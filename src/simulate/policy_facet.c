@@ -6,13 +6,10 @@
  * nobody who waits could ever go is left out. Of nodes that are alike - the same slices, the same in use - as
  * many are named as pods wait: no plan could touch more of them. Of jobs that ask the same, the oldest are
  * named, more than the fleet has room for. None of this changes what can be served. */
-#include "base/real.h"
 #include "simulate/mirror.h"
 #include "simulate/policy.h"
 
-#include "plan/plan.h"
-
-#define DEMAND_HALF_LIFE_MS 600000.0 /* as the controller's (controller/memory.h) */
+#include "plan/fill.h"
 
 typedef struct Facet {
   SimulateMirror mirror;
@@ -174,7 +171,7 @@ static void serve(SimulateWorld *world, const Question *question, const Plan *pl
 }
 
 static void decay_demand(Facet *facet, int64_t now_ms) {
-  double factor = real_exp2(-(double)(now_ms - facet->decayed_ms) / DEMAND_HALF_LIFE_MS);
+  double factor = plan_fill_left(now_ms - facet->decayed_ms);
   for (int kind = 0; kind < SIMULATE_KINDS_MAX; kind++)
     facet->demand[kind] *= factor;
   facet->decayed_ms = now_ms;
