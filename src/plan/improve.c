@@ -15,6 +15,7 @@
 #include <math.h>
 
 enum {
+  GLANCES_EACH = 10,       /* of a type at a host that is full for it: as long as one step */
   RUINED_MAX = 4,          /* hosts of one round */
   IDLE_ROUNDS_MAX = 60000, /* in vain */
   IDLE_ROUNDS_MIN = 9000,
@@ -343,13 +344,14 @@ static void run_rounds(Improve *improve) {
   CLEANUP(cleanup_free) int *before = mem_alloc(size);
   int64_t idle_max = idle_most(improve);
   double wasted = waste(improve);
+  int64_t steps = 1 + (int64_t)improve->type_count * improve->host_count / GLANCES_EACH;
   bool over = false;
   for (int64_t idle = 0; idle < idle_max && !over && !is_done(improve); idle++) {
     memcpy(before, improve->served, size);
     array_clear(&improve->moves);
     int count = ruin(improve, hosts);
     recreate(improve, hosts, count);
-    over = !plan_budget_take(improve->budget, improve->type_count);
+    over = !plan_budget_take(improve->budget, steps);
     int order = compare_served(improve, before);
     double wastes = waste(improve);
     if (order > 0)
