@@ -179,21 +179,21 @@ typedef struct KnownCase {
   bool known;
 } KnownCase;
 
-/* Of one GPU, empty, and two pods that ask 1g.10gb: the plan is 1g.10gb@6,1g.10gb@5 and left-over slices. */
+/* Of one GPU, empty, and two pods that ask 1g.10gb: the plan is 1g.10gb@5,1g.10gb@4 and left-over slices. */
 static const KnownCase known_cases[] = {
-    {"an unanswered plan that asks for them", UUID " 1g.10gb@6,1g.10gb@5", "p1", "p0", PLAN_LEFTOVER_NONE,
+    {"an unanswered plan that asks for them", UUID " 1g.10gb@5,1g.10gb@4", "p1", "p0", PLAN_LEFTOVER_NONE,
      true},
-    {"an unanswered first plan", UUID " 1g.10gb@6,1g.10gb@5", "p1", NULL, PLAN_LEFTOVER_NONE, true},
+    {"an unanswered first plan", UUID " 1g.10gb@5,1g.10gb@4", "p1", NULL, PLAN_LEFTOVER_NONE, true},
     {"more than is needed", UUID " 1g.10gb@4,1g.10gb@5,1g.10gb@6", "p1", "p0", PLAN_LEFTOVER_NONE, true},
-    {"left-over slices differ", UUID " 1g.10gb@6,1g.10gb@5", "p1", "p0", PLAN_LEFTOVER_FILL, true},
-    {"an answered plan is over", UUID " 1g.10gb@6,1g.10gb@5", "p1", "p1", PLAN_LEFTOVER_NONE, false},
-    {"one slice is missing", UUID " 1g.10gb@6", "p1", "p0", PLAN_LEFTOVER_NONE, false},
-    {"another place", UUID " 1g.10gb@6,1g.10gb@4", "p1", "p0", PLAN_LEFTOVER_NONE, false},
-    {"another profile there", UUID " 1g.10gb@6,1g.10gb+me@5", "p1", "p0", PLAN_LEFTOVER_NONE, false},
-    {"for another GPU", "GPU-x 1g.10gb@6,1g.10gb@5", "p1", "p0", PLAN_LEFTOVER_NONE, false},
+    {"left-over slices differ", UUID " 1g.10gb@5,1g.10gb@4", "p1", "p0", PLAN_LEFTOVER_FILL, true},
+    {"an answered plan is over", UUID " 1g.10gb@5,1g.10gb@4", "p1", "p1", PLAN_LEFTOVER_NONE, false},
+    {"one slice is missing", UUID " 1g.10gb@5", "p1", "p0", PLAN_LEFTOVER_NONE, false},
+    {"another place", UUID " 1g.10gb@5,1g.10gb@6", "p1", "p0", PLAN_LEFTOVER_NONE, false},
+    {"another profile there", UUID " 1g.10gb@5,1g.10gb+me@4", "p1", "p0", PLAN_LEFTOVER_NONE, false},
+    {"for another GPU", "GPU-x 1g.10gb@5,1g.10gb@4", "p1", "p0", PLAN_LEFTOVER_NONE, false},
     {"garbage", "1g.10gb", "p1", "p0", PLAN_LEFTOVER_NONE, false},
     {"nothing", NULL, "p1", "p0", PLAN_LEFTOVER_NONE, false},
-    {"no plan", UUID " 1g.10gb@6,1g.10gb@5", NULL, NULL, PLAN_LEFTOVER_NONE, false},
+    {"no plan", UUID " 1g.10gb@5,1g.10gb@4", NULL, NULL, PLAN_LEFTOVER_NONE, false},
 };
 
 static void only_an_unanswered_wish_for_every_demanded_slice_is_known(void **state) {

@@ -9,7 +9,8 @@
  *   3. carry the best offer out in a fork, tier by tier, every service verified by the scheduler's filters.
  *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier.
  *      An offer of bulk.c to which nothing can be added is taken as it is. What comes of it is rehearsed
- *      before (rehearse.c), and on small clusters replaced by what disturbs less and serves as many (calm.c)
+ *      before (rehearse.c), on small clusters replaced by what disturbs less and serves as many (calm.c), and
+ *      where nothing is withdrawn, its new slices are moved as long as that disturbs less (settle.c)
  *   4. fill the rest of the changed GPUs (fill.c)
  *   5. take the result out, undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
@@ -25,6 +26,7 @@
 #include "plan/reason.h"
 #include "plan/rehearse.h"
 #include "plan/search.h"
+#include "plan/settle.h"
 #include "sched/coupling.h"
 
 #include <math.h>
@@ -428,6 +430,8 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_pl
   if (problem.has_withdrawable && !is_large(&problem))
     withdraw_better(&problem, &work, &solution.offer);
   if (plan_calm_down(&problem, &solution.offer))
+    solution.is_final = false;
+  if (plan_settle(&problem, &solution.offer))
     solution.is_final = false;
   if (solution.is_final && !solution.offer.withdrawals.count)
     take_offer(&problem, options, &solution.offer, hosts, ret_plan);
