@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes an offer better where nothing is proven: ruin and recreate. Some hosts give their pods up, and all
  * that wait are put back in another order, on whatever hosts take them; what serves no fewer pods, tier by
- * tier, stays. So chains of ejections and swaps of one for two happen by themselves. */
+ * tier, and wastes about as little, stays. So chains of ejections and swaps of one for two happen by
+ * themselves. */
 #pragma once
 
 #include "plan/budget.h"
