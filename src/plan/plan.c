@@ -431,7 +431,7 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_pl
     withdraw_better(&problem, &work, &solution.offer);
   if (plan_calm_down(&problem, &solution.offer))
     solution.is_final = false;
-  if (plan_settle(&problem, &solution.offer))
+  if ((!solution.is_final || plan_search_is_possible(&problem)) && plan_settle(&problem, &solution.offer))
     solution.is_final = false;
   if (solution.is_final && !solution.offer.withdrawals.count)
     take_offer(&problem, options, &solution.offer, hosts, ret_plan);

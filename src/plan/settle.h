@@ -15,6 +15,7 @@
  *
  * Served pods stay served. Moved is one slice at a time, two that change places, or all new ones of a GPU;
  * only those of pods that ask one slice, and to other nodes only where no pod depends on where others are.
- * Nothing is done where slices have to be withdrawn, or where it would take too long.
+ * Nothing is done where slices have to be withdrawn, or where it would take too long. Plans of large clusters
+ * that counting made are not settled at all (plan.c), because they follow events.
  * Returns whether something moved. */
 bool plan_settle(const PlanProblem *problem, PlanOffer *offer);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/turn.h"
 
+#include "plan/search.h"
+
 /* Kept slices stay for good. */
 static bool may_have_room(const SnapshotGpu *gpu, int profile) {
   uint32_t kept = 0;
@@ -52,7 +54,7 @@ void plan_turns_give(PlanProblem *problem) {
   int turns = 1 + (int)problem->gpus.count / PLAN_TURN_GPUS_EACH;
   size_t end, count = problem->waiting.count;
   PlanWaiting *waiting = problem->waiting.items;
-  if (!problem->old_before)
+  if (!problem->old_before || !plan_search_is_possible(problem))
     return;
   turns = turns < PLAN_TURNS_MAX ? turns : PLAN_TURNS_MAX;
   CLEANUP(cleanup_free) Chance *chances = mem_alloc(problem->classes.count * sizeof *chances);
