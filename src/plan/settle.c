@@ -380,12 +380,28 @@ static void copy_offer(const PlanProblem *problem, const PlanOffer *offer, PlanO
     *array_push(&ret_copy->slices) = offer->slices.items[i];
 }
 
+/* An offer is what a strategy has in mind; one that has to be carried out to see what comes of it cannot be
+ * settled before. */
+static bool has_all_places(const PlanProblem *problem, const PlanOffer *offer) {
+  CLEANUP(cleanup_free) uint32_t *taken = mem_alloc(problem->gpus.count * sizeof *taken);
+  for (size_t i = 0; i < offer->slices.count; i++) {
+    const PlanSlice *slice = &offer->slices.items[i];
+    const MigLayout *layout = &plan_problem_gpu(problem, slice->gpu)->layout;
+    uint32_t mask = mig_placement_mask(layout->model, slice->profile, slice->start);
+    if (!mig_layout_can_place(layout, slice->profile, slice->start) || taken[slice->gpu] & mask)
+      return false;
+    taken[slice->gpu] |= mask;
+  }
+  return true;
+}
+
 /* What is withdrawn for those whom growth does not serve depends on where the others are. So where something
  * may be withdrawn, both are rehearsed. */
 bool plan_settle(const PlanProblem *problem, PlanOffer *offer) {
   CLEANUP(plan_offer_deinit) PlanOffer outcome = {0}, settled = {0}, proof = {0};
   PlanDisturbance cost, cost_of_proof;
-  if (!offer->slices.count || offer->slices.count * problem->gpus.count > PLACES_MAX)
+  if (!offer->slices.count || offer->withdrawals.count ||
+      offer->slices.count * problem->gpus.count > PLACES_MAX || !has_all_places(problem, offer))
     return false;
   if (!problem->has_withdrawable)
     return settle_offer(problem, offer);
