@@ -52,13 +52,16 @@ void *map_put(Map *map, const char *key, void *value) {
     MapEntry *entry = &map->entries[map->slots[slot] - 1];
     void *old = entry->value;
     entry->value = value;
+    if (map->borrows_keys)
+      entry->key = (char *)key; /* that of the old value may go with it */
     return old;
   }
   if (map->count == map->capacity) {
     map->capacity = map->capacity ? map->capacity * 2 : 8;
     map->entries = mem_grow(map->entries, map->capacity, sizeof *map->entries);
   }
-  map->entries[map->count++] = (MapEntry){.key = mem_strdup(key), .value = value};
+  map->entries[map->count++] =
+      (MapEntry){.key = map->borrows_keys ? (char *)key : mem_strdup(key), .value = value};
   map->slots[slot] = (uint32_t)map->count;
   return NULL;
 }
@@ -77,6 +80,11 @@ static void close_gap(Map *map, size_t gap) {
   map->slots[gap] = 0;
 }
 
+static void free_key(const Map *map, size_t i) {
+  if (!map->borrows_keys)
+    free(map->entries[i].key);
+}
+
 void *map_remove(Map *map, const char *key) {
   if (!map->count)
     return NULL;
@@ -86,7 +94,7 @@ void *map_remove(Map *map, const char *key) {
   size_t index = map->slots[slot] - 1;
   void *old = map->entries[index].value;
   close_gap(map, slot);
-  free(map->entries[index].key);
+  free_key(map, index);
   size_t last = map->count - 1;
   if (index != last) {
     map->slots[find_slot(map, map->entries[last].key)] = (uint32_t)(index + 1);
@@ -98,7 +106,7 @@ void *map_remove(Map *map, const char *key) {
 
 void map_clear(Map *map) {
   for (size_t i = 0; i < map->count; i++)
-    free(map->entries[i].key);
+    free_key(map, i);
   map->count = 0;
   if (map->slots)
     memset(map->slots, 0, map->slot_count * sizeof *map->slots);

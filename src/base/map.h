@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A map from strings to pointers. Keys are copied, values are borrowed. Iteration is in order of insertion,
- * so that results never depend on hashing: for (size_t i = 0; i < map.count; i++) use(map.entries[i].key,
- * map.entries[i].value); map_remove() moves the last entry into the gap: entries before it keep their places.
+/* A map from strings to pointers. Keys are copied (unless borrows_keys), values are borrowed. Iteration is in
+ * order of insertion, so that results never depend on hashing: for (size_t i = 0; i < map.count; i++)
+ * use(map.entries[i].key, map.entries[i].value); map_remove() moves the last entry into the gap: entries
+ * before it keep their places.
  */
 #pragma once
 
@@ -22,6 +23,8 @@ typedef struct Map {
   size_t capacity;
   uint32_t *slots; /* entry index + 1; 0 is empty; a power of two, at most half full */
   size_t slot_count;
+  bool borrows_keys; /* set while it is empty: keys are not copied; each must live as long as its value is in
+                      */
 } Map;
 
 void *map_find(const Map *map, const char *key); /* NULL where there is none */

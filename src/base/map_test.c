@@ -43,6 +43,21 @@ static void keys_are_copied(void **state) {
   assert_null(map_find(&map, "b"));
 }
 
+/* The key is a part of the value, as in an object that knows its name. */
+static void borrowed_keys_are_those_of_the_values_that_are_in(void **state) {
+  CLEANUP(map_deinit) Map map = {.borrows_keys = true};
+  char first[] = "same", second[] = "same", other[] = "other";
+  assert_null(map_put(&map, first, first));
+  assert_ptr_equal(map.entries[0].key, first);
+  assert_ptr_equal(map_put(&map, second, second), first);
+  first[0] = '?'; /* as good as freed */
+  assert_ptr_equal(map.entries[0].key, second);
+  assert_ptr_equal(map_find(&map, "same"), second);
+  assert_null(map_put(&map, other, other));
+  assert_ptr_equal(map_remove(&map, second), second);
+  assert_ptr_equal(map_find(&map, "other"), other);
+}
+
 static void entries_come_in_the_order_of_insertion(void **state) {
   CLEANUP(map_deinit) Map map = {0};
   map_put(&map, "zebra", &one);
@@ -108,6 +123,7 @@ int main(void) {
       cmocka_unit_test(what_was_put_is_found_until_it_is_removed),
       cmocka_unit_test(putting_again_replaces_and_returns_what_was_there),
       cmocka_unit_test(keys_are_copied),
+      cmocka_unit_test(borrowed_keys_are_those_of_the_values_that_are_in),
       cmocka_unit_test(entries_come_in_the_order_of_insertion),
       cmocka_unit_test(the_last_entry_moves_into_the_gap),
       cmocka_unit_test(a_cleared_map_is_empty_and_usable),

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A list that is repeated brings mostly what is there already: such objects are not kept a second time but
+ * held by both maps. */
 #include "kube/cache.h"
 
 #include "base/memory.h"
@@ -10,70 +12,129 @@ const ObjectMeta *kube_object_meta(const KubeObject *object) {
   return object->value;
 }
 
-static void append_key(Text *key, const ObjectMeta *meta) {
+static void format_key(const ObjectMeta *meta, Text *ret_key) {
   assert(meta->name);
   if (meta->namespace_ && *meta->namespace_)
-    text_format(key, "%s/", meta->namespace_);
-  text_append(key, meta->name);
+    text_format(ret_key, "%s/", meta->namespace_);
+  text_append(ret_key, meta->name);
 }
 
-void kube_cache_collect(Map *objects, KubeObject *object) {
+static bool is_same_version(const ObjectMeta *a, const ObjectMeta *b) {
+  return string_equal(a->uid, b->uid) && string_equal(a->resource_version, b->resource_version);
+}
+
+void kube_cache_init(KubeCache *cache, const KubeType *type,
+                     void (*on_change)(void *userdata, const void *old, const void *new_), void *userdata) {
+  *cache = (KubeCache){.shelf = kube_shelf_new(type),
+                       .objects.borrows_keys = true,
+                       .listed.borrows_keys = true,
+                       .on_change = on_change,
+                       .userdata = userdata};
+}
+
+const void *kube_cache_find(const KubeCache *cache, const char *key) {
+  const KubeKept *kept = map_find(&cache->objects, key);
+  return kept ? kept->value : NULL;
+}
+
+const void *kube_cache_at(const KubeCache *cache, size_t i) {
+  assert(i < cache->objects.count);
+  const KubeKept *kept = cache->objects.entries[i].value;
+  return kept->value;
+}
+
+/* Takes the object; the holder is whoever calls. */
+static KubeKept *keep(KubeCache *cache, KubeObject *object) {
+  KubeKept *kept = kube_shelf_keep(cache->shelf, object->value);
+  kube_object_free(object);
+  return kept;
+}
+
+static KubeKept *find(const Map *objects, const ObjectMeta *meta) {
   CLEANUP(text_deinit) Text key = {0};
-  append_key(&key, kube_object_meta(object));
-  kube_object_free(map_put(objects, text_string(&key), object));
+  format_key(meta, &key);
+  return map_find(objects, text_string(&key));
 }
 
-void kube_cache_drop(Map *objects) {
+void kube_cache_collect(KubeCache *cache, KubeObject *object) {
+  KubeKept *kept = find(&cache->objects, kube_object_meta(object));
+  if (kept && is_same_version(kube_shelf_meta(kept), kube_object_meta(object))) {
+    kube_object_free(object);
+    kube_shelf_hold(kept);
+  } else {
+    kept = keep(cache, object);
+  }
+  kube_shelf_release(cache->shelf, map_put(&cache->listed, kube_shelf_key(cache->shelf, kept), kept));
+}
+
+void kube_cache_uncollect(KubeCache *cache, const ObjectMeta *meta) {
+  KubeKept *kept = find(&cache->listed, meta);
+  if (kept)
+    map_remove(&cache->listed, kube_shelf_key(cache->shelf, kept));
+  kube_shelf_release(cache->shelf, kept);
+}
+
+static void drop(KubeCache *cache, Map *objects) {
   for (size_t i = 0; i < objects->count; i++)
-    kube_object_free(objects->entries[i].value);
+    kube_shelf_release(cache->shelf, objects->entries[i].value);
   map_deinit(objects);
+  objects->borrows_keys = true;
 }
 
-static void remove_key(KubeCache *cache, const char *key) {
-  CLEANUP(kube_object_freep) KubeObject *old = map_remove(&cache->objects, key);
-  if (old)
-    cache->on_change(cache->userdata, old->value, NULL);
+void kube_cache_drop_list(KubeCache *cache) {
+  drop(cache, &cache->listed);
 }
 
-static void put_key(KubeCache *cache, const char *key, KubeObject *object) {
-  const ObjectMeta *meta = kube_object_meta(object);
-  KubeObject *known = map_find(&cache->objects, key);
-  if (known && !string_equal(kube_object_meta(known)->uid, meta->uid)) {
-    remove_key(cache, key);
+/* Nothing where it is not there. */
+static void remove_kept(KubeCache *cache, KubeKept *kept) {
+  if (!kept)
+    return;
+  map_remove(&cache->objects, kube_shelf_key(cache->shelf, kept));
+  cache->on_change(cache->userdata, kept->value, NULL);
+  kube_shelf_release(cache->shelf, kept);
+}
+
+/* Takes the caller's hold of `kept`. */
+static void put_kept(KubeCache *cache, KubeKept *kept) {
+  const ObjectMeta *meta = kube_shelf_meta(kept);
+  const char *key = kube_shelf_key(cache->shelf, kept);
+  KubeKept *known = map_find(&cache->objects, key);
+  if (known && !string_equal(kube_shelf_meta(known)->uid, meta->uid)) {
+    remove_kept(cache, known);
     known = NULL;
   }
-  if (known && string_equal(kube_object_meta(known)->resource_version, meta->resource_version)) {
-    kube_object_free(object);
+  if (known && is_same_version(kube_shelf_meta(known), meta)) {
+    kube_shelf_release(cache->shelf, kept);
     return;
   }
-  CLEANUP(kube_object_freep) KubeObject *old = map_put(&cache->objects, key, object);
-  cache->on_change(cache->userdata, old ? old->value : NULL, object->value);
+  map_put(&cache->objects, key, kept);
+  cache->on_change(cache->userdata, known ? known->value : NULL, kept->value);
+  kube_shelf_release(cache->shelf, known);
 }
 
 void kube_cache_put(KubeCache *cache, KubeObject *object) {
-  CLEANUP(text_deinit) Text key = {0};
-  append_key(&key, kube_object_meta(object));
-  put_key(cache, text_string(&key), object);
+  put_kept(cache, keep(cache, object));
 }
 
 void kube_cache_remove(KubeCache *cache, const ObjectMeta *meta) {
-  CLEANUP(text_deinit) Text key = {0};
-  append_key(&key, meta);
-  remove_key(cache, text_string(&key));
+  remove_kept(cache, find(&cache->objects, meta));
 }
 
-void kube_cache_replace(KubeCache *cache, Map *listed) {
+void kube_cache_replace(KubeCache *cache) {
   /* Backwards, because a removal moves the last entry into the gap. */
   for (size_t i = cache->objects.count; i-- > 0;) {
-    CLEANUP(cleanup_free) char *key = mem_strdup(cache->objects.entries[i].key);
-    if (!map_find(listed, key))
-      remove_key(cache, key);
+    KubeKept *kept = cache->objects.entries[i].value;
+    if (!map_find(&cache->listed, kube_shelf_key(cache->shelf, kept)))
+      remove_kept(cache, kept);
   }
-  for (size_t i = 0; i < listed->count; i++)
-    put_key(cache, listed->entries[i].key, listed->entries[i].value);
-  map_deinit(listed);
+  for (size_t i = 0; i < cache->listed.count; i++)
+    put_kept(cache, cache->listed.entries[i].value);
+  map_deinit(&cache->listed);
+  cache->listed.borrows_keys = true;
 }
 
 void kube_cache_deinit(KubeCache *cache) {
-  kube_cache_drop(&cache->objects);
+  drop(cache, &cache->listed);
+  drop(cache, &cache->objects);
+  kube_shelf_free(cache->shelf);
 }

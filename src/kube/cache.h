@@ -6,11 +6,13 @@
 #pragma once
 
 #include "base/map.h"
-#include "cluster/object.h"
 #include "kube/reader.h"
+#include "kube/shelf.h"
 
 typedef struct KubeCache {
-  Map objects; /* key -> KubeObject */
+  KubeShelf *shelf;
+  Map objects; /* key -> KubeKept, whose text it is */
+  Map listed;  /* of a list that is not complete yet; the same */
   void (*on_change)(void *userdata, const void *old, const void *new_);
   void *userdata;
 } KubeCache;
@@ -18,12 +20,19 @@ typedef struct KubeCache {
 /* Every KubeType's struct begins with it. */
 const ObjectMeta *kube_object_meta(const KubeObject *object);
 
-/* Adds to a plain map under "namespace/name" or "name", in place of what had the key. Takes the object. */
-void kube_cache_collect(Map *objects, KubeObject *object);
-void kube_cache_drop(Map *objects); /* frees the objects and empties the map */
+void kube_cache_init(KubeCache *cache, const KubeType *type,
+                     void (*on_change)(void *userdata, const void *old, const void *new_), void *userdata);
+/* By "namespace/name" or "name": the struct of the type, or NULL. */
+const void *kube_cache_find(const KubeCache *cache, const char *key);
+const void *kube_cache_at(const KubeCache *cache, size_t i);
+
+/* The object of a list, in place of what had its key there. Takes it. Nothing is seen of it yet. */
+void kube_cache_collect(KubeCache *cache, KubeObject *object);
+void kube_cache_uncollect(KubeCache *cache, const ObjectMeta *meta);
+void kube_cache_drop_list(KubeCache *cache);
+/* Makes the cache equal to the list, which is over then: deletions first, then the rest in list order. */
+void kube_cache_replace(KubeCache *cache);
 
 void kube_cache_put(KubeCache *cache, KubeObject *object); /* takes the object */
 void kube_cache_remove(KubeCache *cache, const ObjectMeta *meta);
-/* Makes the cache equal to the list, whose objects it takes: deletions first, then the rest in list order. */
-void kube_cache_replace(KubeCache *cache, Map *listed);
 void kube_cache_deinit(KubeCache *cache); /* without on_change */

@@ -2,7 +2,7 @@
 /* One call at a time, one timer, and a place to go on from:
  *
  *     resource_version  set: watch from there; NULL: list first
- *     continue_token    the page of the list to ask for next, with the pages so far in `listed`
+ *     continue_token    the page of the list to ask for next, with the pages so far in the cache, unseen
  *
  * A failure waits for the back-off and then goes on from its place. It first forgets the place where the
  * server or the stream says that the place is no good: 410 Gone, garbage, a request that makes no sense. The
@@ -41,7 +41,6 @@ struct KubeInformer {
   bool is_synced;
   char *resource_version;
   char *continue_token;
-  Map listed;
 
   /* The call under way. */
   KubeCall *call;
@@ -78,7 +77,7 @@ static void forget_place(KubeInformer *informer) {
   informer->lost_place = true;
   set_text(&informer->resource_version, NULL);
   set_text(&informer->continue_token, NULL);
-  kube_cache_drop(&informer->listed);
+  kube_cache_drop_list(&informer->cache);
 }
 
 static void went_well(KubeInformer *informer) {
@@ -147,7 +146,7 @@ static void on_timer(void *userdata) {
 static void on_list_object(void *userdata, KubeObject *object) {
   KubeInformer *informer = userdata;
   if (kube_object_meta(object)->name) {
-    kube_cache_collect(&informer->listed, object);
+    kube_cache_collect(&informer->cache, object);
     return;
   }
   kube_object_free(object);
@@ -258,7 +257,7 @@ static void finish_page(KubeInformer *informer) {
     set_text(&informer->resource_version, resource_version);
   end_call(informer);
   if (!informer->continue_token) {
-    kube_cache_replace(&informer->cache, &informer->listed);
+    kube_cache_replace(&informer->cache);
     informer->is_synced = true;
     informer->options.on_synced(informer->options.userdata);
   }
@@ -315,7 +314,7 @@ static char *make_path(KubeInformer *informer) {
 static void go_on(KubeInformer *informer) {
   informer->state = informer->resource_version ? STATE_WATCHING : STATE_LISTING;
   if (informer->state == STATE_LISTING && !informer->continue_token)
-    kube_cache_drop(&informer->listed); /* half a first page: the list begins anew, of a later moment */
+    kube_cache_drop_list(&informer->cache); /* half a first page: the list begins anew, of a later moment */
   informer->path = make_path(informer);
   informer->started_ms = informer->host->now_ms;
   informer->status = 0;
@@ -345,7 +344,7 @@ KubeInformer *kube_informer_new(Host *host, KubeTransport *transport, const Kube
   informer->options = *options;
   informer->selector = mem_strdup(options->selector);
   informer->timer = (HostTimer){.fire = on_timer, .userdata = informer};
-  informer->cache = (KubeCache){.on_change = options->on_change, .userdata = options->userdata};
+  kube_cache_init(&informer->cache, options->type, options->on_change, options->userdata);
   return informer;
 }
 
@@ -371,8 +370,7 @@ bool kube_informer_is_synced(const KubeInformer *informer) {
 }
 
 const void *kube_informer_find(const KubeInformer *informer, const char *key) {
-  KubeObject *object = map_find(&informer->cache.objects, key);
-  return object ? object->value : NULL;
+  return kube_cache_find(&informer->cache, key);
 }
 
 size_t kube_informer_count(const KubeInformer *informer) {
@@ -380,7 +378,5 @@ size_t kube_informer_count(const KubeInformer *informer) {
 }
 
 const void *kube_informer_at(const KubeInformer *informer, size_t i) {
-  assert(i < informer->cache.objects.count);
-  KubeObject *object = informer->cache.objects.entries[i].value;
-  return object->value;
+  return kube_cache_at(&informer->cache, i);
 }

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "cluster/object.h"
+#include "kube/hash.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -58,20 +59,6 @@ size_t kube_pool_size(const KubePool *pool) {
   return pool->arena.total + pool->slot_count * sizeof *pool->slots;
 }
 
-/* Eight bytes a step; multiply and fold, so that each of them counts in each bit. */
-static uint32_t hash_bytes(const char *at, size_t size) {
-  uint64_t hash = size * UINT64_C(0x9e3779b97f4a7c15), part;
-  for (; size >= sizeof part; at += sizeof part, size -= sizeof part) {
-    memcpy(&part, at, sizeof part);
-    hash = (hash ^ part) * UINT64_C(0x9fb21c651e98df25);
-    hash ^= hash >> 29;
-  }
-  part = 0;
-  memcpy(&part, at, size);
-  hash = (hash ^ part) * UINT64_C(0x9fb21c651e98df25);
-  return (uint32_t)(hash >> 32);
-}
-
 static Shared *find_slot(const KubePool *pool, const char *at, size_t size, uint32_t hash) {
   size_t mask = pool->slot_count - 1;
   for (size_t slot = hash >> 1 & mask;; slot = (slot + 1) & mask) {
@@ -97,7 +84,7 @@ static Shared *share(KubePool *pool, const char *at, size_t size, bool is_list) 
   assert(size <= UINT32_MAX);
   if ((pool->shared_count + 1) * 2 > pool->slot_count)
     grow(pool);
-  uint32_t hash = (hash_bytes(at, size) & ~UINT32_C(1)) | is_list;
+  uint32_t hash = (kube_hash_bytes(at, size) & ~UINT32_C(1)) | is_list;
   Shared *shared = find_slot(pool, at, size, hash);
   pool->shared_count += !shared->at;
   shared->size = (uint32_t)size;
