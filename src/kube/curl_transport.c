@@ -337,7 +337,7 @@ int kube_curl_new(uv_loop_t *loop, const KubeConfig *config, KubeCurl **ret_curl
     return r;
   }
   KubeCurl *curl = mem_alloc(sizeof *curl);
-  curl->seam = (KubeTransport){.start = start, .cancel = cancel};
+  curl->seam = (KubeTransport){.streams_lists = true, .start = start, .cancel = cancel};
   curl->loop = loop;
   curl->target = target;
   uv_timer_init(loop, &curl->timer);

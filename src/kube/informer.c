@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One call at a time, one timer, and a place to go on from:
  *
- *     resource_version  set: watch from there; NULL: list first
+ *     resource_version  set: watch from there; NULL: list first, as the beginning of a watch where the server
+ *                       does that (WatchList), else page by page
  *     continue_token    the page of the list to ask for next, with the pages so far in the cache, unseen
  *
  * A failure waits for the back-off and then goes on from its place. It first forgets the place where the
@@ -21,11 +22,18 @@
 enum {
   PAGE_TIMEOUT_MS = 60000,
   RETRY_AFTER_MAX_S = 300,     /* a server may ask for patience, not for a day */
+  STREAMS_BROKEN_MAX = 2,      /* a list that breaks so often is asked for in pages, which are kept */
   SHORT_WATCH_MS = 1000,       /* a watch that ends sooner without a word counts as a failure */
   REFUSAL_SIZE_MAX = 64 << 10, /* bytes of an error's body that we look at */
 };
 
-typedef enum State { STATE_IDLE, STATE_LISTING, STATE_WATCHING, STATE_WAITING } State;
+typedef enum State {
+  STATE_IDLE,
+  STATE_LISTING,   /* a page */
+  STATE_STREAMING, /* a watch that has not brought all objects yet */
+  STATE_WATCHING,
+  STATE_WAITING,
+} State;
 
 struct KubeInformer {
   Host *host;
@@ -33,9 +41,10 @@ struct KubeInformer {
   KubeInformerOptions options;
   char *selector;
   State state;
-  HostTimer timer;   /* WAITING: until the next try; LISTING, WATCHING: until the silence is too long */
-  uint32_t failures; /* in a row */
-  bool lost_place;   /* since the watch last went well */
+  HostTimer timer;         /* WAITING: until the next try; else until the silence is too long */
+  uint32_t failures;       /* in a row */
+  bool lost_place;         /* since the watch last went well */
+  uint32_t streams_broken; /* in a row: lists that ended in the middle */
 
   KubeCache cache;
   bool is_synced;
@@ -53,7 +62,8 @@ struct KubeInformer {
   KubeListReader *list_reader;
   KubeWatchReader *watch_reader;
   bool had_event;
-  Error trouble; /* found while feeding a reader, which must not be freed from inside */
+  bool is_no_stream; /* the server does not stream lists: its answer was none */
+  Error trouble;     /* found while feeding a reader, which must not be freed from inside */
 };
 
 static void go_on(KubeInformer *informer);
@@ -89,6 +99,13 @@ static bool is_success(int status) {
   return status >= 200 && status < 300;
 }
 
+/* What servers answer that do not stream lists: older ones refuse the question, those with an etcd before
+ * 3.4.31 fail at it. */
+static bool is_refused_stream(const KubeInformer *informer, int status) {
+  return informer->state == STATE_STREAMING &&
+         (status == 400 || status == 405 || status == 422 || status == 500 || status == 501);
+}
+
 /* Statuses that speak of the server or of us, not of the place we asked for. */
 static bool keeps_place(int status) {
   static const int statuses[] = {401, 403, 408, 429, 500, 502, 503};
@@ -120,8 +137,9 @@ static uint64_t compute_delay_ms(KubeInformer *informer) {
 /* The call is over or cancelled: report, wait, go on. */
 static void wait_after(KubeInformer *informer, const Error *reason) {
   Error err = *reason;
-  error_prefix(&err, "%s %s", informer->state == STATE_LISTING ? "listing" : "watching",
+  error_prefix(&err, "%s %s", informer->state == STATE_WATCHING ? "watching" : "listing",
                resource_of(informer));
+  informer->streams_broken += informer->state == STATE_STREAMING && informer->had_event;
   end_call(informer);
   uint64_t delay_ms = compute_delay_ms(informer);
   informer->failures++;
@@ -143,6 +161,13 @@ static void on_timer(void *userdata) {
   wait_after(informer, &err);
 }
 
+/* Nothing failed: the same question, put in the other way. */
+static void ask_for_pages(KubeInformer *informer) {
+  informer->transport->streams_lists = false;
+  end_call(informer);
+  go_on(informer);
+}
+
 static void on_list_object(void *userdata, KubeObject *object) {
   KubeInformer *informer = userdata;
   if (kube_object_meta(object)->name) {
@@ -157,9 +182,41 @@ static void on_list_object(void *userdata, KubeObject *object) {
 static void note_error_event(KubeInformer *informer, const KubeStatus *failure) {
   int status = failure->code >= 300 ? failure->code : 500;
   informer->retry_after_s = failure->retry_after_s;
+  informer->is_no_stream = is_refused_stream(informer, status);
   kube_refusal_set("GET", informer->path, status, failure, &informer->trouble);
   if (!keeps_place(status))
     forget_place(informer);
+}
+
+static void finish_list(KubeInformer *informer) {
+  kube_cache_replace(&informer->cache);
+  informer->is_synced = true;
+  informer->streams_broken = 0;
+  informer->options.on_synced(informer->options.userdata);
+}
+
+/* The bookmark that ends the list says so; another one comes from a server that took no notice of our wish
+ * for a list. */
+static void end_stream(KubeInformer *informer, const ObjectMeta *bookmark) {
+  if (!string_equal(key_values_find(&bookmark->annotations, "k8s.io/initial-events-end"), "true")) {
+    informer->is_no_stream = true;
+    error_set(&informer->trouble, ERROR_UNSUPPORTED, "the API server does not stream lists");
+    return;
+  }
+  informer->state = STATE_WATCHING;
+  went_well(informer);
+  set_text(&informer->resource_version, bookmark->resource_version);
+  finish_list(informer);
+}
+
+static void collect_event(KubeInformer *informer, KubeEventType type, KubeObject *object) {
+  CLEANUP(kube_object_freep) KubeObject *owned = object;
+  if (type == KUBE_EVENT_BOOKMARK)
+    end_stream(informer, kube_object_meta(owned));
+  else if (type == KUBE_EVENT_DELETED)
+    kube_cache_uncollect(&informer->cache, kube_object_meta(owned));
+  else
+    kube_cache_collect(&informer->cache, TAKE(owned));
 }
 
 static void apply_event(KubeInformer *informer, KubeEventType type, KubeObject *object) {
@@ -167,19 +224,26 @@ static void apply_event(KubeInformer *informer, KubeEventType type, KubeObject *
   const ObjectMeta *meta = kube_object_meta(owned);
   if (meta->resource_version && *meta->resource_version)
     set_text(&informer->resource_version, meta->resource_version);
-  informer->had_event = true;
   went_well(informer);
   if (type == KUBE_EVENT_BOOKMARK)
     return;
-  if (!meta->name) {
-    error_set(&informer->trouble, ERROR_PROTOCOL, "the API server sent an object without a name");
-    forget_place(informer);
-    return;
-  }
   if (type == KUBE_EVENT_DELETED)
     kube_cache_remove(&informer->cache, meta);
   else
     kube_cache_put(&informer->cache, TAKE(owned));
+}
+
+static void take_event(KubeInformer *informer, KubeEventType type, KubeObject *object) {
+  informer->had_event = true;
+  if (type != KUBE_EVENT_BOOKMARK && !kube_object_meta(object)->name) {
+    kube_object_free(object);
+    error_set(&informer->trouble, ERROR_PROTOCOL, "the API server sent an object without a name");
+    forget_place(informer);
+  } else if (informer->state == STATE_STREAMING) {
+    collect_event(informer, type, object);
+  } else {
+    apply_event(informer, type, object);
+  }
 }
 
 static void on_watch_event(void *userdata, KubeWatchEvent *event) {
@@ -190,7 +254,7 @@ static void on_watch_event(void *userdata, KubeWatchEvent *event) {
   else if (event->type == KUBE_EVENT_ERROR)
     note_error_event(informer, &event->status);
   else
-    apply_event(informer, event->type, object);
+    take_event(informer, event->type, object);
 }
 
 static void on_head(void *userdata, int status, const char *content_type, int retry_after_s) {
@@ -220,7 +284,10 @@ static void feed(KubeInformer *informer, const void *bytes, size_t size) {
   if (r < 0 || informer->list_reader)
     forget_place(informer);
   kube_transport_cancel(informer->transport, informer->call);
-  wait_after(informer, &informer->trouble);
+  if (informer->is_no_stream)
+    ask_for_pages(informer);
+  else
+    wait_after(informer, &informer->trouble);
 }
 
 static void on_body(void *userdata, const void *bytes, size_t size) {
@@ -233,6 +300,10 @@ static void on_body(void *userdata, const void *bytes, size_t size) {
 }
 
 static void refused(KubeInformer *informer) {
+  if (is_refused_stream(informer, informer->status)) {
+    ask_for_pages(informer);
+    return;
+  }
   KubeStatus failure = {0};
   Error err = {0};
   kube_status_decode(informer->format, text_string(&informer->refusal), informer->refusal.size, &failure);
@@ -256,11 +327,8 @@ static void finish_page(KubeInformer *informer) {
   if (!informer->continue_token)
     set_text(&informer->resource_version, resource_version);
   end_call(informer);
-  if (!informer->continue_token) {
-    kube_cache_replace(&informer->cache);
-    informer->is_synced = true;
-    informer->options.on_synced(informer->options.userdata);
-  }
+  if (!informer->continue_token)
+    finish_list(informer);
   go_on(informer);
 }
 
@@ -268,9 +336,10 @@ static void finish_page(KubeInformer *informer) {
  */
 static void finish_watch(KubeInformer *informer) {
   bool is_short = informer->host->now_ms - informer->started_ms < SHORT_WATCH_MS && !informer->had_event;
-  if (is_short) {
+  if (is_short || informer->state == STATE_STREAMING) {
     Error err = {0};
-    error_set(&err, ERROR_UNAVAILABLE, "the API server ended the stream at once");
+    error_set(&err, ERROR_UNAVAILABLE, "the API server ended the stream %s",
+              is_short ? "at once" : "before all objects were there");
     wait_after(informer, &err);
     return;
   }
@@ -291,35 +360,55 @@ static void on_done(void *userdata, const Error *err) {
     finish_watch(informer);
 }
 
+static void append_page(const KubeInformer *informer, Text *path) {
+  text_format(path, "?limit=%d", KUBE_INFORMER_PAGE);
+  if (!informer->continue_token)
+    return;
+  text_append(path, "&continue=");
+  kube_escape_append(path, informer->continue_token);
+}
+
+static void append_watch(KubeInformer *informer, Text *path) {
+  uint64_t more = random_below(&informer->host->random, KUBE_INFORMER_WATCH_SECONDS + 1);
+  text_format(path, "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%d",
+              KUBE_INFORMER_WATCH_SECONDS + (int)more);
+  if (informer->state == STATE_STREAMING) {
+    text_append(path, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+    return;
+  }
+  text_append(path, "&resourceVersion=");
+  kube_escape_append(path, informer->resource_version);
+}
+
 static char *make_path(KubeInformer *informer) {
   CLEANUP(text_deinit) Text path = {0};
   text_append(&path, informer->options.type->path);
-  if (informer->state == STATE_LISTING) {
-    text_format(&path, "?limit=%d", KUBE_INFORMER_PAGE);
-    if (informer->continue_token) {
-      text_append(&path, "&continue=");
-      kube_escape_append(&path, informer->continue_token);
-    }
-  } else {
-    uint64_t more = random_below(&informer->host->random, KUBE_INFORMER_WATCH_SECONDS + 1);
-    text_format(&path, "?watch=1&allowWatchBookmarks=true&timeoutSeconds=%d&resourceVersion=",
-                KUBE_INFORMER_WATCH_SECONDS + (int)more);
-    kube_escape_append(&path, informer->resource_version);
-  }
+  if (informer->state == STATE_LISTING)
+    append_page(informer, &path);
+  else
+    append_watch(informer, &path);
   if (informer->selector)
     text_format(&path, "&%s", informer->selector);
   return text_take(&path);
 }
 
+static State next_state(const KubeInformer *informer) {
+  if (informer->resource_version)
+    return STATE_WATCHING;
+  bool streams = informer->transport->streams_lists && informer->streams_broken < STREAMS_BROKEN_MAX;
+  return streams && !informer->continue_token ? STATE_STREAMING : STATE_LISTING;
+}
+
 static void go_on(KubeInformer *informer) {
-  informer->state = informer->resource_version ? STATE_WATCHING : STATE_LISTING;
-  if (informer->state == STATE_LISTING && !informer->continue_token)
-    kube_cache_drop_list(&informer->cache); /* half a first page: the list begins anew, of a later moment */
+  informer->state = next_state(informer);
+  if (informer->state != STATE_WATCHING && !informer->continue_token)
+    kube_cache_drop_list(&informer->cache); /* what is there of a list: it begins anew, of a later moment */
   informer->path = make_path(informer);
   informer->started_ms = informer->host->now_ms;
   informer->status = 0;
   informer->retry_after_s = -1;
   informer->had_event = false;
+  informer->is_no_stream = false;
   informer->trouble = (Error){0};
   timer_set(informer->host, &informer->timer, KUBE_INFORMER_SILENCE_MS);
   KubeRequest request = {

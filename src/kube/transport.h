@@ -33,6 +33,9 @@ typedef struct KubeRequest {
 } KubeRequest;
 
 struct KubeTransport {
+  /* The server behind it may begin a watch with a list (WatchList); who finds that it does not clears this.
+   */
+  bool streams_lists;
   KubeCall *(*start)(KubeTransport *transport, const KubeRequest *request);
   void (*cancel)(KubeTransport *transport, KubeCall *call);
 };
