@@ -31,6 +31,7 @@ struct KubeCall {
   struct curl_slist *headers;
   KubeRequest request;      /* its texts are our copies; body is not kept */
   uint64_t arrivals_before; /* of the transport, when the call started */
+  uint64_t arrivals_last;   /* ... and when something came for it */
   bool is_added;            /* libcurl has it */
   bool has_head;            /* on_head was called */
   bool is_over;             /* answered or cancelled: no callback any more */
@@ -144,7 +145,7 @@ static void report_head(KubeCall *call) {
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_curl_header(char *line, size_t size, size_t count, void *userdata) {
   KubeCall *call = userdata;
-  call->curl->arrivals++;
+  call->arrivals_last = ++call->curl->arrivals;
   bool is_end = count > 0 && (line[0] == '\r' || line[0] == '\n');
   if (is_end && !call->has_head && !call->is_over)
     report_head(call);
@@ -153,7 +154,7 @@ static size_t on_curl_header(char *line, size_t size, size_t count, void *userda
 
 static size_t on_curl_body(char *bytes, size_t size, size_t count, void *userdata) {
   KubeCall *call = userdata;
-  call->curl->arrivals++;
+  call->arrivals_last = ++call->curl->arrivals;
   if (!call->is_over)
     call->request.on_body(call->request.userdata, bytes, size * count);
   return call->is_over ? 0 : size * count; /* fewer bytes taken than given: libcurl ends the transfer */
@@ -302,7 +303,7 @@ static KubeCall *start(KubeTransport *transport, const KubeRequest *request) {
   call->request.method = mem_strdup(request->method);
   call->request.path = mem_strdup(request->path);
   call->request.body = NULL;
-  call->arrivals_before = curl->arrivals;
+  call->arrivals_before = call->arrivals_last = curl->arrivals;
   call->easy = kube_curl_request_new(&curl->target, request, uv_now(curl->loop), &call->headers);
   curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
   curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->detail);
@@ -323,6 +324,18 @@ static void cancel(KubeTransport *transport, KubeCall *call) {
     drop_calls_over(curl);
 }
 
+/* The other calls are told in a turn of their own. */
+static void cancel_silent(KubeTransport *transport, KubeCall *call) {
+  KubeCurl *curl = (KubeCurl *)transport;
+  bool is_silent = curl->arrivals == call->arrivals_last;
+  cancel(transport, call);
+  if (!is_silent)
+    return;
+  curl->is_silent = true;
+  if (!curl->in_turn)
+    uv_timer_start(&curl->timer, on_timer, 0, 0);
+}
+
 int kube_curl_new(uv_loop_t *loop, const KubeConfig *config, KubeCurl **ret_curl, Error *err) {
   assert(loop && config && config->server && config->source);
   int r = kube_credentials_check(config, time(NULL), err);
@@ -337,7 +350,8 @@ int kube_curl_new(uv_loop_t *loop, const KubeConfig *config, KubeCurl **ret_curl
     return r;
   }
   KubeCurl *curl = mem_alloc(sizeof *curl);
-  curl->seam = (KubeTransport){.streams_lists = true, .start = start, .cancel = cancel};
+  curl->seam = (KubeTransport){
+      .streams_lists = true, .start = start, .cancel = cancel, .cancel_silent = cancel_silent};
   curl->loop = loop;
   curl->target = target;
   uv_timer_init(loop, &curl->timer);

@@ -310,6 +310,42 @@ static void a_silent_connection_takes_all_its_calls_with_it(void **state) {
   assert_string_equal(watch.err.text, expected);
 }
 
+static void a_call_cancelled_for_its_silence_takes_the_connection_with_it(void **state) {
+  Stage *stage = *state;
+  open_silent_port(stage, 4);
+  CLEANUP(cleanup_heard) Heard watch = {0}, other = {0};
+  start_get(stage, &watch, "/watch", 0);
+  start_get(stage, &other, "/other", 0);
+  kube_transport_cancel_silent(kube_curl_seam(stage->curl), watch.call);
+  assert_int_equal(other.dones, 0); /* never from inside */
+  run(stage);
+  assert_int_equal(watch.dones, 0);
+  CLEANUP(cleanup_free)
+  char *expected = mem_format(
+      "the connection to the API server %s broke during GET /other: the server went silent", stage->url);
+  assert_string_equal(other.err.text, expected);
+}
+
+static void silence_the_other(Heard *heard) {
+  if (heard->other->call)
+    kube_transport_cancel_silent(kube_curl_seam(*heard->curl), TAKE(heard->other->call));
+}
+
+static void a_call_is_silent_alone_beside_a_lively_one(void **state) {
+  Stage *stage = *state;
+  CLEANUP(cleanup_heard) Heard lively = {0}, silent = {0};
+  start_get(stage, &silent, "/endless", 0);
+  run_until(stage, &silent.size, 1);
+  start_get(stage, &lively, "/endless", 0);
+  lively.during_body = silence_the_other;
+  lively.other = &silent;
+  run_until(stage, &lively.size, 1);
+  assert_null(silent.call);
+  run_until(stage, &lively.size, lively.size + 10);
+  assert_int_equal(lively.dones, 0);
+  cancel_itself(&lively);
+}
+
 static void a_late_answer_beside_a_lively_stream_fails_alone(void **state) {
   Stage *stage = *state;
   CLEANUP(cleanup_heard) Heard stream = {0}, slow = {0};
@@ -345,6 +381,8 @@ int main(void) {
       TEST(a_refused_connection_names_the_address),
       TEST(a_server_that_does_not_answer_in_time_is_named),
       TEST(a_silent_connection_takes_all_its_calls_with_it),
+      TEST(a_call_cancelled_for_its_silence_takes_the_connection_with_it),
+      TEST(a_call_is_silent_alone_beside_a_lively_one),
       TEST(a_late_answer_beside_a_lively_stream_fails_alone),
   };
   return cmocka_run_group_tests(tests, clean_environment, forget_seen);

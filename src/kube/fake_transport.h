@@ -11,6 +11,7 @@ struct KubeCall {
   KubeRequest request; /* texts and body are copies */
   bool is_over;        /* answered or cancelled */
   bool was_cancelled;
+  bool was_silent; /* cancelled because of that */
 };
 
 typedef struct FakeTransport {
@@ -34,8 +35,14 @@ static inline void fake_cancel(KubeTransport *transport, KubeCall *call) {
   call->is_over = call->was_cancelled = true;
 }
 
+static inline void fake_cancel_silent(KubeTransport *transport, KubeCall *call) {
+  fake_cancel(transport, call);
+  call->was_silent = true;
+}
+
 static inline void fake_init(FakeTransport *fake) {
-  *fake = (FakeTransport){.seam = {.start = fake_start, .cancel = fake_cancel}};
+  *fake = (FakeTransport){
+      .seam = {.start = fake_start, .cancel = fake_cancel, .cancel_silent = fake_cancel_silent}};
 }
 
 static inline void fake_deinit(FakeTransport *fake) {

@@ -157,7 +157,7 @@ static void on_timer(void *userdata) {
   Error err = {0};
   error_set(&err, ERROR_TIMEOUT, "nothing came from the API server for %d s",
             KUBE_INFORMER_SILENCE_MS / 1000);
-  kube_transport_cancel(informer->transport, informer->call);
+  kube_transport_cancel_silent(informer->transport, informer->call);
   wait_after(informer, &err);
 }
 

@@ -38,6 +38,9 @@ struct KubeTransport {
   bool streams_lists;
   KubeCall *(*start)(KubeTransport *transport, const KubeRequest *request);
   void (*cancel)(KubeTransport *transport, KubeCall *call);
+  /* The same, of a call that brought nothing for so long that the connection is in doubt: where nothing came
+   * on it for other calls either, all of them fail, and the next begin on a fresh one. NULL: cancel. */
+  void (*cancel_silent)(KubeTransport *transport, KubeCall *call);
 };
 
 static inline KubeCall *kube_transport_start(KubeTransport *transport, const KubeRequest *request) {
@@ -46,4 +49,11 @@ static inline KubeCall *kube_transport_start(KubeTransport *transport, const Kub
 
 static inline void kube_transport_cancel(KubeTransport *transport, KubeCall *call) {
   transport->cancel(transport, call);
+}
+
+static inline void kube_transport_cancel_silent(KubeTransport *transport, KubeCall *call) {
+  if (transport->cancel_silent)
+    transport->cancel_silent(transport, call);
+  else
+    transport->cancel(transport, call);
 }
