@@ -140,19 +140,21 @@ int kube_credentials_check(const KubeConfig *config, time_t now, Error *err) {
   return check_client(config, now, err);
 }
 
-static int read_token_file(const char *path, const char *source, Text *ret_text, Error *err) {
+/* `what` is "the token" or the like. */
+static int read_file(const char *what, const char *path, const char *source, size_t size_max, Text *ret_text,
+                     Error *err) {
   CLEANUP(cleanup_fclose) FILE *file = fopen(path, "re");
   if (!file)
-    return error_set_errno(err, ERROR_IO, errno, "cannot read the token %s (%s)", path, source);
+    return error_set_errno(err, ERROR_IO, errno, "cannot read %s %s (%s)", what, path, source);
   char piece[4096];
   for (size_t size; (size = fread(piece, 1, sizeof piece, file)) > 0;) {
     text_append_bytes(ret_text, piece, size);
-    if (ret_text->size > KUBE_TOKEN_SIZE_MAX)
-      return error_set(err, ERROR_LIMIT, "the token %s (%s) is larger than %d KiB", path, source,
-                       KUBE_TOKEN_SIZE_MAX >> 10);
+    if (ret_text->size > size_max)
+      return error_set(err, ERROR_LIMIT, "%s %s (%s) is larger than %zu KiB", what, path, source,
+                       size_max >> 10);
   }
   if (ferror(file))
-    return error_set_errno(err, ERROR_IO, errno, "cannot read the token %s (%s)", path, source);
+    return error_set_errno(err, ERROR_IO, errno, "cannot read %s %s (%s)", what, path, source);
   return 0;
 }
 
@@ -176,7 +178,7 @@ int kube_credentials_read_token(const KubeConfig *config, char **ret_token, Erro
   }
   const char *place = config->token_file ? config->token_file : "in the kubeconfig";
   if (config->token_file) {
-    int r = read_token_file(config->token_file, config->source, &text, err);
+    int r = read_file("the token", config->token_file, config->source, KUBE_TOKEN_SIZE_MAX, &text, err);
     if (r < 0)
       return r;
   } else {
@@ -191,5 +193,35 @@ int kube_credentials_read_token(const KubeConfig *config, char **ret_token, Erro
     return error_set(err, ERROR_INVALID, "the token %s (%s) is empty or not one line of printable characters",
                      place, config->source);
   *ret_token = mem_strndup(start, (size_t)(end - start));
+  return 0;
+}
+
+/* Data wins over a file, as everywhere. */
+static int load_pem(const char *what, const char *file, const char *source, char **data, Error *err) {
+  if (*data || !file)
+    return 0;
+  CLEANUP(text_deinit) Text text = {0};
+  int r = read_file(what, file, source, KUBE_PEM_SIZE_MAX, &text, err);
+  if (r == 0)
+    *data = text_take(&text);
+  return r;
+}
+
+int kube_credentials_load(const KubeConfig *config, time_t now, KubeConfig *ret_loaded, Error *err) {
+  CLEANUP(kube_config_deinit) KubeConfig loaded = {0};
+  int r = kube_credentials_check(config, now, err); /* its words name the files */
+  if (r < 0)
+    return r;
+  kube_config_copy(config, &loaded);
+  if ((r = load_pem("the certificate authority", config->ca_file, config->source, &loaded.ca_data, err)) <
+          0 ||
+      (r = load_pem("the client certificate", config->client_certificate_file, config->source,
+                    &loaded.client_certificate_data, err)) < 0 ||
+      (r = load_pem("the client key", config->client_key_file, config->source, &loaded.client_key_data,
+                    err)) < 0 ||
+      (r = kube_credentials_check(&loaded, now, err)) < 0)
+    return r;
+  *ret_loaded = loaded;
+  loaded = (KubeConfig){0};
   return 0;
 }

@@ -3,9 +3,11 @@
  *
  *   tls-server-name  libcurl takes SNI and the name to verify from the URL. So the URL names the
  * certificate's name, CONNECT_TO sends the connection to the real address, and a Host header says the real
- * address, as client-go does. CAPATH           is cleared where a certificate authority is given: libcurl
- * would trust the system's authorities besides it. User-Agent       must not begin with "curl/": the API
- * server pretty-prints for such clients, which doubles the size of a list. */
+ * address, as client-go does. certificates     are handed over as bytes: libcurl compares them, and so a
+ * rotated certificate gets a new connection, while what runs on the old one ends there. CAPATH           is
+ * cleared where a certificate authority is given: libcurl would trust the system's authorities besides it.
+ * User-Agent       must not begin with "curl/": the API server pretty-prints for such clients, which doubles
+ * the size of a list. */
 #include "kube/curl_request.h"
 
 #include "base/memory.h"
@@ -18,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 static void cleanup_url(CURLU **url) {
   curl_url_cleanup(*url);
@@ -74,11 +77,13 @@ static int set_address(KubeCurlTarget *target, Error *err) {
 
 int kube_curl_target_init(KubeCurlTarget *target, const KubeConfig *config, uint64_t now_ms, Error *err) {
   assert(config->server && config->source);
-  *target = (KubeCurlTarget){.token_read_ms = now_ms};
+  *target = (KubeCurlTarget){.read_ms = now_ms};
   kube_config_copy(config, &target->config);
   int r = set_address(target, err);
   if (r >= 0)
     r = kube_credentials_read_token(&target->config, &target->token, err);
+  if (r >= 0)
+    r = kube_credentials_load(&target->config, time(NULL), &target->loaded, err);
   if (r < 0)
     kube_curl_target_deinit(target);
   return r;
@@ -86,6 +91,7 @@ int kube_curl_target_init(KubeCurlTarget *target, const KubeConfig *config, uint
 
 void kube_curl_target_deinit(KubeCurlTarget *target) {
   kube_config_deinit(&target->config);
+  kube_config_deinit(&target->loaded);
   free(target->base_url);
   free(target->host_header);
   free(target->token);
@@ -93,19 +99,24 @@ void kube_curl_target_deinit(KubeCurlTarget *target) {
   *target = (KubeCurlTarget){0};
 }
 
-/* A file that cannot be read just now leaves the old token in place: the server will tell when it is over. */
-static void refresh_token(KubeCurlTarget *target, uint64_t now_ms) {
-  bool is_due = target->token_refused || now_ms - target->token_read_ms >= KUBE_CURL_TOKEN_MS;
-  if (!target->config.token_file || !is_due)
+/* Files that cannot be read just now, or do not fit together because they are being replaced, leave what was
+ * read before in place: the server will tell when it is over. */
+static void refresh_identity(KubeCurlTarget *target, uint64_t now_ms) {
+  if (!target->is_refused && now_ms - target->read_ms < KUBE_CURL_IDENTITY_MS)
     return;
-  target->token_read_ms = now_ms;
-  target->token_refused = false;
+  target->read_ms = now_ms;
+  target->is_refused = false;
   char *token = NULL;
+  KubeConfig loaded = {0};
   Error ignored = {0};
-  if (kube_credentials_read_token(&target->config, &token, &ignored) < 0)
-    return;
-  free(target->token);
-  target->token = token;
+  if (kube_credentials_read_token(&target->config, &token, &ignored) == 0) {
+    free(target->token);
+    target->token = token;
+  }
+  if (kube_credentials_load(&target->config, time(NULL), &loaded, &ignored) == 0) {
+    kube_config_deinit(&target->loaded);
+    target->loaded = loaded;
+  }
 }
 
 static int set_socket_options(void *userdata, curl_socket_t fd, curlsocktype purpose) {
@@ -137,28 +148,25 @@ static void set_connection(CURL *easy, const KubeCurlTarget *target) {
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
 }
 
-static void set_pem(CURL *easy, CURLoption data_option, const char *data, CURLoption file_option,
-                    const char *file) {
-  if (data) {
-    struct curl_blob blob = {.data = (void *)data, .len = strlen(data), .flags = CURL_BLOB_NOCOPY};
-    curl_easy_setopt(easy, data_option, &blob);
-  } else if (file) {
-    curl_easy_setopt(easy, file_option, file);
-  }
+/* Copied, for the next rotation comes while this request runs. */
+static void set_pem(CURL *easy, CURLoption option, const char *pem) {
+  struct curl_blob blob = {.data = (void *)pem, .flags = CURL_BLOB_COPY};
+  if (!pem)
+    return;
+  blob.len = strlen(pem);
+  curl_easy_setopt(easy, option, &blob);
 }
 
 static void set_identity(CURL *easy, const KubeConfig *config) {
-  if (config->ca_data || config->ca_file) {
+  if (config->ca_data)
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    set_pem(easy, CURLOPT_CAINFO_BLOB, config->ca_data, CURLOPT_CAINFO, config->ca_file);
-  }
+  set_pem(easy, CURLOPT_CAINFO_BLOB, config->ca_data);
   if (config->insecure) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
   }
-  set_pem(easy, CURLOPT_SSLCERT_BLOB, config->client_certificate_data, CURLOPT_SSLCERT,
-          config->client_certificate_file);
-  set_pem(easy, CURLOPT_SSLKEY_BLOB, config->client_key_data, CURLOPT_SSLKEY, config->client_key_file);
+  set_pem(easy, CURLOPT_SSLCERT_BLOB, config->client_certificate_data);
+  set_pem(easy, CURLOPT_SSLKEY_BLOB, config->client_key_data);
   if (config->username)
     curl_easy_setopt(easy, CURLOPT_USERNAME, config->username);
   if (config->password)
@@ -196,7 +204,7 @@ static struct curl_slist *make_headers(const KubeCurlTarget *target, const KubeR
 CURL *kube_curl_request_new(KubeCurlTarget *target, const KubeRequest *request, uint64_t now_ms,
                             struct curl_slist **ret_headers) {
   assert(request->method && request->path && *request->path == '/');
-  refresh_token(target, now_ms);
+  refresh_identity(target, now_ms);
   CURL *easy = curl_easy_init();
   if (!easy)
     mem_fail();
@@ -206,7 +214,7 @@ CURL *kube_curl_request_new(KubeCurlTarget *target, const KubeRequest *request, 
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "facet/" FACET_VERSION " (linux)");
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
   set_connection(easy, target);
-  set_identity(easy, &target->config);
+  set_identity(easy, &target->loaded);
   set_body(easy, request);
   *ret_headers = make_headers(target, request);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *ret_headers);

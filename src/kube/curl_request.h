@@ -8,7 +8,7 @@
 #include <curl/curl.h>
 
 enum {
-  KUBE_CURL_TOKEN_MS = 60000,        /* a token file is read again after this */
+  KUBE_CURL_IDENTITY_MS = 60000,     /* token and certificate files are read again after this */
   KUBE_CURL_USER_TIMEOUT_MS = 30000, /* sent bytes without an acknowledgement: the connection is dead */
   KUBE_CURL_KEEPALIVE_S = 30,        /* idle time before the first probe */
   KUBE_CURL_PROBE_S = 10,
@@ -24,8 +24,9 @@ typedef struct KubeCurlTarget {
   struct curl_slist *connect_to; /* from the stand-in's name to the real address */
   bool is_local;                 /* loopback: never through a proxy of the environment */
   char *token;
-  uint64_t token_read_ms;
-  bool token_refused; /* the server answered 401: read the file again before the next request */
+  KubeConfig loaded; /* the config with the certificates that its files hold */
+  uint64_t read_ms;  /* when token and certificates were */
+  bool is_refused;   /* the server answered 401: read them again before the next request */
 } KubeCurlTarget;
 
 int kube_curl_target_init(KubeCurlTarget *target, const KubeConfig *config, uint64_t now_ms,

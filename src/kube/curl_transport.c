@@ -13,13 +13,11 @@
 #include "base/array.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "kube/credentials.h"
 #include "kube/curl_error.h"
 #include "kube/curl_request.h"
 
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
 enum {
   CONNECTIONS_MAX = 4, /* HTTP/2 needs one for each hundred calls at a time; HTTP/1.1 one for each */
@@ -134,7 +132,7 @@ static void report_head(KubeCall *call) {
   if (status < 200)
     return; /* 100 Continue and the like: the real one follows */
   if (status == 401)
-    call->curl->target.token_refused = true;
+    call->curl->target.is_refused = true;
   call->has_head = true;
   if (retry_after_s > INT32_MAX)
     retry_after_s = INT32_MAX;
@@ -338,13 +336,10 @@ static void cancel_silent(KubeTransport *transport, KubeCall *call) {
 
 int kube_curl_new(uv_loop_t *loop, const KubeConfig *config, KubeCurl **ret_curl, Error *err) {
   assert(loop && config && config->server && config->source);
-  int r = kube_credentials_check(config, time(NULL), err);
-  if (r < 0)
-    return r;
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
     mem_fail();
   KubeCurlTarget target = {0};
-  r = kube_curl_target_init(&target, config, uv_now(loop), err);
+  int r = kube_curl_target_init(&target, config, uv_now(loop), err);
   if (r < 0) {
     curl_global_cleanup();
     return r;
