@@ -351,7 +351,8 @@ static void ten_thousand_pods_are_all_told_a_few_at_a_time(void **state) {
   }
   answer_events(world);
   run_for(world, 10000);
-  assert_int_equal(count_calls(world, "POST"), PODS_MANY);
+  /* The first ones hear half a minute later that another pod got the node. */
+  assert_in_range(count_calls(world, "POST"), PODS_MANY, PODS_MANY + 2 * CONTROLLER_EVENTS_IN_FLIGHT_MAX);
   assert_int_equal(count_calls(world, "PATCH"), 1);
 }
 

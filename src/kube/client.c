@@ -15,9 +15,13 @@ enum { TRANSPORT_GRACE_MS = 1000 };
 
 typedef struct ClientCall {
   KubeClient *client;
-  KubeCall *call; /* NULL where it was never started */
+  KubeCall *call;  /* NULL before it is started */
+  bool is_waiting; /* for its turn */
+  bool is_refused; /* there were too many */
   HostTimer timer;
-  char *method, *path;
+  char *method, *path, *content_type;
+  char *request_body; /* until it is started */
+  size_t request_size;
   KubeOnAnswer *on_answer;
   void *userdata;
   int status;
@@ -30,7 +34,15 @@ typedef struct ClientCall {
 struct KubeClient {
   Host *host;
   KubeTransport *transport;
-  ARRAY(ClientCall *) calls;
+  ARRAY(ClientCall *) calls; /* in the order in which they were made */
+  HostTimer turn_timer;      /* when the next waiting call may go */
+  uint64_t full_ms;          /* when the whole burst is to be had again */
+  uint64_t paused_until_ms;
+};
+
+enum {
+  CALL_MS = 1000 / KUBE_CALLS_PER_S, /* by so much later each call makes it */
+  BURST_MS = KUBE_CALLS_BURST * CALL_MS,
 };
 
 /* Touches neither the client nor the host: an answer's callback may have freed them. */
@@ -38,6 +50,8 @@ static void call_free(ClientCall *call) {
   text_deinit(&call->body);
   free(call->method);
   free(call->path);
+  free(call->content_type);
+  free(call->request_body);
   free(call);
 }
 
@@ -50,6 +64,19 @@ static void forget(ClientCall *call) {
     return;
   }
   assert(!"a call that its client does not know");
+}
+
+/* The server is busy: whatever asks, asks later. */
+static void note_busy(KubeClient *client, int status, int retry_after_s) {
+  bool is_busy = status == 429 || (status == 503 && retry_after_s > 0);
+  if (!is_busy)
+    return;
+  int pause_s = retry_after_s > 0 ? retry_after_s : KUBE_PAUSE_DEFAULT_S;
+  if (pause_s > KUBE_PAUSE_MAX_S)
+    pause_s = KUBE_PAUSE_MAX_S;
+  uint64_t until_ms = client->host->now_ms + (uint64_t)pause_s * 1000;
+  if (until_ms > client->paused_until_ms)
+    client->paused_until_ms = until_ms;
 }
 
 /* Ends the call: out of the list first, then the callback, then its memory. */
@@ -67,6 +94,7 @@ static void answer(ClientCall *call, const Error *err) {
     kube_status_decode(call->format, result.body, result.body_size, &result.failure);
     if (call->retry_after_s >= 0)
       result.failure.retry_after_s = call->retry_after_s;
+    note_busy(call->client, call->status, result.failure.retry_after_s);
   }
   call->on_answer(call->userdata, &result);
   call_free(call);
@@ -108,9 +136,56 @@ static void on_timeout(void *userdata) {
 static void on_too_many(void *userdata) {
   ClientCall *call = userdata;
   Error err = {0};
-  error_set(&err, ERROR_LIMIT, "%s %s was not sent: %d calls to the API server are in flight already",
+  error_set(&err, ERROR_LIMIT, "%s %s was not sent: %d calls to the API server wait or are in flight already",
             call->method, call->path, KUBE_CALLS_MAX);
   answer(call, &err);
+}
+
+static void start(ClientCall *call) {
+  KubeClient *client = call->client;
+  uint64_t now_ms = client->host->now_ms;
+  client->full_ms = (client->full_ms > now_ms ? client->full_ms : now_ms) + CALL_MS;
+  call->is_waiting = false;
+  timer_set(client->host, &call->timer, call->timeout_ms + TRANSPORT_GRACE_MS);
+  KubeRequest request = {
+      .method = call->method,
+      .path = call->path,
+      .content_type = call->content_type,
+      .body = call->request_body,
+      .body_size = call->request_size,
+      .timeout_ms = call->timeout_ms,
+      .on_head = on_head,
+      .on_body = on_body,
+      .on_done = on_done,
+      .userdata = call,
+  };
+  call->call = kube_transport_start(client->transport, &request);
+  free(TAKE(call->request_body));
+}
+
+/* When the next call may go. */
+static uint64_t next_turn_ms(const KubeClient *client) {
+  uint64_t at_ms = client->full_ms + CALL_MS > BURST_MS ? client->full_ms + CALL_MS - BURST_MS : 0;
+  return at_ms > client->paused_until_ms ? at_ms : client->paused_until_ms;
+}
+
+static ClientCall *find_waiting(const KubeClient *client) {
+  for (size_t i = 0; i < client->calls.count; i++)
+    if (client->calls.items[i]->is_waiting)
+      return client->calls.items[i];
+  return NULL;
+}
+
+static void start_waiting(KubeClient *client) {
+  ClientCall *call;
+  while ((call = find_waiting(client)) && next_turn_ms(client) <= client->host->now_ms)
+    start(call);
+  if (call)
+    timer_set(client->host, &client->turn_timer, next_turn_ms(client) - client->host->now_ms);
+}
+
+static void on_turn(void *userdata) {
+  start_waiting(userdata);
 }
 
 KubeClient *kube_client_new(Host *host, KubeTransport *transport) {
@@ -118,12 +193,14 @@ KubeClient *kube_client_new(Host *host, KubeTransport *transport) {
   KubeClient *client = mem_alloc(sizeof *client);
   client->host = host;
   client->transport = transport;
+  client->turn_timer = (HostTimer){.fire = on_turn, .userdata = client};
   return client;
 }
 
 void kube_client_free(KubeClient *client) {
   if (!client)
     return;
+  timer_cancel(client->host, &client->turn_timer);
   for (size_t i = 0; i < client->calls.count; i++) {
     if (client->calls.items[i]->call)
       kube_transport_cancel(client->transport, client->calls.items[i]->call);
@@ -134,41 +211,44 @@ void kube_client_free(KubeClient *client) {
   free(client);
 }
 
-static size_t count_in_flight(const KubeClient *client) {
+static size_t count_calls(const KubeClient *client) {
   size_t count = 0;
   for (size_t i = 0; i < client->calls.count; i++)
-    count += client->calls.items[i]->call != NULL;
+    count += !client->calls.items[i]->is_refused;
   return count;
 }
 
-void kube_client_call(KubeClient *client, const KubeCallOptions *options) {
-  assert(options->method && options->path && options->on_answer);
-  bool has_room = count_in_flight(client) < KUBE_CALLS_MAX;
+static ClientCall *add_call(KubeClient *client, const KubeCallOptions *options) {
   ClientCall *call = mem_alloc(sizeof *call);
   *array_push(&client->calls) = call;
   call->client = client;
   call->method = mem_strdup(options->method);
   call->path = mem_strdup(options->path);
+  call->content_type = mem_strdup(options->content_type);
+  call->request_body = options->body ? mem_strndup(options->body, options->body_size) : NULL;
+  call->request_size = options->body_size;
   call->on_answer = options->on_answer;
   call->userdata = options->userdata;
-  call->timer = (HostTimer){.fire = has_room ? on_timeout : on_too_many, .userdata = call};
   call->timeout_ms = options->timeout_ms ? options->timeout_ms : KUBE_CALL_TIMEOUT_MS;
-  timer_set(client->host, &call->timer, has_room ? call->timeout_ms + TRANSPORT_GRACE_MS : 0);
-  if (!has_room)
+  return call;
+}
+
+void kube_client_call(KubeClient *client, const KubeCallOptions *options) {
+  assert(options->method && options->path && options->on_answer);
+  bool is_refused = count_calls(client) >= KUBE_CALLS_MAX && !options->is_urgent;
+  ClientCall *call = add_call(client, options);
+  call->is_refused = is_refused;
+  call->timer = (HostTimer){.fire = is_refused ? on_too_many : on_timeout, .userdata = call};
+  if (is_refused) {
+    timer_set(client->host, &call->timer, 0);
     return;
-  KubeRequest request = {
-      .method = options->method,
-      .path = options->path,
-      .content_type = options->content_type,
-      .body = options->body,
-      .body_size = options->body_size,
-      .timeout_ms = call->timeout_ms,
-      .on_head = on_head,
-      .on_body = on_body,
-      .on_done = on_done,
-      .userdata = call,
-  };
-  call->call = kube_transport_start(client->transport, &request);
+  }
+  if (options->is_urgent) {
+    start(call);
+    return;
+  }
+  call->is_waiting = true;
+  start_waiting(client);
 }
 
 bool kube_answer_is_ok(const KubeAnswer *answer, Error *err) {

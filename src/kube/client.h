@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small calls to the API server: one request, one collected answer, one callback. */
+/* Small calls to the API server: one request, one collected answer, one callback.
+ *
+ * A client spares the server: after KUBE_CALLS_BURST calls at once it sends KUBE_CALLS_PER_S, in order, and
+ * when the server says 429 (priority and fairness) or 503 with a Retry-After, nothing for so long. Calls wait
+ * inside; the one that was rejected is answered with that. */
 #pragma once
 
 #include "base/host.h"
@@ -7,6 +11,12 @@
 #include "kube/transport.h"
 
 enum { KUBE_ANSWER_SIZE_MAX = 4 << 20, KUBE_CALL_TIMEOUT_MS = 10000, KUBE_CALLS_MAX = 256 };
+enum {
+  KUBE_CALLS_BURST = 256,
+  KUBE_CALLS_PER_S = 200,
+  KUBE_PAUSE_DEFAULT_S = 1, /* where a 429 does not say for how long */
+  KUBE_PAUSE_MAX_S = 30,
+};
 
 typedef struct KubeAnswer {
   const char *method, *path; /* of the call */
@@ -34,10 +44,11 @@ typedef struct KubeCallOptions {
   const char *body; /* copied; NULL for none */
   size_t body_size;
   uint32_t timeout_ms;     /* 0: KUBE_CALL_TIMEOUT_MS */
+  bool is_urgent;          /* is sent at once all the same: what keeps a lease */
   KubeOnAnswer *on_answer; /* never called from inside kube_client_call */
   void *userdata;
 } KubeCallOptions;
-/* Where KUBE_CALLS_MAX calls are in flight already, answers with ERROR_LIMIT (from the loop). */
+/* Where KUBE_CALLS_MAX calls wait or are in flight already, answers with ERROR_LIMIT (from the loop). */
 void kube_client_call(KubeClient *client, const KubeCallOptions *options);
 
 #define KUBE_MERGE_PATCH "application/merge-patch+json"

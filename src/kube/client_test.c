@@ -178,8 +178,9 @@ static void calls_beyond_the_limit_are_answered_from_the_loop(void **state) {
   assert_int_equal(stage->heard.err.code, ERROR_LIMIT);
   assert_string_equal(stage->heard.err.text,
                       "PATCH /api/v1/nodes/n1/status was not sent: 256 calls to the API "
-                      "server are in flight already");
+                      "server wait or are in flight already");
   fake_answer(first, 200, "{}");
+  advance(stage, 1000 / KUBE_CALLS_PER_S); /* until its turn comes */
   call(stage);
   assert_int_equal(stage->fake.calls.count, KUBE_CALLS_MAX + 1);
 }
@@ -294,6 +295,7 @@ static void each_refusal_is_a_sentence(void **state) {
     assert_string_equal(stage->heard.err.text, refusal->expected);
     assert_int_equal(stage->heard.err.code, refusal->code);
     assert_int_equal(stage->heard.status, refusal->status);
+    advance(stage, 1000); /* after a 429 */
   }
 }
 
@@ -314,6 +316,7 @@ static void the_wait_that_the_server_asks_for_is_handed_on(void **state) {
   fake_body(open, "slow");
   fake_done(open, NULL);
   assert_int_equal(stage->heard.failure.retry_after_s, 7);
+  advance(stage, 7000);
   fake_answer(
       call(stage), 429,
       "{\"kind\":\"Status\",\"status\":\"Failure\",\"details\":{\"retryAfterSeconds\":3},\"code\":429}");
@@ -321,6 +324,105 @@ static void the_wait_that_the_server_asks_for_is_handed_on(void **state) {
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* Answers all open calls, so that only the rate counts. */
+static void answer_all(Stage *stage) {
+  for (size_t i = 0; i < stage->fake.calls.count; i++)
+    if (!stage->fake.calls.items[i]->is_over)
+      fake_answer(stage->fake.calls.items[i], 200, "{}");
+}
+
+static void make_calls(Stage *stage, int count) {
+  KubeCallOptions options = options_of(&stage->heard);
+  for (int i = 0; i < count; i++)
+    kube_client_call(stage->client, &options);
+}
+
+static void behind_the_burst_calls_go_at_their_rate(void **state) {
+  Stage *stage = *state;
+  advance(stage, 100000);
+  make_calls(stage, KUBE_CALLS_BURST);
+  answer_all(stage);
+  assert_int_equal(stage->heard.count, KUBE_CALLS_BURST);
+  make_calls(stage, 100);
+  assert_int_equal(stage->fake.calls.count, KUBE_CALLS_BURST);
+  for (int i = 0; i < 100; i++)
+    advance(stage, 5);
+  assert_int_equal(stage->fake.calls.count, KUBE_CALLS_BURST + 500 * KUBE_CALLS_PER_S / 1000);
+  answer_all(stage);
+  advance(stage, 1000000); /* much later there is one burst to be had, not more */
+  make_calls(stage, KUBE_CALLS_BURST);
+  answer_all(stage);
+  make_calls(stage, 1);
+  assert_int_equal(stage->fake.calls.count, 2 * KUBE_CALLS_BURST + 100);
+}
+
+static void a_busy_server_is_left_alone_for_as_long_as_it_asks(void **state) {
+  static const struct {
+    int status, retry_after_s, pause_ms;
+  } rows[] = {{429, 3, 3000},      {429, -1, 1000}, {503, 2, 2000},
+              {429, 86400, 30000}, {503, -1, 0},    {500, 9, 0}};
+  for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    Stage *stage = NULL;
+    assert_int_equal(set_up((void **)&stage), 0);
+    advance(stage, 1000);
+    KubeCall *open = call(stage);
+    fake_head(open, rows[i].status, rows[i].retry_after_s);
+    fake_done(open, NULL);
+    assert_int_equal(stage->heard.count, 1); /* whoever made the call hears of it */
+    make_calls(stage, 2);
+    assert_int_equal(stage->fake.calls.count, rows[i].pause_ms ? 1 : 3);
+    if (rows[i].pause_ms) {
+      advance(stage, (uint64_t)rows[i].pause_ms - 1);
+      assert_int_equal(stage->fake.calls.count, 1);
+      advance(stage, 1);
+      assert_int_equal(stage->fake.calls.count, 3);
+    }
+    assert_int_equal(tear_down((void **)&stage), 0);
+  }
+}
+
+static void an_urgent_call_waits_for_nobody(void **state) {
+  Stage *stage = *state;
+  make_calls(stage, KUBE_CALLS_MAX);
+  fake_head(stage->fake.calls.items[0], 429, 20);
+  fake_done(stage->fake.calls.items[0], NULL);
+  make_calls(stage, 1);
+  assert_int_equal(stage->fake.calls.count, KUBE_CALLS_MAX);
+  KubeCallOptions options = options_of(&stage->heard);
+  options.is_urgent = true;
+  kube_client_call(stage->client, &options);
+  assert_int_equal(stage->fake.calls.count, KUBE_CALLS_MAX + 1);
+  advance(stage, 1);
+}
+
+static void what_waits_keeps_its_order_and_its_body(void **state) {
+  Stage *stage = *state;
+  KubeCall *open = call(stage);
+  fake_head(open, 429, 1);
+  fake_done(open, NULL);
+  for (int i = 0; i < 3; i++) {
+    char path[16], body[16];
+    snprintf(path, sizeof path, "/%d", i);
+    snprintf(body, sizeof body, "body %d", i);
+    kube_client_call(stage->client, &(KubeCallOptions){.method = "POST",
+                                                       .path = path,
+                                                       .content_type = "text/plain",
+                                                       .body = body,
+                                                       .body_size = strlen(body),
+                                                       .on_answer = on_answer,
+                                                       .userdata = &stage->heard});
+  }
+  advance(stage, 1000);
+  for (int i = 0; i < 3; i++) {
+    char path[16], body[16];
+    snprintf(path, sizeof path, "/%d", i);
+    snprintf(body, sizeof body, "body %d", i);
+    assert_string_equal(stage->fake.calls.items[1 + i]->request.path, path);
+    assert_string_equal(stage->fake.calls.items[1 + i]->request.body, body);
+    assert_string_equal(stage->fake.calls.items[1 + i]->request.content_type, "text/plain");
+  }
+}
 
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -336,6 +438,10 @@ int main(void) {
       TEST(each_refusal_is_a_sentence),
       TEST(the_advice_survives_a_very_long_message),
       TEST(the_wait_that_the_server_asks_for_is_handed_on),
+      cmocka_unit_test_setup_teardown(behind_the_burst_calls_go_at_their_rate, set_up, tear_down),
+      cmocka_unit_test(a_busy_server_is_left_alone_for_as_long_as_it_asks),
+      cmocka_unit_test_setup_teardown(an_urgent_call_waits_for_nobody, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(what_waits_keeps_its_order_and_its_body, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

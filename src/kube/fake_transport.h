@@ -25,6 +25,7 @@ static inline KubeCall *fake_start(KubeTransport *transport, const KubeRequest *
   call->request = *request;
   call->request.method = mem_strdup(request->method);
   call->request.path = mem_strdup(request->path);
+  call->request.content_type = mem_strdup(request->content_type);
   call->request.body = request->body ? mem_strndup(request->body, request->body_size) : NULL;
   *array_push(&fake->calls) = call;
   return call;
@@ -49,6 +50,7 @@ static inline void fake_deinit(FakeTransport *fake) {
   for (size_t i = 0; i < fake->calls.count; i++) {
     free((char *)fake->calls.items[i]->request.method);
     free((char *)fake->calls.items[i]->request.path);
+    free((char *)fake->calls.items[i]->request.content_type);
     free((char *)fake->calls.items[i]->request.body);
     free(fake->calls.items[i]);
   }
