@@ -390,11 +390,29 @@ static void an_offer_is_told_together_with_the_amounts_and_only_grows(void **sta
   }
 }
 
+/* The API server takes 256 KiB of annotations an object; the largest node that there is needs a fraction,
+ * with its UUIDs as long as they can be. What the controller writes is tested in
+ * controller/node_patch_test.c. */
+static void sixteen_gpus_in_seven_slices_each_leave_most_of_the_room_for_others(void **state) {
+  enum { GPUS = 16, ANNOTATIONS_SIZE_MAX = 256 << 10, SHARE = 16 };
+  Fixture *f = *state;
+  CLEANUP(map_deinit) Map used = {0};
+  for (int i = 0; i < GPUS; i++) {
+    observe(f, "A100-80GB", "1g.10gb@0 1g.10gb@1 1g.10gb@2 1g.10gb@3 1g.10gb@4 1g.10gb@5 1g.10gb+me@6");
+    map_put(&used, arena_format(&f->arena, "MIG-%d-6", i), f);
+    map_put(&used, arena_format(&f->arena, "MIG-%d-0", i), f);
+  }
+  size_t size = strlen(patch_of(f, &used)) + (size_t)GPUS * MIG_UUID_SIZE;
+  print_message("# %zu bytes\n", size);
+  assert_in_range(size, 4096, ANNOTATIONS_SIZE_MAX / SHARE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       FIXTURE_TEST(an_offer_is_told_together_with_the_amounts_and_only_grows),
       FIXTURE_TEST(the_first_report_says_everything_in_one_patch),
       FIXTURE_TEST(nothing_is_reported_twice),
+      FIXTURE_TEST(sixteen_gpus_in_seven_slices_each_leave_most_of_the_room_for_others),
       FIXTURE_TEST(only_what_changed_is_in_the_patch),
       FIXTURE_TEST(a_new_slice_changes_its_lists_counts_and_amounts),
       FIXTURE_TEST(while_use_is_unknown_every_slice_is_in_use),

@@ -239,6 +239,24 @@ static void without_a_uuid_an_exact_wish_makes_counts_unknown(void **state) {
   assert_false(controller_node_patch_is_known(&f.snapshot, &f.plan.gpus.items[0]));
 }
 
+/* Of the 256 KiB of annotations that an object may have; the patch is larger than what it leaves behind. */
+static void sixteen_gpus_in_seven_slices_each_need_little_room(void **state) {
+  enum { GPUS = 16, ANNOTATIONS_SIZE_MAX = 256 << 10, SHARE = 16 };
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  Node *node = fixture_node(&f, "n1");
+  for (int i = 0; i < GPUS; i++)
+    fixture_gpu(&f, node, A100, "");
+  fixture_pods(&f, 7 * GPUS, "p", "1g.10gb");
+  fixture_set(&f, (KeyValues *)&node->allocatable, "pods", "200");
+  fixture_plan(&f, NULL);
+  assert_int_equal(f.plan.gpus.count, GPUS);
+  const char *patch = patch_of(&f);
+  assert_non_null(strstr(patch, EXACT("15")));
+  size_t size = strlen(patch) + (size_t)GPUS * MIG_UUID_SIZE;
+  print_message("# %zu bytes\n", size);
+  assert_in_range(size, 2048, ANNOTATIONS_SIZE_MAX / SHARE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_node_that_was_never_told_is_tested_for_null),
@@ -251,6 +269,7 @@ int main(void) {
       cmocka_unit_test(all_changed_gpus_of_a_node_go_into_one_patch),
       cmocka_unit_test(wishes_for_gpus_that_are_gone_or_replaced_are_removed),
       cmocka_unit_test(a_gpu_without_a_uuid_gets_counts_alone),
+      cmocka_unit_test(sixteen_gpus_in_seven_slices_each_need_little_room),
       cmocka_unit_test(only_an_unanswered_wish_for_every_demanded_slice_is_known),
       cmocka_unit_test(without_a_uuid_the_counts_tell_what_is_known),
       cmocka_unit_test(without_a_uuid_an_exact_wish_makes_counts_unknown),
