@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"math/rand"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+)
+
+// informer holds all pods and nodes until SIGTERM. The parent reads its memory and processor time from /proc.
+func informer(ctx context.Context, o *options) {
+	client := kubernetes.NewForConfigOrDie(o.rest())
+	factory := informers.NewSharedInformerFactory(client, 0)
+	pods, nodes := factory.Core().V1().Pods().Informer(), factory.Core().V1().Nodes().Informer()
+	began := time.Now()
+	factory.Start(ctx.Done())
+	if !cache.WaitForCacheSync(ctx.Done(), pods.HasSynced, nodes.HasSynced) {
+		fail("the caches did not sync")
+	}
+	report(map[string]any{"what": "informer", "pods": len(pods.GetStore().ListKeys()), "nodes": len(nodes.GetStore().ListKeys()),
+		"seconds": time.Since(began).Seconds()})
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	<-stop
+}
+
+// readFrames counts the bytes of a watch until the bookmark that ends its list.
+func readFrames(stream io.Reader) int64 {
+	reader := bufio.NewReaderSize(stream, 1<<20)
+	size, total := make([]byte, 4), int64(0)
+	var frame []byte
+	for {
+		if _, err := io.ReadFull(reader, size); err != nil {
+			fail("the list broke off: %v", err)
+		}
+		length := int(binary.BigEndian.Uint32(size))
+		if cap(frame) < length {
+			frame = make([]byte, length)
+		}
+		frame = frame[:length]
+		if _, err := io.ReadFull(reader, frame); err != nil {
+			fail("the list broke off: %v", err)
+		}
+		total += int64(4 + length)
+		if bytes.Contains(frame[:min(length, 256)], []byte("BOOKMARK")) &&
+			bytes.Contains(frame, []byte("k8s.io/initial-events-end")) {
+			return total
+		}
+	}
+}
+
+// drain reads both lists at the same time and throws them away: what the server and the wire need at least.
+func drain(ctx context.Context, o *options) {
+	config := o.rest()
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		fail("%v", err)
+	}
+	began := time.Now()
+	var group sync.WaitGroup
+	sizes := make([]int64, 2)
+	for i, path := range []string{"/api/v1/pods", "/api/v1/nodes"} {
+		group.Go(func() {
+			request, _ := http.NewRequestWithContext(ctx, http.MethodGet, config.Host+path+
+				"?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true", nil)
+			request.Header.Set("Accept", config.ContentType)
+			request.Header.Set("Accept-Encoding", "identity")
+			answer, err := client.Do(request)
+			if err != nil || answer.StatusCode != http.StatusOK {
+				fail("watching %s: %v", path, err)
+			}
+			defer answer.Body.Close()
+			sizes[i] = readFrames(answer.Body)
+		})
+	}
+	group.Wait()
+	report(map[string]any{"what": "drain", "megabytes": (sizes[0] + sizes[1]) >> 20, "seconds": time.Since(began).Seconds()})
+}
+
+func slicesOf(node *corev1.Node) int {
+	count := 0
+	for key, value := range node.Annotations {
+		if strings.HasPrefix(key, "facet.gpu/spec-gpu-") {
+			count += strings.Count(value, "@")
+		}
+	}
+	return count
+}
+
+const (
+	planKey = "nos.nebuly.com/spec-partitioning-plan"
+	quiet   = 5 * time.Second
+)
+
+// burst writes pending pods at once and says how long after the last of them each node had its plan.
+func burst(ctx context.Context, o *options) {
+	store := o.store()
+	client := kubernetes.NewForConfigOrDie(o.rest())
+	selector := metav1.ListOptions{LabelSelector: "nos.nebuly.com/gpu-partitioning=mig"}
+	list, err := client.CoreV1().Nodes().List(ctx, selector)
+	if err != nil {
+		fail("%v", err)
+	}
+	plans := map[string]string{}
+	for _, node := range list.Items {
+		plans[node.Name] = node.Annotations[planKey]
+	}
+	selector.ResourceVersion = list.ResourceVersion
+	events, err := client.CoreV1().Nodes().Watch(ctx, selector)
+	if err != nil {
+		fail("%v", err)
+	}
+	rng := rand.New(rand.NewSource(seed))
+	operations := make(chan clientv3.Op, o.pods)
+	for i := range o.pods {
+		pod := makePending(i, rng)
+		operations <- clientv3.OpPut(podKey(pod), string(encode(pod, "Pod")))
+	}
+	close(operations)
+	began := time.Now()
+	putAll(ctx, store, operations)
+	written := time.Now()
+	var first, last time.Time
+	changed, slices := map[string]bool{}, map[string]int{}
+	for idle := time.NewTimer(6 * quiet); ; {
+		select {
+		case event := <-events.ResultChan():
+			node, ok := event.Object.(*corev1.Node)
+			if !ok || node.Annotations[planKey] == plans[node.Name] {
+				continue
+			}
+			plans[node.Name] = node.Annotations[planKey]
+			changed[node.Name], slices[node.Name] = true, slicesOf(node)
+			if last = time.Now(); first.IsZero() {
+				first = last
+			}
+			idle.Reset(quiet)
+			continue
+		case <-idle.C:
+		}
+		break
+	}
+	total := 0
+	for _, count := range slices {
+		total += count
+	}
+	if last.IsZero() {
+		fail("no node got a plan")
+	}
+	report(map[string]any{"what": "burst", "pods": o.pods, "writing_ms": written.Sub(began).Milliseconds(), "nodes": len(changed),
+		"slices": total, "first_ms": first.Sub(written).Milliseconds(), "last_ms": last.Sub(written).Milliseconds()})
+}
