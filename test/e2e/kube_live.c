@@ -88,6 +88,7 @@ static void lists_and_watches(Live *live) {
   start_informer(live, &live->nodes, live->curl, &kube_node_type);
   check(run_until(live, are_both_synced, NULL), "pods and nodes are listed");
   check(is_node_known(live, NULL), "the node is in the cache");
+  check(kube_curl_seam(live->curl)->streams_lists, "both lists came as the beginning of their watches");
   create_pod(live, "first");
   check(run_until(live, is_pod_known, NAMESPACE "/first"), "a new pod arrives by the watch");
   const Pod *pod = kube_informer_find(live->pods.informer, NAMESPACE "/first");
@@ -147,6 +148,15 @@ static bool are_many_known(Live *live, const void *what) {
   return watched->synced > 0 && kube_informer_count(watched->informer) >= PODS_MANY;
 }
 
+static void list_again(Live *live, const char *what) {
+  Watched again = {0};
+  start_informer(live, &again, live->curl, &kube_pod_type);
+  check(run_until(live, are_many_known, &again), "%s has them all", what);
+  check(kube_informer_count(again.informer) == kube_informer_count(live->pods.informer),
+        "and as many as the watch has");
+  kube_informer_free(again.informer);
+}
+
 static void many_calls_and_pages(Live *live) {
   CLEANUP(cleanup_free) Reply *replies = mem_alloc(PODS_MANY * sizeof *replies);
   for (size_t i = 0; i < PODS_MANY; i++) {
@@ -167,12 +177,10 @@ static void many_calls_and_pages(Live *live) {
   }
   check(created == PODS_MANY, "each with success");
   check(run_until(live, are_many_known, &live->pods), "all arrive by the watch");
-  Watched again = {0};
-  start_informer(live, &again, live->curl, &kube_pod_type);
-  check(run_until(live, are_many_known, &again), "a list in pages has them all");
-  check(kube_informer_count(again.informer) == kube_informer_count(live->pods.informer),
-        "and as many as the watch has");
-  kube_informer_free(again.informer);
+  list_again(live, "a streamed list");
+  kube_curl_seam(live->curl)->streams_lists = false;
+  list_again(live, "a list in pages");
+  kube_curl_seam(live->curl)->streams_lists = true;
 }
 
 static void the_connection_breaks(Live *live) {
@@ -304,8 +312,8 @@ static void identities(Live *live) {
   check_trouble(live, &config, "an account without rights is told what it lacks",
                 "listing pods: the API server refused GET /api/v1/pods: pods is forbidden: User "
                 "\"system:serviceaccount:" NAMESPACE
-                ":default\" cannot list resource \"pods\" in API group \"\" at "
-                "the cluster scope (403 Forbidden); give this account the verb \"list\" on pods");
+                ":default\" cannot watch resource \"pods\" in API group \"\" at "
+                "the cluster scope (403 Forbidden); give this account the verb \"watch\" on pods");
   KubeCurl *curl = NULL;
   Error err = {0};
   if (kube_curl_new(&live->loop, &config, &curl, &err) < 0)

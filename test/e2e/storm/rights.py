@@ -66,7 +66,10 @@ def expect_minimal(machine):
     denied = {use.right for use in uses if use.is_denied}
     if denied:
         raise Failed("no role gives: " + in_words(denied))
-    unused = rights_given(machine) - {use.right for use in uses}
+    used = {use.right for use in uses}
+    # This server streams lists as the beginning of a watch; one before 1.32, or with an old etcd, is asked to list.
+    used |= {(account, group, resource, "list") for account, group, resource, verb in used if verb == "watch"}
+    unused = rights_given(machine) - used
     if unused:
         raise Failed("a role gives, and nobody used: " + in_words(unused))
     refused = [use for use in uses if use.is_refused]
