@@ -7,6 +7,9 @@
 #include "base/text.h"
 
 #include <assert.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 const ObjectMeta *kube_object_meta(const KubeObject *object) {
   return object->value;
@@ -120,7 +123,16 @@ void kube_cache_remove(KubeCache *cache, const ObjectMeta *meta) {
   remove_kept(cache, find(&cache->objects, meta));
 }
 
-void kube_cache_replace(KubeCache *cache) {
+/* Of a cluster's first list, which is the largest, no second map is made. */
+static void adopt_list(KubeCache *cache) {
+  Map empty = cache->objects;
+  cache->objects = cache->listed;
+  cache->listed = empty;
+  for (size_t i = 0; i < cache->objects.count; i++)
+    cache->on_change(cache->userdata, NULL, kube_cache_at(cache, i));
+}
+
+static void merge_list(KubeCache *cache) {
   /* Backwards, because a removal moves the last entry into the gap. */
   for (size_t i = cache->objects.count; i-- > 0;) {
     KubeKept *kept = cache->objects.entries[i].value;
@@ -131,6 +143,21 @@ void kube_cache_replace(KubeCache *cache) {
     put_kept(cache, cache->listed.entries[i].value);
   map_deinit(&cache->listed);
   cache->listed.borrows_keys = true;
+}
+
+/* A list leaves behind what its objects were decoded in. */
+static void give_memory_back(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
+void kube_cache_replace(KubeCache *cache) {
+  if (cache->objects.count)
+    merge_list(cache);
+  else
+    adopt_list(cache);
+  give_memory_back();
 }
 
 void kube_cache_deinit(KubeCache *cache) {
