@@ -108,27 +108,34 @@ func slicesOf(node *corev1.Node) int {
 
 const (
 	planKey = "nos.nebuly.com/spec-partitioning-plan"
-	quiet   = 5 * time.Second
+	quiet   = 20 * time.Second
 )
+
+// watchNodes tells of every change of a node with a GPU, beginning when all of them were seen once.
+func watchNodes(ctx context.Context, o *options) <-chan *corev1.Node {
+	told := make(chan *corev1.Node, 100*o.pods)
+	factory := informers.NewSharedInformerFactoryWithOptions(kubernetes.NewForConfigOrDie(o.rest()), 0,
+		informers.WithTweakListOptions(func(list *metav1.ListOptions) {
+			list.LabelSelector = "nos.nebuly.com/gpu-partitioning=mig"
+		}))
+	nodes := factory.Core().V1().Nodes().Informer()
+	_, err := nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		UpdateFunc: func(_, now any) { told <- now.(*corev1.Node) }})
+	if err != nil {
+		fail("%v", err)
+	}
+	factory.Start(ctx.Done())
+	if !cache.WaitForCacheSync(ctx.Done(), nodes.HasSynced) {
+		fail("the nodes did not sync")
+	}
+	return told
+}
 
 // burst writes pending pods at once and says how long after the last of them each node had its plan.
 func burst(ctx context.Context, o *options) {
 	store := o.store()
-	client := kubernetes.NewForConfigOrDie(o.rest())
-	selector := metav1.ListOptions{LabelSelector: "nos.nebuly.com/gpu-partitioning=mig"}
-	list, err := client.CoreV1().Nodes().List(ctx, selector)
-	if err != nil {
-		fail("%v", err)
-	}
+	told := watchNodes(ctx, o)
 	plans := map[string]string{}
-	for _, node := range list.Items {
-		plans[node.Name] = node.Annotations[planKey]
-	}
-	selector.ResourceVersion = list.ResourceVersion
-	events, err := client.CoreV1().Nodes().Watch(ctx, selector)
-	if err != nil {
-		fail("%v", err)
-	}
 	rng := rand.New(rand.NewSource(seed))
 	operations := make(chan clientv3.Op, o.pods)
 	for i := range o.pods {
@@ -137,19 +144,20 @@ func burst(ctx context.Context, o *options) {
 	}
 	close(operations)
 	began := time.Now()
-	putAll(ctx, store, operations)
+	putAll(ctx, store, 1, operations)
 	written := time.Now()
 	var first, last time.Time
-	changed, slices := map[string]bool{}, map[string]int{}
-	for idle := time.NewTimer(6 * quiet); ; {
+	slices, total := map[string]int{}, 0
+	for idle := time.NewTimer(3 * quiet); total < o.pods; {
 		select {
-		case event := <-events.ResultChan():
-			node, ok := event.Object.(*corev1.Node)
-			if !ok || node.Annotations[planKey] == plans[node.Name] {
+		case node := <-told:
+			if node.Annotations[planKey] == plans[node.Name] {
 				continue
 			}
 			plans[node.Name] = node.Annotations[planKey]
-			changed[node.Name], slices[node.Name] = true, slicesOf(node)
+			total -= slices[node.Name]
+			slices[node.Name] = slicesOf(node)
+			total += slices[node.Name]
 			if last = time.Now(); first.IsZero() {
 				first = last
 			}
@@ -159,13 +167,9 @@ func burst(ctx context.Context, o *options) {
 		}
 		break
 	}
-	total := 0
-	for _, count := range slices {
-		total += count
-	}
 	if last.IsZero() {
 		fail("no node got a plan")
 	}
-	report(map[string]any{"what": "burst", "pods": o.pods, "writing_ms": written.Sub(began).Milliseconds(), "nodes": len(changed),
+	report(map[string]any{"what": "burst", "pods": o.pods, "writing_ms": written.Sub(began).Milliseconds(), "nodes": len(slices),
 		"slices": total, "first_ms": first.Sub(written).Milliseconds(), "last_ms": last.Sub(written).Milliseconds()})
 }
