@@ -100,6 +100,7 @@ static void send(ControllerLeader *leader, const KubeElectionRequest *request) {
                           .path = leader->path,
                           .timeout_ms = KUBE_ELECTION_ANSWER_MS,
                           .on_answer = on_answer,
+                          .is_urgent = true,
                           .userdata = leader};
   leader->asked = request->kind;
   if (request->kind == KUBE_ELECTION_CREATE) {
