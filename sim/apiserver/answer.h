@@ -7,6 +7,7 @@
 
 typedef struct SimApiAnswer {
   int status;
+  int retry_after_s; /* the header; -1: none */
   Text body;
   bool is_watch; /* the target's selector and version say of what and from where */
   SimApiTarget target;

@@ -174,7 +174,7 @@ static const struct {
 
 void sim_api_route(SimApiStore *store, const SimApiRequest *request, SimApiAnswer *ret_answer) {
   Error err;
-  *ret_answer = (SimApiAnswer){.status = 200};
+  *ret_answer = (SimApiAnswer){.status = 200, .retry_after_s = -1};
   int result = sim_api_target_parse(request->path, &ret_answer->target, &err);
   if (result < 0) {
     bool is_unknown = err.code == ERROR_NOT_FOUND;

@@ -9,42 +9,14 @@
  * finds its place forgotten, which is 410 Gone. */
 #include "sim/apiserver/server.h"
 
-#include "sim/apiserver/answer.h"
+#include "sim/apiserver/call.h"
 
 #include <assert.h>
 #include <inttypes.h>
 
 enum { BOOKMARK_MS = 60000 };
 
-typedef enum CallState { CALL_ARRIVING, CALL_ANSWERING, CALL_OPENING, CALL_WATCHING } CallState;
-
-struct KubeCall {
-  SimApi *api;
-  KubeRequest request; /* texts and body are copies */
-  CallState state;
-  HostTimer timer;
-  SimApiAnswer answer;
-  bool is_lost; /* the connection breaks instead of an answer */
-  bool is_over; /* answered or cancelled */
-  int depth;    /* functions on the stack that still need it */
-  /* watches */
-  uint64_t place; /* changes up to this version were sent */
-  uint64_t bookmark_at_ms, ends_at_ms;
-};
-
-struct SimApi {
-  KubeTransport seam; /* first: the seam's pointer is the server's */
-  Host *host;
-  SimApiOptions options;
-  SimApiStore store;
-  ARRAY(KubeCall *) calls;
-  uint32_t fail_count, lose_count;
-  int fail_status;
-  void (*on_change)(void *userdata, const SimApiChange *change);
-  void *userdata;
-};
-
-static uint64_t delay(SimApi *api) {
+uint64_t sim_api_delay(SimApi *api) {
   return api->options.latency_ms + random_below(&api->host->random, (uint64_t)api->options.jitter_ms + 1);
 }
 
@@ -74,8 +46,8 @@ static void call_end(KubeCall *call) {
   call_release(call);
 }
 
-static void call_send_head(KubeCall *call, int status) {
-  call->request.on_head(call->request.userdata, status, "application/json", -1);
+static void call_send_head(KubeCall *call, int status, int retry_after_s) {
+  call->request.on_head(call->request.userdata, status, "application/json", retry_after_s);
 }
 
 static void call_send_body(KubeCall *call, const Text *body) {
@@ -96,37 +68,52 @@ static void call_break(KubeCall *call) {
   call_send_done(call, &err);
 }
 
+/* ---- requests ---- */
+
+static void route(SimApi *api, const SimApiRequest *request, SimApiAnswer *ret_answer) {
+  api->store.now_ms = api->host->now_ms;
+  sim_api_route(&api->store, request, ret_answer);
+}
+
+static void carry_out(KubeCall *call) {
+  SimApi *api = call->api;
+  route(api,
+        &(SimApiRequest){.method = call->request.method,
+                         .path = call->request.path,
+                         .content_type = call->request.content_type,
+                         .body = call->request.body,
+                         .body_size = call->request.body_size,
+                         .wall_ms = api->host->wall_ms},
+        &call->answer);
+}
+
+static bool is_too_old(const KubeCall *call) {
+  return call->answer.target.version < call->api->store.forgotten[call->answer.target.kind];
+}
+
 static void arrive(KubeCall *call) {
   SimApi *api = call->api;
-  timer_set(api->host, &call->timer, delay(api));
+  timer_set(api->host, &call->timer, sim_api_delay(api));
   call->state = CALL_ANSWERING;
-  if (api->fail_count) {
-    api->fail_count--;
-    sim_api_answer_refuse(&call->answer, api->fail_status, "ServiceUnavailable",
-                          "the simulated API server was told to fail");
+  call->is_lost = call->is_lost || api->host->now_ms < api->up_at_ms;
+  if (call->is_lost || sim_api_call_refuse(call))
     return;
-  }
-  const SimApiRequest request = {.method = call->request.method,
-                                 .path = call->request.path,
-                                 .content_type = call->request.content_type,
-                                 .body = call->request.body,
-                                 .body_size = call->request.body_size,
-                                 .wall_ms = api->host->wall_ms};
-  sim_api_route(&api->store, &request, &call->answer);
-  if (call->answer.is_watch && call->answer.status == 200) {
+  carry_out(call);
+  bool is_watch = call->answer.is_watch && call->answer.status == 200;
+  if (is_watch && api->gone_by_status && is_too_old(call))
+    sim_api_answer_refuse(&call->answer, 410, "Expired", "too old resource version");
+  else if (is_watch)
     call->state = CALL_OPENING;
-  } else if (api->lose_count) {
-    api->lose_count--;
-    call->is_lost = true;
-  }
+  else
+    sim_api_call_trouble(call);
 }
 
 static void finish(KubeCall *call) {
-  if (call->is_lost) {
+  if (call->is_lost || call->is_hung) {
     call_break(call);
     return;
   }
-  call_send_head(call, call->answer.status);
+  call_send_head(call, call->answer.status, call->answer.retry_after_s);
   call_send_body(call, &call->answer.body);
   call_send_done(call, NULL);
 }
@@ -158,6 +145,8 @@ static void append_changes(KubeCall *call, Text *out) {
       continue;
     CLEANUP(cleanup_free) char *object = json_dumps(change->object, JSON_COMPACT);
     append_event(out, type, object);
+    if (call->api->repeat_percent && random_below(&call->api->host->random, 100) < call->api->repeat_percent)
+      append_event(out, type, object);
   }
   call->place = store->version;
 }
@@ -193,6 +182,11 @@ static void pump(KubeCall *call) {
     call_break(call);
     return;
   }
+  if (now_ms < call->stalled_until_ms) {
+    if (call->stalled_until_ms != HOST_NEVER)
+      timer_set(call->api->host, &call->timer, call->stalled_until_ms - now_ms);
+    return;
+  }
   if (call->place < call->api->store.forgotten[call->answer.target.kind]) {
     send_gone(call);
     return;
@@ -216,14 +210,14 @@ static void open_watch(KubeCall *call) {
   call->place = target->version;
   call->bookmark_at_ms = target->bookmarks ? now_ms + BOOKMARK_MS : HOST_NEVER;
   call->ends_at_ms = target->timeout_seconds ? now_ms + target->timeout_seconds * 1000 : HOST_NEVER;
-  call_send_head(call, 200);
+  call_send_head(call, 200, -1);
   if (!call->is_over)
     pump(call);
 }
 
 static void wake(KubeCall *call) {
   SimApi *api = call->api;
-  uint64_t wait_ms = delay(api);
+  uint64_t wait_ms = sim_api_delay(api);
   if (call->state == CALL_WATCHING &&
       (!timer_is_set(&call->timer) || call->timer.at_ms > api->host->now_ms + wait_ms))
     timer_set(api->host, &call->timer, wait_ms);
@@ -261,7 +255,7 @@ static KubeCall *start(KubeTransport *seam, const KubeRequest *request) {
   call->request.content_type = mem_strdup(request->content_type);
   call->request.body = request->body ? mem_strndup(request->body, request->body_size) : NULL;
   *array_push(&api->calls) = call;
-  timer_set(api->host, &call->timer, delay(api));
+  timer_set(api->host, &call->timer, sim_api_delay(api));
   return call;
 }
 
@@ -301,25 +295,46 @@ const SimApiStore *sim_api_store(const SimApi *api) {
 int sim_api_create(SimApi *api, const char *path, const json_t *object, Error *err) {
   CLEANUP(cleanup_free) char *body = json_dumps(object, JSON_COMPACT);
   SimApiAnswer answer;
-  sim_api_route(&api->store,
-                &(SimApiRequest){.method = "POST",
-                                 .path = path,
-                                 .body = body,
-                                 .body_size = strlen(body),
-                                 .wall_ms = api->host->wall_ms},
-                &answer);
+  route(api,
+        &(SimApiRequest){.method = "POST",
+                         .path = path,
+                         .body = body,
+                         .body_size = strlen(body),
+                         .wall_ms = api->host->wall_ms},
+        &answer);
   CLEANUP(text_deinit) Text text = answer.body;
   if (answer.status == 201)
     return 0;
   return error_set(err, ERROR_INVALID, "POST %s: %d %s", path, answer.status, text_string(&text));
 }
 
+void sim_api_patch(SimApi *api, const char *path, const json_t *patch) {
+  CLEANUP(cleanup_free) char *body = json_dumps(patch, JSON_COMPACT);
+  SimApiAnswer answer;
+  route(api,
+        &(SimApiRequest){.method = "PATCH",
+                         .path = path,
+                         .content_type = "application/merge-patch+json",
+                         .body = body,
+                         .body_size = strlen(body),
+                         .wall_ms = api->host->wall_ms},
+        &answer);
+  text_deinit(&answer.body);
+}
+
+void sim_api_delete(SimApi *api, const char *path) {
+  SimApiAnswer answer;
+  route(api, &(SimApiRequest){.method = "DELETE", .path = path, .wall_ms = api->host->wall_ms}, &answer);
+  text_deinit(&answer.body);
+}
+
 static void delete_pod(SimApi *api, const char *namespace_, const char *name, const char *query) {
   CLEANUP(cleanup_free) char *path = mem_format("/api/v1/namespaces/%s/pods/%s%s", namespace_, name, query);
-  SimApiAnswer answer;
-  sim_api_route(&api->store,
-                &(SimApiRequest){.method = "DELETE", .path = path, .wall_ms = api->host->wall_ms}, &answer);
-  text_deinit(&answer.body);
+  sim_api_delete(api, path);
+}
+
+size_t sim_api_count_calls(const SimApi *api) {
+  return api->calls.count;
 }
 
 void sim_api_delete_pod(SimApi *api, const char *namespace_, const char *name) {
@@ -334,25 +349,4 @@ void sim_api_listen(SimApi *api, void (*on_change)(void *userdata, const SimApiC
                     void *userdata) {
   api->on_change = on_change;
   api->userdata = userdata;
-}
-
-void sim_api_fail_next(SimApi *api, uint32_t count, int status) {
-  api->fail_count = count;
-  api->fail_status = status;
-}
-
-void sim_api_lose_next(SimApi *api, uint32_t count) {
-  api->lose_count = count;
-}
-
-void sim_api_cut_watches(SimApi *api) {
-  for (size_t i = 0; i < api->calls.count; i++)
-    if (api->calls.items[i]->state == CALL_WATCHING) {
-      api->calls.items[i]->is_lost = true;
-      wake(api->calls.items[i]);
-    }
-}
-
-void sim_api_compact(SimApi *api) {
-  sim_api_store_compact(&api->store);
 }

@@ -35,8 +35,32 @@ void sim_api_remove_pod(SimApi *api, const char *namespace_, const char *name); 
 void sim_api_listen(SimApi *api, void (*on_change)(void *userdata, const SimApiChange *change),
                     void *userdata);
 
+/* As kubectl patch --type=merge does, and kubectl delete of a node; what is not there is left alone. */
+void sim_api_patch(SimApi *api, const char *path, const json_t *patch);
+void sim_api_delete(SimApi *api, const char *path);
+size_t sim_api_count_calls(const SimApi *api); /* open ones, watches among them */
+
 /* Faults. */
+typedef struct SimApiFailure {
+  uint32_t count; /* so many requests are refused, undone */
+  int status;
+  int retry_after_s; /* the header; -1: none */
+  bool only_writes;  /* reading goes on */
+} SimApiFailure;
+void sim_api_fail(SimApi *api, const SimApiFailure *failure);
 void sim_api_fail_next(SimApi *api, uint32_t count, int status); /* refuses so many requests, undone */
 void sim_api_lose_next(SimApi *api, uint32_t count);             /* does them, but the answers never arrive */
-void sim_api_cut_watches(SimApi *api);                           /* the connections break */
-void sim_api_compact(SimApi *api);                               /* older versions get 410 Gone */
+void sim_api_hang_next(SimApi *api,
+                       uint32_t count); /* does them, and says nothing until the client gives up */
+void sim_api_cut_watches(SimApi *api);  /* the connections break */
+/* Watches of the kind, or the one of that number among all (modulo), are behind for so long: their order
+ * holds. */
+void sim_api_stall_watches(SimApi *api, SimApiKind kind, uint64_t duration_ms);
+void sim_api_stall_watch(SimApi *api, size_t which, uint64_t duration_ms);
+void sim_api_silence_watch(SimApi *api, size_t which);     /* the connection is dead, and nobody says so */
+void sim_api_repeat_events(SimApi *api, uint32_t percent); /* so many come twice in a row */
+void sim_api_compact(SimApi *api);                         /* older versions get 410 Gone */
+/* ... as an HTTP status (true) or, as long as nobody says otherwise, as an event in the stream. */
+void sim_api_set_gone_by_status(SimApi *api, bool by_status);
+/* All connections break and none can be made for so long; then the last lost_ms never happened. */
+void sim_api_restart(SimApi *api, uint64_t down_ms, uint64_t lost_ms);

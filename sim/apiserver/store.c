@@ -64,7 +64,8 @@ static void record(SimApiStore *store, SimApiKind kind, const char *key, json_t 
                            .key = mem_strdup(key),
                            .before = before,
                            .object = json_incref(object),
-                           .is_deletion = is_deletion};
+                           .is_deletion = is_deletion,
+                           .at_ms = store->now_ms};
   if (store->on_change)
     store->on_change(store->userdata, change);
 }
@@ -104,4 +105,44 @@ int sim_api_store_list_at(const SimApiStore *store, SimApiKind kind, uint64_t ve
       map_remove(ret_objects, change->key);
   }
   return 0;
+}
+
+/* What a key was before the oldest change after the moment: a copy, or NULL where there was nothing. */
+typedef struct Undone {
+  SimApiKind kind;
+  char *key;
+  json_t *old;
+} Undone;
+
+static bool is_known(const Undone *undone, size_t count, const SimApiChange *change) {
+  for (size_t i = 0; i < count; i++)
+    if (undone[i].kind == change->kind && strcmp(undone[i].key, change->key) == 0)
+      return true;
+  return false;
+}
+
+static void undo(SimApiStore *store, const Undone *undone) {
+  if (undone->old)
+    sim_api_store_put(store, undone->kind, undone->key, undone->old);
+  else if (sim_api_store_find(store, undone->kind, undone->key))
+    sim_api_store_remove(store, undone->kind, undone->key);
+}
+
+/* Collected first: undoing is itself a change, and changes move the history. */
+void sim_api_store_rewind(SimApiStore *store, uint64_t to_ms) {
+  ARRAY(Undone) all = {0};
+  for (size_t i = 0; i < store->history.count; i++) {
+    const SimApiChange *change = &store->history.items[i];
+    if (change->at_ms < to_ms || is_known(all.items, all.count, change))
+      continue;
+    *array_push(&all) = (Undone){.kind = change->kind,
+                                 .key = mem_strdup(change->key),
+                                 .old = change->before ? json_deep_copy(change->before) : NULL};
+  }
+  for (size_t i = 0; i < all.count; i++) {
+    undo(store, &all.items[i]);
+    free(all.items[i].key);
+  }
+  array_deinit(&all);
+  sim_api_store_compact(store);
 }

@@ -34,12 +34,14 @@ typedef struct SimApiChange {
   json_t *before; /* NULL: the object was created */
   json_t *object;
   bool is_deletion;
+  uint64_t at_ms; /* the store's now_ms */
 } SimApiChange;
 
 typedef struct SimApiStore {
   Map objects[SIM_API_KIND_COUNT]; /* key -> json_t */
   ARRAY(SimApiChange) history;     /* oldest first */
   size_t history_max;
+  uint64_t now_ms;                        /* set by the owner */
   uint64_t version;                       /* of the newest change */
   uint64_t forgotten[SIM_API_KIND_COUNT]; /* the newest change of the kind that is no longer in the history */
   void (*on_change)(void *userdata, const SimApiChange *change); /* NULL: nobody listens */
@@ -59,5 +61,8 @@ enum { SIM_API_STORE_GONE = 1 }; /* condition: the history does not reach back s
 /* The objects as they were at that version; fills an empty map with borrowed objects. */
 int sim_api_store_list_at(const SimApiStore *store, SimApiKind kind, uint64_t version,
                           Map *ret_objects) MUST_CHECK;
+/* Undoes what came after the moment, as far as the history goes: a snapshot is restored. As with etcd's
+ * --bump-revision and --mark-compacted, versions go on growing and older watches get 410 Gone. */
+void sim_api_store_rewind(SimApiStore *store, uint64_t to_ms);
 /* Forgets all history, as a compaction does: older watches and pages get 410 Gone. */
 void sim_api_store_compact(SimApiStore *store);

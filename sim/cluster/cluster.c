@@ -162,16 +162,20 @@ static void on_change(void *userdata, const SimApiChange *change) {
     cluster->on_change(cluster->change_userdata, change);
 }
 
+static int start_machine(SimCluster *cluster, SimClusterNode *node, Error *err) {
+  const SimDriverOptions driver = {.machine = cluster->options.machine,
+                                   .seed = cluster->options.seed * 1000 + ++cluster->machines,
+                                   .latency = cluster->options.gpu_latency,
+                                   .folder = cluster->options.machine_folder};
+  assert(!driver.folder || cluster->options.node_count == 1);
+  return sim_driver_new(&cluster->host, &driver, &node->driver, err);
+}
+
 static int start_node(SimCluster *cluster, Error *err) {
   int i = cluster->node_count;
   SimClusterNode *node = &cluster->nodes[i];
   snprintf(node->name, sizeof node->name, "gpu-%d", i + 1);
-  const SimDriverOptions driver = {.machine = cluster->options.machine,
-                                   .seed = cluster->options.seed * 1000 + (uint64_t)i + 1,
-                                   .latency = cluster->options.gpu_latency,
-                                   .folder = cluster->options.machine_folder};
-  assert(!driver.folder || cluster->options.node_count == 1);
-  int result = sim_driver_new(&cluster->host, &driver, &node->driver, err);
+  int result = start_machine(cluster, node, err);
   if (result < 0)
     return result;
   node->port = sim_port_new(&cluster->host, cluster->options.socket_jitter_ms);
@@ -182,6 +186,16 @@ static int start_node(SimCluster *cluster, Error *err) {
   sim_cluster_start_kubelet(cluster, i);
   sim_cluster_start_agent(cluster, i);
   return 0;
+}
+
+static void start_scheduler(SimCluster *cluster) {
+  cluster->scheduler = sim_scheduler_new(&cluster->host, sim_api_seam(cluster->api));
+  sim_scheduler_start(cluster->scheduler);
+}
+
+void sim_cluster_restart_scheduler(SimCluster *cluster) {
+  sim_scheduler_free(cluster->scheduler);
+  start_scheduler(cluster);
 }
 
 int sim_cluster_new(const SimClusterOptions *options, SimCluster **ret_cluster, Error *err) {
@@ -201,11 +215,46 @@ int sim_cluster_new(const SimClusterOptions *options, SimCluster **ret_cluster, 
     if (result < 0)
       return result;
   }
-  cluster->scheduler = sim_scheduler_new(&cluster->host, sim_api_seam(cluster->api));
-  sim_scheduler_start(cluster->scheduler);
+  start_scheduler(cluster);
   sim_cluster_start_controller(cluster);
   *ret_cluster = TAKE(cluster);
   return 0;
+}
+
+/* As the garbage collector does with the pods of a node that is not there any more. */
+static void remove_pods_of(SimCluster *cluster, const char *node) {
+  const Map *pods = &sim_api_store(cluster->api)->objects[SIM_API_PODS];
+  for (size_t i = pods->count; i-- > 0;) {
+    const json_t *pod = pods->entries[i].value, *meta = json_object_get(pod, "metadata");
+    if (!string_equal(json_string_value(json_object_get(json_object_get(pod, "spec"), "nodeName")), node))
+      continue;
+    CLEANUP(cleanup_free) char *name = mem_strdup(json_string_value(json_object_get(meta, "name")));
+    CLEANUP(cleanup_free) char *space = mem_strdup(json_string_value(json_object_get(meta, "namespace")));
+    sim_api_remove_pod(cluster->api, space, name);
+  }
+}
+
+void sim_cluster_delete_node(SimCluster *cluster, int i) {
+  SimClusterNode *node = &cluster->nodes[i];
+  assert(!node->agent && !node->kubelet);
+  CLEANUP(cleanup_free) char *path = mem_format("/api/v1/nodes/%s", node->name);
+  sim_api_delete(cluster->api, path);
+  remove_pods_of(cluster, node->name);
+}
+
+int sim_cluster_create_node(SimCluster *cluster, int i, bool is_new_machine, Error *err) {
+  SimClusterNode *node = &cluster->nodes[i];
+  assert(!node->agent && !node->kubelet);
+  if (is_new_machine) {
+    sim_driver_free(TAKE(node->driver));
+    int result = start_machine(cluster, node, err);
+    if (result < 0)
+      return result;
+    sim_port_clear(node->port, "");
+    sim_disk_deinit(&node->disk);
+    node->disk = (SimDisk){0};
+  }
+  return create_node(cluster, node->name, err);
 }
 
 static void stop_node(SimCluster *cluster, int i) {
@@ -235,7 +284,7 @@ void sim_cluster_free(SimCluster *cluster) {
 
 static void advance(SimCluster *cluster, uint64_t now_ms) {
   if (now_ms > cluster->host.now_ms)
-    host_advance(&cluster->host, now_ms, BEGINNING_MS + (int64_t)now_ms);
+    host_advance(&cluster->host, now_ms, BEGINNING_MS + (int64_t)now_ms + cluster->clock_off_ms);
 }
 
 bool sim_cluster_run(SimCluster *cluster, uint64_t until_ms, bool (*is_done)(void *userdata),

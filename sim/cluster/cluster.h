@@ -56,8 +56,10 @@ typedef struct SimCluster {
   Controller *controller; /* NULL: killed */
   SimClusterNode *nodes;
   int node_count;
-  int pod_count;       /* ever created */
-  uint64_t changed_ms; /* when an object last changed */
+  int pod_count;        /* ever created */
+  uint64_t changed_ms;  /* when an object last changed */
+  int64_t clock_off_ms; /* of the wall clock, from what it would be */
+  uint64_t machines;    /* ever started: seeds of their GPUs */
   /* Set by the owner; may be NULL. */
   void (*on_change)(void *userdata, const SimApiChange *change);
   void *change_userdata;
@@ -86,5 +88,11 @@ void sim_cluster_kill_agent(SimCluster *cluster, int i);
 void sim_cluster_start_agent(SimCluster *cluster, int i);
 void sim_cluster_kill_kubelet(SimCluster *cluster, int i);
 void sim_cluster_start_kubelet(SimCluster *cluster, int i);
+/* The scheduler forgets what it was about to bind. */
+void sim_cluster_restart_scheduler(SimCluster *cluster);
+/* The node's object and its pods go; agent and kubelet were killed before. */
+void sim_cluster_delete_node(SimCluster *cluster, int i);
+/* The same name again, on the same machine or on a new one; agent and kubelet are to be started. */
+int sim_cluster_create_node(SimCluster *cluster, int i, bool is_new_machine, Error *err) MUST_CHECK;
 void sim_cluster_kill_controller(SimCluster *cluster);
 void sim_cluster_start_controller(SimCluster *cluster);

@@ -16,6 +16,8 @@ typedef struct Outcome {
   GpuResult result;
 } Outcome;
 
+enum { ANSWER_TIMEOUT_MS = 30000 }; /* of whoever waits for a worker that hangs (gpu/worker.h) */
+
 struct SimDriver {
   GpuDriver seam; /* first: the seam's pointer is the driver's */
   Host *host;
@@ -31,6 +33,9 @@ struct SimDriver {
   bool has_died;
   void (*on_death)(void *userdata);
   void *death_userdata;
+  SimDriverFaults faults;
+  void (*on_job)(void *userdata); /* NULL: nobody listens */
+  void *listener;
 };
 
 static void pass_time(void *userdata, uint32_t milliseconds) {
@@ -44,7 +49,7 @@ static uint64_t now_ms(void *userdata) {
 }
 
 static void *resolve(void *userdata, const char *name) {
-  return sim_nvml_symbol(name);
+  return sim_driver_fault_symbol(name);
 }
 
 /* The simulated functions work on one machine of the process at a time. */
@@ -76,12 +81,31 @@ static void on_timer(void *userdata) {
     on_result(driver->userdata, &driver->result);
 }
 
+/* The worker is gone, and with it whatever it would have said. */
+static void lose_worker(SimDriver *driver) {
+  bool hangs = driver->faults.over == SIM_DRIVER_HANGS;
+  driver->faults.over = SIM_DRIVER_SOUND;
+  driver->result = (GpuResult){0};
+  if (hangs) {
+    driver->worked_ms = ANSWER_TIMEOUT_MS;
+    (void)error_set(&driver->result.err, ERROR_TIMEOUT,
+                    "NVML did not answer within %d s; its worker was killed", ANSWER_TIMEOUT_MS / 1000);
+  } else {
+    (void)error_set(&driver->result.err, ERROR_UNAVAILABLE, "the NVML worker was killed by signal 9");
+  }
+  close_nvml(driver);
+}
+
 static void run_here(SimDriver *driver, const GpuJob *job) {
   Error err;
+  sim_driver_fault_use(&driver->faults);
   if (open_nvml(driver, &err) < 0)
     driver->result = (GpuResult){.err = err};
   else
     gpu_nvml_run(driver->nvml, job, &driver->result);
+  if (driver->faults.over)
+    lose_worker(driver);
+  sim_driver_fault_use(NULL);
   sim_nvml_use(NULL);
 }
 
@@ -121,6 +145,8 @@ static void submit(GpuDriver *seam, const GpuJob *job, GpuOnResult *on_result, v
   else
     run_here(driver, job);
   timer_set(driver->host, &driver->timer, driver->worked_ms ? driver->worked_ms : 1);
+  if (driver->on_job)
+    driver->on_job(driver->listener);
 }
 
 static void cancel(GpuDriver *seam) {
@@ -134,6 +160,7 @@ int sim_driver_new(Host *host, const SimDriverOptions *options, SimDriver **ret_
   driver->seam.submit = submit;
   driver->seam.cancel = cancel;
   driver->host = host;
+  driver->faults.lost_gpu = -1;
   driver->timer = (HostTimer){.fire = on_timer, .userdata = driver};
   const SimNvmlOptions machine = {.machine = options->machine,
                                   .folder = options->folder,
@@ -188,4 +215,36 @@ void sim_driver_on_death(SimDriver *driver, void (*on_death)(void *userdata), vo
 
 SimNvml *sim_driver_machine(SimDriver *driver) {
   return driver->machine;
+}
+
+void sim_driver_listen(SimDriver *driver, void (*on_job)(void *userdata), void *userdata) {
+  driver->on_job = on_job;
+  driver->listener = userdata;
+}
+
+void sim_driver_fail(SimDriver *driver, const SimDriverFault *fault) {
+  driver->faults.next = *fault;
+}
+
+void sim_driver_lose_gpu(SimDriver *driver, int index) {
+  driver->faults.lost_gpu = index;
+}
+
+void sim_driver_reset(SimDriver *driver, bool reboot) {
+  Error err;
+  int result = sim_nvml_reset(driver->machine, reboot, &err);
+  assert(result == 0); /* a machine in memory has no reason to fail */
+}
+
+void sim_driver_run_by_hand(SimDriver *driver, const GpuJob *job, GpuResult *ret_result) {
+  GpuNvml *agents = TAKE(driver->nvml);
+  uint64_t worked_ms = driver->worked_ms;
+  Error err;
+  if (open_nvml(driver, &err) < 0)
+    *ret_result = (GpuResult){.err = err};
+  else
+    gpu_nvml_run(driver->nvml, job, ret_result);
+  close_nvml(driver);
+  driver->nvml = agents;
+  driver->worked_ms = worked_ms;
 }

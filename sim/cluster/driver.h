@@ -6,6 +6,7 @@
 
 #include "base/host.h"
 #include "gpu/driver.h"
+#include "sim/cluster/driver_fault.h"
 #include "sim/nvml/sim_nvml.h"
 
 typedef struct SimDriver SimDriver;
@@ -31,4 +32,15 @@ int sim_driver_deaths(const SimDriver *driver);
 void sim_driver_on_death(SimDriver *driver, void (*on_death)(void *userdata), void *userdata);
 /* The machine itself, for those who check it or want something to go wrong. */
 SimNvml *sim_driver_machine(SimDriver *driver);
+/* Hears of each job that was carried out, before the agent does. At most one listener. */
+void sim_driver_listen(SimDriver *driver, void (*on_job)(void *userdata), void *userdata);
+
+/* Faults. */
+void sim_driver_fail(SimDriver *driver, const SimDriverFault *fault); /* in the place of the one before */
+void sim_driver_lose_gpu(SimDriver *driver, int index);               /* -1: all are there again */
+/* All instances are gone; a reboot also forgets the MIG mode where only memory holds it. */
+void sim_driver_reset(SimDriver *driver, bool reboot);
+/* As nvidia-smi does: at once, without faults, and nobody is told. */
+void sim_driver_run_by_hand(SimDriver *driver, const GpuJob *job, GpuResult *ret_result);
+/* Its state, for those who check it. */
 int sim_driver_load(SimDriver *driver, SimState *ret_state, Error *err) MUST_CHECK;

@@ -28,7 +28,7 @@ struct SimScheduler {
   Map told;    /* uid -> message of the condition that was sent, owned */
   ARRAY(Word *) words;
   bool is_paused;
-  uint32_t slow_percent, slow_max_ms;
+  uint32_t slow_percent, slow_max_ms, wander_percent;
 };
 
 static void schedule(SimScheduler *scheduler) {
@@ -228,14 +228,22 @@ static bool is_ours(const Pod *pod) {
   return is_for_us && !pod->scheduling_gates.count && !pod->meta.deletion_time;
 }
 
+static size_t first_node(SimScheduler *scheduler, size_t count) {
+  Random *random = &scheduler->host->random;
+  bool wanders = scheduler->wander_percent && count && random_below(random, 100) < scheduler->wander_percent;
+  return wanders ? random_below(random, count) : 0;
+}
+
 static void place_pod(SimScheduler *scheduler, Snapshot *snapshot, int index) {
   const SnapshotPod *pod = &snapshot->pods.items[index];
   Reasons reasons = {.count = 0};
-  for (size_t n = 0; n < snapshot->nodes.count; n++) {
+  size_t count = snapshot->nodes.count, first = first_node(scheduler, count);
+  for (size_t i = 0; i < count; i++) {
+    int node = (int)((first + i) % count);
     SchedVerdict verdict;
-    if (sched_fits(snapshot, index, (int)n, &verdict)) {
-      bind_pod(scheduler, pod->object, snapshot->nodes.items[n].name);
-      snapshot_bind(snapshot, index, (int)n);
+    if (sched_fits(snapshot, index, node, &verdict)) {
+      bind_pod(scheduler, pod->object, snapshot->nodes.items[node].name);
+      snapshot_bind(snapshot, index, node);
       return;
     }
     count_verdict(&reasons, &verdict);
@@ -317,6 +325,10 @@ void sim_scheduler_pause(SimScheduler *scheduler, bool is_paused) {
 void sim_scheduler_delay_bindings(SimScheduler *scheduler, uint32_t percent, uint32_t max_ms) {
   scheduler->slow_percent = percent;
   scheduler->slow_max_ms = max_ms;
+}
+
+void sim_scheduler_wander(SimScheduler *scheduler, uint32_t percent) {
+  scheduler->wander_percent = percent;
 }
 
 static void free_texts(Map *map) {

@@ -19,5 +19,7 @@ void sim_scheduler_pause(SimScheduler *scheduler, bool is_paused);
 /* From now on so many of a hundred bindings, by the host's random numbers, take up to that long: meanwhile
  * the pod is assumed, which nobody else can see. */
 void sim_scheduler_delay_bindings(SimScheduler *scheduler, uint32_t percent, uint32_t max_ms);
-void sim_scheduler_free(SimScheduler *scheduler);
+/* From now on so many of a hundred pods go to any node that they fit on, not to the first. */
+void sim_scheduler_wander(SimScheduler *scheduler, uint32_t percent);
+void sim_scheduler_free(SimScheduler *scheduler); /* what it was about to bind is forgotten */
 DEFINE_CLEANUP(SimScheduler, sim_scheduler_free)

@@ -94,6 +94,7 @@ SimKubelet *sim_kubelet_new(const SimKubeletOptions *options, Host *host, KubeTr
                                                                  .userdata = kubelet});
   kubelet->tell_timer = (HostTimer){.fire = sim_pods_tell, .userdata = kubelet};
   kubelet->tick_timer = (HostTimer){.fire = sim_node_status_tick, .userdata = kubelet};
+  kubelet->write_timer = (HostTimer){.fire = sim_node_status_write, .userdata = kubelet};
   return kubelet;
 }
 
@@ -111,12 +112,17 @@ void sim_kubelet_start(SimKubelet *kubelet) {
             random_below(&kubelet->host->random, (uint64_t)kubelet->options.status_tick_ms + 1));
 }
 
+void sim_kubelet_delay_status(SimKubelet *kubelet, uint32_t delay_ms) {
+  kubelet->status_delay_ms = delay_ms;
+}
+
 void sim_kubelet_free(SimKubelet *kubelet) {
   if (!kubelet)
     return;
   kubelet->is_stopping = true;
   timer_cancel(kubelet->host, &kubelet->tell_timer);
   timer_cancel(kubelet->host, &kubelet->tick_timer);
+  timer_cancel(kubelet->host, &kubelet->write_timer);
   kube_informer_free(kubelet->pods_watch);
   kube_informer_free(kubelet->nodes);
   kube_client_free(kubelet->client);
@@ -129,6 +135,7 @@ void sim_kubelet_free(SimKubelet *kubelet) {
   }
   sim_port_set_killing(kubelet->port, false);
   sim_pods_deinit(kubelet);
+  text_deinit(&kubelet->status);
   text_deinit(&kubelet->admission.answer);
   arena_deinit(&kubelet->admission.arena);
   array_deinit(&kubelet->peers);

@@ -43,5 +43,7 @@ typedef struct SimKubeletOptions {
 SimKubelet *sim_kubelet_new(const SimKubeletOptions *options, Host *host, KubeTransport *transport,
                             SimPort *port, SimDisk *disk);
 void sim_kubelet_start(SimKubelet *kubelet);
+/* From now on what a tick found out is written so much later, whatever happened meanwhile. */
+void sim_kubelet_delay_status(SimKubelet *kubelet, uint32_t delay_ms);
 void sim_kubelet_free(SimKubelet *kubelet); /* kill -9: sockets stay, containers run on */
 DEFINE_CLEANUP(SimKubelet, sim_kubelet_free)

@@ -21,16 +21,14 @@ static void add_difference(const ResourceTexts *list, const char *name, size_t a
 static void on_written(void *userdata, const KubeAnswer *answer) {
 }
 
-static void send(SimKubelet *kubelet, const Text *capacity, const Text *allocatable) {
-  CLEANUP(text_deinit) Text body = {0};
+void sim_node_status_write(void *userdata) {
+  SimKubelet *kubelet = userdata;
   CLEANUP(cleanup_free) char *path = mem_format("/api/v1/nodes/%s/status", kubelet->node_name);
-  text_format(&body, "{\"status\":{\"capacity\":{%s},\"allocatable\":{%s}}}", text_string(capacity),
-              text_string(allocatable));
   kube_client_call(kubelet->client, &(KubeCallOptions){.method = "PATCH",
                                                        .path = path,
                                                        .content_type = KUBE_MERGE_PATCH,
-                                                       .body = text_string(&body),
-                                                       .body_size = body.size,
+                                                       .body = text_string(&kubelet->status),
+                                                       .body_size = kubelet->status.size,
                                                        .on_answer = on_written,
                                                        .userdata = kubelet});
 }
@@ -48,6 +46,13 @@ void sim_node_status_tick(void *userdata) {
     add_difference(&node->capacity, resource->name, resource->partitions.count, &capacity);
     add_difference(&node->allocatable, resource->name, sim_endpoint_count_healthy(resource), &allocatable);
   }
-  if (capacity.size || allocatable.size)
-    send(kubelet, &capacity, &allocatable);
+  if (!capacity.size && !allocatable.size)
+    return;
+  text_clear(&kubelet->status);
+  text_format(&kubelet->status, "{\"status\":{\"capacity\":{%s},\"allocatable\":{%s}}}",
+              text_string(&capacity), text_string(&allocatable));
+  if (kubelet->status_delay_ms)
+    timer_set(kubelet->host, &kubelet->write_timer, kubelet->status_delay_ms);
+  else
+    sim_node_status_write(kubelet);
 }

@@ -287,6 +287,10 @@ KubeletPort *sim_port_seam(SimPort *port) {
   return &port->seam;
 }
 
+void sim_port_set_jitter(SimPort *port, uint32_t jitter_ms) {
+  port->jitter_ms = jitter_ms;
+}
+
 void sim_port_set_killing(SimPort *port, bool is_killing) {
   port->is_killing = is_killing;
 }

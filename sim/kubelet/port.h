@@ -13,6 +13,7 @@ void sim_port_free(SimPort *port); /* all streams are closed before */
 DEFINE_CLEANUP(SimPort, sim_port_free)
 KubeletPort *sim_port_seam(SimPort *port);
 
+void sim_port_set_jitter(SimPort *port, uint32_t jitter_ms);
 /* Removes all files whose path begins with the folder, as a starting kubelet does with old sockets. */
 void sim_port_clear(SimPort *port, const char *folder);
 /* While set, a listener that goes leaves its socket file behind, as that of a killed process does. */

@@ -104,6 +104,9 @@ struct SimKubelet {
   SimAdmission admission;
   HostTimer tell_timer;
   HostTimer tick_timer;
+  HostTimer write_timer; /* until `status` is written */
+  Text status;           /* body of the node's next write */
+  uint32_t status_delay_ms;
 };
 
 /* kubelet.c: serves a connection to one of our sockets. */
@@ -138,3 +141,4 @@ void sim_pod_resources_on_accept(void *userdata, KubeletStream *stream);
 
 /* node_status.c */
 void sim_node_status_tick(void *userdata);
+void sim_node_status_write(void *userdata); /* what the last tick found out */
