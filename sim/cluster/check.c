@@ -58,7 +58,7 @@ int sim_check_layouts(SimCluster *cluster, Error *err) {
 
 /* ---- what pods hold ---- */
 
-static bool has_slice(const SimState *state, const char *uuid) {
+bool sim_check_has_slice(const SimState *state, const char *uuid) {
   for (int g = 0; g < state->gpu_count; g++)
     for (int i = 0; i < state->gpus[g].gi_count; i++)
       for (int c = 0; c < state->gpus[g].gis[i].ci_count; c++) {
@@ -75,19 +75,27 @@ static int check_held(const SimClusterNode *node, const SimState *state, const S
   if (!held->is_answered || strcmp(held->namespace_, SIM_CLUSTER_SYSTEM_NAMESPACE) == 0)
     return 0;
   for (size_t i = 0; i < held->ids.count; i++)
-    if (!has_slice(state, held->ids.items[i]))
+    if (!sim_check_has_slice(state, held->ids.items[i]))
       return error_set(err, ERROR_NOT_FOUND, "the pod %s on %s holds the slice %s, which does not exist",
                        held->pod, node->name, held->ids.items[i]);
   return 0;
 }
 
+int sim_check_node_held(const SimClusterNode *node, const SimState *state, Error *err) {
+  for (size_t i = 0; i < node->disk.held.count; i++) {
+    int result = check_held(node, state, node->disk.held.items[i], err);
+    if (result < 0)
+      return result;
+  }
+  return 0;
+}
+
 int sim_check_held(SimCluster *cluster, Error *err) {
   for (int i = 0; i < cluster->node_count; i++) {
-    const SimClusterNode *node = &cluster->nodes[i];
     SimState state;
-    int result = sim_driver_load(node->driver, &state, err);
-    for (size_t k = 0; result == 0 && k < node->disk.held.count; k++)
-      result = check_held(node, &state, node->disk.held.items[k], err);
+    int result = sim_driver_load(cluster->nodes[i].driver, &state, err);
+    if (result == 0)
+      result = sim_check_node_held(&cluster->nodes[i], &state, err);
     if (result < 0)
       return result;
   }
@@ -111,20 +119,16 @@ static size_t count_reserved(const SimCluster *cluster, const char *node, const 
   return count;
 }
 
-static int check_node_offers(SimCluster *cluster, int i, Error *err) {
+int sim_check_node_offers(const SimCluster *cluster, int i, const SimState *state, Error *err) {
   const char *name = cluster->nodes[i].name, *resource;
   json_t *amount, *offers = json_object_get(json_object_get(node_of(cluster, i), "status"), "allocatable");
-  SimState state;
-  int result = sim_driver_load(cluster->nodes[i].driver, &state, err);
-  if (result < 0)
-    return result;
   json_object_foreach(offers, resource, amount) {
     char profile[MIG_PROFILE_NAME_SIZE];
     Error ignored;
     if (!mig_profile_is_resource(resource) || mig_profile_parse_resource(resource, profile, &ignored) < 0)
       continue;
     size_t offered = strtoul(string_or_empty(json_string_value(amount)), NULL, 10);
-    size_t cut = count_profile(&state, profile), reserved = count_reserved(cluster, name, resource);
+    size_t cut = count_profile(state, profile), reserved = count_reserved(cluster, name, resource);
     if (offered > cut + reserved)
       return error_set(err, ERROR_CONFLICT, "%s offers %zu x %s, its GPUs have %zu, reservations hold %zu",
                        name, offered, resource, cut, reserved);
@@ -134,7 +138,10 @@ static int check_node_offers(SimCluster *cluster, int i, Error *err) {
 
 int sim_check_offers(SimCluster *cluster, Error *err) {
   for (int i = 0; i < cluster->node_count; i++) {
-    int result = check_node_offers(cluster, i, err);
+    SimState state;
+    int result = sim_driver_load(cluster->nodes[i].driver, &state, err);
+    if (result == 0)
+      result = sim_check_node_offers(cluster, i, &state, err);
     if (result < 0)
       return result;
   }

@@ -5,6 +5,12 @@
 #include "plan/plan.h"
 #include "sim/cluster/cluster.h"
 
+/* At any time; of one node, whose machine was looked at before. */
+
+int sim_check_node_held(const SimClusterNode *node, const SimState *state, Error *err) MUST_CHECK;
+int sim_check_node_offers(const SimCluster *cluster, int i, const SimState *state, Error *err) MUST_CHECK;
+bool sim_check_has_slice(const SimState *state, const char *uuid);
+
 /* At any time. */
 
 /* NVML: every GPU's layout is legal. */

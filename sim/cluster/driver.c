@@ -230,6 +230,10 @@ void sim_driver_lose_gpu(SimDriver *driver, int index) {
   driver->faults.lost_gpu = index;
 }
 
+bool sim_driver_left_half(const SimDriver *driver) {
+  return driver->faults.left_half;
+}
+
 void sim_driver_reset(SimDriver *driver, bool reboot) {
   Error err;
   int result = sim_nvml_reset(driver->machine, reboot, &err);

@@ -40,6 +40,8 @@ void sim_driver_fail(SimDriver *driver, const SimDriverFault *fault); /* in the 
 void sim_driver_lose_gpu(SimDriver *driver, int index);               /* -1: all are there again */
 /* All instances are gone; a reboot also forgets the MIG mode where only memory holds it. */
 void sim_driver_reset(SimDriver *driver, bool reboot);
+/* May there be GPU instances without compute instances, for which no program can be blamed? */
+bool sim_driver_left_half(const SimDriver *driver);
 /* As nvidia-smi does: at once, without faults, and nobody is told. */
 void sim_driver_run_by_hand(SimDriver *driver, const GpuJob *job, GpuResult *ret_result);
 /* Its state, for those who check it. */

@@ -27,6 +27,7 @@ static bool goes_through(NvmlReturn *ret_code) {
     return true;
   }
   if (next->kind != SIM_DRIVER_REFUSES) {
+    faults->left_half = true;
     faults->over = next->kind;
     next->kind = SIM_DRIVER_SOUND;
     return false;
@@ -48,7 +49,10 @@ static NvmlReturn create_instance(NvmlDevice device, unsigned profile_id, const 
 static NvmlReturn destroy_instance(NvmlGpuInstance instance) {
   __typeof__(nvmlGpuInstanceDestroy) *real = sim_nvml_symbol("nvmlGpuInstanceDestroy");
   NvmlReturn code;
-  return goes_through(&code) ? real(instance) : code;
+  if (goes_through(&code))
+    return real(instance);
+  faults->left_half = true;
+  return code;
 }
 
 static NvmlReturn create_compute(NvmlGpuInstance instance, unsigned profile_id,

@@ -27,6 +27,7 @@ typedef struct SimDriverFaults {
   SimDriverFault next;
   SimDriverFaultKind over; /* DIES, HANGS: it has happened; no call does anything any more */
   int lost_gpu;            /* index; -1: none */
+  bool left_half;          /* a fault has ever kept somebody from taking back half of a slice */
 } SimDriverFaults;
 
 /* The function with that name, which obeys the faults that are in use; else that of the simulator. */

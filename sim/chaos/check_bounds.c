@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nothing grows without bound: what is waited for, what is asked, what is kept. The limits are a few times
+ * what a healthy cluster of that size has at its worst. */
+#include "sim/chaos/check.h"
+#include "sim/cluster/check.h"
+
+#include <malloc.h>
+
+enum {
+  TIMERS_BASE = 100,
+  TIMERS_PER_NODE = 60,
+  CALLS_BASE = 150, /* a controller's Events are up to 128 */
+  CALLS_PER_NODE = 40,
+  RESERVATIONS_PER_NODE = 8, /* one at work, others on their way out, witnesses */
+  HEAP_MAX = 64 << 20,       /* bytes; of everything, the API server's history with it */
+};
+
+static int check_limit(const char *what, size_t is, size_t limit, Error *err) {
+  if (is <= limit)
+    return 0;
+  return error_set(err, ERROR_LIMIT, "there are %zu %s, and %zu would be many", is, what, limit);
+}
+
+int chaos_check_bounds(ChaosWorld *world, int node, Error *err) {
+  const SimCluster *cluster = world->cluster;
+  size_t nodes = (size_t)cluster->node_count;
+  size_t pods = sim_api_store(cluster->api)->objects[SIM_API_PODS].count;
+  int result =
+      check_limit("timers", cluster->host.timer_count, TIMERS_BASE + TIMERS_PER_NODE * nodes + 2 * pods, err);
+  if (result == 0)
+    result = check_limit("open requests", sim_api_count_calls(cluster->api),
+                         CALLS_BASE + CALLS_PER_NODE * nodes, err);
+  if (result == 0)
+    result = check_limit("reservations", sim_check_count_reservations(cluster), RESERVATIONS_PER_NODE * nodes,
+                         err);
+  return result < 0 ? result : check_limit("bytes of memory", mallinfo2().uordblks, HEAP_MAX, err);
+}

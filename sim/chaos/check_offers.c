@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a reservation pod holds may be offered although it is gone: the scheduler counts it as taken. */
+#include "sim/chaos/check.h"
+#include "sim/cluster/check.h"
+
+int chaos_check_offers(ChaosWorld *world, int node, Error *err) {
+  SimState state;
+  if (world->cluster->host.now_ms < world->nodes[node].lies_until_ms)
+    return 0;
+  int result = sim_driver_load(world->cluster->nodes[node].driver, &state, err);
+  return result < 0 ? result : sim_check_node_offers(world->cluster, node, &state, err);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One history being played: the simulated cluster, what is to be undone later, what is excused, and the first
+ * thing that went wrong.
+ *
+ * An excuse is a stretch of time on one node in which somebody else made it impossible to keep a promise: a
+ * killed agent leaves its kubelet without a plugin, a slice that was destroyed by hand is offered until the
+ * agent looks again. The strikes give them, the checkers ask for them. */
+#pragma once
+
+#include "base/map.h"
+#include "base/text.h"
+#include "sim/chaos/history.h"
+
+typedef struct ChaosWorld ChaosWorld;
+
+typedef struct ChaosNode {
+  uint64_t unplugged_until_ms; /* its kubelet may have no plugin */
+  uint64_t lies_until_ms;      /* it may offer what is not there, and not by us */
+  Map gone;                    /* UUIDs of slices that somebody else took away -> non-NULL */
+  Map given;                   /* UUIDs of slices that pods were seen with while they existed -> non-NULL */
+  bool is_absent;              /* no such node: neither agent nor kubelet can start */
+  uint32_t kill_in_ms;         /* after the next change that concerns it, its agent dies; 0: no */
+} ChaosNode;
+
+/* Something that is to happen later, or when the storm is over. */
+typedef struct ChaosLater {
+  ChaosWorld *world;
+  HostTimer timer;
+  void (*run)(ChaosWorld *world, int node);
+  int node;
+} ChaosLater;
+
+typedef struct ChaosCounts {
+  uint64_t virtual_ms;
+  size_t pods;
+  size_t unplugged_victims, excused_victims; /* pods that were rejected, and nothing could be done */
+  size_t heap_max;
+} ChaosCounts;
+
+struct ChaosWorld {
+  const ChaosHistory *history;
+  SimCluster *cluster;
+  Controller *rival; /* NULL: none */
+  ChaosNode nodes[CHAOS_NODES_MAX];
+  ARRAY(ChaosLater *) laters;
+  uint64_t began_ms;              /* the storm */
+  bool is_over;                   /* the storm */
+  int lasting;                    /* pods that never end */
+  uint32_t kill_controller_in_ms; /* after its next write */
+  ChaosCounts counts;
+  Text timeline;
+  bool tells_all;      /* what the programs log, too */
+  const char *checker; /* that found it; NULL: nothing is wrong */
+  Error failure;
+};
+
+/* Plays the history to its end, or until something is wrong. */
+void chaos_world_play(ChaosWorld *world, const ChaosHistory *history, bool tells_all);
+void chaos_world_deinit(ChaosWorld *world);
+
+/* For strikes. */
+void chaos_world_note(ChaosWorld *world, const char *format, ...) PRINTF_LIKE(2, 3);
+ChaosLater *chaos_world_later(ChaosWorld *world, uint64_t delay_ms, void (*run)(ChaosWorld *world, int node),
+                              int node);
+void chaos_world_excuse_unplugged(ChaosWorld *world, int node, uint64_t duration_ms);
+void chaos_world_excuse_lies(ChaosWorld *world, int node, uint64_t duration_ms);
+/* Whatever is on its GPUs now may be gone, and not by us. */
+void chaos_world_excuse_slices(ChaosWorld *world, int node);
+void chaos_world_watch_driver(ChaosWorld *world, int node); /* of a machine that is new */
+const char *chaos_world_node_name(const ChaosWorld *world, int node);
+/* Only the first one counts. */
+void chaos_world_fail(ChaosWorld *world, const char *checker, const Error *err);
