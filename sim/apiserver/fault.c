@@ -6,7 +6,7 @@
 bool sim_api_call_refuse(KubeCall *call) {
   SimApi *api = call->api;
   SimApiFailure *failure = &api->failure;
-  if (!failure->count || (failure->only_writes && strcmp(call->request.method, "GET") == 0))
+  if (!failure->count || (failure->only_patches && strcmp(call->request.method, "PATCH") != 0))
     return false;
   failure->count--;
   call->answer.retry_after_s = failure->retry_after_s;

@@ -45,7 +45,7 @@ typedef struct SimApiFailure {
   uint32_t count; /* so many requests are refused, undone */
   int status;
   int retry_after_s; /* the header; -1: none */
-  bool only_writes;  /* reading goes on */
+  bool only_patches; /* all others go on */
 } SimApiFailure;
 void sim_api_fail(SimApi *api, const SimApiFailure *failure);
 void sim_api_fail_next(SimApi *api, uint32_t count, int status); /* refuses so many requests, undone */

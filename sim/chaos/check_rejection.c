@@ -4,6 +4,9 @@
 #include "sim/chaos/check.h"
 #include "sim/cluster/check.h"
 
+/* The plugin died while it was asked: gRPC's UNAVAILABLE. */
+#define PLUGIN_LOST "code = 14 "
+
 enum { UNGUARDED_MS = 15000 }; /* what a lost reservation held is offered until the agent has said so */
 
 static int node_of(const ChaosWorld *world, const SimRejection *rejection) {
@@ -24,7 +27,8 @@ int chaos_check_rejection(ChaosWorld *world, const SimRejection *rejection, Erro
     chaos_world_excuse_lies(world, node, UNGUARDED_MS);
     return 0;
   }
-  if (rejection->is_plugin_away && now_ms < world->nodes[node].unplugged_until_ms) {
+  bool is_plugin_away = rejection->is_plugin_away || strstr(rejection->why, PLUGIN_LOST);
+  if (is_plugin_away && now_ms < world->nodes[node].unplugged_until_ms) {
     world->counts.unplugged_victims++;
     return 0;
   }

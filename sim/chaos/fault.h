@@ -58,3 +58,5 @@ void chaos_strike_node_pause(ChaosWorld *world, const ChaosStep *step);
 void chaos_strike_node_unlabel(ChaosWorld *world, const ChaosStep *step);
 void chaos_strike_cut_by_hand(ChaosWorld *world, const ChaosStep *step);
 void chaos_strike_destruction_by_hand(ChaosWorld *world, const ChaosStep *step);
+/* The storm is over: what people have set on nodes is as it was. */
+void chaos_strike_hands_off(ChaosWorld *world);

@@ -53,12 +53,12 @@ void chaos_strike_refusal(ChaosWorld *world, const ChaosStep *step) {
   static const SimApiFailure failures[] = {
       {.status = 429, .retry_after_s = 1},  {.status = 429, .retry_after_s = -1},
       {.status = 500, .retry_after_s = -1}, {.status = 503, .retry_after_s = 2},
-      {.status = 504, .retry_after_s = 1},  {.status = 409, .retry_after_s = -1, .only_writes = true},
+      {.status = 504, .retry_after_s = 1},  {.status = 409, .retry_after_s = -1, .only_patches = true},
   };
   SimApiFailure failure = failures[step->a % COUNT_OF(failures)];
   failure.count = 1 + step->b % 6;
   chaos_world_note(world, "%u %s are refused with %d", failure.count,
-                   failure.only_writes ? "writes" : "requests", failure.status);
+                   failure.only_patches ? "patches" : "requests", failure.status);
   sim_api_fail(world->cluster->api, &failure);
 }
 
@@ -80,11 +80,15 @@ void chaos_strike_api_restart(ChaosWorld *world, const ChaosStep *step) {
 }
 
 /* What made the cluster stays. Bindings and reservations that were acted on may be among what never happened.
- */
+ * Scheduler and kubelets start afresh, as Kubernetes' documentation of such a restore demands; controller and
+ * agents have to find out by themselves. */
 void chaos_strike_lost_second(ChaosWorld *world, const ChaosStep *step) {
-  chaos_world_note(world, "the API server is away for %u ms, and its last second is lost", step->a % 5000);
-  for (int i = 0; i < world->cluster->node_count; i++)
-    chaos_world_excuse_lies(world, i, LOST_EXCUSE_MS);
   uint64_t age_ms = world->cluster->host.now_ms - world->began_ms;
+  chaos_world_note(world, "the API server is away for %u ms, and its last second is lost", step->a % 5000);
+  for (int i = 0; i < world->cluster->node_count; i++) {
+    chaos_world_excuse_lies(world, i, LOST_EXCUSE_MS);
+    chaos_strike_kubelet(world, &(ChaosStep){.node = (uint16_t)i, .a = 1});
+  }
   sim_api_restart(world->cluster->api, step->a % 5000, age_ms < LOST_MS ? age_ms : LOST_MS);
+  chaos_strike_scheduler_restart(world, step);
 }

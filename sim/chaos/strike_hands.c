@@ -73,6 +73,13 @@ void chaos_strike_node_unlabel(ChaosWorld *world, const ChaosStep *step) {
   chaos_world_later(world, step->a % 15000, hand_over, step->node);
 }
 
+void chaos_strike_hands_off(ChaosWorld *world) {
+  for (int i = 0; i < world->cluster->node_count; i++) {
+    go_on(world, i);
+    hand_over(world, i);
+  }
+}
+
 /* ---- amounts ---- */
 
 void chaos_strike_amount_edit(ChaosWorld *world, const ChaosStep *step) {

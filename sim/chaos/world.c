@@ -238,6 +238,7 @@ static void calm_down(ChaosWorld *world) {
   sim_api_repeat_events(api, 0);
   sim_scheduler_delay_bindings(world->cluster->scheduler, 0, 0);
   undo_all(world);
+  chaos_strike_hands_off(world);
 }
 
 /* One round in which nothing is written, everything being done. */

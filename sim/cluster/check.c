@@ -167,9 +167,9 @@ int sim_check_rest(const SimCluster *cluster, Error *err) {
         json_object_get(json_object_get(node_of(cluster, i), "metadata"), "annotations");
     const char *spec = json_string_value(json_object_get(annotations, MIG_ANNOTATION_SPEC_PLAN));
     const char *status = json_string_value(json_object_get(annotations, MIG_ANNOTATION_STATUS_PLAN));
-    if (!string_equal(spec, status))
+    if (spec && !string_equal(spec, status))
       return error_set(err, ERROR_CONFLICT, "%s was told plan %s and answered %s", cluster->nodes[i].name,
-                       string_or_empty(spec), string_or_empty(status));
+                       spec, string_or_empty(status));
   }
   return 0;
 }

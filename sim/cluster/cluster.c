@@ -235,7 +235,7 @@ static void remove_pods_of(SimCluster *cluster, const char *node) {
 }
 
 void sim_cluster_delete_node(SimCluster *cluster, int i) {
-  SimClusterNode *node = &cluster->nodes[i];
+  const SimClusterNode *node = &cluster->nodes[i];
   assert(!node->agent && !node->kubelet);
   CLEANUP(cleanup_free) char *path = mem_format("/api/v1/nodes/%s", node->name);
   sim_api_delete(cluster->api, path);
@@ -245,6 +245,8 @@ void sim_cluster_delete_node(SimCluster *cluster, int i) {
 int sim_cluster_create_node(SimCluster *cluster, int i, bool is_new_machine, Error *err) {
   SimClusterNode *node = &cluster->nodes[i];
   assert(!node->agent && !node->kubelet);
+  if (sim_api_store_find(sim_api_store(cluster->api), SIM_API_NODES, node->name))
+    sim_cluster_delete_node(cluster, i); /* its deletion was lost */
   if (is_new_machine) {
     sim_driver_free(TAKE(node->driver));
     int result = start_machine(cluster, node, err);

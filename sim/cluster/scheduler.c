@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { REASONS_MAX = 32 };
+enum { REASONS_MAX = 32, BIND_AGAIN_MS = 500 };
 
 typedef struct Word { /* a binding or a condition on its way */
   SimScheduler *scheduler;
@@ -78,9 +78,15 @@ static Word *new_word(SimScheduler *scheduler, const Pod *pod, const char *subre
   return word;
 }
 
+/* Where nobody knows whether it was bound, nothing else is promised of what it asked for: it is bound again,
+ * which the server refuses if it is. (The real one may promise a slice twice here.) */
 static void on_bound(void *userdata, const KubeAnswer *answer) {
   Word *word = userdata;
   Error err;
+  if (answer->err) {
+    timer_set(word->scheduler->host, &word->timer, BIND_AGAIN_MS);
+    return;
+  }
   if (!kube_answer_is_ok(answer, &err)) {
     free(map_remove(&word->scheduler->assumed, word->uid));
     schedule(word->scheduler);

@@ -214,8 +214,9 @@ static void on_told(void *userdata, const KubeAnswer *answer) {
   Error err;
   SimNews news = pod->in_flight;
   pod->in_flight = SIM_NEWS_NONE;
-  /* A pod that is not there any more needs no news. */
-  bool is_done = kube_answer_is_ok(answer, &err) || answer->status == 404 || answer->status == 409;
+  /* A pod that is not there any more needs no news, and one of another uid is not ours to delete. */
+  bool is_done = kube_answer_is_ok(answer, &err) || answer->status == 404 ||
+                 (answer->status == 409 && news == SIM_NEWS_DELETION);
   if (news == SIM_NEWS_DELETION)
     pod->is_removed = is_done;
   else
