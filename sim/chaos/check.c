@@ -11,6 +11,10 @@ const ChaosChecker chaos_checkers[] = {
 const size_t chaos_checker_count = COUNT_OF(chaos_checkers);
 
 int chaos_check(ChaosWorld *world, ChaosMoment moment, int node, const char **ret_name, Error *err) {
+  *ret_name = "machine";
+  if (moment == CHAOS_AT_CHANGE &&
+      sim_driver_load(world->cluster->nodes[node].driver, &world->machine, err) < 0)
+    return -err->code;
   for (size_t i = 0; i < chaos_checker_count; i++) {
     const ChaosChecker *checker = &chaos_checkers[i];
     int result = checker->moment == moment ? checker->check(world, node, err) : 0;

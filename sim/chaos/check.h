@@ -5,7 +5,7 @@
 #include "sim/chaos/world.h"
 
 typedef enum ChaosMoment {
-  CHAOS_AT_CHANGE, /* of an object or a GPU of this node */
+  CHAOS_AT_CHANGE, /* of an object or a GPU of this node; world->machine is what its GPUs are now */
   CHAOS_AT_STEP,   /* of the history, and again at the end */
   CHAOS_AT_REST,   /* some time after the storm */
 } ChaosMoment;

@@ -33,5 +33,7 @@ int chaos_check_bounds(ChaosWorld *world, int node, Error *err) {
   if (result == 0)
     result = check_limit("reservations", sim_check_count_reservations(cluster), RESERVATIONS_PER_NODE * nodes,
                          err);
-  return result < 0 ? result : check_limit("bytes of memory", mallinfo2().uordblks, HEAP_MAX, err);
+  size_t heap = mallinfo2().uordblks;
+  world->counts.heap_max = heap > world->counts.heap_max ? heap : world->counts.heap_max;
+  return result < 0 ? result : check_limit("bytes of memory", heap, HEAP_MAX, err);
 }

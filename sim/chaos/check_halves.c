@@ -5,15 +5,13 @@
 #include "sim/chaos/check.h"
 
 int chaos_check_halves(ChaosWorld *world, int node, Error *err) {
-  SimState state;
   if (sim_driver_left_half(world->cluster->nodes[node].driver))
     return 0;
-  int result = sim_driver_load(world->cluster->nodes[node].driver, &state, err);
-  for (int g = 0; result == 0 && g < state.gpu_count; g++)
-    for (int i = 0; i < state.gpus[g].gi_count; i++)
-      if (!state.gpus[g].gis[i].ci_count)
+  for (int g = 0; g < world->machine.gpu_count; g++)
+    for (int i = 0; i < world->machine.gpus[g].gi_count; i++)
+      if (!world->machine.gpus[g].gis[i].ci_count)
         return error_set(err, ERROR_GPU,
                          "GPU %d of %s has a GPU instance at slot %d without a compute instance", g,
-                         chaos_world_node_name(world, node), state.gpus[g].gis[i].start);
-  return result;
+                         chaos_world_node_name(world, node), world->machine.gpus[g].gis[i].start);
+  return 0;
 }

@@ -4,9 +4,7 @@
 #include "sim/cluster/check.h"
 
 int chaos_check_offers(ChaosWorld *world, int node, Error *err) {
-  SimState state;
   if (world->cluster->host.now_ms < world->nodes[node].lies_until_ms)
     return 0;
-  int result = sim_driver_load(world->cluster->nodes[node].driver, &state, err);
-  return result < 0 ? result : sim_check_node_offers(world->cluster, node, &state, err);
+  return sim_check_node_offers(world->cluster, node, &world->machine, err);
 }

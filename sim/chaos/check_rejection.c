@@ -9,8 +9,7 @@
 
 enum { UNGUARDED_MS = 15000 }; /* what a lost reservation held is offered until the agent has said so */
 
-static int node_of(const ChaosWorld *world, const SimRejection *rejection) {
-  CLEANUP(cleanup_free) char *key = mem_format("%s/%s", rejection->namespace_, rejection->pod);
+static int node_of(const ChaosWorld *world, const char *key) {
   const json_t *pod = sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_PODS, key);
   for (int i = 0; i < world->cluster->node_count; i++)
     if (strcmp(world->cluster->nodes[i].name, sim_check_text(pod, "spec", "nodeName")) == 0)
@@ -20,7 +19,8 @@ static int node_of(const ChaosWorld *world, const SimRejection *rejection) {
 
 int chaos_check_rejection(ChaosWorld *world, const SimRejection *rejection, Error *err) {
   uint64_t now_ms = world->cluster->host.now_ms;
-  int node = node_of(world, rejection);
+  CLEANUP(cleanup_free) char *key = mem_format("%s/%s", rejection->namespace_, rejection->pod);
+  int node = node_of(world, key);
   if (node < 0)
     return 0;
   if (strcmp(rejection->namespace_, SIM_CLUSTER_SYSTEM_NAMESPACE) == 0) {
@@ -32,7 +32,7 @@ int chaos_check_rejection(ChaosWorld *world, const SimRejection *rejection, Erro
     world->counts.unplugged_victims++;
     return 0;
   }
-  if (now_ms < world->nodes[node].lies_until_ms) {
+  if (now_ms < world->nodes[node].lies_until_ms || map_find(&world->nodes[node].misled, key)) {
     world->counts.excused_victims++;
     return 0;
   }

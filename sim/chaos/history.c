@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { MOMENT_MAX_MS = 300 };
+enum { MOMENTS = 120 };
 
 static void draw_cluster(Random *random, ChaosHistory *history) {
   static const char *const machines[] = {"A100-SXM4-80GB", "2xA100-SXM4-80GB", "H100-SXM-80GB"};
@@ -38,6 +38,13 @@ static void draw_mix(Random *random, uint32_t rates[CHAOS_FAULTS_MAX]) {
   }
 }
 
+/* Pods that come faster than they can be served meet other trouble than those that find everything at rest.
+ */
+static uint32_t draw_tempo(Random *random) {
+  static const uint32_t longest_ms[] = {300, 300, 1000, 4000};
+  return longest_ms[random_below(random, COUNT_OF(longest_ms))];
+}
+
 static void draw_moment(Random *random, const uint32_t *rates, uint32_t at_ms, ChaosHistory *history) {
   for (size_t i = 0; i < chaos_fault_count; i++) {
     if (random_below(random, 1000) >= rates[i])
@@ -57,16 +64,19 @@ void chaos_history_make(uint64_t seed, ChaosHistory *ret_history) {
   *ret_history = (ChaosHistory){.seed = seed};
   draw_cluster(&random, ret_history);
   draw_mix(&random, rates);
-  uint32_t at_ms = 0;
-  while ((at_ms += 1 + (uint32_t)random_below(&random, MOMENT_MAX_MS)) < CHAOS_STORM_MS)
-    draw_moment(&random, rates, at_ms, ret_history);
+  uint32_t longest_ms = draw_tempo(&random);
+  for (int i = 0; i < MOMENTS; i++) {
+    ret_history->storm_ms += 1 + (uint32_t)random_below(&random, longest_ms);
+    draw_moment(&random, rates, ret_history->storm_ms, ret_history);
+  }
   for (size_t i = 0; i < ret_history->steps.count; i++)
     *array_push(&ret_history->places) = (uint32_t)i;
 }
 
 void chaos_history_select(const ChaosHistory *history, const bool *keep, ChaosHistory *ret_history) {
-  *ret_history =
-      (ChaosHistory){.seed = history->seed, .options = history->options, .wanders = history->wanders};
+  *ret_history = *history;
+  ret_history->steps = (__typeof__(ret_history->steps)){0};
+  ret_history->places = (__typeof__(ret_history->places)){0};
   for (size_t i = 0; i < history->steps.count; i++) {
     if (!keep[i])
       continue;

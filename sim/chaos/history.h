@@ -6,10 +6,7 @@
 #include "base/array.h"
 #include "sim/cluster/cluster.h"
 
-enum {
-  CHAOS_NODES_MAX = 4,
-  CHAOS_STORM_MS = 40000, /* within which all steps are */
-};
+enum { CHAOS_NODES_MAX = 4 };
 
 typedef struct ChaosStep {
   uint32_t at_ms; /* since the storm began */
@@ -21,6 +18,7 @@ typedef struct ChaosStep {
 typedef struct ChaosHistory {
   uint64_t seed;
   SimClusterOptions options;
+  uint32_t storm_ms;      /* within which all steps are */
   bool wanders;           /* the scheduler places pods anywhere that they fit */
   ARRAY(ChaosStep) steps; /* by time */
   ARRAY(uint32_t) places; /* of each step in the whole history of the seed */

@@ -6,8 +6,34 @@
 enum {
   WAITING_MAX = 25,     /* pods */
   LASTING_MAX = 6,      /* pods that never end */
+  FINISHED_MAX = 8,     /* pods that are kept although they are over */
   UNGUARDED_MS = 15000, /* so long after a reservation lost its pod: reports that fail are late */
 };
+
+static bool is_finished(const json_t *pod) {
+  const char *phase = sim_check_text(pod, "status", "phase");
+  return strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
+}
+
+/* As the controller of pods that are over does: the oldest ones go. */
+static void collect_garbage(ChaosWorld *world) {
+  SimApi *api = world->cluster->api;
+  size_t finished =
+      sim_cluster_count_pods(world->cluster, "Succeeded") + sim_cluster_count_pods(world->cluster, "Failed");
+  for (const Map *pods = &sim_api_store(api)->objects[SIM_API_PODS]; finished > FINISHED_MAX; finished--) {
+    const json_t *oldest = NULL;
+    for (size_t i = 0; i < pods->count; i++) {
+      const json_t *pod = pods->entries[i].value;
+      bool is_older = !oldest || strcmp(sim_check_text(pod, "metadata", "creationTimestamp"),
+                                        sim_check_text(oldest, "metadata", "creationTimestamp")) < 0;
+      if (is_finished(pod) && is_older)
+        oldest = pod;
+    }
+    CLEANUP(cleanup_free) char *space = mem_strdup(sim_check_text(oldest, "metadata", "namespace"));
+    CLEANUP(cleanup_free) char *name = mem_strdup(sim_check_text(oldest, "metadata", "name"));
+    sim_api_remove_pod(api, space, name);
+  }
+}
 
 void chaos_strike_pod(ChaosWorld *world, const ChaosStep *step) {
   static const char *const profiles[] = {"1g.10gb", "1g.10gb", "1g.10gb", "2g.20gb",
@@ -16,6 +42,7 @@ void chaos_strike_pod(ChaosWorld *world, const ChaosStep *step) {
   const char *profile = profiles[step->a % COUNT_OF(profiles)];
   uint64_t run_ms = 50 + step->b % 3000;
   Error err;
+  collect_garbage(world);
   if (sim_cluster_count_pods(cluster, "Pending") >= WAITING_MAX)
     return;
   if (world->lasting < LASTING_MAX && step->b / 3000 % 25 == 0 && strcmp(profile, "7g.80gb") != 0) {

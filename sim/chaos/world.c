@@ -8,7 +8,6 @@
 #include "sim/chaos/fault.h"
 
 #include <assert.h>
-#include <malloc.h>
 
 enum {
   ROUND_MS = 130000, /* longer than any program's look around */
@@ -148,6 +147,9 @@ static void on_change(void *userdata, const SimApiChange *change) {
   int node =
       find_node(world, change->kind == SIM_API_NODES ? change->key
                                                      : json_string_value(json_object_get(spec, "nodeName")));
+  if (node >= 0 && change->kind == SIM_API_PODS &&
+      world->cluster->host.now_ms < world->nodes[node].lies_until_ms)
+    map_put(&world->nodes[node].misled, change->key, world);
   if (node >= 0)
     check(world, CHAOS_AT_CHANGE, node);
   strike_behind(world, change, node);
@@ -181,8 +183,6 @@ static bool is_wrong(void *userdata) {
 static void run_until(ChaosWorld *world, uint64_t until_ms) {
   if (!world->checker)
     sim_cluster_run(world->cluster, until_ms, is_wrong, world);
-  size_t heap = mallinfo2().uordblks;
-  world->counts.heap_max = heap > world->counts.heap_max ? heap : world->counts.heap_max;
 }
 
 static void begin(ChaosWorld *world) {
@@ -219,7 +219,7 @@ static void blow(ChaosWorld *world) {
     chaos_faults[step->fault].strike(world, step);
     check(world, CHAOS_AT_STEP, -1);
   }
-  run_until(world, world->began_ms + CHAOS_STORM_MS);
+  run_until(world, world->began_ms + world->history->storm_ms);
 }
 
 static void calm_down(ChaosWorld *world) {
@@ -287,6 +287,7 @@ void chaos_world_deinit(ChaosWorld *world) {
   for (int i = 0; i < CHAOS_NODES_MAX; i++) {
     map_deinit(&world->nodes[i].gone);
     map_deinit(&world->nodes[i].given);
+    map_deinit(&world->nodes[i].misled);
   }
   text_deinit(&world->timeline);
 }

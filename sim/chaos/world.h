@@ -17,6 +17,7 @@ typedef struct ChaosNode {
   uint64_t unplugged_until_ms; /* its kubelet may have no plugin */
   uint64_t lies_until_ms;      /* it may offer what is not there, and not by us */
   Map gone;                    /* UUIDs of slices that somebody else took away -> non-NULL */
+  Map misled;                  /* pods that were bound to it while it lied -> non-NULL */
   Map given;                   /* UUIDs of slices that pods were seen with while they existed -> non-NULL */
   bool is_absent;              /* no such node: neither agent nor kubelet can start */
   uint32_t kill_in_ms;         /* after the next change that concerns it, its agent dies; 0: no */
@@ -50,6 +51,7 @@ struct ChaosWorld {
   ChaosCounts counts;
   Text timeline;
   bool tells_all;      /* what the programs log, too */
+  SimState machine;    /* of the node that is being checked */
   const char *checker; /* that found it; NULL: nothing is wrong */
   Error failure;
 };
