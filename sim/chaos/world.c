@@ -185,9 +185,12 @@ static void run_until(ChaosWorld *world, uint64_t until_ms) {
     sim_cluster_run(world->cluster, until_ms, is_wrong, world);
 }
 
-static void begin(ChaosWorld *world) {
+void chaos_world_begin(ChaosWorld *world, const ChaosHistory *history, bool tells_all) {
   Error err;
   SimCluster *cluster = NULL;
+  *world = (ChaosWorld){.history = history, .tells_all = tells_all};
+  log_configure(
+      (LogConfig){.level = tells_all ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, .sink = on_log, .userdata = world});
   if (sim_cluster_new(&world->history->options, &cluster, &err) < 0) {
     world->checker = "begin";
     world->failure = err;
@@ -262,10 +265,7 @@ static void come_to_rest(ChaosWorld *world) {
 }
 
 void chaos_world_play(ChaosWorld *world, const ChaosHistory *history, bool tells_all) {
-  *world = (ChaosWorld){.history = history, .tells_all = tells_all};
-  log_configure(
-      (LogConfig){.level = tells_all ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, .sink = on_log, .userdata = world});
-  begin(world);
+  chaos_world_begin(world, history, tells_all);
   if (!world->checker)
     blow(world);
   if (!world->checker)

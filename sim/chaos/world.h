@@ -56,6 +56,8 @@ struct ChaosWorld {
   Error failure;
 };
 
+/* The cluster as it is before the first step; what chaos_world_play begins with. */
+void chaos_world_begin(ChaosWorld *world, const ChaosHistory *history, bool tells_all);
 /* Plays the history to its end, or until something is wrong. */
 void chaos_world_play(ChaosWorld *world, const ChaosHistory *history, bool tells_all);
 void chaos_world_deinit(ChaosWorld *world);

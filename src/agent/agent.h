@@ -34,9 +34,10 @@ enum {
   AGENT_RETRY_MAX_MS = 60000,
   AGENT_TAKEOVER_PAUSE_MS = 10000, /* between two writes of the label of NVIDIA's plugin */
   AGENT_RIVAL_LOOK_MS = 10000,     /* has another plugin taken our resources? */
-  AGENT_RIVAL_GRACE_MS = 30000,    /* so long a kubelet may take to remember all its pods */
-  AGENT_GIVEN_MAX = 4096,          /* remembered ids that pods got */
-  AGENT_TRIES_MAX = 3,             /* of one slice, where the worker died or hung */
+  AGENT_RIVAL_GRACE_MS =
+      180000,             /* so long a kubelet may take to remember all its pods: the API server may hang */
+  AGENT_GIVEN_MAX = 4096, /* remembered ids that pods got */
+  AGENT_TRIES_MAX = 3,    /* of one slice, where the worker died or hung */
 };
 
 typedef struct Agent Agent;
