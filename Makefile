@@ -4,8 +4,10 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 RECUTS ?= 1000
+SEEDS ?= 100000
+FIRST ?= 501
 
-.PHONY: all demo test unit bench soak lint install clean help
+.PHONY: all demo test unit bench soak soak-kubernetes lint install clean help
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJAFLAGS)
 
@@ -31,8 +33,14 @@ unit: all
 bench: all
 	@bench/run
 
-# The storm of test/run, long and with everything restarted and killed meanwhile: about an hour.
-soak:
+# Seeds of the simulation that nobody has played yet: some 300 a minute. Tells each that fails, and how to replay it.
+soak: all
+	@meson configure $(BUILD) -Dtests=true
+	@ninja -C $(BUILD) $(NINJAFLAGS) sim/chaos/facet-chaos
+	@$(BUILD)/sim/chaos/facet-chaos --go-on --first $(FIRST) --seeds $(SEEDS)
+
+# The storm of test/run on a real Kubernetes, long and with everything restarted and killed meanwhile: about an hour.
+soak-kubernetes:
 	@tools/install-dependencies test
 	@test/parts/build build -Dtests=true
 	@test/e2e/storm/run --chaos --recuts $(RECUTS) build
@@ -49,4 +57,4 @@ clean:
 	@rm -rf $(BUILD) build-*
 
 help:
-	@echo "make | make demo | make test | make unit | make bench | make soak | make lint | make install PREFIX= DESTDIR="
+	@echo "make | make demo | make test | make unit | make bench | make soak SEEDS= | make soak-kubernetes | make lint | make install PREFIX= DESTDIR="
