@@ -24,7 +24,7 @@ int chaos_check(ChaosWorld *world, ChaosMoment moment, int node, const char **re
                 Error *err) MUST_CHECK;
 
 int chaos_check_layouts(ChaosWorld *world, int node, Error *err) MUST_CHECK;
-/* No slice is left half made. */
+/* No job leaves a slice half made. */
 int chaos_check_halves(ChaosWorld *world, int node, Error *err) MUST_CHECK;
 /* No used slice is taken away; nobody is admitted to one that does not exist. */
 int chaos_check_held(ChaosWorld *world, int node, Error *err) MUST_CHECK;
