@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server as its clients see it: small calls through kube/client.h, watches byte by byte. */
-#include "kube/informer.h"
-#include "sim/apiserver/world_fixture.h"
+#include "sim/apiserver/watch_fixture.h"
 
 static void objects_are_created_with_identity_and_read_back(void **state) {
   World world;
@@ -176,62 +175,6 @@ static void selectors_choose_by_fields_and_namespace(void **state) {
 }
 
 /* ---- watches ---- */
-
-typedef struct Watch {
-  World *world;
-  KubeCall *call; /* NULL: over */
-  KubeWatchReader *reader;
-  int status;
-  Text story; /* "ADDED n1; MODIFIED n1; " */
-} Watch;
-
-static void on_event(void *userdata, KubeWatchEvent *event) {
-  static const char *const names[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"};
-  Watch *watch = userdata;
-  KubeObject *object = TAKE(event->object);
-  const ObjectMeta *meta = object ? object->value : NULL;
-  if (meta)
-    text_format(&watch->story, "%s %s@%s; ", names[event->type], string_or_empty(meta->name),
-                meta->resource_version);
-  else
-    text_format(&watch->story, "ERROR %d %s; ", event->status.code, event->status.reason);
-  kube_object_free(object);
-}
-
-static void on_head(void *userdata, int status, const char *content_type, int retry_after_s) {
-  ((Watch *)userdata)->status = status;
-}
-
-static void on_body(void *userdata, const void *bytes, size_t size) {
-  Error err = {0};
-  assert_ok(kube_watch_reader_feed(((Watch *)userdata)->reader, bytes, size, &err));
-}
-
-static void on_done(void *userdata, const Error *err) {
-  Watch *watch = userdata;
-  watch->call = NULL;
-  text_format(&watch->story, "%s", err ? err->text : "end");
-}
-
-static void watch_start(Watch *watch, World *world, const KubeType *type, const char *path) {
-  *watch = (Watch){.world = world};
-  watch->reader = kube_watch_reader_new(type, KUBE_JSON, on_event, watch);
-  watch->call = kube_transport_start(sim_api_seam(world->api), &(KubeRequest){.method = "GET",
-                                                                              .path = path,
-                                                                              .on_head = on_head,
-                                                                              .on_body = on_body,
-                                                                              .on_done = on_done,
-                                                                              .userdata = watch});
-  assert_int_equal(watch->status, 0);
-  pass_time(world, 20);
-}
-
-static void watch_stop(Watch *watch) {
-  if (watch->call)
-    kube_transport_cancel(sim_api_seam(watch->world->api), watch->call);
-  kube_watch_reader_free(watch->reader);
-  text_deinit(&watch->story);
-}
 
 static void watch_events_come_in_the_order_of_their_versions(void **state) {
   for (uint64_t seed = 1; seed <= 20; seed++) {
