@@ -36,11 +36,24 @@ static void on_log(void *userdata, LogLevel level, const char *component, const 
     chaos_world_note(world, "    %s: %s %s", component, message, fields);
 }
 
+/* What facet says on the nodes; what a GPU model can do is known. */
+static void note_nodes(ChaosWorld *world) {
+  for (int i = 0; i < world->cluster->node_count; i++) {
+    const char *name = world->cluster->nodes[i].name, *key;
+    const json_t *node = sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_NODES, name);
+    json_t *value, *annotations = json_object_get(json_object_get(node, "metadata"), "annotations");
+    json_object_foreach(annotations, key, value) if (strcmp(key, MIG_ANNOTATION_PROFILES) != 0)
+        chaos_world_note(world, "    %s: %s=%s", name, key, json_string_value(value));
+  }
+}
+
 void chaos_world_fail(ChaosWorld *world, const char *checker, const Error *err) {
   if (world->checker)
     return;
   world->checker = checker;
   world->failure = *err;
+  if (world->is_over)
+    note_nodes(world);
   chaos_world_note(world, "%s: %s", checker, err->text);
 }
 
