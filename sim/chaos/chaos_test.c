@@ -150,15 +150,15 @@ static void too_many_reservations_are_found(void **state) {
   ChaosHistory history;
   Error err = {0};
   world_init(&world, &history);
-  for (int i = 0; i < 9; i++) {
+  for (int i = 0; i < 31; i++) {
     char name[16];
     snprintf(name, sizeof name, "r-%d", i);
     json_auto_t *pod =
         json_pack("{s:{s:s,s:{s:s}}}", "metadata", "name", name, "labels", MIG_LABEL_RESERVATION, "gpu-1");
     assert_ok(sim_api_create(world.cluster->api, "/api/v1/namespaces/facet-system/pods", pod, &err));
   }
-  assert_found(&world, CHAOS_AT_STEP, "bounds", "there are 9 reservations, and 8 would be many");
-  assert_found(&world, CHAOS_AT_REST, "rest", "9 reservation pods are left");
+  assert_found(&world, CHAOS_AT_STEP, "bounds", "there are 31 reservations, and 30 would be many");
+  assert_found(&world, CHAOS_AT_REST, "rest", "31 reservation pods are left");
   chaos_world_deinit(&world);
 }
 

@@ -11,8 +11,10 @@ enum {
   TIMERS_PER_NODE = 60,
   CALLS_BASE = 150, /* a controller's Events are up to 128 */
   CALLS_PER_NODE = 40,
-  RESERVATIONS_PER_NODE = 8, /* one at work, others on their way out, witnesses */
-  HEAP_MAX = 64 << 20,       /* bytes; of everything, the API server's history with it */
+  /* One at work, others on their way out, witnesses: all of them stay while a kubelet's watch is dead (150
+     s). */
+  RESERVATIONS_PER_NODE = 30,
+  HEAP_MAX = 64 << 20, /* bytes; of everything, the API server's history with it */
 };
 
 static int check_limit(const char *what, size_t is, size_t limit, Error *err) {
