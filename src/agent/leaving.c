@@ -64,7 +64,9 @@ static uint64_t served_at(const Agent *agent) {
   return settled_ms > quiet_ms ? settled_ms : quiet_ms;
 }
 
-/* The witness's label travels with the amounts. What the kubelet restores is taken down anew, with a new one.
+/* The witness's label travels with the amounts; it goes also where all slices are used, because one may have
+ * become free and been promised since we looked. What the kubelet restores is taken down anew, with a new
+ * one.
  */
 static void note_offer(Agent *agent, const Node *node) {
   AgentLeaving *leaving = &agent->leaving;
@@ -72,7 +74,7 @@ static void note_offer(Agent *agent, const Node *node) {
   leaving->is_clear = offers_nothing(agent, node);
   if (was_clear && !leaving->is_clear)
     leaving->is_witnessed = false;
-  if (leaving->is_end && !leaving->is_witnessed && count_free(agent) && !agent_rereading_is_on(agent)) {
+  if (leaving->is_end && !leaving->is_witnessed && !agent_rereading_is_on(agent)) {
     leaving->is_witnessed = true;
     agent_recutting_call_witness(agent);
   }
