@@ -141,7 +141,16 @@ static void read_needs(SimPod *pod, const Pod *object) {
     read_container(pod, &object->containers.items[i]);
 }
 
-/* One that runs already was started by an earlier kubelet, and one that is over only has to be deleted. */
+static bool holds_all(const SimPod *pod) {
+  for (size_t i = 0; i < pod->needs.count; i++)
+    if (!sim_disk_find(pod->kubelet->disk, pod->uid, pod->needs.items[i].container,
+                       pod->needs.items[i].resource))
+      return false;
+  return true;
+}
+
+/* One that runs already was started by an earlier kubelet, and one that is over only has to be deleted. Where
+ * the API server only says that it runs, because it has lost its end, it begins anew. */
 static SimPod *add_pod(SimKubelet *kubelet, const Pod *object) {
   SimPod *pod = mem_alloc(sizeof *pod);
   *array_push(&kubelet->pods) = pod;
@@ -155,7 +164,7 @@ static SimPod *add_pod(SimKubelet *kubelet, const Pod *object) {
   read_needs(pod, object);
   if (pod_is_terminal(object))
     end_pod(pod);
-  else if (string_equal(object->phase, "Running"))
+  else if (string_equal(object->phase, "Running") && holds_all(pod))
     run_pod(pod);
   else
     sim_admission_next(kubelet);
