@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "sim/chaos/check.h"
 #include "sim/chaos/fault.h"
+#include "sim/cluster/check.h"
 
 #include <assert.h>
 
@@ -47,13 +48,38 @@ static void note_nodes(ChaosWorld *world) {
   }
 }
 
+static bool holds_something(const ChaosWorld *world, const char *uid) {
+  for (int i = 0; i < world->cluster->node_count; i++) {
+    const SimDisk *disk = &world->cluster->nodes[i].disk;
+    for (size_t k = 0; k < disk->held.count; k++)
+      if (strcmp(disk->held.items[k]->uid, uid) == 0)
+        return true;
+  }
+  return false;
+}
+
+/* Pods that are counted on a node, and have nothing there. */
+static void note_pods(ChaosWorld *world) {
+  const Map *pods = &sim_api_store(world->cluster->api)->objects[SIM_API_PODS];
+  for (size_t i = 0; i < pods->count; i++) {
+    const json_t *pod = pods->entries[i].value;
+    const char *phase = sim_check_text(pod, "status", "phase"),
+               *node = sim_check_text(pod, "spec", "nodeName");
+    bool is_counted = *node && strcmp(phase, "Succeeded") != 0 && strcmp(phase, "Failed") != 0;
+    if (is_counted && !holds_something(world, sim_check_text(pod, "metadata", "uid")))
+      chaos_world_note(world, "    %s is %s on %s and holds nothing", pods->entries[i].key, phase, node);
+  }
+}
+
 void chaos_world_fail(ChaosWorld *world, const char *checker, const Error *err) {
   if (world->checker)
     return;
   world->checker = checker;
   world->failure = *err;
-  if (world->is_over)
+  if (world->is_over) {
     note_nodes(world);
+    note_pods(world);
+  }
   chaos_world_note(world, "%s: %s", checker, err->text);
 }
 

@@ -247,6 +247,7 @@ int sim_cluster_create_node(SimCluster *cluster, int i, bool is_new_machine, Err
   assert(!node->agent && !node->kubelet);
   if (sim_api_store_find(sim_api_store(cluster->api), SIM_API_NODES, node->name))
     sim_cluster_delete_node(cluster, i); /* its deletion was lost */
+  remove_pods_of(cluster, node->name);   /* which were bound when it was gone already */
   if (is_new_machine) {
     sim_driver_free(TAKE(node->driver));
     int result = start_machine(cluster, node, err);
