@@ -216,7 +216,7 @@ static bool admit_need(SimKubelet *kubelet, const SimResource *resource) {
     finish(kubelet, err.text);
   else if (held)
     return true;
-  else if (resource->endpoint->prefers)
+  else if (resource->endpoint && resource->endpoint->prefers)
     ask_preference(kubelet);
   else
     take(kubelet, &none);
