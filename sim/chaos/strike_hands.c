@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* People who edit nodes, and who cut GPUs with nvidia-smi. */
 #include "sim/chaos/fault.h"
+#include "sim/nvml/instance.h"
 
 enum {
   LOOK_MS = 75000, /* until an agent has looked at its GPUs again, and told */
@@ -133,20 +134,26 @@ void chaos_strike_cut_by_hand(ChaosWorld *world, const ChaosStep *step) {
 /* The driver would refuse one with processes on it. The kubelet gives it to pods until the agent looks. */
 void chaos_strike_destruction_by_hand(ChaosWorld *world, const ChaosStep *step) {
   CLEANUP(cleanup_free) GpuResult *seen = look(world, step->node);
-  const GpuObserved *gpu = &seen->observation.gpus[step->a % (uint32_t)seen->observation.gpu_count];
-  if (!gpu->instance_count)
+  SimState state;
+  Error err;
+  char uuid[NVML_UUID_SIZE];
+  if (sim_driver_load(world->cluster->nodes[step->node].driver, &state, &err) < 0)
     return;
-  const GpuInstance *instance = &gpu->instances[step->b % (uint32_t)gpu->instance_count];
-  if (is_taken(world, step->node, instance->uuid))
+  uint32_t g = step->a % state.gpu_count;
+  const SimGpu *gpu = &state.gpus[g];
+  const SimGi *gi = gpu->gi_count ? &gpu->gis[step->b % gpu->gi_count] : NULL;
+  if (!gi || !gi->ci_count)
     return;
-  GpuJob job = {.kind = GPU_JOB_DESTROY,
-                .nvml_id = instance->nvml_id,
-                .start = instance->start,
-                .size = instance->size};
-  snprintf(job.uuid, sizeof job.uuid, "%s", gpu->uuid);
-  chaos_world_note(world, "somebody destroys the instance at slot %d of GPU %d of %s by hand",
-                   instance->start, gpu->index, chaos_world_node_name(world, step->node));
+  sim_uuid_mig(&state, (int)g, gi, &gi->cis[0], uuid);
+  if (is_taken(world, step->node, uuid))
+    return;
+  const MigProfile *profile = sim_gi_profile(gpu, gi);
+  GpuJob job = {
+      .kind = GPU_JOB_DESTROY, .nvml_id = profile->nvml_id, .start = gi->start, .size = profile->size};
+  snprintf(job.uuid, sizeof job.uuid, "%s", seen->observation.gpus[g].uuid);
+  chaos_world_note(world, "somebody destroys %s at slot %d of GPU %u of %s by hand", profile->name, gi->start,
+                   g, chaos_world_node_name(world, step->node));
   chaos_world_excuse_lies(world, step->node, LOOK_MS);
-  map_put(&world->nodes[step->node].gone, instance->uuid, world);
+  map_put(&world->nodes[step->node].gone, uuid, world);
   run_by_hand(world, step->node, &job);
 }
