@@ -63,9 +63,8 @@ int sim_store_load(SimStore *store, SimState *ret_state, Error *err) {
   pthread_mutex_lock(&store->mutex);
   if (store->folder)
     result = refresh(store, &text, err);
-  if (result == 0) /* most machines have few of the GPUs that there is room for */
-    memcpy(ret_state, &store->state,
-           offsetof(SimState, gpus) + store->state.gpu_count * sizeof store->state.gpus[0]);
+  if (result == 0)
+    *ret_state = store->state;
   pthread_mutex_unlock(&store->mutex);
   return result;
 }
