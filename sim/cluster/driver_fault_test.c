@@ -22,7 +22,8 @@ static void world_init(World *world) {
   Error err = {0};
   *world = (World){.seen = mem_alloc(sizeof *world->seen), .result = mem_alloc(sizeof *world->result)};
   host_init(&world->host, 1);
-  assert_ok(sim_driver_new(&world->host, "A100-SXM4-80GB", 1, 1, &world->driver, &err));
+  const SimDriverOptions options = {.machine = "A100-SXM4-80GB", .seed = 1, .latency = 1};
+  assert_ok(sim_driver_new(&world->host, &options, &world->driver, &err));
   look(world);
 }
 
