@@ -94,7 +94,8 @@ static void every_code_has_a_word(void **state) {
       {ERROR_UNSUPPORTED, "unsupported"},
       {ERROR_CONFLICT, "conflict"},
       {ERROR_GPU, "gpu"},
-      {ERROR_GPU + 1, "unknown"},
+      {ERROR_LOST, "lost"},
+      {ERROR_LOST + 1, "unknown"},
       {-1, "unknown"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++)
