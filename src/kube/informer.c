@@ -21,9 +21,10 @@
 
 enum {
   PAGE_TIMEOUT_MS = 60000,
-  RETRY_AFTER_MAX_S = 300,     /* a server may ask for patience, not for a day */
-  STREAMS_BROKEN_MAX = 2,      /* a list that breaks so often is asked for in pages, which are kept */
-  SHORT_WATCH_MS = 1000,       /* a watch that ends sooner without a word counts as a failure */
+  RETRY_AFTER_MAX_S = 300, /* a server may ask for patience, not for a day */
+  STREAMS_BROKEN_MAX = 2,  /* a list that breaks so often is asked for in pages, which are kept */
+  SHORT_WATCH_MS = 1000,   /* a watch that ends sooner without a word counts as a failure */
+  SHORT_WATCHES_MAX = 2,   /* so many in a row say that the place is no good, though the server does not */
   REFUSAL_SIZE_MAX = 64 << 10, /* bytes of an error's body that we look at */
 };
 
@@ -43,6 +44,7 @@ struct KubeInformer {
   State state;
   HostTimer timer;         /* WAITING: until the next try; else until the silence is too long */
   uint32_t failures;       /* in a row */
+  uint32_t short_watches;  /* in a row */
   bool lost_place;         /* since the watch last went well */
   uint32_t streams_broken; /* in a row: lists that ended in the middle */
 
@@ -92,6 +94,7 @@ static void forget_place(KubeInformer *informer) {
 
 static void went_well(KubeInformer *informer) {
   informer->failures = 0;
+  informer->short_watches = 0;
   informer->lost_place = false;
 }
 
@@ -340,6 +343,8 @@ static void finish_watch(KubeInformer *informer) {
     Error err = {0};
     error_set(&err, ERROR_UNAVAILABLE, "the API server ended the stream %s",
               is_short ? "at once" : "before all objects were there");
+    if (is_short && ++informer->short_watches == SHORT_WATCHES_MAX)
+      forget_place(informer);
     wait_after(informer, &err);
     return;
   }

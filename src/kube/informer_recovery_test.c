@@ -37,6 +37,23 @@ static void a_watch_that_ends_at_once_waits(void **state) {
   watches_from(stage, "10");
 }
 
+/* Nothing says that the place is no good, but it leads nowhere. */
+static void a_watch_that_ends_at_once_twice_lists_again(void **state) {
+  Stage *stage = *state;
+  fake_done(start_watching(stage), NULL);
+  advance(stage, stage->retry_ms);
+  watches_from(stage, "10");
+  KubeCall *watch = fake_open_call(&stage->fake);
+  fake_head(watch, 200, -1);
+  fake_done(watch, NULL);
+  assert_in_range(stage->retry_ms, KUBE_INFORMER_BACKOFF_FIRST_MS / 2, KUBE_INFORMER_BACKOFF_FIRST_MS);
+  advance(stage, stage->retry_ms);
+  path_is(stage, FIRST_PAGE_PATH);
+  assert_int_equal(kube_informer_count(stage->informer), 2);
+  fake_answer(fake_open_call(&stage->fake), 200, PAGE("50", "", POD("a", "1", "45")));
+  watches_from(stage, "50");
+}
+
 /* What changed while nobody watched is found by comparing. */
 static void relist(Stage *stage) {
   advance(stage, stage->retry_ms);
@@ -405,6 +422,7 @@ int main(void) {
       TEST(a_broken_watch_waits_and_goes_on),
       TEST(a_quiet_watch_that_ends_in_time_is_no_trouble),
       TEST(a_watch_that_ends_at_once_waits),
+      TEST(a_watch_that_ends_at_once_twice_lists_again),
       TEST(a_list_that_is_repeated_tells_the_differences),
       TEST(gone_as_an_event_lists_again),
       TEST(gone_as_a_status_lists_again),
