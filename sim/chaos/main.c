@@ -126,7 +126,7 @@ static int shrink_and_tell(const Options *options, const ChaosHistory *history, 
 /* Positive where it failed. */
 static int play(const Options *options, uint64_t seed, Tally *tally, Error *err) {
   CLEANUP(chaos_history_deinit) ChaosHistory history = {0};
-  ChaosOutcome outcome;
+  ChaosOutcome outcome = {0};
   chaos_history_make(seed, &history);
   int result = options->keep ? chaos_history_keep(&history, options->keep, err) : 0;
   ChaosTelling telling = options->tells_all   ? CHAOS_TELL_ALL

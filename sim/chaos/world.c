@@ -89,6 +89,12 @@ const char *chaos_world_node_name(const ChaosWorld *world, int node) {
 
 /* ---- later ---- */
 
+/* It is none of world->laters any more. */
+static void carry_out(ChaosLater *later) {
+  later->run(later->world, later->node);
+  free(later);
+}
+
 static void on_later(void *userdata) {
   ChaosLater *later = userdata;
   ChaosWorld *world = later->world;
@@ -97,8 +103,7 @@ static void on_later(void *userdata) {
       array_remove(&world->laters, i);
       break;
     }
-  later->run(world, later->node);
-  free(later);
+  carry_out(later);
 }
 
 ChaosLater *chaos_world_later(ChaosWorld *world, uint64_t delay_ms, void (*run)(ChaosWorld *world, int node),
@@ -115,8 +120,9 @@ ChaosLater *chaos_world_later(ChaosWorld *world, uint64_t delay_ms, void (*run)(
 static void undo_all(ChaosWorld *world) {
   while (world->laters.count) {
     ChaosLater *later = world->laters.items[0];
+    array_remove(&world->laters, 0);
     timer_cancel(&world->cluster->host, &later->timer);
-    on_later(later);
+    carry_out(later);
   }
 }
 

@@ -33,4 +33,4 @@ typedef struct SimDriverFaults {
 /* The function with that name, which obeys the faults that are in use; else that of the simulator. */
 void *sim_driver_fault_symbol(const char *name);
 /* NULL: none. The functions of NVML have no object, so one is in use per process. */
-void sim_driver_fault_use(SimDriverFaults *faults);
+void sim_driver_fault_use(SimDriverFaults *used);

@@ -134,6 +134,7 @@ static void on_received(void *userdata, GpuProcess *process) {
     discard_and_fail(worker, &err);
     return;
   }
+  assert(result);
   text_deinit(gpu_process_received(process)); /* an idle worker costs the agent no buffer */
   worker->restart_delay_ms = 0;
   result->stuck_count = count_stuck(worker);
