@@ -63,6 +63,7 @@ static void nothing_happens_until_the_time_is_up(void **state) {
 static void errors_between_two_watches_are_not_missed(void **state) {
   World *world = *state;
   CLEANUP(cleanup_free) GpuResult *first = watch(world, 0);
+  assert_int_equal(first->xid_count, 0);
   post(world, 1, 94, 3);
   post(world, 2, 48, -1);
   CLEANUP(cleanup_free) GpuResult *result = watch(world, 0);
@@ -78,6 +79,7 @@ static void a_lost_gpu_tells_its_end_and_is_then_left_out(void **state) {
   World *world = *state;
   Error err = {0};
   CLEANUP(cleanup_free) GpuResult *first = watch(world, 0);
+  assert_int_equal(first->xid_count, 0);
   assert_ok(sim_nvml_lose_gpu(world->machine, 0, &err));
   CLEANUP(cleanup_free) GpuResult *lost = watch(world, 0);
   assert_true(lost->err.code == ERROR_LOST || lost->xid_count == 1);
