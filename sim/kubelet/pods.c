@@ -202,8 +202,10 @@ void sim_pods_on_change(void *userdata, const void *old, const void *new_) {
 void sim_pods_on_synced(void *userdata) {
   SimKubelet *kubelet = userdata;
   for (size_t i = kubelet->disk->held.count; i-- > 0 && i < kubelet->disk->held.count;)
-    if (!find_pod(kubelet, kubelet->disk->held.items[i]->uid))
-      sim_disk_release(kubelet->disk, kubelet->disk->held.items[i]->uid);
+    if (!find_pod(kubelet, kubelet->disk->held.items[i]->uid)) {
+      CLEANUP(cleanup_free) char *uid = mem_strdup(kubelet->disk->held.items[i]->uid); /* goes with it */
+      sim_disk_release(kubelet->disk, uid);
+    }
 }
 
 /* ---- telling the API server ---- */
