@@ -59,11 +59,10 @@ static void read_node(Agent *agent, const Node *node) {
   AgentMigMode *mode = &agent->migmode;
   for (int i = 0; !mode->is_read && i < agent->observation->gpu_count; i++) {
     const GpuObserved *gpu = &agent->observation->gpus[i];
-    char key[MIG_KEY_SIZE];
     MigIdentity identity;
     Error err;
-    snprintf(key, sizeof key, MIG_ANNOTATION_IDENTITY_PREFIX "%d", gpu->index);
-    const char *text = key_values_find(&node->meta.annotations, key);
+    const char *text =
+        key_values_find_index(&node->meta.annotations, MIG_ANNOTATION_IDENTITY_PREFIX, gpu->index);
     if (text && mig_identity_parse(text, &identity, &err) == 0 && identity.mode == MIG_MODE_ON &&
         strcmp(identity.uuid, gpu->uuid) == 0)
       mode->was_on |= UINT32_C(1) << gpu->index;

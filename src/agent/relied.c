@@ -16,17 +16,13 @@ static void add(AgentRelied *relied, const char *id, const GpuObserved *gpu, Gpu
   snprintf(slice->gpu, sizeof slice->gpu, "%s", gpu->uuid);
 }
 
-static const char *get(const Node *node, const char *prefix, int index) {
-  char key[MIG_KEY_SIZE];
-  snprintf(key, sizeof key, "%s%d", prefix, index);
-  return key_values_find(&node->meta.annotations, key);
-}
-
 /* What the node says that this very GPU held, and which of it was used. */
 static bool read_status(const Node *node, const GpuObserved *gpu, GpuPlaces *ret_places,
                         uint32_t *ret_used_starts) {
-  const char *identity_text = get(node, MIG_ANNOTATION_IDENTITY_PREFIX, gpu->index);
-  const char *status = get(node, MIG_ANNOTATION_STATUS_GPU_PREFIX, gpu->index);
+  const char *identity_text =
+      key_values_find_index(&node->meta.annotations, MIG_ANNOTATION_IDENTITY_PREFIX, gpu->index);
+  const char *status =
+      key_values_find_index(&node->meta.annotations, MIG_ANNOTATION_STATUS_GPU_PREFIX, gpu->index);
   MigIdentity identity;
   MigLayout layout;
   Error err;
@@ -106,7 +102,9 @@ void agent_relied_note(AgentRelied *relied, const Map *held, const GpuObservatio
 
 bool agent_relied_find_lost(const AgentRelied *relied, const AgentWantedView *view, const GpuObserved *gpu,
                             GpuPlaces *ret_lost) {
-  bool has_newer_wish = !view->is_answered && get(view->node, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
+  bool has_newer_wish =
+      !view->is_answered &&
+      key_values_find_index(&view->node->meta.annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
   for (size_t i = 0; i < relied->slices.count; i++) {
     const AgentReliedSlice *slice = &relied->slices.items[i];
     if (strcmp(slice->gpu, gpu->uuid) == 0 && !is_whole(gpu, slice->place) &&

@@ -164,11 +164,9 @@ typedef struct Errand {
 } Errand;
 
 static bool is_kept(const Node *node, const GpuObserved *gpu, const GpuInstance *instance) {
-  char key[MIG_KEY_SIZE];
   MigList keep;
   Error err;
-  snprintf(key, sizeof key, MIG_ANNOTATION_KEEP_PREFIX "%d", gpu->index);
-  const char *text = key_values_find(&node->meta.annotations, key);
+  const char *text = key_values_find_index(&node->meta.annotations, MIG_ANNOTATION_KEEP_PREFIX, gpu->index);
   const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, instance->nvml_id);
   return text && (mig_list_parse(text, false, &keep, &err) < 0 || !profile ||
                   mig_list_has(&keep, profile->name, instance->start));
@@ -186,9 +184,8 @@ static bool may_destroy(void *userdata, const GpuObserved *gpu, const GpuInstanc
 /* False where it cannot be understood: nothing is changed then. */
 static bool read_wish(Errand *errand, const GpuObserved *gpu, AgentWanted *wanted) {
   const AgentWantedView *view = errand->view;
-  char key[MIG_KEY_SIZE];
-  snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
-  const char *exact = key_values_find(&view->node->meta.annotations, key);
+  const char *exact =
+      key_values_find_index(&view->node->meta.annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
   if (exact && !read_exact(gpu, exact, &errand->goal, wanted))
     return false;
   if (!exact)

@@ -8,9 +8,8 @@
 /* The wanted slices of this very GPU; false where nothing exact is said, or it is not a layout that the GPU
  * can have. */
 static bool read_wish(const Node *node, const GpuObserved *gpu, MigList *ret_list) {
-  char key[MIG_KEY_SIZE];
-  snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
-  const char *text = key_values_find(&node->meta.annotations, key);
+  const char *text =
+      key_values_find_index(&node->meta.annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
   MigSpec spec;
   MigLayout layout;
   Error err;
@@ -23,10 +22,8 @@ static bool read_wish(const Node *node, const GpuObserved *gpu, MigList *ret_lis
 
 /* False where somebody wants to keep slices, and nobody can tell which. */
 static bool read_keep(const Node *node, const GpuObserved *gpu, MigList *ret_list) {
-  char key[MIG_KEY_SIZE];
   Error err;
-  snprintf(key, sizeof key, MIG_ANNOTATION_KEEP_PREFIX "%d", gpu->index);
-  const char *text = key_values_find(&node->meta.annotations, key);
+  const char *text = key_values_find_index(&node->meta.annotations, MIG_ANNOTATION_KEEP_PREFIX, gpu->index);
   *ret_list = (MigList){0};
   return !text || mig_list_parse(text, false, ret_list, &err) == 0;
 }

@@ -10,13 +10,12 @@
 
 /* The layout that the GPU was told; false where it was told none, or not this GPU. */
 static bool read_wanted(const SnapshotNode *node, const SnapshotGpu *gpu, MigLayout *ret_wanted) {
-  char key[MIG_KEY_SIZE];
   MigSpec spec;
   Error err;
   if (!gpu->model || gpu->assumed || gpu->excluded || gpu->blocked)
     return false;
-  snprintf(key, sizeof key, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
-  const char *text = key_values_find(&node->object->meta.annotations, key);
+  const char *text =
+      key_values_find_index(&node->object->meta.annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
   return text && mig_spec_parse(text, &spec, &err) == 0 && strcmp(spec.uuid, gpu->uuid) == 0 &&
          mig_list_bind(&spec.list, gpu->model, ret_wanted, &err) == 0;
 }

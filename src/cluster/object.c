@@ -14,6 +14,12 @@ const char *key_values_find(const KeyValues *list, const char *key) {
   return NULL;
 }
 
+const char *key_values_find_index(const KeyValues *list, const char *prefix, int index) {
+  char key[MIG_KEY_SIZE];
+  snprintf(key, sizeof key, "%s%d", prefix, index);
+  return key_values_find(list, key);
+}
+
 bool pod_is_terminal(const Pod *pod) {
   return string_equal(pod->phase, "Succeeded") || string_equal(pod->phase, "Failed");
 }

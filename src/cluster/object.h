@@ -226,6 +226,8 @@ typedef struct Lease { /* coordination.k8s.io/v1 */
 
 /* The value for a key, or NULL. */
 const char *key_values_find(const KeyValues *list, const char *key);
+/* The value of "<prefix><index>", as annotations about one GPU of a node are called, or NULL. */
+const char *key_values_find_index(const KeyValues *list, const char *prefix, int index);
 /* Succeeded or Failed: holds nothing any more. */
 bool pod_is_terminal(const Pod *pod);
 /* Made by facet's own agent to take slices out of the scheduler's reach. */

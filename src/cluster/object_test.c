@@ -12,6 +12,14 @@ static void a_value_is_found_by_its_key(void **state) {
   assert_null(key_values_find(&(KeyValues){0}, "a"));
 }
 
+static void a_value_is_found_by_the_index_in_its_key(void **state) {
+  KeyValues annotations = LIST_OF(KeyValue, {"gpu-1", "one"}, {"gpu-11", "eleven"});
+  assert_string_equal(key_values_find_index(&annotations, "gpu-", 1), "one");
+  assert_string_equal(key_values_find_index(&annotations, "gpu-", 11), "eleven");
+  assert_null(key_values_find_index(&annotations, "gpu-", 0));
+  assert_null(key_values_find_index(&annotations, "node-", 1));
+}
+
 static void only_succeeded_and_failed_pods_are_terminal(void **state) {
   static const struct {
     const char *phase;
@@ -35,6 +43,7 @@ static void a_condition_is_found_by_its_type(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_value_is_found_by_its_key),
+      cmocka_unit_test(a_value_is_found_by_the_index_in_its_key),
       cmocka_unit_test(only_succeeded_and_failed_pods_are_terminal),
       cmocka_unit_test(a_condition_is_found_by_its_type),
   };

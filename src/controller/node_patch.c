@@ -218,10 +218,9 @@ bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *pla
   /* An answered plan is over: what it did not bring has to be asked for again. */
   if (!node->spec_plan || string_equal(node->spec_plan, node->status_plan))
     return false;
-  char key[MIG_KEY_SIZE];
-  format_exact_key(gpu, key);
-  const char *exact = key_values_find(&node->object->meta.annotations, key);
+  const KeyValues *annotations = &node->object->meta.annotations;
+  const char *exact = key_values_find_index(annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
   if (gpu->uuid[0] || exact)
     return exact_has_all(gpu, planned, exact);
-  return counts_have_all(&node->object->meta.annotations, gpu, planned);
+  return counts_have_all(annotations, gpu, planned);
 }
