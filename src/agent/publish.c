@@ -10,6 +10,7 @@
 
 #include "agent/use.h"
 #include "base/text.h"
+#include "gpu/observed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -142,10 +143,8 @@ const GpuInstance *agent_publish_find(const GpuObservation *observation, const c
 }
 
 const GpuObserved *agent_publish_find_whole(const GpuObservation *observation, const char *uuid) {
-  for (int g = 0; g < observation->gpu_count; g++)
-    if (is_whole(&observation->gpus[g]) && strcmp(observation->gpus[g].uuid, uuid) == 0)
-      return &observation->gpus[g];
-  return NULL;
+  const GpuObserved *gpu = gpu_observed_gpu(observation, uuid);
+  return gpu && is_whole(gpu) ? gpu : NULL;
 }
 
 bool agent_publish_is_resource(const char *name) {

@@ -5,6 +5,7 @@
 #include "agent/rereading.h"
 
 #include "agent/state.h"
+#include "gpu/observed.h"
 
 #include <inttypes.h>
 #include <time.h>
@@ -28,10 +29,8 @@ uint32_t agent_rereading_poll_ms(const Agent *agent) {
 /* ---- what it shows ---- */
 
 static bool is_in_mig_mode(const GpuObservation *observation, const char *uuid) {
-  for (int g = 0; g < observation->gpu_count; g++)
-    if (strcmp(observation->gpus[g].uuid, uuid) == 0)
-      return observation->gpus[g].mode == MIG_MODE_ON;
-  return false;
+  const GpuObserved *gpu = gpu_observed_gpu(observation, uuid);
+  return gpu && gpu->mode == MIG_MODE_ON;
 }
 
 /* What no reading will mend. */

@@ -204,10 +204,10 @@ static void run_errand(Errand *errand, const GpuObserved *gpu, AgentTransactions
   wanted->skipped += step == GPU_STEP_OVER ? 0 : transaction->blocked;
   if (step != GPU_STEP_JOB)
     return;
-  const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, wanted->job.nvml_id);
   wanted->step = AGENT_STEP_JOB;
   wanted->gpu = gpu->index;
-  snprintf(wanted->profile, sizeof wanted->profile, "%s", profile ? profile->name : "a slice");
+  snprintf(wanted->profile, sizeof wanted->profile, "%s",
+           gpu_observed_profile_name(gpu, wanted->job.nvml_id));
 }
 
 static bool is_workable(const Node *node, const GpuObserved *gpu, AgentWanted *wanted) {

@@ -10,11 +10,6 @@ typedef struct Carrying {
   bool interrupted;
 } Carrying;
 
-static const char *profile_name(const GpuObserved *gpu, int nvml_id) {
-  const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, nvml_id);
-  return profile ? profile->name : "a slice";
-}
-
 static bool may_destroy(void *userdata, const GpuObserved *gpu, const GpuInstance *instance) {
   const Carrying *carrying = userdata;
   return carrying->plan->takes_used || !instance->process_count;
@@ -55,7 +50,7 @@ static int refuse_blocked(const GpuObserved *gpu, const GpuPlaces *goal, Error *
     const GpuInstance *instance = &gpu->instances[i];
     if (!gpu_places_have(goal, instance->nvml_id, instance->start))
       return error_set(err, ERROR_CONFLICT, "%s@%d came into use meanwhile and stays",
-                       profile_name(gpu, instance->nvml_id), instance->start);
+                       gpu_observed_profile_name(gpu, instance->nvml_id), instance->start);
   }
   return error_set(err, ERROR_CONFLICT, "its slices were changed by somebody else meanwhile");
 }
@@ -72,7 +67,7 @@ static int change_gpu(Carrying *carrying, const char *uuid, const GpuPlaces *goa
       gpu_transaction_begin(&transaction, gpu, true);
     switch (gpu_transaction_next(&transaction, gpu, goal, may_destroy, carrying, &job)) {
     case GPU_STEP_JOB:
-      snprintf(profile, sizeof profile, "%s", profile_name(gpu, job.nvml_id));
+      snprintf(profile, sizeof profile, "%s", gpu_observed_profile_name(gpu, job.nvml_id));
       take_step(carrying, &transaction, &job, profile);
       break;
     case GPU_STEP_BLOCKED:

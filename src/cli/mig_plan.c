@@ -35,10 +35,9 @@ static uint32_t used_starts(const GpuObserved *gpu) {
 }
 
 static void list_slice(MigList *list, const GpuObserved *gpu, int nvml_id, int start) {
-  const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, nvml_id);
   MigListItem *item = &list->items[list->count++];
   *item = (MigListItem){.start = start};
-  snprintf(item->profile, sizeof item->profile, "%s", profile ? profile->name : "unknown");
+  snprintf(item->profile, sizeof item->profile, "%s", gpu_observed_profile_name(gpu, nvml_id));
 }
 
 static void compare(const GpuObserved *gpu, const MigLayout *wanted, CliMigPlanGpu *ret_change) {

@@ -24,6 +24,11 @@ const GpuInstance *gpu_observed_find(const GpuObserved *gpu, int nvml_id, int st
   return NULL;
 }
 
+const char *gpu_observed_profile_name(const GpuObserved *gpu, int nvml_id) {
+  const MigProfile *profile = mig_model_find_nvml_id(&gpu->model, nvml_id);
+  return profile ? profile->name : "a slice";
+}
+
 const GpuObserved *gpu_observed_gpu(const GpuObservation *observation, const char *uuid) {
   for (int i = 0; i < observation->gpu_count; i++)
     if (strcmp(observation->gpus[i].uuid, uuid) == 0)

@@ -19,6 +19,9 @@ typedef struct GpuPlaces {
 int gpu_observed_layout(const GpuObserved *gpu, MigLayout *ret_layout);
 /* The instance of that very profile at that slot, or NULL. */
 const GpuInstance *gpu_observed_find(const GpuObserved *gpu, int nvml_id, int start);
+/* The name of the profile with that number of NVML's; "a slice" where the GPU's model has none. For messages.
+ */
+const char *gpu_observed_profile_name(const GpuObserved *gpu, int nvml_id);
 /* The GPU with that UUID, or NULL. */
 const GpuObserved *gpu_observed_gpu(const GpuObservation *observation, const char *uuid);
 /* A GPU instance that holds no compute instance at all: nobody can use it, or was ever promised it. An agent
