@@ -93,6 +93,10 @@ void cli_shell_run(CliShell *shell) {
     turn(shell, next_wait_ms(shell));
 }
 
+void cli_shell_stop(void *shell) {
+  ((CliShell *)shell)->stop = true;
+}
+
 void cli_shell_deinit(CliShell *shell) {
   if (!shell->signals[0].loop) /* it never came to life */
     return;

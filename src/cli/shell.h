@@ -27,5 +27,7 @@ typedef struct CliShell {
 int cli_shell_init(CliShell *shell, Error *err) MUST_CHECK;
 /* Runs until SIGTERM or SIGINT, or until somebody sets `stop`. */
 void cli_shell_run(CliShell *shell);
+/* Ends cli_shell_run: for those who tell when they are done. shell: a CliShell. */
+void cli_shell_stop(void *shell);
 /* Lets the loop finish what was closed. Free all seams before. */
 void cli_shell_deinit(CliShell *shell);

@@ -116,14 +116,10 @@ static void begin(void *userdata) {
   timer_set(beginning->host, &beginning->timer, CLAIM_RETRY_MS);
 }
 
-static void on_left(void *userdata) {
-  ((CliShell *)userdata)->stop = true;
-}
-
 static void on_stop(void *userdata) {
   Beginning *beginning = userdata;
   if (beginning->claim >= 0)
-    agent_leave(beginning->agent, on_left, beginning->shell);
+    agent_leave(beginning->agent, cli_shell_stop, beginning->shell);
   else
     beginning->shell->stop = true;
 }

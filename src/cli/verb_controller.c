@@ -74,10 +74,6 @@ static int check(const void *values, Error *err) {
   return cli_connect_check_log_level(options->connect.log_level, err);
 }
 
-static void on_left(void *userdata) {
-  ((CliShell *)userdata)->stop = true;
-}
-
 static bool is_ready(const void *program, const char **ret_why) {
   return controller_is_ready(program, ret_why);
 }
@@ -97,7 +93,7 @@ typedef struct Ending {
 
 static void on_stop(void *userdata) {
   const Ending *ending = userdata;
-  controller_leave(ending->controller, on_left, ending->shell);
+  controller_leave(ending->controller, cli_shell_stop, ending->shell);
 }
 
 /* Those that can change while it runs, too. */
