@@ -2,6 +2,7 @@
 /* What must be true of a simulated cluster, for its tests. Each check fails with a sentence. */
 #pragma once
 
+#include "base/log.h"
 #include "plan/plan.h"
 #include "sim/cluster/cluster.h"
 
@@ -31,3 +32,6 @@ int sim_check_served(SimCluster *cluster, Error *err) MUST_CHECK;
 size_t sim_check_count_cut(SimCluster *cluster, const char *profile); /* on all nodes */
 size_t sim_check_count_reservations(const SimCluster *cluster);
 const char *sim_check_text(const json_t *object, const char *section, const char *field); /* "": absent */
+/* Of programs whose log a test does not read: a sink that drops it. */
+void sim_check_drop_log(void *userdata, LogLevel level, const char *component, const char *message,
+                        const char *fields);

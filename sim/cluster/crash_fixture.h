@@ -209,10 +209,6 @@ static inline void world_deinit(World *world) {
   remove_folder(world->folder);
 }
 
-static inline void drop_log(void *userdata, LogLevel level, const char *component, const char *message,
-                            const char *fields) {
-}
-
 static inline void show_log(void *userdata, LogLevel level, const char *component, const char *message,
                             const char *fields) {
   fprintf(stderr, "# %s %s %s\n", component, message, fields);

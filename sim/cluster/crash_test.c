@@ -134,7 +134,8 @@ static void what_a_pod_holds_comes_back_after_a_reset_under_a_running_agent(void
 
 int main(int argc, char **argv) {
   runs_all = argc > 1 && strcmp(argv[1], "all") == 0;
-  log_configure((LogConfig){.level = LOG_LEVEL_INFO, .sink = getenv("FACET_TEST_LOG") ? show_log : drop_log});
+  log_configure(
+      (LogConfig){.level = LOG_LEVEL_INFO, .sink = getenv("FACET_TEST_LOG") ? show_log : sim_check_drop_log});
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_worker_killed_at_any_call_changes_nothing),
       cmocka_unit_test(an_agent_killed_with_its_worker_at_any_call_goes_on),

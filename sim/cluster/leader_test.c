@@ -166,12 +166,8 @@ static void who_leaves_hands_over_at_once(void **state) {
   }
 }
 
-static void drop_log(void *userdata, LogLevel level, const char *component, const char *message,
-                     const char *fields) {
-}
-
 int main(void) {
-  log_configure((LogConfig){.level = LOG_LEVEL_ERROR, .sink = drop_log});
+  log_configure((LogConfig){.level = LOG_LEVEL_ERROR, .sink = sim_check_drop_log});
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(of_two_one_serves_and_when_it_dies_the_other_does),
       cmocka_unit_test(the_leader_may_die_in_the_middle_of_a_pass),

@@ -118,7 +118,8 @@ int main(int argc, char **argv) {
     plan_count = (int)strtol(argv[1], NULL, 10);
   if (argc > 2)
     seed = strtoull(argv[2], NULL, 10);
-  log_configure((LogConfig){.level = LOG_LEVEL_INFO, .sink = getenv("FACET_TEST_LOG") ? show_log : drop_log});
+  log_configure(
+      (LogConfig){.level = LOG_LEVEL_INFO, .sink = getenv("FACET_TEST_LOG") ? show_log : sim_check_drop_log});
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(whatever_happens_the_plan_is_carried_out_in_the_end),
   };

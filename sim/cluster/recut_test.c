@@ -201,12 +201,8 @@ static void a_re_cut_is_finished_after_whatever_strikes_in_the_middle(void **sta
     }
 }
 
-static void drop_log(void *userdata, LogLevel level, const char *component, const char *message,
-                     const char *fields) {
-}
-
 int main(void) {
-  log_configure((LogConfig){.level = LOG_LEVEL_ERROR, .sink = drop_log});
+  log_configure((LogConfig){.level = LOG_LEVEL_ERROR, .sink = sim_check_drop_log});
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(free_slices_are_re_cut_and_used_ones_stay),
       cmocka_unit_test(a_whole_gpu_comes_out_of_seven_small_slices),

@@ -292,12 +292,8 @@ static void a_node_that_never_answers_delays_no_other(void **state) {
   }
 }
 
-static void drop_log(void *userdata, LogLevel level, const char *component, const char *message,
-                     const char *fields) {
-}
-
 int main(void) {
-  log_configure((LogConfig){.level = LOG_LEVEL_ERROR, .sink = drop_log});
+  log_configure((LogConfig){.level = LOG_LEVEL_ERROR, .sink = sim_check_drop_log});
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(five_pods_run_and_the_left_over_is_offered),
       cmocka_unit_test(a_demand_that_cannot_be_met_is_told_why),

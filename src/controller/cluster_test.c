@@ -4,14 +4,9 @@
  * that, because a plan that is kept leaves pods where they are, the numbers are the same, and nothing is said
  * or written twice. */
 #include "controller/pass_fixture.h"
+#include "plan/thing_fixture.h"
 
 enum { NODES_MAX = 90, PODS_MAX = 300, EVENTS = 300 };
-
-typedef struct Thing {
-  Fixture f; /* whose memory it is */
-  Node *node;
-  Pod *pod;
-} Thing;
 
 typedef struct World {
   Random random;
@@ -22,13 +17,6 @@ typedef struct World {
   uint64_t now_ms;
   int generation;
 } World;
-
-static void thing_free(Thing *thing) {
-  if (!thing)
-    return;
-  fixture_deinit(&thing->f);
-  free(thing);
-}
 
 static void world_deinit(World *world) {
   controller_cluster_deinit(&world->cluster);

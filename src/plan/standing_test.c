@@ -4,7 +4,7 @@
  * held against the scheduler's filters and the rules of MIG.
  *
  *     test-plan-standing [SEED EVENTS] */
-#include "plan/plan_fixture.h"
+#include "plan/thing_fixture.h"
 
 #include "plan/standing.h"
 
@@ -43,13 +43,6 @@ static const Mix mixes[] = {
      .upheaval = true},
 };
 
-/* An object with memory of its own, as in an informer: it is gone once it is replaced. */
-typedef struct Thing {
-  Fixture f;
-  Node *node;
-  Pod *pod;
-} Thing;
-
 typedef struct World {
   const Mix *mix;
   Random random;
@@ -59,13 +52,6 @@ typedef struct World {
   PlanStanding standing;
   int plans;
 } World;
-
-static void thing_free(Thing *thing) {
-  if (!thing)
-    return;
-  fixture_deinit(&thing->f);
-  free(thing);
-}
 
 static void world_deinit(World *world) {
   plan_standing_deinit(&world->standing);
