@@ -5,6 +5,7 @@
 #include "cli/mig_wish.h"
 
 #include "gpu/observed.h"
+#include "mig/scan.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -12,21 +13,9 @@
 
 enum { ENTRY_MAX = 1024, WORD_SIZE = 128 };
 
-/* ---- text ---- */
+#define BLANKS " \t\r\v\f" /* but for the line's end */
 
-/* Without blanks at both ends; false where the buffer is too small. */
-static bool copy_trimmed(const char *text, size_t size, char *ret_word, size_t capacity) {
-  while (size && isspace((unsigned char)*text)) {
-    text++;
-    size--;
-  }
-  while (size && isspace((unsigned char)text[size - 1]))
-    size--;
-  if (size >= capacity)
-    return false;
-  snprintf(ret_word, capacity, "%.*s", (int)size, text);
-  return true;
-}
+/* ---- text ---- */
 
 /* Digits up to GPU_COUNT_MAX and beyond; moves behind them. */
 static bool take_number(const char **text, int *ret_number) {
@@ -87,18 +76,16 @@ static int parse_slice(const char *word, MigWishGpu *wish, Error *err) {
 }
 
 static int parse_slices(const char *text, MigWishGpu *ret_wish, Error *err) {
-  char word[WORD_SIZE];
+  const char *rest = mig_scan_begin(text);
   *ret_wish = (MigWishGpu){.named = true};
-  if (!copy_trimmed(text, strlen(text), word, sizeof word) || *word) /* else: no slices */
-    for (const char *rest = text; rest;) {
-      size_t size = strcspn(rest, ",");
-      if (!copy_trimmed(rest, size, word, sizeof word))
-        return error_set(err, ERROR_INVALID, "\"%.40s…\" is too long for a slice", rest);
-      int r = parse_slice(word, ret_wish, err);
-      if (r < 0)
-        return r;
-      rest = rest[size] ? rest + size + 1 : NULL;
-    }
+  for (MigPiece piece; mig_scan_piece(&rest, ',', &piece);) {
+    char word[WORD_SIZE];
+    if (!mig_scan_copy(piece, word, sizeof word))
+      return error_set(err, ERROR_INVALID, "\"%.40s…\" is too long for a slice", piece.text);
+    int r = parse_slice(word, ret_wish, err);
+    if (r < 0)
+      return r;
+  }
   return 0;
 }
 
@@ -136,30 +123,35 @@ static int name_gpus(MigWish *wish, const GpuObservation *observation, const cha
 
 static int parse_entry(char *entry, const GpuObservation *observation, MigWish *wish, Error *err) {
   MigWishGpu slices;
-  char word[WORD_SIZE];
   char *colon = strchr(entry, ':');
   if (!colon)
     return error_set(err, ERROR_INVALID,
                      "no ':' between the GPU and its slices, as in 0: 3g.40gb@4,2g.20gb@0");
   int r = parse_slices(colon + 1, &slices, err);
   *colon = '\0';
-  for (const char *rest = entry; rest && r == 0;) {
-    size_t size = strcspn(rest, ",");
-    r = copy_trimmed(rest, size, word, sizeof word)
-            ? name_gpus(wish, observation, word, &slices, err)
-            : error_set(err, ERROR_INVALID, "a GPU's name is too long");
-    rest = rest[size] ? rest + size + 1 : NULL;
+  const char *rest = entry;
+  for (MigPiece piece; r == 0 && mig_scan_piece(&rest, ',', &piece);) {
+    char word[WORD_SIZE];
+    r = mig_scan_copy(piece, word, sizeof word) ? name_gpus(wish, observation, word, &slices, err)
+                                                : error_set(err, ERROR_INVALID, "a GPU's name is too long");
   }
   return r;
 }
 
-/* Moves behind the entry and its end; a comment, which reaches to the line's end, is an empty one. */
+/* Moves behind the entry and its end; a comment, which reaches to the line's end, is an empty one. Whatever
+ * blanks the entry has are spaces then. */
 static int next_entry(const char **text, char ret_entry[ENTRY_MAX], Error *err) {
   bool is_comment = **text == '#';
+  *text += is_comment ? 0 : strspn(*text, BLANKS);
   size_t size = strcspn(*text, is_comment ? "\n" : ";\n#");
-  ret_entry[0] = '\0';
-  if (!is_comment && !copy_trimmed(*text, size, ret_entry, ENTRY_MAX))
+  size_t kept = is_comment ? 0 : size;
+  while (kept && strchr(BLANKS, (*text)[kept - 1]))
+    kept--;
+  if (kept >= ENTRY_MAX)
     return error_set(err, ERROR_LIMIT, "an entry is longer than %d characters", ENTRY_MAX);
+  for (size_t i = 0; i < kept; i++)
+    ret_entry[i] = strchr(BLANKS, (*text)[i]) ? ' ' : (*text)[i];
+  ret_entry[kept] = '\0';
   *text += size;
   *text += **text == ';' || **text == '\n';
   return 0;

@@ -61,6 +61,7 @@ static void an_entry_names_gpus_in_four_ways(void **state) {
       {"all:", "1110"}, /* the last one's MIG mode is off */
       {"3:", "0001"},
       {"0: 1g.10gb@6 ; 2: 2g.12gb\n# a comment; 3: 1g.6gb\n\n  1 :7g.80gb # another", "1110"},
+      {"\t0 :\t1g.10gb@6 ,\t2g.20gb@0\t\r\n \t# a comment\r\n\f2 , 3:\r\n", "1011"},
       {"", "0000"},
       {" ;; \n", "0000"},
   };

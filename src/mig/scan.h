@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the values that others write: pieces between separators, strict numbers, and excerpts that are fit
- * for an error message whatever bytes they came from. Private to mig/. */
+ * for an error message whatever bytes they came from. For mig/, and for what people type in the same form. */
 #pragma once
 
 #include "base/error.h"
