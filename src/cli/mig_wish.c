@@ -65,9 +65,12 @@ static int parse_slice(const char *word, MigWishGpu *wish, Error *err) {
   const char *at = strchr(word, '@');
   snprintf(name, sizeof name, "%.*s", at ? (int)(at - word) : WORD_SIZE - 1, word);
   const char *slot = at ? at + 1 : "0";
-  if (!take_number(&slot, &number) || *slot || number >= MIG_SLOTS_MAX || count < 1 || (at && count > 1))
+  if (!take_number(&slot, &number) || *slot || number >= MIG_SLOTS_MAX || count < 1 || (at && count > 1)) {
+    char excerpt[MIG_EXCERPT_SIZE];
+    mig_scan_excerpt(mig_scan_whole(word), excerpt);
     return error_set(err, ERROR_INVALID,
-                     "\"%.60s\" is not a slice: one looks like 3g.40gb@4, 2g.20gb or 7x1g.10gb", word);
+                     "\"%s\" is not a slice: one looks like 3g.40gb@4, 2g.20gb or 7x1g.10gb", excerpt);
+  }
   start = at ? number : -1;
   int r = mig_profile_parse_name(name, &named, &memory_gb, err);
   for (int i = 0; i < count && r == 0; i++)
@@ -80,8 +83,11 @@ static int parse_slices(const char *text, MigWishGpu *ret_wish, Error *err) {
   *ret_wish = (MigWishGpu){.named = true};
   for (MigPiece piece; mig_scan_piece(&rest, ',', &piece);) {
     char word[WORD_SIZE];
-    if (!mig_scan_copy(piece, word, sizeof word))
-      return error_set(err, ERROR_INVALID, "\"%.40s…\" is too long for a slice", piece.text);
+    if (!mig_scan_copy(piece, word, sizeof word)) {
+      char excerpt[MIG_EXCERPT_SIZE];
+      mig_scan_excerpt(piece, excerpt);
+      return error_set(err, ERROR_INVALID, "\"%s\" is too long for a slice", excerpt);
+    }
     int r = parse_slice(word, ret_wish, err);
     if (r < 0)
       return r;
@@ -100,10 +106,12 @@ static int name_gpu(MigWish *wish, const GpuObservation *observation, int place,
 static int name_gpus(MigWish *wish, const GpuObservation *observation, const char *word,
                      const MigWishGpu *slices, Error *err) {
   int first = 0, last = -1, found = 0;
+  char excerpt[MIG_EXCERPT_SIZE];
+  mig_scan_excerpt(mig_scan_whole(word), excerpt);
   bool all = strcmp(word, "all") == 0, range = parse_range(word, &first, &last);
   if (!all && !range && strncmp(word, "GPU-", 4) != 0)
-    return error_set(err, ERROR_INVALID,
-                     "\"%.60s\" is not a GPU: an index, a range such as 0-3, a UUID, or all", word);
+    return error_set(err, ERROR_INVALID, "\"%s\" is not a GPU: an index, a range such as 0-3, a UUID, or all",
+                     excerpt);
   for (int i = 0; i < observation->gpu_count; i++) {
     const GpuObserved *gpu = &observation->gpus[i];
     if (!(all     ? gpu->mode == MIG_MODE_ON
@@ -117,7 +125,7 @@ static int name_gpus(MigWish *wish, const GpuObservation *observation, const cha
   }
   if (!all && found < (range ? last - first + 1 : 1))
     return error_set(err, ERROR_NOT_FOUND, "there is no GPU %s here; `facet mig list` shows those that are",
-                     word);
+                     excerpt);
   return 0;
 }
 
@@ -158,13 +166,13 @@ static int next_entry(const char **text, char ret_entry[ENTRY_MAX], Error *err) 
 }
 
 int cli_mig_wish_parse(const char *text, const GpuObservation *observation, MigWish *ret_wish, Error *err) {
-  char entry[ENTRY_MAX], shown[64];
+  char entry[ENTRY_MAX], shown[MIG_EXCERPT_SIZE];
   *ret_wish = (MigWish){0};
   while (*text) {
     int r = next_entry(&text, entry, err);
     if (r < 0)
       return r;
-    snprintf(shown, sizeof shown, "%.60s", entry);
+    mig_scan_excerpt(mig_scan_whole(entry), shown);
     if (*entry && parse_entry(entry, observation, ret_wish, err) < 0)
       return error_prefix(err, "\"%s\"", shown);
   }

@@ -108,6 +108,17 @@ static void garbage_is_refused_with_its_entry(void **state) {
   }
 }
 
+static void nothing_of_a_file_reaches_a_terminal_raw(void **state) {
+  static const char *const texts[] = {"\033[31m",    "\033[31m: 1g.10gb",   "GPU-\033[31m:",
+                                      "0: \033[31m", "0: 1g.10gb@\033[31m", "0: 1g.10gb@6,\033[31m"};
+  for (size_t i = 0; i < COUNT_OF(texts); i++) {
+    MigWish wish;
+    Error err;
+    assert_true(cli_mig_wish_parse(texts[i], make_observation(), &wish, &err) < 0);
+    assert_null(strchr(err.text, '\033'));
+  }
+}
+
 static void a_very_long_entry_is_refused(void **state) {
   char text[4096];
   MigWish wish;
@@ -164,6 +175,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_entry_names_gpus_in_four_ways),
       cmocka_unit_test(garbage_is_refused_with_its_entry),
+      cmocka_unit_test(nothing_of_a_file_reaches_a_terminal_raw),
       cmocka_unit_test(a_very_long_entry_is_refused),
       cmocka_unit_test(slices_go_where_they_are_told_or_where_they_fit),
       cmocka_unit_test(slices_of_today_stay_where_they_can),
