@@ -161,12 +161,17 @@ static void on_changed(void *userdata, const GpuResult *result) {
   agent_kick(agent);
 }
 
-static void on_destroyed(void *userdata, const GpuResult *result) {
-  Agent *agent = userdata;
-  const AgentTarget *target = &agent->doomed;
+static GpuJob destruction_of(const AgentTarget *target) {
   GpuJob job = {
       .kind = GPU_JOB_DESTROY, .nvml_id = target->nvml_id, .start = target->start, .size = target->size};
   snprintf(job.uuid, sizeof job.uuid, "%s", target->gpu_uuid);
+  return job;
+}
+
+static void on_destroyed(void *userdata, const GpuResult *result) {
+  Agent *agent = userdata;
+  const AgentTarget *target = &agent->doomed;
+  const GpuJob job = destruction_of(target);
   agent->driver_busy = agent->is_destroying = false;
   agent_gpus_take(agent, result);
   if (judge(agent, result, &job, target->gpu, target->profile))
@@ -176,9 +181,7 @@ static void on_destroyed(void *userdata, const GpuResult *result) {
 }
 
 void agent_gpus_destroy(Agent *agent, const AgentTarget *target) {
-  GpuJob job = {
-      .kind = GPU_JOB_DESTROY, .nvml_id = target->nvml_id, .start = target->start, .size = target->size};
-  snprintf(job.uuid, sizeof job.uuid, "%s", target->gpu_uuid);
+  const GpuJob job = destruction_of(target);
   agent_wanted_begin(&agent->transactions, gpu_observed_gpu(agent->observation, target->gpu_uuid));
   agent->doomed = *target;
   agent->is_destroying = true;
@@ -297,50 +300,37 @@ static const char *describe_node_problem(const Agent *agent) {
 }
 
 /* A sentence per GPU that failed. */
-static const char *format_failures(const Agent *agent, char *buffer, size_t size) {
-  size_t used = 0;
-  buffer[0] = '\0';
+static void append_failures(const Agent *agent, Text *text) {
   for (int i = 0; i < agent->transactions.count; i++) {
     char sentence[ERROR_TEXT_SIZE];
     gpu_transaction_format(&agent->transactions.items[i], sentence, sizeof sentence);
-    if (sentence[0] && used < size)
-      used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? "; " : "", sentence);
+    text_append_item(text, "; ", sentence);
   }
-  return buffer;
 }
 
-static const char *format_services(const Agent *agent, char *buffer, size_t size) {
-  size_t used = 0;
-  buffer[0] = '\0';
+static void append_services(const Agent *agent, Text *text) {
   for (int i = 0; agent->observation && i < agent->observation->gpu_count; i++) {
     const GpuObserved *gpu = &agent->observation->gpus[i];
     char sentence[ERROR_TEXT_SIZE];
     format_out_of_service(gpu, sentence, sizeof sentence);
-    if (gpu->is_out_of_service && used < size)
-      used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? "; " : "", sentence);
+    if (gpu->is_out_of_service)
+      text_append_item(text, "; ", sentence);
   }
-  return buffer;
 }
 
 const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
-  char publishing[ERROR_TEXT_SIZE], failures[ERROR_TEXT_SIZE * 2];
-  char modes[ERROR_TEXT_SIZE], services[ERROR_TEXT_SIZE], sick[ERROR_TEXT_SIZE];
-  agent_health_format(&agent->health, agent->host->now_ms, sick, sizeof sick);
-  const char *parts[] = {
-      agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent),
-      format_failures(agent, failures, sizeof failures),
-      format_services(agent, services, sizeof services),
-      agent_migmode_error(agent, modes, sizeof modes),
-      sick,
-      agent->current.problem,
-      agent_recutting_error(agent),
-      agent_trouble_format(&agent->troubles, publishing, sizeof publishing),
-      agent_rereading_error(agent),
-  };
+  char publishing[ERROR_TEXT_SIZE];
   CLEANUP(text_deinit) Text text = {0};
-  for (size_t i = 0; i < COUNT_OF(parts); i++)
-    if (parts[i] && parts[i][0])
-      text_format(&text, "%s%s", text.size ? "; " : "", parts[i]);
+  text_append_item(&text, "; ",
+                   agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent));
+  append_failures(agent, &text);
+  append_services(agent, &text);
+  agent_migmode_append_error(agent, &text);
+  agent_health_append(&agent->health, agent->host->now_ms, &text);
+  text_append_item(&text, "; ", agent->current.problem);
+  text_append_item(&text, "; ", agent_recutting_error(agent));
+  text_append_item(&text, "; ", agent_trouble_format(&agent->troubles, publishing, sizeof publishing));
+  text_append_item(&text, "; ", agent_rereading_error(agent));
   if (!text.size)
     return NULL;
   snprintf(buffer, size, "%s", text_string(&text));

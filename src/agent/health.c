@@ -119,19 +119,20 @@ uint64_t agent_health_wake_ms(const AgentHealth *health, uint64_t now_ms) {
   return wake_ms;
 }
 
-void agent_health_format(const AgentHealth *health, uint64_t now_ms, char *ret_text, size_t size) {
-  size_t used = 0;
-  ret_text[0] = '\0';
-  for (size_t i = 0; i < health->sick.count && used < size; i++) {
-    const AgentSick *sick = &health->sick.items[i];
-    char what[48] = "";
-    if (sick->start >= 0)
-      snprintf(what, sizeof what, "the slice at slot %d of ", sick->start);
-    if (now_ms < sick->until_ms)
-      used += (size_t)snprintf(ret_text + used, size - used,
-                               "%sXid %llu struck %sGPU %d (%u time%s): out of service", used ? "; " : "",
-                               (unsigned long long)sick->xid, what, sick->index, sick->count,
-                               sick->count == 1 ? "" : "s");
+void agent_health_format_sick(const AgentSick *sick, char *ret_text, size_t size) {
+  char what[48] = "";
+  if (sick->start >= 0)
+    snprintf(what, sizeof what, "the slice at slot %d of ", sick->start);
+  snprintf(ret_text, size, "Xid %llu struck %sGPU %d (%u time%s): out of service",
+           (unsigned long long)sick->xid, what, sick->index, sick->count, sick->count == 1 ? "" : "s");
+}
+
+void agent_health_append(const AgentHealth *health, uint64_t now_ms, Text *text) {
+  for (size_t i = 0; i < health->sick.count; i++) {
+    char sentence[ERROR_TEXT_SIZE];
+    agent_health_format_sick(&health->sick.items[i], sentence, sizeof sentence);
+    if (now_ms < health->sick.items[i].until_ms)
+      text_append_item(text, "; ", sentence);
   }
 }
 

@@ -13,9 +13,11 @@ static bool strike(AgentHealth *health, const Fixture *f, uint64_t xid, int inst
 }
 
 static const char *words(const AgentHealth *health, uint64_t now_ms) {
-  static char text[ERROR_TEXT_SIZE];
-  agent_health_format(health, now_ms, text, sizeof text);
-  return text;
+  static char words[ERROR_TEXT_SIZE];
+  CLEANUP(text_deinit) Text text = {0};
+  agent_health_append(health, now_ms, &text);
+  snprintf(words, sizeof words, "%s", text_string(&text));
+  return words;
 }
 
 static void errors_of_programs_and_those_that_are_ignored_count_for_nothing(void **state) {

@@ -150,17 +150,15 @@ void agent_migmode_step(Agent *agent, const Node *node) {
     enable_first(agent);
 }
 
-const char *agent_migmode_error(const Agent *agent, char *buffer, size_t size) {
+void agent_migmode_append_error(const Agent *agent, Text *text) {
   const Node *node = agent_node(agent);
-  size_t used = (size_t)snprintf(buffer, size, "%s", agent->migmode.error);
-  for (int i = 0; node && agent->observation && i < agent->observation->gpu_count && used < size; i++) {
+  text_append_item(text, "; ", agent->migmode.error);
+  for (int i = 0; node && agent->observation && i < agent->observation->gpu_count; i++) {
     const GpuObserved *gpu = &agent->observation->gpus[i];
     char sentence[ERROR_TEXT_SIZE];
     agent_migmode_format(gpu, judge(agent, node, gpu), sentence, sizeof sentence);
-    if (sentence[0])
-      used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? "; " : "", sentence);
+    text_append_item(text, "; ", sentence);
   }
-  return buffer;
 }
 
 static void on_timer(void *userdata) {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static void set_aside(AgentService *service, uint32_t gpu, uint64_t now_ms) {
-  __typeof__(&service->gpus[0]) entry = &service->gpus[gpu];
+  AgentServiceGpu *entry = &service->gpus[gpu];
   uint32_t delay_ms = entry->probe_delay_ms ? entry->probe_delay_ms * 2 : AGENT_SERVICE_PROBE_MS;
   entry->probe_delay_ms = delay_ms < AGENT_SERVICE_PROBE_MAX_MS ? delay_ms : AGENT_SERVICE_PROBE_MAX_MS;
   entry->probe_ms = now_ms + entry->probe_delay_ms;
@@ -49,7 +49,7 @@ static void keep_last(const GpuObserved *old, GpuObserved *gpu, bool is_bad) {
 void agent_service_judge(AgentService *service, const GpuObservation *before, GpuObservation *observation) {
   for (int i = 0; i < observation->gpu_count; i++) {
     GpuObserved *gpu = &observation->gpus[i];
-    __typeof__(&service->gpus[0]) entry = &service->gpus[i];
+    AgentServiceGpu *entry = &service->gpus[i];
     static const GpuObserved nothing;
     if (agent_service_is_readable(gpu)) {
       memset(entry, 0, sizeof *entry);

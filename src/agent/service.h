@@ -14,13 +14,15 @@ enum {
   AGENT_SERVICE_PROBE_MAX_MS = 3600000,
 };
 
+typedef struct AgentServiceGpu {
+  uint8_t bad_looks, deaths;
+  bool is_set_aside;
+  uint32_t probe_delay_ms;
+  uint64_t probe_ms; /* NVML is asked about it again, to see whether it still hangs */
+} AgentServiceGpu;
+
 typedef struct AgentService {
-  struct {
-    uint8_t bad_looks, deaths;
-    bool is_set_aside;
-    uint32_t probe_delay_ms;
-    uint64_t probe_ms; /* NVML is asked about it again, to see whether it still hangs */
-  } gpus[GPU_COUNT_MAX];
+  AgentServiceGpu gpus[GPU_COUNT_MAX];
   uint32_t stuck_count; /* workers that could not be killed */
 } AgentService;
 

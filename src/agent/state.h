@@ -125,7 +125,7 @@ void agent_node_event_send(Agent *agent, const char *reason, const char *note);
 void agent_migmode_init(Agent *agent, bool is_on);
 void agent_migmode_step(Agent *agent, const Node *node);
 bool agent_migmode_withholds(const Agent *agent, const char *uuid); /* a GPU that must stay off the list */
-const char *agent_migmode_error(const Agent *agent, char *buffer, size_t size); /* sentences, or "" */
+void agent_migmode_append_error(const Agent *agent, Text *text);    /* sentences, parted by "; " */
 void agent_migmode_deinit(Agent *agent);
 
 /* watching.c: waits for errors of the GPUs, while nothing is changed. */

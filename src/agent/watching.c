@@ -14,9 +14,8 @@ static void note(Agent *agent, const GpuXid *event) {
            (unsigned long long)agent->health.count);
   if (!sick)
     return;
-  AgentHealth one = {.sick = {.items = (AgentSick *)sick, .count = 1}};
   char sentence[ERROR_TEXT_SIZE];
-  agent_health_format(&one, agent->host->now_ms, sentence, sizeof sentence);
+  agent_health_format_sick(sick, sentence, sizeof sentence);
   agent_node_event_send(agent, "GpuError", sentence);
 }
 

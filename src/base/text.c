@@ -44,6 +44,14 @@ void text_format(Text *text, const char *format, ...) {
   text->size += (size_t)size;
 }
 
+void text_append_item(Text *text, const char *separator, const char *item) {
+  if (!item || !*item)
+    return;
+  if (text->size)
+    text_append(text, separator);
+  text_append(text, item);
+}
+
 void text_append_json(Text *text, const char *string) {
   text_append(text, "\"");
   for (const char *p = string; *p; p++) {

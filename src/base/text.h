@@ -17,6 +17,9 @@ typedef struct Text {
 void text_append(Text *text, const char *string);
 void text_append_bytes(Text *text, const void *bytes, size_t size);
 void text_format(Text *text, const char *format, ...) PRINTF_LIKE(2, 3); /* appends */
+/* Appends one more of a list: behind the separator where the text holds something; nothing where the item is
+ * NULL or "". */
+void text_append_item(Text *text, const char *separator, const char *item);
 void text_append_json(Text *text, const char *string); /* appends a JSON string with its quotes */
 void text_clear(Text *text);
 void text_drop_front(Text *text, size_t size); /* forgets the first `size` bytes */

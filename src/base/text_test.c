@@ -22,6 +22,17 @@ static void pieces_are_appended_in_order(void **state) {
   assert_int_equal(text.size, strlen("one two 3-three"));
 }
 
+static void items_are_parted_and_empty_ones_left_out(void **state) {
+  CLEANUP(text_deinit) Text text = {0};
+  text_append_item(&text, "; ", NULL);
+  text_append_item(&text, "; ", "");
+  assert_string_equal(text_string(&text), "");
+  text_append_item(&text, "; ", "a");
+  text_append_item(&text, "; ", "");
+  text_append_item(&text, "; ", "b");
+  assert_string_equal(text_string(&text), "a; b");
+}
+
 static void bytes_may_hold_zeroes(void **state) {
   CLEANUP(text_deinit) Text text = {0};
   text_append_bytes(&text, "a\0b", 3);
@@ -110,6 +121,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_text_of_zeroes_is_empty),
       cmocka_unit_test(pieces_are_appended_in_order),
+      cmocka_unit_test(items_are_parted_and_empty_ones_left_out),
       cmocka_unit_test(bytes_may_hold_zeroes),
       cmocka_unit_test(a_text_grows_over_every_size_and_stays_terminated),
       cmocka_unit_test(dropping_the_front_keeps_the_rest),
