@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent leaves a node: who was promised a slice gets it, and nobody comes for one that is not served. */
-#include "agent/world_fixture.h"
+#include "agent/recut_fixture.h"
 
 #include "agent/leaving.h"
 
-#define SMALL  "nvidia.com/mig-1g.10gb"
 #define STATUS "facet.gpu/status-gpu-0"
 
 static void note_left(void *userdata) {
@@ -126,6 +125,23 @@ static void a_reservation_is_let_go_first(void **state) {
   assert_int_equal(world->truth->gpus[0].instance_count, 2);
 }
 
+/* The scheduler goes by what the node offers, whoever it belongs to. */
+static void a_node_that_leaves_facet_keeps_its_reservation_until_it_offers_nothing(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->refuse_status = 500;
+  run_for(world, 900);
+  assert_int_equal(world->truth->gpus[0].instance_count, 5);
+  set_label(world, NULL);
+  run_for(world, 10000);
+  assert_string_equal(amount(world, "allocatable", SMALL), "7");
+  assert_non_null(world->pod);
+  world->refuse_status = 0;
+  run_for(world, AGENT_LEAVE_SETTLE_MS + 2000);
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  assert_null(world->pod);
+}
+
 static void a_node_that_leaves_facet_keeps_its_gpus_and_loses_our_words(void **state) {
   World *world = *state;
   settle_with_two(world);
@@ -196,6 +212,7 @@ int main(void) {
       WORLD_TEST(a_node_that_is_not_ours_gets_no_slices_for_the_sake_of_a_reservation),
       WORLD_TEST(a_silent_api_server_does_not_keep_it_for_ever),
       WORLD_TEST(a_reservation_is_let_go_first),
+      WORLD_TEST(a_node_that_leaves_facet_keeps_its_reservation_until_it_offers_nothing),
       WORLD_TEST(a_node_that_leaves_facet_keeps_its_gpus_and_loses_our_words),
       WORLD_TEST(a_node_that_left_is_left_alone),
       WORLD_TEST(a_node_that_comes_back_is_served_again),

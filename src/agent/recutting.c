@@ -339,6 +339,11 @@ static bool shows_offer(const Node *node, const AgentRecut *recut) {
   return !node || agent_report_get_offer(node) >= recut->offer;
 }
 
+/* What a leaving agent still offers in its node's name is a promise, labelled or not. */
+static bool is_taken_down(const Agent *agent) {
+  return agent->leaving.state != AGENT_CLEARING || agent->leaving.is_clear || agent_rereading_is_on(agent);
+}
+
 static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
   AgentRecutting *recutting = &agent->recutting;
   const AgentTarget *target = NULL;
@@ -347,8 +352,8 @@ static void step_recut(Agent *agent, const Node *node, AgentRecut *recut) {
                          .wanted = &recutting->wanted,
                          .held = recutting->held_known ? &recutting->held : NULL,
                          .kubelet_agrees = kubelet_agrees(agent),
-                         .node_agrees =
-                             node_agrees(agent, is_leaving ? NULL : node) && shows_offer(node, recut),
+                         .node_agrees = node_agrees(agent, is_leaving ? NULL : node) &&
+                                        shows_offer(node, recut) && is_taken_down(agent),
                          .has_node = node,
                          .growing = recutting->awaits_first,
                          .observation = agent->observation};
