@@ -51,10 +51,10 @@ int chaos_shrink(const ChaosHistory *history, ChaosFails *fails, void *userdata,
   memset(keep, true, count);
   Search search = {.fails = fails, .userdata = userdata, .tries = tries_max};
   chaos_history_select(history, keep, &search.best);
-  bool is_shorter = true;
-  for (size_t size = (count + 1) / 2; search.tries > 0 && size > 0 && (size > 1 || is_shorter);
-       size = size > 1 ? (size + 1) / 2 : 1) {
+  bool goes_on = count > 0, is_shorter;
+  for (size_t size = (count + 1) / 2; search.tries > 0 && goes_on; size = (size + 1) / 2) {
     int result = leave_out(&search, size, &is_shorter, err);
+    goes_on = size > 1 || is_shorter;
     if (result < 0) {
       chaos_history_deinit(&search.best);
       return result;
