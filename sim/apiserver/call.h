@@ -11,6 +11,7 @@ typedef enum CallState { CALL_ARRIVING, CALL_ANSWERING, CALL_OPENING, CALL_WATCH
 
 struct KubeCall {
   SimApi *api;
+  SimApiLine *line;    /* that it came by */
   KubeRequest request; /* texts and body are copies */
   CallState state;
   HostTimer timer;
@@ -26,7 +27,7 @@ struct KubeCall {
 };
 
 struct SimApi {
-  KubeTransport seam; /* first: the seam's pointer is the server's */
+  SimApiLine line; /* of all clients without one of their own */
   Host *host;
   SimApiOptions options;
   SimApiStore store;

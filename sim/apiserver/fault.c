@@ -107,6 +107,15 @@ void sim_api_set_gone_by_status(SimApi *api, bool by_status) {
   api->gone_by_status = by_status;
 }
 
+/* What arrives meanwhile is not carried out. */
+void sim_api_line_cut(SimApiLine *line, uint64_t duration_ms) {
+  SimApi *api = line->api;
+  line->cut_until_ms = until(api, duration_ms);
+  for (size_t i = 0; i < api->calls.count; i++)
+    if (api->calls.items[i]->line == line)
+      break_soon(api->calls.items[i]);
+}
+
 /* What arrives while it is down finds nobody, what was answered already has taken effect. */
 void sim_api_restart(SimApi *api, uint64_t down_ms, uint64_t lost_ms) {
   uint64_t now_ms = api->host->now_ms;

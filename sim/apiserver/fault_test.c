@@ -3,6 +3,7 @@
 
 #define WATCH_NODES NODE_PATH "?watch=1&resourceVersion=0"
 #define WATCH_PODS  "/api/v1/pods?watch=1&resourceVersion=0"
+#define NOTE_PATCH  "{\"metadata\":{\"annotations\":{\"note\":\"1\"}}}"
 #define BROKEN      "the connection to the simulated API server broke"
 
 static void patch_node(World *world, const char *plan) {
@@ -141,6 +142,29 @@ static void a_restart_breaks_everything_and_loses_nothing(void **state) {
   world_deinit(&world);
 }
 
+static void a_line_that_is_cut_concerns_one_client(void **state) {
+  World world;
+  Watch watch;
+  SimApiLine line;
+  world_init(&world, 0, 1);
+  create_node(&world, "n1");
+  watch_start(&watch, &world, &kube_node_type, WATCH_NODES);
+  sim_api_line_init(world.api, &line);
+  KubeClient *everybody = world.client;
+  world.client = kube_client_new(&world.host, &line.seam);
+  sim_api_line_cut(&line, 500);
+  assert_int_equal(call(&world, "PATCH", NODE_PATH "/n1", KUBE_MERGE_PATCH, NOTE_PATCH), -1);
+  assert_string_equal(world.failure, BROKEN);
+  pass_time(&world, 500);
+  assert_string_equal(text_string(&watch.story), "ADDED n1@1; ");
+  assert_int_equal(call(&world, "PATCH", NODE_PATH "/n1", KUBE_MERGE_PATCH, NOTE_PATCH), 200);
+  assert_string_equal(text_string(&watch.story), "ADDED n1@1; MODIFIED n1@2; ");
+  kube_client_free(TAKE(world.client));
+  world.client = everybody;
+  watch_stop(&watch);
+  world_deinit(&world);
+}
+
 /* Created, changed and deleted within what is lost. */
 static void a_restart_may_lose_what_came_last(void **state) {
   World world;
@@ -172,6 +196,7 @@ int main(void) {
       cmocka_unit_test(an_event_that_is_repeated_comes_twice_in_a_row),
       cmocka_unit_test(a_version_that_is_gone_is_refused_by_status_where_that_is_wanted),
       cmocka_unit_test(a_restart_breaks_everything_and_loses_nothing),
+      cmocka_unit_test(a_line_that_is_cut_concerns_one_client),
       cmocka_unit_test(a_restart_may_lose_what_came_last),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,7 +95,8 @@ static void arrive(KubeCall *call) {
   SimApi *api = call->api;
   timer_set(api->host, &call->timer, sim_api_delay(api));
   call->state = CALL_ANSWERING;
-  call->is_lost = call->is_lost || api->host->now_ms < api->up_at_ms;
+  call->is_lost =
+      call->is_lost || api->host->now_ms < api->up_at_ms || api->host->now_ms < call->line->cut_until_ms;
   if (call->is_lost || sim_api_call_refuse(call))
     return;
   carry_out(call);
@@ -247,9 +248,11 @@ static void on_timer(void *userdata) {
 }
 
 static KubeCall *start(KubeTransport *seam, const KubeRequest *request) {
-  SimApi *api = (SimApi *)seam;
+  SimApiLine *line = (SimApiLine *)seam;
+  SimApi *api = line->api;
   KubeCall *call = mem_alloc(sizeof *call);
-  *call = (KubeCall){.api = api, .request = *request, .timer = {.fire = on_timer, .userdata = call}};
+  *call = (KubeCall){
+      .api = api, .line = line, .request = *request, .timer = {.fire = on_timer, .userdata = call}};
   call->request.method = mem_strdup(request->method);
   call->request.path = mem_strdup(request->path);
   call->request.content_type = mem_strdup(request->content_type);
@@ -264,9 +267,14 @@ static void cancel(KubeTransport *seam, KubeCall *call) {
   call_end(call);
 }
 
+void sim_api_line_init(SimApi *api, SimApiLine *ret_line) {
+  *ret_line = (SimApiLine){.seam = {.start = start, .cancel = cancel}, .api = api};
+}
+
 SimApi *sim_api_new(const SimApiOptions *options, Host *host) {
   SimApi *api = mem_alloc(sizeof *api);
-  *api = (SimApi){.seam = {.start = start, .cancel = cancel}, .host = host, .options = *options};
+  *api = (SimApi){.host = host, .options = *options};
+  sim_api_line_init(api, &api->line);
   sim_api_store_init(&api->store);
   api->store.on_change = on_store_change;
   api->store.userdata = api;
@@ -283,7 +291,7 @@ void sim_api_free(SimApi *api) {
 }
 
 KubeTransport *sim_api_seam(SimApi *api) {
-  return &api->seam;
+  return &api->line.seam;
 }
 
 /* ---- beside the server ---- */

@@ -25,6 +25,17 @@ void sim_api_free(SimApi *api); /* all clients are gone before */
 DEFINE_CLEANUP(SimApi, sim_api_free)
 KubeTransport *sim_api_seam(SimApi *api);
 
+/* One client's own way to the server, which can be cut while all others go on. Embedded by its owner. */
+typedef struct SimApiLine {
+  KubeTransport seam; /* first: the seam's pointer is the line's */
+  SimApi *api;
+  uint64_t cut_until_ms;
+} SimApiLine;
+
+void sim_api_line_init(SimApi *api, SimApiLine *ret_line);
+/* Its connections break, and none can be made for so long. */
+void sim_api_line_cut(SimApiLine *line, uint64_t duration_ms);
+
 /* For those who stand beside the server: at once, without a request. */
 const SimApiStore *sim_api_store(const SimApi *api);
 /* POST of an object to a collection's path, e.g. "/api/v1/nodes". */

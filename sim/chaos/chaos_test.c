@@ -229,6 +229,56 @@ static void a_list_of_steps_is_kept_and_told(void **state) {
   chaos_history_deinit(&history);
 }
 
+static void lead(ChaosWorld *world, int i, const char *name) {
+  const ControllerLeaseOptions lease = {
+      .namespace_ = SIM_CLUSTER_SYSTEM_NAMESPACE, .name = name, .identity = name};
+  const ControllerOptions options = {.lease = &lease};
+  ChaosCandidate *candidate = &world->candidates[i];
+  snprintf(candidate->name, sizeof candidate->name, "%s", name);
+  sim_api_line_init(world->cluster->api, &candidate->line);
+  candidate->controller = controller_new(&options, &world->cluster->host, &candidate->line.seam);
+  controller_start(candidate->controller);
+}
+
+/* They hold a Lease each, and so believe what two that share one must not. */
+static void two_that_lead_are_found(void **state) {
+  ChaosHistory history;
+  ChaosWorld world;
+  world_init(&world, &history);
+  lead(&world, 0, "a");
+  pass_time(&world);
+  assert_sound(&world);
+  lead(&world, 1, "b");
+  assert_sound(&world);
+  pass_time(&world);
+  assert_found(&world, CHAOS_AT_CHANGE, "leaders", "a and b lead at the same time");
+  assert_found(&world, CHAOS_AT_STEP, "leaders", "a and b lead at the same time");
+  chaos_world_deinit(&world);
+}
+
+/* The one that is cut off stops before the other one begins, and the cluster's own controller comes back. */
+static void a_leader_that_is_cut_off_is_followed_by_the_other(void **state) {
+  ChaosHistory history;
+  ChaosWorld world;
+  const ChaosStep step = {.a = 0, .b = 10000};
+  world_init(&world, &history);
+  chaos_strike_lost_leader(&world, &step);
+  assert_null(world.cluster->controller);
+  pass_time(&world);
+  int first = controller_leads(world.candidates[0].controller) ? 0 : 1;
+  assert_true(controller_leads(world.candidates[first].controller));
+  for (int seconds = 0; seconds < 20; seconds += A_WHILE_MS / 1000) {
+    assert_sound(&world);
+    pass_time(&world);
+  }
+  assert_false(controller_leads(world.candidates[first].controller));
+  assert_true(controller_leads(world.candidates[1 - first].controller));
+  pass_time(&world);
+  assert_null(world.candidates[0].controller);
+  assert_non_null(world.cluster->controller);
+  chaos_world_deinit(&world);
+}
+
 typedef struct Wanted {
   uint32_t first, second; /* places without which nothing fails */
   int tries;
@@ -273,6 +323,8 @@ int main(void) {
       cmocka_unit_test(a_plan_without_an_answer_is_found),
       cmocka_unit_test(a_pod_that_nobody_helps_is_found),
       cmocka_unit_test(a_write_at_rest_is_found),
+      cmocka_unit_test(two_that_lead_are_found),
+      cmocka_unit_test(a_leader_that_is_cut_off_is_followed_by_the_other),
       cmocka_unit_test(a_seed_gives_the_same_history_and_the_same_end),
       cmocka_unit_test(a_list_of_steps_is_kept_and_told),
       cmocka_unit_test(a_history_is_shrunk_to_the_steps_that_matter),

@@ -34,6 +34,8 @@ int chaos_check_offers(ChaosWorld *world, int node, Error *err) MUST_CHECK;
 int chaos_check_rejection(ChaosWorld *world, const SimRejection *rejection, Error *err) MUST_CHECK;
 /* Timers, requests, reservations and memory stay within bounds. */
 int chaos_check_bounds(ChaosWorld *world, int node, Error *err) MUST_CHECK;
+/* Of controllers that share a Lease at most one believes that it leads. */
+int chaos_check_leaders(ChaosWorld *world, int node, Error *err) MUST_CHECK;
 /* Nothing is half done: every plan answered, no reservation left. */
 int chaos_check_rest(ChaosWorld *world, int node, Error *err) MUST_CHECK;
 /* Nobody waits who could be admitted by re-cutting free slices on one node. By a rule of its own: the planner

@@ -25,6 +25,7 @@ const ChaosFault chaos_faults[] = {
     {"controller-kill", 10, false, chaos_strike_controller},
     {"controller-kill-in-step", 12, false, chaos_strike_controller_in_step},
     {"second-controller", 8, false, chaos_strike_second_controller},
+    {"lost-leader", 8, false, chaos_strike_lost_leader},
     {"kubelet-kill", 12, false, chaos_strike_kubelet},
     {"late-status", 10, false, chaos_strike_late_status},
     {"slow-sockets", 8, false, chaos_strike_slow_sockets},

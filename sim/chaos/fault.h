@@ -44,6 +44,8 @@ void chaos_strike_second_controller(ChaosWorld *world, const ChaosStep *step);
 void chaos_strike_kubelet(ChaosWorld *world, const ChaosStep *step);
 void chaos_strike_late_status(ChaosWorld *world, const ChaosStep *step);
 void chaos_strike_slow_sockets(ChaosWorld *world, const ChaosStep *step);
+/* strike_leaders.c */
+void chaos_strike_lost_leader(ChaosWorld *world, const ChaosStep *step);
 /* strike_nodes.c */
 void chaos_strike_reboot(ChaosWorld *world, const ChaosStep *step);
 void chaos_strike_replacement(ChaosWorld *world, const ChaosStep *step);

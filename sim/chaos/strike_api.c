@@ -89,6 +89,7 @@ void chaos_strike_lost_second(ChaosWorld *world, const ChaosStep *step) {
     chaos_world_excuse_lies(world, i, LOST_EXCUSE_MS);
     chaos_strike_kubelet(world, &(ChaosStep){.node = (uint16_t)i, .a = 1});
   }
+  world->lease_lost_until_ms = world->cluster->host.now_ms + KUBE_ELECTION_RENEW_MS;
   sim_api_restart(world->cluster->api, step->a % 5000, age_ms < LOST_MS ? age_ms : LOST_MS);
   chaos_strike_scheduler_restart(world, step);
 }

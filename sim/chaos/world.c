@@ -328,6 +328,8 @@ void chaos_world_deinit(ChaosWorld *world) {
   }
   array_deinit(&world->laters);
   controller_free(world->rival);
+  for (int i = 0; i < CHAOS_CANDIDATES; i++)
+    controller_free(world->candidates[i].controller);
   sim_cluster_free(world->cluster);
   for (int i = 0; i < CHAOS_NODES_MAX; i++) {
     map_deinit(&world->nodes[i].gone);

@@ -13,6 +13,8 @@
 
 typedef struct ChaosWorld ChaosWorld;
 
+enum { CHAOS_CANDIDATES = 2 };
+
 typedef struct ChaosNode {
   uint64_t unplugged_until_ms; /* its kubelet may have no plugin */
   uint64_t lies_until_ms;      /* it may offer what is not there, and not by us */
@@ -31,6 +33,13 @@ typedef struct ChaosLater {
   int node;
 } ChaosLater;
 
+/* One of two controllers that share a Lease. */
+typedef struct ChaosCandidate {
+  char name[32];
+  SimApiLine line;
+  Controller *controller; /* NULL: none */
+} ChaosCandidate;
+
 typedef struct ChaosCounts {
   uint64_t virtual_ms;
   size_t pods;
@@ -41,7 +50,11 @@ typedef struct ChaosCounts {
 struct ChaosWorld {
   const ChaosHistory *history;
   SimCluster *cluster;
-  Controller *rival; /* NULL: none */
+  Controller *rival;                           /* NULL: none */
+  ChaosCandidate candidates[CHAOS_CANDIDATES]; /* both, instead of the cluster's controller, or none */
+  uint32_t candidates_ever;
+  uint64_t lease_lost_until_ms; /* a Lease that one of them holds may never have been written */
+  uint32_t cut_off_ms;          /* so long the one that leads will be cut off */
   ChaosNode nodes[CHAOS_NODES_MAX];
   ARRAY(ChaosLater *) laters;
   uint64_t began_ms;              /* the storm */
