@@ -83,7 +83,7 @@ static bool format_report(const Agent *agent, const Node *node, Text *ret_body) 
       .offer = agent_recutting_offer(agent),
       .withdrawn = is_leaving && !agent_rereading_is_on(agent),
       .is_strange = agent_rereading_is_on(agent),
-      .retired = is_leaving && !agent->leaving.is_end,
+      .retired = is_leaving && agent->leaving.is_retirement,
   };
   return agent_report_format(node, &said, ret_body);
 }
@@ -129,8 +129,8 @@ static bool is_ours(Agent *agent, const Node *node) {
  * have. */
 static void serve_out(Agent *agent, const Node *node) {
   if (agent->observation)
-    agent_recutting_wind_up(agent, agent->leaving.is_end ? node : NULL);
-  if (node && agent->leaving.state == AGENT_LEFT && !agent->leaving.is_end)
+    agent_recutting_wind_up(agent, agent->leaving.is_retirement ? NULL : node);
+  if (node && agent->leaving.state == AGENT_LEFT && agent->leaving.is_retirement)
     agent_takeover_give_back(agent, node);
   if (agent->leaving.state != AGENT_CLEARING)
     return;

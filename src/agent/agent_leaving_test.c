@@ -190,6 +190,48 @@ static void a_label_that_comes_back_in_the_middle_stops_the_leaving(void **state
   assert_string_equal(amount(world, "allocatable", SMALL), "2");
 }
 
+/* A DaemonSet that selects nodes by the label ends the agent when the label goes; either may be seen first.
+ */
+static void the_label_may_go_and_end_the_agent(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  set_label(world, NULL);
+  run_for(world, 100);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(leaves_within(world, AGENT_LEAVE_SETTLE_MS - 200, &has_left));
+  assert_true(leaves_within(world, 300, &has_left));
+  assert_string_equal(annotation(world, STATUS), "(absent)");
+  assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "(absent)");
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+}
+
+static void the_agent_may_end_and_then_see_that_the_label_went(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  agent_leave(world->agent, note_left, &has_left);
+  run_for(world, 100);
+  set_label(world, NULL);
+  assert_true(leaves_within(world, AGENT_LEAVE_SETTLE_MS + 200, &has_left));
+  assert_string_equal(annotation(world, STATUS), "(absent)");
+  assert_string_equal(annotation(world, "facet.gpu/profiles"), "(absent)");
+}
+
+static void an_agent_that_ends_with_the_label_gives_the_other_label_back(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  world->take_over = true;
+  settle_with_two(world);
+  run_for(world, 10000);
+  assert_string_equal(annotation(world, "facet.gpu/took-over"), "absent");
+  set_label(world, NULL);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_true(leaves_within(world, AGENT_LEAVE_SETTLE_MS + 1000, &has_left));
+  assert_string_equal(annotation(world, "facet.gpu/took-over"), "(absent)");
+  assert_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+}
+
 static void the_next_life_offers_the_slices_within_a_second(void **state) {
   World *world = *state;
   bool has_left = false;
@@ -217,6 +259,9 @@ int main(void) {
       WORLD_TEST(a_node_that_left_is_left_alone),
       WORLD_TEST(a_node_that_comes_back_is_served_again),
       WORLD_TEST(a_label_that_comes_back_in_the_middle_stops_the_leaving),
+      WORLD_TEST(the_label_may_go_and_end_the_agent),
+      WORLD_TEST(the_agent_may_end_and_then_see_that_the_label_went),
+      WORLD_TEST(an_agent_that_ends_with_the_label_gives_the_other_label_back),
       WORLD_TEST(the_next_life_offers_the_slices_within_a_second),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,13 @@
 
 #include "agent/state.h"
 
-static bool is_handed_over(const Agent *agent, const Node *node) {
+/* Neither is known of a node that was not read yet. */
+static bool is_handed_over(const Node *node) {
   return node && agent_wanted_is_managed(node);
+}
+
+static bool is_given_up(const Node *node) {
+  return node && !agent_wanted_is_managed(node);
 }
 
 /* Slices that the kubelet may still give to somebody. */
@@ -27,29 +32,43 @@ static bool offers_nothing(const Agent *agent, const Node *node) {
   return true;
 }
 
-static void begin(Agent *agent, bool is_end) {
+static void begin(Agent *agent) {
   AgentLeaving *leaving = &agent->leaving;
   leaving->state = AGENT_CLEARING;
-  leaving->is_end = is_end;
   leaving->began_ms = agent->host->now_ms;
   leaving->nothing_since_ms = 0;
   leaving->is_clear = leaving->is_witnessed = false;
   agent->report_again_ms = 0;
   log_info(AGENT_COMPONENT, "leaving", "why=" LOG_QUOTED " free_slices=%zu hint=" LOG_QUOTED,
-           is_end ? "the agent ends" : "the node is not labelled any more", count_free(agent),
-           is_end ? "promised pods are served first; a second signal ends at once" : "");
+           leaving->is_retirement ? "the node is not labelled any more" : "the agent ends", count_free(agent),
+           leaving->is_end ? "promised pods are served first; a second signal ends at once" : "");
 }
 
-static void leave(Agent *agent, const char *how) {
+/* Once. Last of all a node that leaves facet gets its label for NVIDIA's device plugin back: when our sockets
+ * are gone. */
+static void end(Agent *agent, const Node *node) {
+  AgentLeaving *leaving = &agent->leaving;
+  uint64_t last_ms = leaving->began_ms + AGENT_LEAVE_MAX_MS;
+  if (!leaving->is_end || !leaving->on_left)
+    return;
+  if (is_given_up(node) && agent_takeover_owes(agent, node) && agent->host->now_ms < last_ms) {
+    timer_set(agent->host, &leaving->timer, last_ms - agent->host->now_ms);
+    return;
+  }
+  void (*on_left)(void *userdata) = leaving->on_left;
+  leaving->on_left = NULL;
+  on_left(leaving->userdata);
+}
+
+static void leave(Agent *agent, const Node *node, const char *how) {
   AgentLeaving *leaving = &agent->leaving;
   leaving->state = AGENT_LEFT;
   timer_cancel(agent->host, &leaving->timer);
   log_info(AGENT_COMPONENT, "left", "how=" LOG_QUOTED " took_ms=%llu", how,
            (unsigned long long)(agent->host->now_ms - leaving->began_ms));
-  if (!leaving->is_end)
+  if (leaving->is_retirement)
     agent_slices_withdraw(agent);
-  else if (leaving->on_left)
-    leaving->on_left(leaving->userdata);
+  end(agent, node);
 }
 
 /* When everybody has been served as far as anybody can know; 0: not to be told yet. */
@@ -74,7 +93,7 @@ static void note_offer(Agent *agent, const Node *node) {
   leaving->is_clear = offers_nothing(agent, node);
   if (was_clear && !leaving->is_clear)
     leaving->is_witnessed = false;
-  if (leaving->is_end && !leaving->is_witnessed && !agent_rereading_is_on(agent)) {
+  if (!leaving->is_retirement && !leaving->is_witnessed && !agent_rereading_is_on(agent)) {
     leaving->is_witnessed = true;
     agent_recutting_call_witness(agent);
   }
@@ -92,9 +111,9 @@ static void clear(Agent *agent, const Node *node) {
   uint64_t served_ms = agent_rereading_is_on(agent) ? now_ms : served_at(agent);
   bool is_served = served_ms && now_ms >= served_ms && (!node || agent_has_said_all(agent, node));
   if (is_served && !agent->recutting.recuts.count)
-    leave(agent, "the node offers nothing, and who was promised a slice has it");
+    leave(agent, node, "the node offers nothing, and who was promised a slice has it");
   else if (now_ms >= last_ms)
-    leave(agent, "out of time: a pod that was promised a slice may be rejected");
+    leave(agent, node, "out of time: a pod that was promised a slice may be rejected");
   else
     timer_set(agent->host, &leaving->timer,
               (served_ms > now_ms && served_ms < last_ms ? served_ms : last_ms) - now_ms);
@@ -107,28 +126,34 @@ static bool has_slices(const Agent *agent) {
 
 bool agent_leaving_step(Agent *agent, const Node *node) {
   AgentLeaving *leaving = &agent->leaving;
-  bool is_gone = node && !agent_wanted_is_managed(node);
-  if (leaving->state == AGENT_STAYING && is_gone && has_slices(agent))
-    begin(agent, false);
-  if (leaving->state != AGENT_STAYING && !leaving->is_end && is_handed_over(agent, node)) {
+  if (node)
+    leaving->is_retirement = is_given_up(node);
+  if (leaving->state == AGENT_STAYING && leaving->is_retirement && has_slices(agent))
+    begin(agent);
+  if (leaving->state != AGENT_STAYING && !leaving->is_end && is_handed_over(node)) {
     log_info(AGENT_COMPONENT, "staying: the node is labelled again", "node=%s", agent->node_name);
     timer_cancel(agent->host, &leaving->timer);
     leaving->state = AGENT_STAYING;
   }
   if (leaving->state == AGENT_CLEARING)
     clear(agent, node);
+  else if (leaving->state == AGENT_LEFT)
+    end(agent, node);
   return leaving->state != AGENT_STAYING;
 }
 
 void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata) {
   AgentLeaving *leaving = &agent->leaving;
+  const Node *node = agent_node(agent);
+  leaving->is_end = true;
   leaving->on_left = on_left;
   leaving->userdata = userdata;
   bool owes_release = has_slices(agent) && agent->recutting.recuts.count;
-  if (!agent->announced.count && !owes_release)
+  bool owes_label = is_given_up(node) && agent_takeover_owes(agent, node);
+  if (leaving->state == AGENT_STAYING && (agent->announced.count || owes_release || owes_label))
+    begin(agent);
+  else if (leaving->state == AGENT_STAYING)
     on_left(userdata);
-  else
-    begin(agent, true);
   agent_kick(agent);
 }
 

@@ -9,6 +9,10 @@
  * s have passed, and the kubelet has taken nothing for 1 s; or no slice is free any more; at the latest after
  * 60 s LEFT     --> STAYING    the label came back
  *
+ * Both at once is what a DaemonSet does that selects nodes by the label: it ends the agent because the label
+ * went. Then the node's time with facet is over, too, and the agent ends when the node has nothing of facet
+ * any more.
+ *
  * The kubelet writes the amounts back at its next tick; each time they are taken down again, and the 5 s
  * begin anew. They are what the scheduler and the kubelet may take for a binding. Where the node is no longer
  * ours there is no witness, and the 5 s count from when the node offers nothing. GPUs and slices stay as
@@ -23,7 +27,8 @@ typedef enum AgentLeavingState { AGENT_STAYING, AGENT_CLEARING, AGENT_LEFT } Age
 
 typedef struct AgentLeaving {
   AgentLeavingState state;
-  bool is_end; /* of the agent; else of the node's time with facet */
+  bool is_end;        /* of the agent: on_left waits */
+  bool is_retirement; /* of the node's time with facet: its label went */
   void (*on_left)(void *userdata);
   void *userdata;
   uint64_t began_ms;

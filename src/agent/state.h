@@ -229,6 +229,8 @@ void agent_rival_on_registered(Agent *agent);
 void agent_takeover_init(Agent *agent, bool is_wanted);
 void agent_takeover_step(Agent *agent, const Node *node);
 void agent_takeover_give_back(Agent *agent, const Node *node);
+/* The label was not given back yet, or nobody has seen it. */
+bool agent_takeover_owes(const Agent *agent, const Node *node);
 void agent_takeover_deinit(Agent *agent);
 
 /* rereading.c: where NVIDIA's device plugin publishes, nothing is announced; it is made to read the GPUs

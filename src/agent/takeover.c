@@ -98,6 +98,11 @@ void agent_takeover_give_back(Agent *agent, const Node *node) {
     send(agent, "giving the node back to NVIDIA's device plugin", &body);
 }
 
+bool agent_takeover_owes(const Agent *agent, const Node *node) {
+  CLEANUP(text_deinit) Text body = {0};
+  return agent->takeover.is_asking || agent_takeover_format_give_back(node, &body);
+}
+
 static void on_timer(void *userdata) {
   agent_kick(userdata);
 }
