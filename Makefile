@@ -6,8 +6,11 @@ DESTDIR ?=
 RECUTS ?= 1000
 SEEDS ?= 100000
 FIRST ?= 501
+ARCH ?= $(shell dpkg --print-architecture 2> /dev/null || echo amd64)
+IMAGE ?=
+SOURCE_URL ?=
 
-.PHONY: all demo test unit bench soak soak-kubernetes lint install clean help
+.PHONY: all demo test unit bench soak soak-kubernetes lint install image clean help
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJAFLAGS)
 
@@ -53,8 +56,13 @@ install: all
 	@ninja -C $(BUILD) $(NINJAFLAGS)
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
 
+# build/image/facet-VERSION-ARCH.oci.tar, without a container engine. ARCH=arm64 is built here by a cross compiler.
+image:
+	@tools/install-dependencies image
+	@IMAGE=$(IMAGE) SOURCE_URL=$(SOURCE_URL) deploy/image/build $(ARCH)
+
 clean:
 	@rm -rf $(BUILD) build-*
 
 help:
-	@echo "make | make demo | make test | make unit | make bench | make soak SEEDS= | make soak-kubernetes | make lint | make install PREFIX= DESTDIR="
+	@echo "make | make demo | make test | make unit | make bench | make soak SEEDS= | make soak-kubernetes | make lint | make install PREFIX= DESTDIR= | make image ARCH= IMAGE=NAME:TAG"
