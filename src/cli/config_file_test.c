@@ -36,10 +36,19 @@ static int run_nothing(const CliVerb *verb, int argc, char **argv) {
   return CLI_EXIT_OK;
 }
 
+static void set_defaults(void *values) {
+  *(Values *)values = (Values){.count = 3, .idle_ms = 1000, .level = "info"};
+}
+
+static const char *const live[] = {"--count", "--log-level", NULL};
+
 static const CliVerb verb = {.name = "try",
                              .help = "try things",
                              .options = options,
                              .option_count = COUNT_OF(options),
+                             .live = live,
+                             .set_defaults = set_defaults,
+                             .values_size = sizeof(Values),
                              .run = run_nothing};
 
 typedef struct World {
@@ -69,10 +78,6 @@ static void write_config(const World *world, const char *text) {
   CLEANUP(cleanup_fclose) FILE *file = fopen(world->path, "w");
   assert_non_null(file);
   fputs(text, file);
-}
-
-static void set_defaults(void *values) {
-  *(Values *)values = (Values){.count = 3, .idle_ms = 1000, .level = "info"};
 }
 
 /* The file, and up to two words of the command line. */
@@ -246,7 +251,6 @@ static void on_apply(void *userdata, const void *values) {
 
 static void what_can_change_does_and_the_rest_is_named(void **state) {
   World *world = *state;
-  static const char *const live[] = {"--count", "--log-level", NULL};
   Error err;
   int applied = 0;
   log_configure((LogConfig){.level = LOG_LEVEL_INFO, .sink = listen_to_log});
@@ -258,9 +262,6 @@ static void what_can_change_does_and_the_rest_is_named(void **state) {
                       .argc = 3,
                       .argv = arguments,
                       .values = &world->values,
-                      .values_size = sizeof world->values,
-                      .set_defaults = set_defaults,
-                      .live = live,
                       .apply = on_apply,
                       .userdata = &applied};
   cli_reload_run(&reload);

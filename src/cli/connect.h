@@ -19,8 +19,8 @@ typedef struct CliConnectOptions {
       {"--context", CLI_STRING, offsetof(Struct, member.context), "NAME",                                    \
        "Context of the kubeconfig (default: its current-context)."},                                         \
   {                                                                                                          \
-    "--log-level", CLI_STRING, offsetof(Struct, member.log_level), "LEVEL",                                  \
-        "error, warn, info or debug (default: info)."                                                        \
+    "--log-level", CLI_STRING, offsetof(Struct, member.log_level), "error|warn|info|debug",                  \
+        "How much is logged (default: info)."                                                                \
   }
 
 /* Sets the log level, loads the configuration and makes the transport. */

@@ -10,11 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static const CliVerb *const verbs[] = {
+const CliVerb *const cli_verbs[] = {
     &cli_verb_controller, &cli_verb_agent,    &cli_verb_plan,        &cli_verb_explain,
     &cli_verb_view,       &cli_verb_simulate, &cli_verb_mig,         &cli_verb_debug,
-    &cli_verb_demo,       &cli_verb_version,  &cli_verb_nvml_worker,
+    &cli_verb_demo,       &cli_verb_version,  &cli_verb_nvml_worker, NULL,
 };
+enum { VERB_COUNT = COUNT_OF(cli_verbs) - 1 };
 
 /* What the user types. */
 static const char *program_of(const char *path) {
@@ -24,18 +25,20 @@ static const char *program_of(const char *path) {
 
 static void print_help(const char *program, FILE *out) {
   fprintf(out, "facet cuts GPUs to fit the pods that wait.\n\nUsage: %s VERB [OPTIONS]\n\nVerbs:\n", program);
-  for (size_t i = 0; i < COUNT_OF(verbs); i++)
-    if (!verbs[i]->hidden)
-      fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->help);
+  for (size_t i = 0; i < VERB_COUNT; i++)
+    if (!cli_verbs[i]->hidden)
+      fprintf(out, "  %-12s %s\n", cli_verbs[i]->name, cli_verbs[i]->help);
   fprintf(out, "\n`%s VERB --help` says more. Try `%s demo` first: it needs no GPU and no cluster.\n",
           program, program);
 }
 
 static int refuse(const char *word) {
-  const char *names[COUNT_OF(verbs)];
-  for (size_t i = 0; i < COUNT_OF(verbs); i++)
-    names[i] = verbs[i]->name;
-  const char *nearest = cli_nearest(word, names, COUNT_OF(names));
+  const char *names[VERB_COUNT];
+  size_t count = 0;
+  for (size_t i = 0; i < VERB_COUNT; i++)
+    if (!cli_verbs[i]->hidden)
+      names[count++] = cli_verbs[i]->name;
+  const char *nearest = cli_nearest(word, names, count);
   if (nearest)
     fprintf(stderr, "facet: there is no verb \"%s\"; did you mean \"%s\"?\n", word, nearest);
   else
@@ -83,9 +86,9 @@ static int run(int argc, char **argv) {
   }
   if (strcmp(argv[1], "--version") == 0)
     return run_version(&cli_verb_version, 0, NULL);
-  for (size_t i = 0; i < COUNT_OF(verbs); i++)
-    if (strcmp(argv[1], verbs[i]->name) == 0)
-      return verbs[i]->run(verbs[i], argc - 2, argv + 2);
+  for (size_t i = 0; i < VERB_COUNT; i++)
+    if (strcmp(argv[1], cli_verbs[i]->name) == 0)
+      return cli_verbs[i]->run(cli_verbs[i], argc - 2, argv + 2);
   return refuse(argv[1]);
 }
 

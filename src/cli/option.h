@@ -13,6 +13,8 @@ typedef struct CliGiven {
 
 /* Of "--file" in "--file,-f". */
 size_t cli_option_name_size(const CliOption *option);
+/* Its place among the verb's live ones, or -1. */
+int cli_option_find_live(const CliVerb *verb, const CliOption *option);
 /* The value as text into the verb's struct. Texts are borrowed. */
 int cli_option_store(const CliOption *option, const char *value, void *values, Error *err) MUST_CHECK;
 /* As cli_options_parse(); ret_given may be NULL. */

@@ -56,6 +56,14 @@ size_t cli_option_name_size(const CliOption *option) {
   return strcspn(option->name, ",");
 }
 
+int cli_option_find_live(const CliVerb *verb, const CliOption *option) {
+  size_t size = cli_option_name_size(option);
+  for (int i = 0; verb->live && verb->live[i]; i++)
+    if (strlen(verb->live[i]) == size && strncmp(verb->live[i], option->name, size) == 0)
+      return i;
+  return -1;
+}
+
 /* Is it "--name", "--name=value" or the short form? *ret_value is the part behind '=', or NULL. */
 static bool matches(const CliOption *option, const char *argument, const char **ret_value) {
   size_t size = cli_option_name_size(option);

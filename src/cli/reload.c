@@ -33,21 +33,10 @@ static bool is_same(const CliOption *option, const void *a, const void *b) {
   return false;
 }
 
-/* Its place among the live ones, or -1. */
-static int find_live(const CliReload *reload, const CliOption *option) {
-  for (int i = 0; reload->live[i]; i++) {
-    assert(i < CLI_RELOAD_LIVE_MAX);
-    if (strlen(reload->live[i]) == cli_option_name_size(option) &&
-        strncmp(reload->live[i], option->name, cli_option_name_size(option)) == 0)
-      return i;
-  }
-  return -1;
-}
-
 static void adopt(CliReload *reload, const CliOption *option, int live, const void *fresh) {
   char *place = (char *)reload->values + option->offset;
   const char *source = (const char *)fresh + option->offset;
-  assert(option->kind != CLI_STRINGS && option->kind != CLI_FLAG);
+  assert(live < CLI_RELOAD_LIVE_MAX && option->kind != CLI_STRINGS && option->kind != CLI_FLAG);
   if (option->kind != CLI_STRING) {
     memcpy(place, source, sizeof(int64_t));
     return;
@@ -62,7 +51,7 @@ static bool take_over(CliReload *reload, const void *fresh) {
   bool has_changed = false;
   for (size_t i = 0; i < reload->verb->option_count; i++) {
     const CliOption *option = &reload->verb->options[i];
-    int size = (int)cli_option_name_size(option), live = find_live(reload, option);
+    int size = (int)cli_option_name_size(option), live = cli_option_find_live(reload->verb, option);
     if (is_same(option, reload->values, fresh))
       continue;
     if (live < 0) {
@@ -79,8 +68,8 @@ static bool take_over(CliReload *reload, const void *fresh) {
 
 void cli_reload_run(CliReload *reload) {
   CLEANUP(arena_deinit) Arena texts = {0};
-  CLEANUP(cleanup_free) void *fresh = mem_alloc(reload->values_size);
-  reload->set_defaults(fresh);
+  CLEANUP(cleanup_free) void *fresh = mem_alloc(reload->verb->values_size);
+  reload->verb->set_defaults(fresh);
   Error err;
   int r = cli_config_parse(reload->verb, reload->argc, reload->argv, fresh, &texts, &err);
   if (r == 0 && reload->check)

@@ -9,14 +9,11 @@
 enum { CLI_RELOAD_LIVE_MAX = 8 };
 
 typedef struct CliReload {
-  const CliVerb *verb;
+  const CliVerb *verb; /* with its live options and defaults */
   int argc;
   char **argv;
-  void *values;       /* the verb's struct, in use; live options change in it */
-  size_t values_size; /* of it */
-  void (*set_defaults)(void *values);
+  void *values;                                 /* the verb's struct, in use; live options change in it */
   int (*check)(const void *values, Error *err); /* the verb's own rules; may be NULL */
-  const char *const *live;                      /* names of options that can change, NULL behind the last */
   void (*apply)(void *userdata, const void *values); /* something live changed */
   void *userdata;
   char *texts[CLI_RELOAD_LIVE_MAX]; /* of live options that are texts; owned */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A verb of the command line: one file each, one row in main.c's table. Options are a table too; parsing,
- * help and (later) completion and man pages come from it. */
+ * help, completion (cli/complete.h), man pages and the reference of the configuration (cli/manual.h) come
+ * from it. */
 #pragma once
 
 #include "base/error.h"
@@ -33,8 +34,8 @@ typedef struct CliOption {
   const char *name; /* "--kubeconfig"; a short form may follow after a comma: "--file,-f" */
   CliKind kind;
   size_t offset;        /* of the value in the verb's own struct */
-  const char *argument; /* "FILE"; NULL for flags */
-  const char *help;     /* one sentence; with its default */
+  const char *argument; /* "FILE"; "table|json": words that are meant as they are; NULL for flags */
+  const char *help;     /* one sentence; with "(default: X)" */
 } CliOption;
 
 typedef struct CliVerb {
@@ -45,6 +46,10 @@ typedef struct CliVerb {
   size_t operand_offset; /* of its const char * in the verb's own struct */
   const CliOption *options;
   size_t option_count;
+  const char *const *live;            /* options that SIGHUP changes, NULL behind the last; or NULL */
+  void (*set_defaults)(void *values); /* of the verb's own struct; NULL where nobody but the verb asks */
+  size_t values_size;                 /* of it */
+  const struct CliVerb *const *verbs; /* of the second word, NULL behind the last; they are named with both */
   bool hidden;
   int (*run)(const struct CliVerb *verb, int argc,
              char **argv); /* arguments behind the verb; the exit code */
@@ -60,6 +65,9 @@ void cli_verb_print_help(const CliVerb *verb);
 bool cli_begin(const CliVerb *verb, int argc, char **argv, void *ret_values, int *ret_exit);
 /* The candidate that is closest to the word (edit distance), or NULL where none is near. */
 const char *cli_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* All of them, as the help lists them, NULL behind the last. */
+extern const CliVerb *const cli_verbs[];
 
 extern const CliVerb cli_verb_agent;
 extern const CliVerb cli_verb_controller;

@@ -54,9 +54,8 @@ static const CliOption options_table[] = {
     {"--pod-resources-socket", CLI_STRING, offsetof(Options, pod_resources_socket), "FILE",
      "The kubelet's pod-resources socket (default: /var/lib/kubelet/pod-resources/kubelet.sock)."},
     {"--container-access", CLI_STRING, offsetof(Options, container_access), "envvar|cdi",
-     "How a container gets its slice: NVIDIA_VISIBLE_DEVICES, which NVIDIA's container runtime reads "
-     "(default), "
-     "or CDI (containerd 1.7 and newer, CRI-O)."},
+     "How a container gets its slice: NVIDIA_VISIBLE_DEVICES, which NVIDIA's container runtime reads, or CDI "
+     "(containerd 1.7 and newer, CRI-O) (default: envvar)."},
     {"--cdi-path", CLI_STRING, offsetof(Options, cdi_folder), "FOLDER",
      "With cdi: where the specifications go (default: /var/run/cdi)."},
     {"--cdi-edits", CLI_STRING, offsetof(Options, cdi_edits), "FILE",
@@ -79,8 +78,8 @@ static const CliOption options_table[] = {
      "Errors of GPUs (Xid) that take no slice out of service, e.g. 48,63 (default: "
      "$DP_DISABLE_HEALTHCHECKS, as NVIDIA's device plugin; those of faulty programs never do)."},
     {"--publish", CLI_STRING, offsetof(Options, publish), "builtin|nvidia",
-     "Who tells the kubelet of slices: this agent (default), or NVIDIA's device plugin, which is made to "
-     "read the GPUs again after each change."},
+     "Who tells the kubelet of slices: this agent, or NVIDIA's device plugin, which is made to read the GPUs "
+     "again after each change (default: builtin)."},
     {"--nvidia-plugin-selector", CLI_STRING, offsetof(Options, plugin_selector), "LABEL=VALUE",
      "With --publish nvidia: which pod is NVIDIA's device plugin (default: by the labels of the GPU "
      "Operator, of its own chart and manifest, and of GKE)."},
@@ -286,14 +285,7 @@ static int run(const CliVerb *verb, int argc, char **argv) {
     return CLI_EXIT_USAGE;
   }
   CLEANUP(cli_reload_deinit)
-  CliReload reload = {.verb = verb,
-                      .argc = argc,
-                      .argv = argv,
-                      .values = &options,
-                      .values_size = sizeof options,
-                      .set_defaults = set_defaults,
-                      .check = check,
-                      .live = live_options};
+  CliReload reload = {.verb = verb, .argc = argc, .argv = argv, .values = &options, .check = check};
   if (serve(&options, &reload, &err) < 0) {
     log_error("agent", "cannot start", "err=" LOG_QUOTED, err.text);
     return CLI_EXIT_FAILED;
@@ -307,5 +299,8 @@ const CliVerb cli_verb_agent = {
     .more = "Runs on every GPU node, as root (NVML's MIG calls need it).",
     .options = options_table,
     .option_count = COUNT_OF(options_table),
+    .live = live_options,
+    .set_defaults = set_defaults,
+    .values_size = sizeof(Options),
     .run = run,
 };

@@ -184,14 +184,7 @@ static int run(const CliVerb *verb, int argc, char **argv) {
   if (!cli_config_begin(verb, argc, argv, &options, &texts, &exit_code))
     return exit_code;
   CLEANUP(cli_reload_deinit)
-  CliReload reload = {.verb = verb,
-                      .argc = argc,
-                      .argv = argv,
-                      .values = &options,
-                      .values_size = sizeof options,
-                      .set_defaults = set_defaults,
-                      .check = check,
-                      .live = live_options};
+  CliReload reload = {.verb = verb, .argc = argc, .argv = argv, .values = &options, .check = check};
   Error err;
   if (check(&options, &err) < 0 || serve(&options, &reload, &err) < 0) {
     log_error("controller", "cannot start", "err=" LOG_QUOTED, err.text);
@@ -208,5 +201,8 @@ const CliVerb cli_verb_controller = {
             "and running `facet agent`.",
     .options = options_table,
     .option_count = COUNT_OF(options_table),
+    .live = live_options,
+    .set_defaults = set_defaults,
+    .values_size = sizeof(Options),
     .run = run,
 };

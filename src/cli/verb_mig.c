@@ -106,21 +106,22 @@ static const CliVerb verb_save = {.name = "mig save",
                                   .option_count = COUNT_OF(save_options_table),
                                   .run = run_save};
 
-static const CliVerb *const verbs[] = {&verb_list,          &verb_profiles, &cli_mig_verb_apply,
-                                       &cli_mig_verb_clear, &verb_save,     &cli_mig_verb_restore};
+static const CliVerb *const verbs[] = {
+    &verb_list, &verb_profiles, &cli_mig_verb_apply, &cli_mig_verb_clear, &verb_save, &cli_mig_verb_restore,
+    NULL};
 
-enum { PREFIX_SIZE = sizeof "mig " - 1 };
+enum { VERB_COUNT = COUNT_OF(verbs) - 1, PREFIX_SIZE = sizeof "mig " - 1 };
 
 static void print_help(FILE *out) {
   fprintf(out, "facet mig: look at the MIG slices of this machine and change them, without Kubernetes\n\n"
                "Usage: facet mig VERB [OPTIONS]\n\nVerbs:\n");
-  for (size_t i = 0; i < COUNT_OF(verbs); i++)
+  for (size_t i = 0; i < VERB_COUNT; i++)
     fprintf(out, "  %-12s %s\n", verbs[i]->name + PREFIX_SIZE, verbs[i]->help);
   fprintf(out, "\nSlices that processes use are never touched. `facet mig VERB --help` says more.\n");
 }
 
 static int run(const CliVerb *verb, int argc, char **argv) {
-  const char *names[COUNT_OF(verbs)];
+  const char *names[VERB_COUNT];
   if (!argc) {
     print_help(stderr);
     return CLI_EXIT_USAGE;
@@ -129,12 +130,12 @@ static int run(const CliVerb *verb, int argc, char **argv) {
     print_help(stdout);
     return CLI_EXIT_OK;
   }
-  for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+  for (size_t i = 0; i < VERB_COUNT; i++) {
     names[i] = verbs[i]->name + PREFIX_SIZE;
     if (strcmp(argv[0], names[i]) == 0)
       return verbs[i]->run(verbs[i], argc - 1, argv + 1);
   }
-  const char *nearest = cli_nearest(argv[0], names, COUNT_OF(names));
+  const char *nearest = cli_nearest(argv[0], names, VERB_COUNT);
   if (nearest)
     fprintf(stderr, "facet mig: there is no verb \"%s\"; did you mean \"%s\"?\n", argv[0], nearest);
   else
@@ -144,4 +145,5 @@ static int run(const CliVerb *verb, int argc, char **argv) {
 
 const CliVerb cli_verb_mig = {.name = "mig",
                               .help = "look at and change the MIG slices of this machine, without Kubernetes",
+                              .verbs = verbs,
                               .run = run};
