@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facet: one executable, the role is the first word. Under the name kubectl-facet it is a plugin of kubectl,
- * which hands on the words behind `kubectl facet`. */
+ * which hands on the words behind `kubectl facet`, and under the name kubectl_complete-facet what kubectl
+ * asks when somebody is typing them. */
 #include "cli/verb.h"
 
 #include "base/text.h"
@@ -11,16 +12,30 @@
 #include <unistd.h>
 
 const CliVerb *const cli_verbs[] = {
-    &cli_verb_controller, &cli_verb_agent,    &cli_verb_plan,        &cli_verb_explain,
-    &cli_verb_view,       &cli_verb_simulate, &cli_verb_mig,         &cli_verb_debug,
-    &cli_verb_demo,       &cli_verb_version,  &cli_verb_nvml_worker, NULL,
+    &cli_verb_controller,
+    &cli_verb_agent,
+    &cli_verb_plan,
+    &cli_verb_explain,
+    &cli_verb_view,
+    &cli_verb_simulate,
+    &cli_verb_mig,
+    &cli_verb_debug,
+    &cli_verb_demo,
+    &cli_verb_version,
+    &cli_verb_nvml_worker,
+    &cli_verb_complete,
+    NULL,
 };
 enum { VERB_COUNT = COUNT_OF(cli_verbs) - 1 };
 
+static const char *name_of(const char *path) {
+  const char *slash = path ? strrchr(path, '/') : NULL;
+  return slash ? slash + 1 : path;
+}
+
 /* What the user types. */
 static const char *program_of(const char *path) {
-  const char *slash = path ? strrchr(path, '/') : NULL;
-  return string_equal(slash ? slash + 1 : path, "kubectl-facet") ? "kubectl facet" : "facet";
+  return string_equal(name_of(path), "kubectl-facet") ? "kubectl facet" : "facet";
 }
 
 static void print_help(const char *program, FILE *out) {
@@ -76,6 +91,8 @@ static int finish(int exit_code) {
 }
 
 static int run(int argc, char **argv) {
+  if (argc && string_equal(name_of(argv[0]), "kubectl_complete-facet"))
+    return cli_verb_complete.run(&cli_verb_complete, argc - 1, argv + 1);
   if (argc < 2) {
     print_help(program_of(argv[0]), stderr);
     return CLI_EXIT_USAGE;

@@ -78,6 +78,13 @@ static bool matches(const CliOption *option, const char *argument, const char **
   return argument[size] == '=' || argument[size] == '\0';
 }
 
+const CliOption *cli_option_find(const CliVerb *verb, const char *argument, const char **ret_value) {
+  for (size_t i = 0; i < verb->option_count; i++)
+    if (matches(&verb->options[i], argument, ret_value))
+      return &verb->options[i];
+  return NULL;
+}
+
 static int parse_number(const CliOption *option, const char *text, int64_t *ret_value, Error *err) {
   char *end;
   errno = 0;
@@ -161,13 +168,6 @@ static int refuse_unknown(const CliVerb *verb, const char *argument, Error *err)
   return error_set(err, ERROR_INVALID, "unknown option %s; see `facet %s --help`", argument, verb->name);
 }
 
-static const CliOption *find_option(const CliVerb *verb, const char *argument, const char **ret_value) {
-  for (size_t i = 0; i < verb->option_count; i++)
-    if (matches(&verb->options[i], argument, ret_value))
-      return &verb->options[i];
-  return NULL;
-}
-
 /* The argument that is no option; a second one is refused. */
 static int take_operand(const CliVerb *verb, const char *argument, void *values, Error *err) {
   const char **place = verb->operand ? (const char **)((char *)values + verb->operand_offset) : NULL;
@@ -186,7 +186,7 @@ int cli_options_parse_given(const CliVerb *verb, int argc, char **argv, void *re
       return CLI_HELP_SHOWN;
     }
     const char *value;
-    const CliOption *option = find_option(verb, argv[i], &value);
+    const CliOption *option = cli_option_find(verb, argv[i], &value);
     if (!option && argv[i][0] != '-') {
       int r = take_operand(verb, argv[i], ret_values, err);
       if (r < 0)
