@@ -125,6 +125,31 @@ static void half_a_slice_is_found(void **state) {
   chaos_world_deinit(&world);
 }
 
+static bool has_left_half(void *userdata) {
+  return sim_driver_left_half(userdata);
+}
+
+/* The worker died between the two instances; nobody is left to take the first one back. */
+static void half_a_slice_that_a_dead_worker_left_must_not_stay(void **state) {
+  ChaosWorld world;
+  ChaosHistory history;
+  world_init(&world, &history);
+  SimDriver *driver = world.cluster->nodes[0].driver;
+  Error err = {0};
+  sim_driver_fail(driver, &(SimDriverFault){.kind = SIM_DRIVER_DIES, .call = 2});
+  assert_ok(sim_cluster_create_pod(world.cluster, "7g.80gb", 0, &err));
+  assert_true(sim_cluster_run(world.cluster, world.cluster->host.now_ms + A_WHILE_MS, has_left_half, driver));
+  sim_cluster_kill_agent(world.cluster, 0);
+  const char *name;
+  assert_ok(chaos_check(&world, CHAOS_AT_CHANGE, 0, &name, &err));
+  assert_fails(chaos_check_left_halves(&world, -1, &err),
+               "GPU 0 of gpu-1 has a GPU instance at slot 0 without a compute instance");
+  sim_cluster_start_agent(world.cluster, 0);
+  pass_time(&world);
+  assert_ok(chaos_check_left_halves(&world, -1, &err));
+  chaos_world_deinit(&world);
+}
+
 static void a_rejection_is_our_fault_unless_it_is_excused(void **state) {
   ChaosWorld world;
   ChaosHistory history;
@@ -318,6 +343,7 @@ int main(void) {
       cmocka_unit_test(offering_more_than_there_is_is_found),
       cmocka_unit_test(an_illegal_layout_is_found),
       cmocka_unit_test(half_a_slice_is_found),
+      cmocka_unit_test(half_a_slice_that_a_dead_worker_left_must_not_stay),
       cmocka_unit_test(a_rejection_is_our_fault_unless_it_is_excused),
       cmocka_unit_test(too_many_reservations_are_found),
       cmocka_unit_test(a_plan_without_an_answer_is_found),

@@ -2,11 +2,11 @@
 #include "sim/chaos/check.h"
 
 const ChaosChecker chaos_checkers[] = {
-    {"layouts", CHAOS_AT_CHANGE, chaos_check_layouts}, {"held", CHAOS_AT_CHANGE, chaos_check_held},
-    {"halves", CHAOS_AT_CHANGE, chaos_check_halves},   {"offers", CHAOS_AT_CHANGE, chaos_check_offers},
-    {"leaders", CHAOS_AT_CHANGE, chaos_check_leaders}, {"leaders", CHAOS_AT_STEP, chaos_check_leaders},
-    {"bounds", CHAOS_AT_STEP, chaos_check_bounds},     {"rest", CHAOS_AT_REST, chaos_check_rest},
-    {"served", CHAOS_AT_REST, chaos_check_served},
+    {"layouts", CHAOS_AT_CHANGE, chaos_check_layouts},  {"held", CHAOS_AT_CHANGE, chaos_check_held},
+    {"halves", CHAOS_AT_CHANGE, chaos_check_halves},    {"offers", CHAOS_AT_CHANGE, chaos_check_offers},
+    {"leaders", CHAOS_AT_CHANGE, chaos_check_leaders},  {"leaders", CHAOS_AT_STEP, chaos_check_leaders},
+    {"bounds", CHAOS_AT_STEP, chaos_check_bounds},      {"rest", CHAOS_AT_REST, chaos_check_rest},
+    {"halves", CHAOS_AT_REST, chaos_check_left_halves}, {"served", CHAOS_AT_REST, chaos_check_served},
 };
 
 const size_t chaos_checker_count = COUNT_OF(chaos_checkers);

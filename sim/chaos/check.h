@@ -24,8 +24,9 @@ int chaos_check(ChaosWorld *world, ChaosMoment moment, int node, const char **re
                 Error *err) MUST_CHECK;
 
 int chaos_check_layouts(ChaosWorld *world, int node, Error *err) MUST_CHECK;
-/* No job leaves a slice half made. */
+/* No job leaves a slice half made, unless the driver made it impossible; and then it does not stay. */
 int chaos_check_halves(ChaosWorld *world, int node, Error *err) MUST_CHECK;
+int chaos_check_left_halves(ChaosWorld *world, int node, Error *err) MUST_CHECK;
 /* No used slice is taken away; nobody is admitted to one that does not exist. */
 int chaos_check_held(ChaosWorld *world, int node, Error *err) MUST_CHECK;
 /* No more is offered than there is. */
