@@ -71,6 +71,20 @@ static void without_free_slices_nothing_is_waited_for(void **state) {
   assert_string_equal(amount(world, "allocatable", SMALL), "0");
 }
 
+/* A slice may have become free, and been promised, after we looked. */
+static void without_free_slices_the_scheduler_is_asked_all_the_same(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  text_append(&world->kubelet.held, "MIG-0-5 MIG-0-6");
+  settle_with_two(world);
+  world->scheduler_is_behind = true;
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(leaves_within(world, 30000, &has_left));
+  assert_non_null(world->witness);
+  bind_witness(world);
+  assert_true(leaves_within(world, 200, &has_left));
+}
+
 static void without_anything_published_it_leaves_at_once(void **state) {
   World *world = *state;
   bool has_left = false;
@@ -250,6 +264,7 @@ int main(void) {
       WORLD_TEST(what_the_kubelet_restores_is_taken_down_again),
       WORLD_TEST(a_scheduler_that_is_behind_is_waited_for),
       WORLD_TEST(without_free_slices_nothing_is_waited_for),
+      WORLD_TEST(without_free_slices_the_scheduler_is_asked_all_the_same),
       WORLD_TEST(without_anything_published_it_leaves_at_once),
       WORLD_TEST(a_node_that_is_not_ours_gets_no_slices_for_the_sake_of_a_reservation),
       WORLD_TEST(a_silent_api_server_does_not_keep_it_for_ever),

@@ -79,6 +79,20 @@ static void what_a_restarted_kubelet_remembers_late_is_no_sign_of_another_one(vo
   assert_string_equal(annotation(world, ERROR), "(absent)");
 }
 
+/* It asks the API server for its pods before it shows them, and that may hang for minutes. */
+static void a_kubelet_that_hangs_for_minutes_is_no_sign_of_another_one(void **state) {
+  World *world = *state;
+  settle_with_a_slice(world);
+  run_for(world, AGENT_RIVAL_GRACE_MS);
+  kubelet_kill(&world->kubelet);
+  kubelet_start(&world->kubelet);
+  run_for(world, AGENT_RIVAL_GRACE_MS - 3 * AGENT_USE_POLL_MS);
+  world->kubelet.asks_another = true; /* an earlier life of ours was asked */
+  text_append(&world->kubelet.held, "MIG-0-6");
+  run_for(world, 5 * AGENT_RIVAL_LOOK_MS);
+  assert_string_equal(annotation(world, ERROR), "(absent)");
+}
+
 static void a_kubelet_that_hung_up_unnoticed_is_registered_with_again(void **state) {
   World *world = *state;
   settle_with_a_slice(world);
@@ -140,6 +154,7 @@ int main(void) {
       WORLD_TEST(a_pod_that_got_a_slice_without_us_gives_the_other_one_away),
       WORLD_TEST(what_pods_held_before_us_and_get_from_us_is_no_sign_of_another_one),
       WORLD_TEST(what_a_restarted_kubelet_remembers_late_is_no_sign_of_another_one),
+      WORLD_TEST(a_kubelet_that_hangs_for_minutes_is_no_sign_of_another_one),
       WORLD_TEST(a_kubelet_that_hung_up_unnoticed_is_registered_with_again),
       WORLD_TEST(nvidias_plugin_is_noticed_by_its_sockets),
       WORLD_TEST(a_restarted_kubelet_makes_a_new_start),
