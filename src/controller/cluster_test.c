@@ -133,6 +133,7 @@ static void assert_same_numbers(const ControllerPass *pass, const ControllerPass
   assert_int_equal(pass->admitted, other->admitted);
   assert_int_equal(pass->already_fit, other->already_fit);
   assert_int_equal(pass->blocked, other->blocked);
+  assert_int_equal(pass->ignored, other->ignored);
   assert_int_equal(pass->bound, other->bound);
 }
 

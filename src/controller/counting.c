@@ -30,6 +30,7 @@ void controller_counting_note_pass(ControllerCounting *counting, const Controlle
   metrics_set(metrics, METRIC_PODS, METRIC_LABELS("admitted"), pass->admitted);
   metrics_set(metrics, METRIC_PODS, METRIC_LABELS("fits"), pass->already_fit);
   metrics_set(metrics, METRIC_PODS, METRIC_LABELS("blocked"), pass->blocked);
+  metrics_set(metrics, METRIC_PODS, METRIC_LABELS("ignored"), pass->ignored);
   metrics_set(metrics, METRIC_PLAN_GAP, NULL,
               pass->bound > 0 ? (double)(pass->bound - pass->admitted) / pass->bound : 0);
 }

@@ -67,6 +67,21 @@ static void a_plan_its_write_and_its_answer_are_counted(void **state) {
   ASSERT_VALUE(STAGE "_count", "stage=\"answer\"", 1);
 }
 
+static void pods_that_no_slice_could_help_are_counted_apart(void **state) {
+  World *world = *state;
+  add_node(world, "n1");
+  answer_lists(world);
+  add_pod(world, "p", "1g.10gb");
+  json_t *pod =
+      json_pack("{s:{s:s, s:s, s:s}, s:{s:[{s:s}]}, s:{s:s}}", "metadata", "name", "q", "namespace", "demo",
+                "uid", "uid-q", "spec", "containers", "name", "main", "status", "phase", "Pending");
+  assert_null(map_put(&world->pods, "q", pod));
+  show(world, PODS, "ADDED", pod);
+  run_for(world, CONTROLLER_BATCH_IDLE_MS);
+  ASSERT_VALUE("facet_controller_pending_pods", "verdict=\"admitted\"", 1);
+  ASSERT_VALUE("facet_controller_pending_pods", "verdict=\"ignored\"", 1);
+}
+
 static void slices_and_nodes_are_counted_as_the_nodes_report_them(void **state) {
   World *world = *state;
   add_node(world, "n1");
@@ -161,6 +176,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
       TEST(a_plan_its_write_and_its_answer_are_counted),
+      TEST(pods_that_no_slice_could_help_are_counted_apart),
       TEST(slices_and_nodes_are_counted_as_the_nodes_report_them),
       TEST(failures_are_counted_by_where_and_why),
       TEST(an_outdated_write_is_no_failure),

@@ -286,6 +286,7 @@ void controller_pass_compute(const ControllerView *view, ControllerMemory *memor
   ret_pass->admitted = plan->admitted;
   ret_pass->already_fit = plan->already_fit;
   ret_pass->blocked = plan->pending - plan->admitted - plan->already_fit;
+  ret_pass->ignored = (int)plan->pods.count - plan->pending;
   ret_pass->bound = plan->bound;
   ret_pass->stopped_early = plan->stopped_early;
 }

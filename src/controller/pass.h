@@ -47,6 +47,7 @@ typedef struct ControllerPass {
   ARRAY(ControllerWord) words; /* only news */
   SnapshotWarnings warnings;
   int pending, admitted, blocked, already_fit, bound;
+  int ignored;        /* wait, and no slice could help them */
   bool stopped_early; /* as in Plan */
   uint64_t wake_ms;   /* when the next pass is due even if nothing changes; UINT64_MAX: never */
 } ControllerPass;

@@ -69,8 +69,8 @@ const MetricInfo metric_table[METRIC_COUNT] = {
         {.name = "facet_controller_pending_pods",
          .type = METRIC_GAUGE,
          .help =
-             "Pods that wait for slices, by the last plan's verdict: admitted (slices are being made), fits "
-             "(they are there), blocked.",
+             "Pods that wait for a node, by the last plan's verdict: admitted (slices are being made), fits "
+             "(they are there), blocked, ignored (no slice could help them).",
          .labels = {"verdict"}},
     [METRIC_PLANS] = {.name = "facet_controller_plans",
                       .type = METRIC_COUNTER,
