@@ -276,6 +276,10 @@ static bool parse_line(const char *line, int number, SimState *state) {
   return parse_ci(word, state);
 }
 
+void sim_state_copy(SimState *ret_copy, const SimState *state) {
+  memcpy(ret_copy, state, offsetof(SimState, gpus) + state->gpu_count * sizeof state->gpus[0]);
+}
+
 int sim_state_parse(const char *text, SimState *ret_state, Error *err) {
   CLEANUP(cleanup_free) char *copy = mem_strdup(text);
   CLEANUP(cleanup_free) SimState *state = mem_alloc(sizeof *state);
@@ -284,7 +288,7 @@ int sim_state_parse(const char *text, SimState *ret_state, Error *err) {
   for (int number = 1; rest && *rest; number++) {
     char *line = strsep(&rest, "\n");
     if (strcmp(line, "end") == 0 && number > 4 && rest && *rest == '\0') {
-      *ret_state = *state;
+      sim_state_copy(ret_state, state);
       return 0;
     }
     if (!parse_line(line, number, state))

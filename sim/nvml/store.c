@@ -49,7 +49,7 @@ static int refresh(SimStore *store, const Text *text, Error *err) {
   CLEANUP(cleanup_free) SimState *state = mem_alloc(sizeof *state);
   if (sim_state_parse(text_string(text), state, err) < 0)
     return error_prefix(err, "simulated GPUs: %s/state", store->folder);
-  store->state = *state;
+  sim_state_copy(&store->state, state);
   text_clear(&store->text);
   text_append_bytes(&store->text, text->bytes, text->size);
   return 0;
@@ -64,7 +64,7 @@ int sim_store_load(SimStore *store, SimState *ret_state, Error *err) {
   if (store->folder)
     result = refresh(store, &text, err);
   if (result == 0)
-    *ret_state = store->state;
+    sim_state_copy(ret_state, &store->state);
   pthread_mutex_unlock(&store->mutex);
   return result;
 }
@@ -136,7 +136,7 @@ int sim_store_init(SimStore *store, const char *folder, const SimState *machine,
   pthread_mutex_init(&store->mutex, NULL);
   int result = 0;
   if (!folder)
-    store->state = *machine;
+    sim_state_copy(&store->state, machine);
   else if (strlen(folder) > PATH_MAX - 32)
     result = error_set(err, ERROR_INVALID, "simulated GPUs: the folder's name is too long");
   else if (machine)

@@ -210,7 +210,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
                                                           .on_trouble = on_trouble,
                                                           .userdata = agent});
   agent_gpus_init(agent);
-  agent_watching_init(agent, seams->watcher, options);
+  agent_watching_init(agent, seams->driver_watches, options);
   agent_migmode_init(agent, options->mig_mode_auto);
   agent_recutting_init(agent, seams->transport, options);
   agent_leaving_init(agent);

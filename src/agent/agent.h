@@ -65,7 +65,7 @@ typedef struct AgentSeams {
   KubeTransport *transport;
   KubeletPort *port;
   GpuDriver *driver;
-  GpuDriver *watcher; /* another one for the same GPUs, which waits for their errors; may be NULL */
+  bool driver_watches;                /* it can wait for errors of the GPUs */
   AgentPluginProcess *plugin_process; /* NULL: NVIDIA's plugin cannot be signalled */
 } AgentSeams;
 

@@ -139,7 +139,7 @@ static void strike(World *world, uint64_t xid, int instance_id) {
 
 static void an_error_takes_its_slice_out_of_service_and_a_quiet_time_brings_it_back(void **state) {
   World *world = *state;
-  world->has_watcher = true;
+  world->driver_watches = true;
   settle_two(world);
   strike(world, 94, 1);
   run_for(world, 1000);
@@ -156,7 +156,7 @@ static void an_error_takes_its_slice_out_of_service_and_a_quiet_time_brings_it_b
 
 static void an_error_of_a_program_takes_nothing_out_of_service(void **state) {
   World *world = *state;
-  world->has_watcher = true;
+  world->driver_watches = true;
   settle_two(world);
   strike(world, 31, 1);
   run_for(world, 1000);
@@ -166,7 +166,7 @@ static void an_error_of_a_program_takes_nothing_out_of_service(void **state) {
 
 static void nobody_watches_while_something_is_changed(void **state) {
   World *world = *state;
-  world->has_watcher = true;
+  world->driver_watches = true;
   settle_two(world);
   assert_non_null(world->on_watched);
   world->driver_is_mute = true;
@@ -176,6 +176,56 @@ static void nobody_watches_while_something_is_changed(void **state) {
   assert_null(world->on_watched);
   world->driver_is_mute = false;
   run_for(world, 1000);
+  assert_non_null(world->on_watched);
+}
+
+static void time_is_up(World *world) {
+  CLEANUP(cleanup_free) GpuResult *nothing = mem_alloc(sizeof *nothing);
+  GpuOnResult *on_watched = TAKE(world->on_watched);
+  on_watched(world->result_userdata, nothing);
+}
+
+/* The world's driver refuses a job while it watches, so a look that comes too early fails this test. */
+static void a_watch_has_ended_when_the_next_look_is_due(void **state) {
+  World *world = *state;
+  world->driver_watches = true;
+  settle_two(world);
+  assert_int_equal(world->watch_ms, 20000);
+  int watches = 0;
+  while (strstr(text_string(&world->story), "observe;") == NULL) {
+    assert_true(watches++ < 5);
+    uint64_t end_ms = world->host.now_ms + world->watch_ms;
+    run_for(world, world->watch_ms);
+    assert_int_equal(world->host.now_ms, end_ms);
+    assert_non_null(world->on_watched);
+    time_is_up(world);
+    run_for(world, 200);
+  }
+  assert_int_equal(watches, 3);
+  assert_non_null(world->on_watched);
+}
+
+static void a_look_that_is_due_at_once_ends_the_watch(void **state) {
+  World *world = *state;
+  world->driver_watches = true;
+  settle_two(world);
+  strike(world, 31, 1);
+  run_for(world, 0);
+  assert_story(world, "observe;");
+  assert_non_null(world->on_watched);
+}
+
+static void a_watch_whose_worker_died_is_not_repeated_soon(void **state) {
+  World *world = *state;
+  world->driver_watches = true;
+  settle_two(world);
+  CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
+  error_set(&result->err, ERROR_UNAVAILABLE, "the NVML worker was killed by signal 11");
+  GpuOnResult *on_watched = TAKE(world->on_watched);
+  on_watched(world->result_userdata, result);
+  run_for(world, 59000);
+  assert_null(world->on_watched);
+  run_for(world, 2000);
   assert_non_null(world->on_watched);
 }
 
@@ -189,6 +239,9 @@ int main(void) {
       WORLD_TEST(an_error_takes_its_slice_out_of_service_and_a_quiet_time_brings_it_back),
       WORLD_TEST(an_error_of_a_program_takes_nothing_out_of_service),
       WORLD_TEST(nobody_watches_while_something_is_changed),
+      WORLD_TEST(a_watch_has_ended_when_the_next_look_is_due),
+      WORLD_TEST(a_look_that_is_due_at_once_ends_the_watch),
+      WORLD_TEST(a_watch_whose_worker_died_is_not_repeated_soon),
       WORLD_TEST(a_gpu_of_an_unknown_model_is_offered_whole_and_delays_no_plan),
       WORLD_TEST(a_gpu_that_was_bad_from_the_start_keeps_the_words_of_its_node),
   };

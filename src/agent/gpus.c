@@ -108,8 +108,7 @@ static void on_observed(void *userdata, const GpuResult *result) {
 
 void agent_gpus_submit(Agent *agent, const GpuJob *job, GpuOnResult *on_result) {
   GpuJob asked = *job;
-  if (job->kind != GPU_JOB_OBSERVE)
-    agent_watching_pause(agent);
+  agent_watching_make_way(agent, job->kind);
   asked.skip = agent_service_skip(&agent->service, agent->host->now_ms);
   agent->driver_busy = true;
   agent->driver->submit(agent->driver, &asked, on_result, agent);

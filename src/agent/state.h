@@ -47,10 +47,10 @@ struct Agent {
   /* gpus.c */
   GpuObservation *observation; /* NULL until the GPUs were read once */
   Error observe_error;         /* code 0: the last look succeeded */
-  GpuDriver *watcher;          /* NULL: errors of the GPUs are not waited for */
-  bool is_watching;
-  HostTimer watch_timer; /* no new watch before it fires */
-  HostTimer well_timer;  /* something is well again */
+  bool can_watch;              /* errors of the GPUs are waited for */
+  bool is_watching;            /* the driver does, and is not busy otherwise */
+  HostTimer watch_timer;       /* no new watch before it fires */
+  HostTimer well_timer;        /* something is well again */
   AgentHealth health;
   AgentService service; /* which GPUs can be worked with */
   bool driver_busy;
@@ -128,11 +128,11 @@ bool agent_migmode_withholds(const Agent *agent, const char *uuid); /* a GPU tha
 void agent_migmode_append_error(const Agent *agent, Text *text);    /* sentences, parted by "; " */
 void agent_migmode_deinit(Agent *agent);
 
-/* watching.c: waits for errors of the GPUs, while nothing is changed. */
-void agent_watching_init(Agent *agent, GpuDriver *watcher, const AgentOptions *options);
+/* watching.c: waits for errors of the GPUs, while there is nothing else to do. */
+void agent_watching_init(Agent *agent, bool can_watch, const AgentOptions *options);
 void agent_watching_step(Agent *agent);
-void agent_watching_pause(Agent *agent); /* its session with the driver must not be in the way of a change */
-void agent_watching_apply(Agent *agent); /* to a new observation */
+void agent_watching_make_way(Agent *agent, GpuJobKind kind); /* before any other job is submitted */
+void agent_watching_apply(Agent *agent);                     /* to a new observation */
 void agent_watching_deinit(Agent *agent);
 
 /* gpus.c: looks at the GPUs when due, and creates the next wanted slice. Starts at most one job. */

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The watcher is a worker of its own. An open session with the driver may count as "another client" where a
- * slice is to be destroyed, so it is ended before each change and begins again afterwards. What happens in
- * between is not missed where it matters: an error that lasts shows in the next look at the GPUs. */
+/* Watching is what the driver does while nothing else is to be done: one worker process serves both, and so
+ * there is never a second one that holds the GPUs while they are changed.
+ *
+ *     look -> watch ... time for the next look: it has ended just before -> look -> watch
+ *              '-- a change is due: cancelled, its worker killed -> change, change -> quiet for a while ->
+ * watch
+ *
+ * What happens in between is not missed where it matters: an error that lasts shows in the next look. */
 #include "agent/state.h"
 
-enum { WATCH_MS = 20000, WATCH_AGAIN_MS = 5000 /* after it failed */ };
+enum {
+  WATCH_MS = 20000,      /* at most; the worker's own timeout is longer */
+  WATCH_BEFORE_MS = 200, /* it ends so long before the next look, so that nobody has to cancel it */
+  WATCH_QUIET_MS = 500,  /* after a change: the next one would cancel it at once */
+  WATCH_AGAIN_MS = 5000, /* after it failed */
+  WATCH_CRASH_MS = 60000 /* ... and its worker with it: the next change shall not pay for that */
+};
 
 static void note(Agent *agent, const GpuXid *event) {
   const GpuObserved *gpu = gpu_observed_gpu(agent->observation, event->uuid);
@@ -44,7 +55,8 @@ static void on_watched(void *userdata, const GpuResult *result) {
       log_warn(AGENT_COMPONENT, "errors of the GPUs are not seen", "held_back=%u err=" LOG_QUOTED, held_back,
                result->err.text);
     agent->observe_due = agent->observe_due || result->err.code == ERROR_LOST;
-    timer_set(agent->host, &agent->watch_timer, WATCH_AGAIN_MS);
+    bool is_worker_lost = result->err.code == ERROR_TIMEOUT || result->err.code == ERROR_UNAVAILABLE;
+    timer_set(agent->host, &agent->watch_timer, is_worker_lost ? WATCH_CRASH_MS : WATCH_AGAIN_MS);
   }
   agent_kick(agent);
 }
@@ -58,20 +70,33 @@ static uint32_t unfit_gpus(const Agent *agent) {
   return skip;
 }
 
-void agent_watching_step(Agent *agent) {
-  if (!agent->watcher || agent->health.ignores_all || agent->is_watching || !agent->observation ||
-      agent->driver_busy || timer_is_set(&agent->watch_timer))
-    return;
-  agent->is_watching = true;
-  const GpuJob job = {.kind = GPU_JOB_WATCH, .wait_ms = WATCH_MS, .skip = unfit_gpus(agent)};
-  agent->watcher->submit(agent->watcher, &job, on_watched, agent);
+/* 0: the next look is as good as due. */
+static uint32_t time_to_watch_ms(const Agent *agent) {
+  if (!timer_is_set(&agent->observe_timer))
+    return WATCH_MS;
+  uint64_t end_ms = agent->observe_timer.at_ms, begin_ms = agent->host->now_ms + WATCH_BEFORE_MS;
+  uint64_t left_ms = end_ms > begin_ms ? end_ms - begin_ms : 0;
+  return left_ms < WATCH_MS ? (uint32_t)left_ms : WATCH_MS;
 }
 
-void agent_watching_pause(Agent *agent) {
+void agent_watching_step(Agent *agent) {
+  if (!agent->can_watch || agent->health.ignores_all || agent->is_watching || !agent->observation ||
+      agent->driver_busy || timer_is_set(&agent->watch_timer))
+    return;
+  const GpuJob job = {.kind = GPU_JOB_WATCH, .wait_ms = time_to_watch_ms(agent), .skip = unfit_gpus(agent)};
+  if (job.wait_ms == 0)
+    return;
+  agent->is_watching = true;
+  agent->driver->submit(agent->driver, &job, on_watched, agent);
+}
+
+void agent_watching_make_way(Agent *agent, GpuJobKind kind) {
+  if (agent->can_watch && kind != GPU_JOB_OBSERVE)
+    timer_set(agent->host, &agent->watch_timer, WATCH_QUIET_MS);
   if (!agent->is_watching)
     return;
   agent->is_watching = false;
-  agent->watcher->cancel(agent->watcher);
+  agent->driver->cancel(agent->driver);
 }
 
 static void on_timer(void *userdata) {
@@ -84,9 +109,9 @@ static void on_well(void *userdata) {
     agent_watching_apply(agent);
 }
 
-void agent_watching_init(Agent *agent, GpuDriver *watcher, const AgentOptions *options) {
+void agent_watching_init(Agent *agent, bool can_watch, const AgentOptions *options) {
   Error err;
-  agent->watcher = watcher;
+  agent->can_watch = can_watch;
   agent->watch_timer = (HostTimer){.fire = on_timer, .userdata = agent};
   agent->well_timer = (HostTimer){.fire = on_well, .userdata = agent};
   if (agent_health_parse(&agent->health, options->disabled_healthchecks, &err) < 0)
@@ -94,7 +119,7 @@ void agent_watching_init(Agent *agent, GpuDriver *watcher, const AgentOptions *o
 }
 
 void agent_watching_deinit(Agent *agent) {
-  agent_watching_pause(agent);
+  agent_watching_make_way(agent, GPU_JOB_OBSERVE);
   timer_cancel(agent->host, &agent->watch_timer);
   timer_cancel(agent->host, &agent->well_timer);
   agent_health_deinit(&agent->health);

@@ -28,9 +28,9 @@ struct World {
   GpuOnResult *on_result; /* NULL: no job */
   void *result_userdata;
   bool driver_is_mute;
-  GpuDriver watcher;
   GpuOnResult *on_watched; /* NULL: nobody watches */
-  bool has_watcher;
+  uint32_t watch_ms;       /* what the last watch was given */
+  bool driver_watches;
   Error driver_error;          /* what every job fails with; code 0: they succeed */
   int dying;                   /* so many jobs take the worker with them, before they did anything */
   int hangs_at;                /* 1 + index of the GPU at which NVML hangs; 0: nowhere */
@@ -89,6 +89,13 @@ static inline void driver_submit(GpuDriver *driver, const GpuJob *job, GpuOnResu
                                  void *userdata) {
   World *world = (World *)((char *)driver - offsetof(World, driver));
   assert_null(world->on_result); /* one job at a time */
+  assert_null(world->on_watched);
+  if (job->kind == GPU_JOB_WATCH) {
+    world->on_watched = on_result;
+    world->result_userdata = userdata;
+    world->watch_ms = job->wait_ms;
+    return;
+  }
   world->job = *job;
   world->on_result = on_result;
   world->result_userdata = userdata;
@@ -101,17 +108,9 @@ static inline void driver_submit(GpuDriver *driver, const GpuJob *job, GpuOnResu
                 profile_name(world, job), job->start);
 }
 
-static inline void watcher_submit(GpuDriver *watcher, const GpuJob *job, GpuOnResult *on_result,
-                                  void *userdata) {
-  World *world = (World *)((char *)watcher - offsetof(World, watcher));
-  assert_null(world->on_watched);
-  assert_int_equal(job->kind, GPU_JOB_WATCH);
-  world->on_watched = on_result;
-  world->result_userdata = userdata; /* the agent, as in its other jobs */
-}
-
-static inline void watcher_cancel(GpuDriver *watcher) {
-  World *world = (World *)((char *)watcher - offsetof(World, watcher));
+/* Only a watch is ever cancelled. */
+static inline void driver_cancel(GpuDriver *driver) {
+  World *world = (World *)((char *)driver - offsetof(World, driver));
   assert_non_null(world->on_watched);
   world->on_watched = NULL;
 }

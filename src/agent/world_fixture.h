@@ -63,7 +63,7 @@ static inline void start_agent(World *world) {
                             .transport = &world->fake.seam,
                             .port = &world->port.seam,
                             .driver = &world->driver,
-                            .watcher = world->has_watcher ? &world->watcher : NULL,
+                            .driver_watches = world->driver_watches,
                             .plugin_process = world->plugin_process};
   world->agent = agent_new(&options, &seams);
   agent_start(world->agent);
@@ -77,8 +77,7 @@ static inline int world_init(void **state) {
   host_advance(&world->host, WORLD_BEGIN_MS, 0);
   fake_init(&world->fake);
   memory_port_init(&world->port);
-  world->driver.submit = driver_submit;
-  world->watcher = (GpuDriver){.submit = watcher_submit, .cancel = watcher_cancel};
+  world->driver = (GpuDriver){.submit = driver_submit, .cancel = driver_cancel};
   world->truth = mem_alloc(sizeof *world->truth);
   observe_in(world->truth, "A100-80GB", "");
   add_node(world);

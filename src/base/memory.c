@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,6 +10,15 @@ void mem_fail(void) {
   static const char text[] = "facet: out of memory\n";
   (void)!write(STDERR_FILENO, text, sizeof text - 1);
   abort();
+}
+
+/* glibc raises its threshold with each large block that is freed, and keeps the next ones in the heap. */
+void mem_stay_small(void) {
+  enum { LARGE_BYTES = 64 * 1024, SLACK_BYTES = 64 * 1024 };
+  mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+  mallopt(M_TRIM_THRESHOLD, SLACK_BYTES);
+  mallopt(M_TOP_PAD, SLACK_BYTES / 4);
+  mallopt(M_ARENA_MAX, 1);
 }
 
 void *mem_alloc(size_t size) {

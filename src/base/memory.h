@@ -13,3 +13,5 @@ char *mem_strdup(const char *text);                        /* NULL stays NULL */
 char *mem_strndup(const char *text, size_t size);
 char *mem_format(const char *format, ...) PRINTF_LIKE(1, 2);
 _Noreturn void mem_fail(void);
+/* For programs that run for long: what is freed goes back to the kernel, and all threads share one heap. */
+void mem_stay_small(void);

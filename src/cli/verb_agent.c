@@ -12,6 +12,7 @@
 #include "kubelet/uv_port.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 #include <limits.h>
@@ -167,6 +168,7 @@ static AgentOptions describe_agent(const Options *options, Metrics *metrics, Cli
 }
 
 static int serve(const Options *options, CliReload *reload, Error *err) {
+  mem_stay_small();
   CLEANUP(cli_shell_deinit) CliShell shell;
   int r = cli_shell_init(&shell, err);
   if (r < 0)
@@ -182,10 +184,6 @@ static int serve(const Options *options, CliReload *reload, Error *err) {
   r = gpu_worker_new(&shell.loop, &shell.host, &worker_options, &worker, err);
   if (r < 0)
     return r;
-  CLEANUP(gpu_worker_freep) GpuWorker *watcher = NULL;
-  r = gpu_worker_new(&shell.loop, &shell.host, &worker_options, &watcher, err);
-  if (r < 0)
-    return r;
   CLEANUP(kubelet_uv_port_freep) KubeletUvPort *port = kubelet_uv_port_new(&shell.loop);
   AgentProcPlugin plugin;
   agent_proc_plugin_init(&plugin, options->device_plugin_folder);
@@ -199,7 +197,7 @@ static int serve(const Options *options, CliReload *reload, Error *err) {
                       .transport = cli_service_count(&service, kube_curl_seam(transport)),
                       .port = kubelet_uv_port_seam(port),
                       .driver = gpu_worker_seam(worker),
-                      .watcher = gpu_worker_seam(watcher),
+                      .driver_watches = true,
                       .plugin_process = &plugin.seam};
   AgentOptions agent_options = describe_agent(options, service.metrics, cdi);
   /* Its claim is given up last, after the agent's sockets are gone. */

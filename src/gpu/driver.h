@@ -12,8 +12,7 @@
 
 enum { GPU_COUNT_MAX = 32, GPU_DRIVER_VERSION_SIZE = 80, GPU_PROCESS_NAME_SIZE = 64 };
 
-/* WATCH waits for errors of the GPUs. It holds a session with the driver open for long, so it has a worker of
- * its own, which is cancelled before anything is changed. */
+/* WATCH waits for errors of the GPUs. It lasts long, and is cancelled when anything else is to be done. */
 typedef enum GpuJobKind {
   GPU_JOB_OBSERVE,
   GPU_JOB_CREATE,

@@ -130,7 +130,7 @@ int gpu_nvml_observe(GpuNvml *nvml, uint32_t skip, GpuObservation *ret_observati
   for (unsigned i = 0; i < count; i++) {
     GpuObserved *gpu = &ret_observation->gpus[i];
     Error trouble;
-    gpu->index = (int)i;
+    *gpu = (GpuObserved){.index = (int)i};
     if (skip >> i & 1) {
       snprintf(gpu->trouble, sizeof gpu->trouble, "NVML hung or crashed on it");
       continue;

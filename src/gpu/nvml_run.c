@@ -3,6 +3,7 @@
 #include "gpu/nvml_private.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 void gpu_nvml_set_on_gpu(GpuNvml *nvml, void (*on_gpu)(void *userdata, uint32_t gpu), void *userdata) {
@@ -13,6 +14,10 @@ void gpu_nvml_set_on_gpu(GpuNvml *nvml, void (*on_gpu)(void *userdata, uint32_t 
 void gpu_nvml_tell_gpu(GpuNvml *nvml, uint32_t gpu) {
   if (nvml->on_gpu)
     nvml->on_gpu(nvml->on_gpu_userdata, gpu);
+}
+
+static bool changes_gpus(GpuJobKind kind) {
+  return kind != GPU_JOB_OBSERVE && kind != GPU_JOB_WATCH;
 }
 
 static int change(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *err) {
@@ -35,9 +40,12 @@ static int change(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *er
 void gpu_nvml_run(GpuNvml *nvml, const GpuJob *job, GpuResult *ret_result) {
   const GpuNvmlClock *clock = &nvml->clock;
   uint64_t start_ms = clock->now_ms(clock->userdata);
-  memset(ret_result, 0, sizeof *ret_result);
-  if (job->kind != GPU_JOB_OBSERVE && job->kind != GPU_JOB_WATCH)
+  /* Only the pages of GPUs that exist become resident. */
+  memset(ret_result, 0, offsetof(GpuResult, observation.gpus));
+  if (changes_gpus(job->kind)) {
+    gpu_nvml_end_watch(nvml); /* what we hold ourselves shall not be in the way */
     gpu_nvml_tell_gpu(nvml, job->gpu);
+  }
   int changed = change(nvml, job, ret_result, &ret_result->err);
   Error err;
   if (job->kind != GPU_JOB_WATCH)

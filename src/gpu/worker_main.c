@@ -85,6 +85,7 @@ int gpu_worker_main(int socket_fd, const char *nvml_library) {
   CLEANUP(text_deinit) Text bytes = {0};
   Error err = {0};
   int r = 0;
+  mem_stay_small();
   become_worker(socket_fd);
   while (r == 0)
     r = serve(socket_fd, nvml_library, &bytes, &nvml, &err);
