@@ -50,6 +50,27 @@ static void it_comes_back_when_nvml_answers_again(void **state) {
   assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "GPU-0 NVIDIA-A100-SXM4-80GB mig=on");
 }
 
+/* Asking again could cost one more process that nobody can end. */
+static void a_gpu_whose_worker_cannot_be_killed_is_left_alone_and_the_other_one_goes_on(void **state) {
+  World *world = *state;
+  settle_two(world);
+  world->hangs_at = world->stuck_count = 1;
+  run_for(world, AGENT_OBSERVE_MS + 1000);
+  assert_string_equal(annotation(world, ERROR), HUNG);
+  world->hangs_at = 0;
+  run_for(world, 10 * AGENT_SERVICE_PROBE_MS);
+  assert_string_equal(annotation(world, ERROR), HUNG);
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+  set_annotation(world, "facet.gpu/spec-gpu-1", "GPU-1 1g.10gb@6,1g.10gb@5");
+  set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-1"), "1g.10gb@5:free,1g.10gb@6:free");
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-0"), "1g.10gb@6:used");
+  world->stuck_count = 0;
+  run_for(world, AGENT_OBSERVE_MS + AGENT_OBSERVE_RETRY_MS);
+  assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "GPU-0 NVIDIA-A100-SXM4-80GB mig=on");
+}
+
 static void a_creation_that_hangs_sets_its_gpu_aside_and_the_next_one_goes_on(void **state) {
   World *world = *state;
   settle_two(world);
@@ -233,6 +254,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(a_look_that_hangs_at_one_gpu_sets_it_aside),
       WORLD_TEST(it_comes_back_when_nvml_answers_again),
+      WORLD_TEST(a_gpu_whose_worker_cannot_be_killed_is_left_alone_and_the_other_one_goes_on),
       WORLD_TEST(a_creation_that_hangs_sets_its_gpu_aside_and_the_next_one_goes_on),
       WORLD_TEST(a_lost_gpu_is_out_of_service_at_once),
       WORLD_TEST(one_bad_look_takes_nothing_away),

@@ -34,6 +34,7 @@ struct World {
   Error driver_error;          /* what every job fails with; code 0: they succeed */
   int dying;                   /* so many jobs take the worker with them, before they did anything */
   int hangs_at;                /* 1 + index of the GPU at which NVML hangs; 0: nowhere */
+  uint32_t stuck_count;        /* workers that no kill has ended */
   const char *refused_profile; /* slices of it cannot be created; NULL: all can */
   int destructions_left;       /* so many succeed, the others are refused; 0: all succeed */
   bool driver_lies;            /* says "created" and creates nothing */
@@ -159,6 +160,7 @@ static inline bool driver_turn(World *world) {
   if (!world->on_result || world->driver_is_mute)
     return false;
   CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
+  result->stuck_count = world->stuck_count;
   if (hangs(world)) {
     result->stuck_gpu = (uint32_t)world->hangs_at;
     error_set(&result->err, ERROR_TIMEOUT, "NVML did not answer within 30 s; its worker was killed");

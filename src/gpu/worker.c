@@ -243,7 +243,8 @@ int gpu_worker_new(uv_loop_t *loop, Host *host, const GpuWorkerOptions *options,
                         .loop = loop,
                         .host = host,
                         .options = {.executable = mem_strdup(options->executable),
-                                    .nvml_library = mem_strdup(options->nvml_library)},
+                                    .nvml_library = mem_strdup(options->nvml_library),
+                                    .kill = options->kill},
                         .begin = {.fire = begin_job, .userdata = worker},
                         .deadline = {.fire = on_deadline, .userdata = worker}};
   *ret_worker = worker;

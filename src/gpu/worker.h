@@ -16,6 +16,8 @@ typedef struct GpuWorker GpuWorker;
 typedef struct GpuWorkerOptions {
   const char *executable;   /* NULL: /proc/self/exe; any program that calls gpu_worker_main(3, ...) will do */
   const char *nvml_library; /* NULL: the default */
+  /* NULL: SIGKILL. A test's can be in vain, as the kernel's is while a process hangs inside the driver. */
+  void (*kill)(int pid);
 } GpuWorkerOptions;
 
 /* Starts no process before the first job. Its timers are the host's; a result may submit the next job. */

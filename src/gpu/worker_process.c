@@ -23,6 +23,7 @@ struct GpuProcess {
   uv_pipe_t errors;
   int open_handles;
   GpuProcessEvents events; /* zero once abandoned */
+  void (*kill)(int pid);   /* NULL: SIGKILL */
   Text received;
   char words[GPU_PROCESS_WORDS_SIZE]; /* the end of what it wrote to stderr; not terminated */
   size_t words_size;
@@ -133,9 +134,11 @@ static void on_process_exit(uv_process_t *handle, int64_t status, int signal_num
   close_handle((uv_handle_t *)&process->process);
 }
 
-static GpuProcess *process_new(uv_loop_t *loop, const GpuProcessEvents *events) {
+static GpuProcess *process_new(uv_loop_t *loop, const GpuWorkerOptions *options,
+                               const GpuProcessEvents *events) {
   GpuProcess *process = mem_alloc(sizeof *process);
   process->events = *events;
+  process->kill = options->kill;
   uv_pipe_init(loop, &process->socket, 0);
   uv_pipe_init(loop, &process->errors, 0);
   process->process.data = process->socket.data = process->errors.data = process;
@@ -146,7 +149,7 @@ static GpuProcess *process_new(uv_loop_t *loop, const GpuProcessEvents *events) 
 int gpu_process_spawn(uv_loop_t *loop, const GpuWorkerOptions *options, const GpuProcessEvents *events,
                       GpuProcess **ret_process, Error *err) {
   assert(events->on_received && events->on_exit);
-  GpuProcess *process = process_new(loop, events);
+  GpuProcess *process = process_new(loop, options, events);
   /* Its stderr comes here and not to the agent's: it is quoted when the worker dies, and silent otherwise. */
   const uv_stdio_flags both_ways = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE;
   uv_stdio_container_t stdio[] = {
@@ -198,7 +201,10 @@ void gpu_process_close_socket(GpuProcess *process) {
 }
 
 void gpu_process_kill(GpuProcess *process) {
-  uv_process_kill(&process->process, SIGKILL); /* fails only where it has exited already */
+  if (process->kill)
+    process->kill(uv_process_get_pid(&process->process));
+  else
+    uv_process_kill(&process->process, SIGKILL); /* fails only where it has exited already */
 }
 
 /* The process handle stays open until the exit was seen, or the kernel would keep a zombie. */

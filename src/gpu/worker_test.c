@@ -103,13 +103,46 @@ static void play_answering_twice(void) {
     pause();
 }
 
+/* NVML hangs at the second GPU, for whoever is not told to leave it out. */
+static void play_hanging_at_a_gpu(void) {
+  CLEANUP(text_deinit) Text bytes = {0};
+  Error err;
+  for (;;) {
+    GpuJob job;
+    char chunk[sizeof(GpuJob) + 64];
+    ssize_t size = read(GPU_PROCESS_SOCKET_FD, chunk, sizeof chunk);
+    if (size <= 0)
+      _exit(EXIT_SUCCESS);
+    text_append_bytes(&bytes, chunk, (size_t)size);
+    if (gpu_frame_decode_job(&bytes, &job, &err) != 0)
+      _exit(EXIT_FAILURE);
+    if (job.skip & 2) {
+      write_result(getpid());
+      continue;
+    }
+    CLEANUP(text_deinit) Text progress = {0};
+    gpu_frame_encode_progress(&progress, 1);
+    if (send(GPU_PROCESS_SOCKET_FD, progress.bytes, progress.size, MSG_NOSIGNAL) < 0)
+      _exit(EXIT_FAILURE);
+    for (;;)
+      pause();
+  }
+}
+
 static const struct {
   const char *name;
   void (*play)(void);
 } parts[] = {
-    {"honest", play_honest},     {"hanging", play_hanging},       {"deaf", play_deaf_after_one_job},
-    {"crashing", play_crashing}, {"leaving", play_leaving},       {"dying", play_dying_after_the_answer},
-    {"babbling", play_babbling}, {"twice", play_answering_twice}, {"dying at a GPU", play_dying_at_a_gpu},
+    {"honest", play_honest},
+    {"hanging", play_hanging},
+    {"deaf", play_deaf_after_one_job},
+    {"crashing", play_crashing},
+    {"leaving", play_leaving},
+    {"dying", play_dying_after_the_answer},
+    {"babbling", play_babbling},
+    {"twice", play_answering_twice},
+    {"dying at a GPU", play_dying_at_a_gpu},
+    {"hanging at a GPU", play_hanging_at_a_gpu},
 };
 
 static int worker_main(const char *library) {
@@ -127,16 +160,29 @@ typedef struct Agent {
   GpuWorker *worker;
   int results;
   Error err; /* of the last result */
-  uint32_t took_ms, stuck_gpu;
+  uint32_t took_ms, stuck_gpu, stuck_count;
 } Agent;
 
-static void setup(Agent *agent, const char *executable, const char *library) {
-  const GpuWorkerOptions options = {.executable = executable, .nvml_library = library};
+static int unkillable; /* the process that the kernel does not let go; 0: none yet */
+static bool kernel_lets_go;
+
+static void kill_in_vain(int pid) {
+  if (kernel_lets_go)
+    kill(pid, SIGKILL);
+  else
+    unkillable = pid;
+}
+
+static void setup_with(Agent *agent, const GpuWorkerOptions *options) {
   Error err = {0};
   *agent = (Agent){0};
   host_init(&agent->host, 1);
   assert_int_equal(uv_loop_init(&agent->loop), 0);
-  assert_ok(gpu_worker_new(&agent->loop, &agent->host, &options, &agent->worker, &err));
+  assert_ok(gpu_worker_new(&agent->loop, &agent->host, options, &agent->worker, &err));
+}
+
+static void setup(Agent *agent, const char *executable, const char *library) {
+  setup_with(agent, &(GpuWorkerOptions){.executable = executable, .nvml_library = library});
 }
 
 /* Also proves that freeing releases every handle: the loop must come to an end by itself. */
@@ -155,6 +201,7 @@ static void on_result(void *userdata, const GpuResult *result) {
   agent->err = result->err;
   agent->took_ms = result->took_ms;
   agent->stuck_gpu = result->stuck_gpu;
+  agent->stuck_count = result->stuck_count;
 }
 
 static void advance(Agent *agent, uint64_t duration_ms) {
@@ -162,21 +209,30 @@ static void advance(Agent *agent, uint64_t duration_ms) {
   host_run_timers(&agent->host);
 }
 
-static void submit(Agent *agent) {
-  const GpuJob job = {.kind = GPU_JOB_CREATE, .uuid = "GPU-1", .nvml_id = 19, .start = 6, .size = 1};
+static void submit_without(Agent *agent, uint32_t skip) {
+  const GpuJob job = {
+      .kind = GPU_JOB_CREATE, .uuid = "GPU-1", .nvml_id = 19, .start = 6, .size = 1, .skip = skip};
   GpuDriver *driver = gpu_worker_seam(agent->worker);
   driver->submit(driver, &job, on_result, agent);
 }
 
+static void submit(Agent *agent) {
+  submit_without(agent, 0);
+}
+
 /* Submits a job and turns the loop until its result is there; time stands still. */
-static void run_job(Agent *agent) {
+static void run_job_without(Agent *agent, uint32_t skip) {
   int before = agent->results;
-  submit(agent);
+  submit_without(agent, skip);
   assert_int_equal(agent->results, before);
   advance(agent, 0);
   while (agent->results == before)
     uv_run(&agent->loop, UV_RUN_ONCE);
   assert_int_equal(agent->results, before + 1);
+}
+
+static void run_job(Agent *agent) {
+  run_job_without(agent, 0);
 }
 
 static bool process_exists(uint32_t pid) {
@@ -280,6 +336,35 @@ static void a_worker_that_dies_tells_at_which_gpu(void **state) {
   run_job(&agent);
   assert_int_equal(agent.err.code, ERROR_UNAVAILABLE);
   assert_int_equal(agent.stuck_gpu, 3);
+  teardown(&agent);
+}
+
+/* The kernel ends no process that hangs inside the driver. */
+static void a_worker_that_cannot_be_killed_is_left_behind_and_a_new_one_serves_the_other_gpus(void **state) {
+  Agent agent;
+  unkillable = 0;
+  kernel_lets_go = false;
+  setup_with(&agent, &(GpuWorkerOptions){.nvml_library = "hanging at a GPU", .kill = kill_in_vain});
+  submit(&agent);
+  advance(&agent, 0);
+  uv_run(&agent.loop, UV_RUN_ONCE); /* it says where it is */
+  advance(&agent, GPU_JOB_TIMEOUT_MS);
+  assert_int_equal(agent.err.code, ERROR_TIMEOUT);
+  assert_int_equal(agent.stuck_gpu, 2);
+  assert_int_equal(agent.stuck_count, 1);
+  advance(&agent, 10000);
+  for (int i = 0; i < 20; i++) {
+    run_job_without(&agent, 2);
+    assert_int_equal(agent.err.code, 0);
+    assert_int_equal(agent.stuck_count, 1);
+    assert_int_not_equal(agent.took_ms, unkillable);
+  }
+  assert_true(process_exists((uint32_t)unkillable));
+  kill(unkillable, SIGKILL);
+  wait_for_the_end_of(&agent, (uint32_t)unkillable);
+  run_job_without(&agent, 2);
+  assert_int_equal(agent.stuck_count, 0);
+  kernel_lets_go = true;
   teardown(&agent);
 }
 
@@ -448,6 +533,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_job_for_a_worker_that_is_ending_gets_a_new_one),
       cmocka_unit_test(a_hanging_worker_is_killed_after_the_timeout),
       cmocka_unit_test(a_worker_that_dies_tells_at_which_gpu),
+      cmocka_unit_test(a_worker_that_cannot_be_killed_is_left_behind_and_a_new_one_serves_the_other_gpus),
       cmocka_unit_test(too_many_workers_that_hang_in_the_kernel_stop_new_ones),
       cmocka_unit_test(a_worker_that_dies_tells_how_and_its_last_words),
       cmocka_unit_test(an_answer_counts_even_if_the_worker_dies_right_after_it),
