@@ -44,7 +44,8 @@ void sim_cluster_start_agent(SimCluster *cluster, int i) {
   const AgentSeams seams = {.host = &cluster->host,
                             .transport = sim_api_seam(cluster->api),
                             .port = sim_port_seam(node->port),
-                            .driver = sim_driver_seam(node->driver)};
+                            .driver = sim_driver_seam(node->driver),
+                            .driver_watches = cluster->options.driver_watches};
   node->agent = agent_new(&options, &seams);
   agent_start(node->agent);
 }

@@ -27,6 +27,7 @@ typedef struct SimClusterOptions {
   uint64_t seed;
   int node_count;
   const char *machine;        /* of each node: "2xA100-SXM4-80GB" */
+  bool driver_watches;        /* the agents wait for errors of the GPUs */
   const char *machine_folder; /* of a single node: its driver's jobs run in processes, and may be killed */
   SimApiOptions api;
   uint32_t socket_jitter_ms;

@@ -166,16 +166,10 @@ static inline bool one_runs(void *userdata) {
 }
 
 /* One pod of the profile runs on the slice. */
-static inline void world_init(World *world, const char *machine, const char *profile, const char *slice) {
+static inline void world_begin(World *world, const SimClusterOptions *options, const char *profile,
+                               const char *slice) {
   Error err = {0};
-  *world = (World){0};
-  snprintf(world->folder, sizeof world->folder, "%s/facet-crash-XXXXXX",
-           access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-  assert_non_null(mkdtemp(world->folder));
-  SimClusterOptions options = sim_cluster_defaults();
-  options.machine = machine;
-  options.machine_folder = world->folder;
-  assert_ok(sim_cluster_new(&options, &world->cluster, &err));
+  assert_ok(sim_cluster_new(options, &world->cluster, &err));
   world->cluster->on_change = on_change;
   world->cluster->on_rejected = on_rejected;
   world->cluster->pace = pace;
@@ -189,6 +183,18 @@ static inline void world_init(World *world, const char *machine, const char *pro
   assert_ok(sim_cluster_create_pods(world->cluster, profile, 1, &err));
   pass_time(world, ANSWER_MS, one_runs);
   pass_time(world, 2000, NULL);
+}
+
+/* Each job has a process of its own, which can be killed. */
+static inline void world_init(World *world, const char *machine, const char *profile, const char *slice) {
+  *world = (World){0};
+  snprintf(world->folder, sizeof world->folder, "%s/facet-crash-XXXXXX",
+           access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+  assert_non_null(mkdtemp(world->folder));
+  SimClusterOptions options = sim_cluster_defaults();
+  options.machine = machine;
+  options.machine_folder = world->folder;
+  world_begin(world, &options, profile, slice);
 }
 
 static inline void remove_folder(const char *path) {
@@ -206,7 +212,8 @@ static inline void world_deinit(World *world) {
   kube_client_free(world->client);
   sim_cluster_start_controller(world->cluster);
   sim_cluster_free(world->cluster);
-  remove_folder(world->folder);
+  if (world->folder[0])
+    remove_folder(world->folder);
 }
 
 static inline void show_log(void *userdata, LogLevel level, const char *component, const char *message,

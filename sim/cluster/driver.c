@@ -153,6 +153,7 @@ static void cancel(GpuDriver *seam) {
   SimDriver *driver = (SimDriver *)seam;
   timer_cancel(driver->host, &driver->timer);
   driver->on_result = NULL;
+  close_nvml(driver); /* its worker is killed */
 }
 
 int sim_driver_new(Host *host, const SimDriverOptions *options, SimDriver **ret_driver, Error *err) {

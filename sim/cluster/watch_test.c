@@ -20,6 +20,10 @@ static void sleep_ms(void *userdata, uint32_t duration_ms) {
   ((World *)userdata)->slept_ms += duration_ms;
 }
 
+static uint64_t now_ms(void *userdata) {
+  return ((World *)userdata)->slept_ms;
+}
+
 static int world_init(void **state) {
   World *world = mem_alloc(sizeof *world);
   Error err = {0};
@@ -27,6 +31,7 @@ static int world_init(void **state) {
   sim_nvml_set_sleep(world->machine, sleep_ms, world);
   sim_nvml_use(world->machine);
   assert_ok(gpu_nvml_open_with(resolve, NULL, &world->nvml, &err));
+  gpu_nvml_set_clock(world->nvml, &(GpuNvmlClock){.now_ms = now_ms, .sleep_ms = sleep_ms, .userdata = world});
   *state = world;
   return 0;
 }
@@ -90,11 +95,35 @@ static void a_lost_gpu_tells_its_end_and_is_then_left_out(void **state) {
   assert_int_equal(other->xid_count, 1);
 }
 
+/* A watch whose time is up leaves its events registered, and this session must not stand in its own way. */
+static void what_was_watched_can_be_destroyed(void **state) {
+  World *world = *state;
+  Error err = {0};
+  assert_ok(sim_nvml_set_option(world->machine, "event-sets", "hold", &err));
+  CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
+  gpu_nvml_run(world->nvml, &(GpuJob){.kind = GPU_JOB_OBSERVE}, result);
+  const GpuObserved *gpu = &result->observation.gpus[0];
+  const MigProfile *profile = &gpu->model.profiles[0];
+  GpuJob job = {.kind = GPU_JOB_CREATE, .nvml_id = profile->nvml_id, .start = 0, .size = profile->size};
+  snprintf(job.uuid, sizeof job.uuid, "%s", gpu->uuid);
+  gpu_nvml_run(world->nvml, &job, result);
+  assert_int_equal(result->observation.gpus[0].instance_count, 1);
+  CLEANUP(cleanup_free) GpuResult *watched = watch(world, 0);
+  assert_int_equal(watched->err.code, 0);
+  job.kind = GPU_JOB_DESTROY;
+  world->slept_ms = 0;
+  gpu_nvml_run(world->nvml, &job, result);
+  assert_string_equal(result->err.text, "");
+  assert_int_equal(result->observation.gpus[0].instance_count, 0);
+  assert_int_equal(world->slept_ms, 0); /* nothing was tried again */
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_init, world_deinit)
   const struct CMUnitTest tests[] = {
       CASE(nothing_happens_until_the_time_is_up),
       CASE(errors_between_two_watches_are_not_missed),
+      CASE(what_was_watched_can_be_destroyed),
       CASE(a_lost_gpu_tells_its_end_and_is_then_left_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* NVML: compute instances - their profiles within a GPU instance, where they may go, and their life. */
 #include "sim/nvml/call.h"
 #include "sim/nvml/driver.h"
+#include "sim/nvml/hold.h"
 #include "sim/nvml/instance.h"
 #include "sim/nvml/latency.h"
 
@@ -190,7 +191,8 @@ NvmlReturn nvmlComputeInstanceDestroy(NvmlComputeInstance compute) {
   const SimPlace *place = &edit.place;
   int gi_id = (int)sim_gi_id(sim_gpu_model(place->gpu), place->gi->profile, place->gi->start);
   if (place->ci->process_count > 0 || place->ci->busy_until > sim_call_now_ms() ||
-      sim_state_is_used(&edit.change.state, place->gpu_index, gi_id, place->ci->id))
+      sim_state_is_used(&edit.change.state, place->gpu_index, gi_id, place->ci->id) ||
+      sim_hold_exists(edit.nvml, &edit.change.state, place->gpu_index))
     return NVML_IN_USE;
   sim_edit_spend(&edit, sim_latency_ms(edit.place.gpu, slices_of(&edit.place), SIM_WORK_DESTROY_CI));
   if (edit.change.state.options.linger_ms)

@@ -2,6 +2,7 @@
 /* NVML: GPU instances - their profiles, where they may go, and their life. */
 #include "sim/nvml/call.h"
 #include "sim/nvml/driver.h"
+#include "sim/nvml/hold.h"
 #include "sim/nvml/instance.h"
 #include "sim/nvml/latency.h"
 
@@ -237,7 +238,8 @@ NvmlReturn nvmlGpuInstanceDestroy(NvmlGpuInstance instance) {
   SimGi *gi = edit.place.gi;
   int gi_id = (int)sim_gi_id(sim_gpu_model(gpu), gi->profile, gi->start);
   if (gi->ci_count > 0 || gi->busy_until > sim_call_now_ms() ||
-      sim_state_is_used(&edit.change.state, edit.place.gpu_index, gi_id, -1))
+      sim_state_is_used(&edit.change.state, edit.place.gpu_index, gi_id, -1) ||
+      sim_hold_exists(edit.nvml, &edit.change.state, edit.place.gpu_index))
     return NVML_IN_USE;
   sim_edit_spend(&edit, sim_latency_ms(gpu, sim_gi_profile(gpu, gi)->slice_count, SIM_WORK_DESTROY_GI));
   sim_gi_remove(gpu, gi);

@@ -4,6 +4,7 @@
 #include "sim/nvml/call.h"
 
 #include "sim/nvml/driver.h"
+#include "sim/nvml/event.h"
 #include "sim/nvml/functions.h"
 #include "sim/nvml/meddle.h"
 #include "sim/nvml/object.h"
@@ -72,7 +73,9 @@ static NvmlReturn let_go(void) {
   pthread_mutex_lock(&library);
   if (in_use && in_use->init_count > 0) {
     result = NVML_SUCCESS;
-    if (--in_use->init_count == 0 && in_use_is_ours)
+    if (--in_use->init_count == 0)
+      sim_event_sets_end(in_use);
+    if (in_use->init_count == 0 && in_use_is_ours)
       forget();
   }
   pthread_mutex_unlock(&library);

@@ -3,6 +3,7 @@
  * or the machine is in memory, it is one sleep and a second look. */
 #include "sim/nvml/event.h"
 
+#include "sim/nvml/hold.h"
 #include "sim/nvml/object.h"
 
 #include <errno.h>
@@ -35,6 +36,22 @@ NvmlReturn sim_event_set_take(NvmlEventSet *ret_set) {
   return slot < SIM_EVENT_SETS_MAX ? NVML_SUCCESS : NVML_INSUFFICIENT_RESOURCES;
 }
 
+static void end(SimEventSet *set) {
+  set->taken = false;
+  for (int i = 0; i < SIM_GPUS_MAX; i++)
+    if (set->holds[i])
+      close(set->holds[i] - 1);
+  memset(set->holds, 0, sizeof set->holds);
+}
+
+void sim_event_sets_end(SimNvml *nvml) {
+  pthread_mutex_lock(&sets);
+  for (int i = 0; i < SIM_EVENT_SETS_MAX; i++)
+    if (nvml->event_sets[i].taken)
+      end(&nvml->event_sets[i]);
+  pthread_mutex_unlock(&sets);
+}
+
 NvmlReturn sim_event_set_release(NvmlEventSet set) {
   SimView view;
   NvmlReturn result = sim_view_open(&view, "nvmlEventSetFree");
@@ -43,9 +60,15 @@ NvmlReturn sim_event_set_release(NvmlEventSet set) {
   pthread_mutex_lock(&sets);
   SimEventSet *found = find(view.nvml, set);
   if (found)
-    found->taken = false;
+    end(found);
   pthread_mutex_unlock(&sets);
   return found ? NVML_SUCCESS : NVML_INVALID_ARGUMENT;
+}
+
+static void add(const SimNvml *nvml, SimEventSet *set, int gpu_index, uint64_t types) {
+  set->types[gpu_index] |= types;
+  if (!set->holds[gpu_index])
+    set->holds[gpu_index] = sim_hold_take(nvml, gpu_index) + 1;
 }
 
 NvmlReturn sim_event_set_register(NvmlEventSet set, int gpu_index, uint64_t types) {
@@ -57,7 +80,7 @@ NvmlReturn sim_event_set_register(NvmlEventSet set, int gpu_index, uint64_t type
   pthread_mutex_lock(&sets);
   SimEventSet *found = find(view.nvml, set);
   if (found && supported)
-    found->types[gpu_index] |= types;
+    add(view.nvml, found, gpu_index, types);
   pthread_mutex_unlock(&sets);
   if (!found)
     return NVML_INVALID_ARGUMENT;

@@ -12,6 +12,8 @@ enum { SIM_EVENTS_SUPPORTED = 0x1 | 0x2 | NVML_EVENT_XID | 0x10 | NVML_EVENT_MIG
  * set knows nothing of what happened before it was created. */
 NvmlReturn sim_event_set_take(NvmlEventSet *ret_set);
 NvmlReturn sim_event_set_release(NvmlEventSet set);
+/* All of them: NVML is shut down. */
+void sim_event_sets_end(SimNvml *nvml);
 NvmlReturn sim_event_set_register(NvmlEventSet set, int gpu_index, uint64_t types);
 /* The oldest event not yet delivered that the set is registered for. GPU_IS_LOST, at once, where there is
  * none and a GPU it is registered for is lost; else TIMEOUT. */

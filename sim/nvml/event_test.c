@@ -2,6 +2,7 @@
 /* Events and lost GPUs: what happens from outside reaches those who wait. */
 #include "sim/nvml/fixture.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 
 enum { XID_ONLY = NVML_EVENT_XID };
@@ -111,8 +112,75 @@ static void a_gpu_that_is_not_there_cannot_be_lost(void **test_state) {
   fixture_stop(nvml);
 }
 
+static NvmlGpuInstance make_instance(NvmlDevice gpu) {
+  NvmlGpuInstance instance = NULL;
+  assert_int_equal(nvmlDeviceCreateGpuInstance(gpu, fixture_profile_id(gpu, "1g.10gb"), &instance),
+                   NVML_SUCCESS);
+  return instance;
+}
+
+static void hold_by_event_sets(SimNvml *nvml) {
+  Error err = {0};
+  assert_ok(sim_nvml_set_option(nvml, "event-sets", "hold", &err));
+}
+
+static void with_hold_whoever_waits_for_events_keeps_the_instances_of_that_gpu(void **test_state) {
+  char folder[64];
+  fixture_make_folder(folder);
+  const char *const folders[] = {NULL, folder};
+  for (size_t i = 0; i < COUNT_OF(folders); i++) {
+    SimNvml *nvml = fixture_start("2xA100-SXM4-80GB", folders[i]);
+    NvmlGpuInstance held = make_instance(fixture_gpu(0)), free_one = make_instance(fixture_gpu(1));
+    NvmlEventSet set = listen_to(fixture_gpu(0));
+    hold_by_event_sets(nvml);
+    assert_int_equal(nvmlGpuInstanceDestroy(held), NVML_IN_USE);
+    assert_int_equal(nvmlGpuInstanceDestroy(free_one), NVML_SUCCESS);
+    assert_int_equal(nvmlEventSetFree(set), NVML_SUCCESS);
+    assert_int_equal(nvmlGpuInstanceDestroy(held), NVML_SUCCESS);
+    held = make_instance(fixture_gpu(0));
+    set = listen_to(fixture_gpu(0));
+    assert_int_equal(nvmlShutdown(), NVML_SUCCESS);
+    assert_int_equal(nvmlInit_v2(), NVML_SUCCESS);
+    assert_int_equal(nvmlGpuInstanceDestroy(held), NVML_SUCCESS);
+    fixture_stop(nvml);
+  }
+  fixture_remove_folder(folder);
+}
+
+static void a_hold_ends_with_its_process(void **test_state) {
+  char folder[64];
+  int ready[2], wait_for_it[2];
+  char byte = 0;
+  fixture_make_folder(folder);
+  SimNvml *nvml = fixture_start("A100-SXM4-80GB", folder);
+  NvmlGpuInstance instance = make_instance(fixture_gpu(0));
+  hold_by_event_sets(nvml);
+  assert_int_equal(pipe(ready) + pipe(wait_for_it), 0);
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0) {
+    (void)listen_to(fixture_gpu(0));
+    (void)!write(ready[1], &byte, 1);
+    (void)!read(wait_for_it[0], &byte, 1);
+    _exit(0);
+  }
+  assert_int_equal(read(ready[0], &byte, 1), 1);
+  assert_int_equal(nvmlGpuInstanceDestroy(instance), NVML_IN_USE);
+  kill(pid, SIGKILL);
+  assert_int_equal(waitpid(pid, NULL, 0), pid);
+  assert_int_equal(nvmlGpuInstanceDestroy(instance), NVML_SUCCESS);
+  for (int i = 0; i < 2; i++) {
+    close(ready[i]);
+    close(wait_for_it[i]);
+  }
+  fixture_stop(nvml);
+  fixture_remove_folder(folder);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(with_hold_whoever_waits_for_events_keeps_the_instances_of_that_gpu),
+      cmocka_unit_test(a_hold_ends_with_its_process),
       cmocka_unit_test(an_xid_reaches_every_set_once_and_only_who_registered_before),
       cmocka_unit_test(a_wait_ends_with_another_process_event),
       cmocka_unit_test(only_the_newest_events_are_kept),

@@ -16,7 +16,8 @@ static inline void fixture_make_folder(char ret_folder[64]) {
 }
 
 static inline void fixture_remove_folder(const char *folder) {
-  static const char *const files[] = {"state", "state.new", "lock", "faults", "faults.new", "faults.lock"};
+  static const char *const files[] = {"state",      "state.new",   "lock",   "faults",
+                                      "faults.new", "faults.lock", "hold-0", "hold-1"};
   for (size_t i = 0; i < COUNT_OF(files); i++) {
     char path[128];
     snprintf(path, sizeof path, "%s/%s", folder, files[i]);

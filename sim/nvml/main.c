@@ -224,7 +224,8 @@ static const Command commands[] = {
      3, 4, run_attach},
     {"detach", "PID", "the process ends", 1, 1, run_detach},
     {"set", "OPTION VALUE",
-     "uuids place|random, handles strict|alias, compute-device gpu|mig, mode-reset needed|automatic, "
+     "uuids place|random, handles strict|alias, compute-device gpu|mig, event-sets free|hold, mode-reset "
+     "needed|automatic, "
      "linger-ms MS, "
      "root PATH|none",
      2, 2, run_set},

@@ -12,6 +12,7 @@ typedef struct SimEventSet {
   bool taken;
   uint32_t seen; /* the serial of the newest event that was delivered or lies before its creation */
   uint64_t types[SIM_GPUS_MAX]; /* registered, by GPU */
+  int holds[SIM_GPUS_MAX];      /* descriptors of hold.h + 1; 0: none */
 } SimEventSet;
 
 struct SimNvml {

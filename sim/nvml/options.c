@@ -15,6 +15,7 @@ static const struct {
     {"uuids", "place", "random", offsetof(SimOptions, random_uuids)},
     {"handles", "strict", "alias", offsetof(SimOptions, alias_handles)},
     {"compute-device", "gpu", "mig", offsetof(SimOptions, compute_is_mig_device)},
+    {"event-sets", "free", "hold", offsetof(SimOptions, event_sets_hold)},
     {"mode-reset", "needed", "automatic", offsetof(SimOptions, mode_resets_itself)},
 };
 
@@ -70,8 +71,8 @@ int sim_options_set(SimOptions *options, const char *name, const char *value, Er
   }
   return error_set(
       err, ERROR_INVALID,
-      "there is no option \"%.40s\": uuids, handles, compute-device, mode-reset, latency, linger-ms "
-      "and root exist",
+      "there is no option \"%.40s\": uuids, handles, compute-device, event-sets, mode-reset, latency, "
+      "linger-ms and root exist",
       name);
 }
 

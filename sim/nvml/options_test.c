@@ -10,8 +10,8 @@ static void set(SimNvml *nvml, const char *name, const char *value) {
 
 static void options_are_written_where_they_differ(void **test_state) {
   static const char *const sets[][2] = {
-      {"uuids", "random"}, {"handles", "alias"}, {"compute-device", "mig"}, {"mode-reset", "automatic"},
-      {"latency", "0.5"},  {"linger-ms", "40"},  {"root", "/tmp/x"}};
+      {"uuids", "random"},         {"handles", "alias"}, {"compute-device", "mig"}, {"event-sets", "hold"},
+      {"mode-reset", "automatic"}, {"latency", "0.5"},   {"linger-ms", "40"},       {"root", "/tmp/x"}};
   SimOptions options = SIM_OPTIONS_USUAL;
   Error err = {0};
   CLEANUP(text_deinit) Text usual = {0}, text = {0};
@@ -22,14 +22,15 @@ static void options_are_written_where_they_differ(void **test_state) {
   sim_options_format(&options, &text);
   assert_string_equal(text_string(&text),
                       "option uuids random\noption handles alias\noption compute-device mig\n"
-                      "option mode-reset automatic\noption latency 0.5\n"
+                      "option event-sets hold\noption mode-reset automatic\noption latency 0.5\n"
                       "option linger-ms 40\noption root /tmp/x\n");
 }
 
 static void what_is_no_option_is_refused(void **test_state) {
   static const char *const cases[][3] = {
       {"colour", "red",
-       "there is no option \"colour\": uuids, handles, compute-device, mode-reset, latency, linger-ms and "
+       "there is no option \"colour\": uuids, handles, compute-device, event-sets, mode-reset, latency, "
+       "linger-ms and "
        "root "
        "exist"},
       {"uuids", "new", "uuids is \"new\": neither place nor random"},

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "sim/nvml/driver.h"
+#include "sim/nvml/event.h"
 #include "sim/nvml/fault_file.h"
 #include "sim/nvml/functions.h"
 #include "sim/nvml/instance.h"
@@ -95,6 +96,7 @@ int sim_nvml_new(const SimNvmlOptions *options, SimNvml **ret_nvml, Error *err) 
 void sim_nvml_free(SimNvml *nvml) {
   if (!nvml)
     return;
+  sim_event_sets_end(nvml);
   sim_store_deinit(&nvml->store);
   pthread_mutex_destroy(&nvml->faults_mutex);
   free(nvml);

@@ -72,6 +72,7 @@ typedef struct SimOptions {
   bool random_uuids;          /* a MIG device created again has a new UUID */
   bool alias_handles;         /* a stale handle works again once its place is taken again */
   bool compute_is_mig_device; /* nvmlComputeInstanceInfo_t.device is the MIG device, not the GPU */
+  bool event_sets_hold;       /* see hold.h */
   bool mode_resets_itself;    /* Ampere: setting MIG mode resets an idle GPU, as without virtualization */
   double latency;             /* factor on the times that changes take, where the caller says nothing */
   uint32_t linger_ms;         /* a place stays IN_USE so long after its compute instance or process went */
