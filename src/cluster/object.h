@@ -167,6 +167,7 @@ typedef struct Node {
   ResourceTexts capacity;
   ResourceTexts allocatable;
   LIST(Condition) conditions;
+  const char *kubelet_version; /* "v1.36.2" */
 } Node;
 
 typedef struct Namespace {

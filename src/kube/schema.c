@@ -250,10 +250,16 @@ static const KubeField node_spec_fields[] = {
 };
 MESSAGE(node_spec, node_spec_fields);
 
+static const KubeField node_info_fields[] = {
+    STRING(Node, 7, "kubeletVersion", kubelet_version),
+};
+MESSAGE(node_info, node_info_fields);
+
 static const KubeField node_status_fields[] = {
     ROW(Node, 1, "capacity", KUBE_QUANTITIES, capacity),
     ROW(Node, 2, "allocatable", KUBE_QUANTITIES, allocatable),
     LIST_OF(Node, 4, "conditions", conditions, node_condition),
+    INLINE(7, "nodeInfo", node_info),
 };
 MESSAGE(node_status, node_status_fields);
 
