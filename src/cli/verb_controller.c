@@ -186,7 +186,11 @@ static int run(const CliVerb *verb, int argc, char **argv) {
   CLEANUP(cli_reload_deinit)
   CliReload reload = {.verb = verb, .argc = argc, .argv = argv, .values = &options, .check = check};
   Error err;
-  if (check(&options, &err) < 0 || serve(&options, &reload, &err) < 0) {
+  if (check(&options, &err) < 0) {
+    fprintf(stderr, "facet controller: %s\n", err.text);
+    return CLI_EXIT_USAGE;
+  }
+  if (serve(&options, &reload, &err) < 0) {
     log_error("controller", "cannot start", "err=" LOG_QUOTED, err.text);
     return CLI_EXIT_FAILED;
   }
