@@ -12,26 +12,23 @@ enum { KEY_SIZE = 64, SCRATCH_SIZE = 4096, WIDTH = 100 };
 
 /* ---- names ---- */
 
-/* Those of nos whose meaning is that of an option of ours; its seconds are our durations without a unit. */
-static const struct {
-  const char *theirs, *ours;
-} aliases[] = {{"batchWindowTimeoutSeconds", "batch-window-timeout"},
-               {"batchWindowIdleSeconds", "batch-window-idle"}};
+const CliConfigAlias cli_config_aliases[] = {{"batchWindowTimeoutSeconds", "batch-window-timeout"},
+                                             {"batchWindowIdleSeconds", "batch-window-idle"},
+                                             {0}};
 
-/* The two that are about the file itself cannot stand in it. */
-static bool may_stand_in_file(const CliOption *option) {
+bool cli_config_may_hold(const CliOption *option) {
   return strcmp(option->name, CLI_CONFIG_OPTION) != 0 && strcmp(option->name, "--print-config") != 0;
 }
 
 static bool is_named(const CliOption *option, const char *key) {
   size_t size = cli_option_name_size(option) - 2;
-  return strlen(key) == size && strncmp(option->name + 2, key, size) == 0 && may_stand_in_file(option);
+  return strlen(key) == size && strncmp(option->name + 2, key, size) == 0 && cli_config_may_hold(option);
 }
 
 static const CliOption *find_option(const CliVerb *verb, const char *key) {
-  for (size_t i = 0; i < COUNT_OF(aliases); i++)
-    if (strcmp(aliases[i].theirs, key) == 0)
-      key = aliases[i].ours;
+  for (const CliConfigAlias *alias = cli_config_aliases; alias->theirs; alias++)
+    if (strcmp(alias->theirs, key) == 0)
+      key = alias->ours;
   for (size_t i = 0; i < verb->option_count; i++)
     if (is_named(&verb->options[i], key))
       return &verb->options[i];
@@ -54,7 +51,7 @@ static int refuse_unknown(const CliVerb *verb, const char *place, const char *ke
   const char *pointers[CLI_OPTIONS_MAX];
   size_t count = 0;
   for (size_t i = 0; i < verb->option_count; i++) {
-    if (!may_stand_in_file(&verb->options[i]))
+    if (!cli_config_may_hold(&verb->options[i]))
       continue;
     snprintf(names[count], KEY_SIZE, "%.*s", (int)cli_option_name_size(&verb->options[i]) - 2,
              verb->options[i].name + 2);
@@ -229,7 +226,7 @@ void cli_config_format_example(const CliVerb *verb, Text *ret_text) {
               verb->name);
   for (size_t i = 0; i < verb->option_count; i++) {
     const CliOption *option = &verb->options[i];
-    if (!may_stand_in_file(option))
+    if (!cli_config_may_hold(option))
       continue;
     text_append(ret_text, "\n");
     append_help(ret_text, option->help);

@@ -5,8 +5,7 @@
  *     batch-window-idle: 500ms
  *     leader-elect: true
  *
- * What the command line says wins. Two keys of nos are taken as well: batchWindowTimeoutSeconds and
- * batchWindowIdleSeconds. */
+ * What the command line says wins. */
 #pragma once
 
 #include "base/arena.h"
@@ -22,6 +21,15 @@
         "Print such a file, with every option and what it means, and end."                                   \
   }
 
+/* Keys of nos whose meaning is that of an option of ours; its seconds are our durations without a unit. A row
+ * of zeroes is the last. */
+typedef struct CliConfigAlias {
+  const char *theirs, *ours;
+} CliConfigAlias;
+extern const CliConfigAlias cli_config_aliases[];
+
+/* All but the two options that are about the file itself. */
+bool cli_config_may_hold(const CliOption *option);
 /* The command line, then the file that it names, for what it left out. Texts of the file live in the arena.
  * CLI_HELP_SHOWN also where the example was printed. Errors name file and line. */
 int cli_config_parse(const CliVerb *verb, int argc, char **argv, void *ret_values, Arena *texts,

@@ -13,7 +13,8 @@ typedef struct CliGiven {
 
 /* Of "--file" in "--file,-f". */
 size_t cli_option_name_size(const CliOption *option);
-/* "--name", "--name=value" or the short form; ret_value: the part behind '=', or NULL. NULL: no such option. */
+/* "--name", "--name=value" or the short form; ret_value: the part behind '=', or NULL. NULL: no such option.
+ */
 const CliOption *cli_option_find(const CliVerb *verb, const char *argument, const char **ret_value);
 /* Its place among the verb's live ones, or -1. */
 int cli_option_find_live(const CliVerb *verb, const CliOption *option);

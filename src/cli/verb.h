@@ -75,6 +75,7 @@ extern const CliVerb cli_verb_controller;
 extern const CliVerb cli_verb_debug;
 extern const CliVerb cli_verb_demo;
 extern const CliVerb cli_verb_explain;
+extern const CliVerb cli_verb_manual;
 extern const CliVerb cli_verb_mig;
 extern const CliVerb cli_verb_nvml_worker;
 extern const CliVerb cli_verb_plan;
