@@ -9,8 +9,9 @@ FIRST ?= 501
 ARCH ?= $(shell dpkg --print-architecture 2> /dev/null || echo amd64)
 IMAGE ?=
 SOURCE_URL ?=
+KREW_URL ?=
 
-.PHONY: all demo test unit bench soak soak-kubernetes lint install image clean help
+.PHONY: all demo test unit bench soak soak-kubernetes lint install image deb krew clean help
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $(NINJAFLAGS)
 
@@ -61,8 +62,18 @@ image:
 	@tools/install-dependencies image
 	@IMAGE=$(IMAGE) SOURCE_URL=$(SOURCE_URL) deploy/image/build $(ARCH)
 
+# build/deb/facet_VERSION_ARCH.deb, for the Debian on which it is built.
+deb:
+	@tools/install-dependencies deb
+	@deploy/debian/build
+
+# The plugin of kubectl for krew: archive and manifest in build/krew. KREW_URL is where the archive will be.
+krew:
+	@tools/install-dependencies deb
+	@deploy/krew/build $(KREW_URL)
+
 clean:
 	@rm -rf $(BUILD) build-*
 
 help:
-	@echo "make | make demo | make test | make unit | make bench | make soak SEEDS= | make soak-kubernetes | make lint | make install PREFIX= DESTDIR= | make image ARCH= IMAGE=NAME:TAG"
+	@echo "make | make demo | make test | make unit | make bench | make soak SEEDS= | make soak-kubernetes | make lint | make install PREFIX= DESTDIR= | make image ARCH= IMAGE=NAME:TAG | make deb | make krew KREW_URL="
