@@ -23,6 +23,13 @@
        : (void)0,                                                                                            \
    memset(&(array)->items[(array)->count], 0, sizeof *(array)->items), &(array)->items[(array)->count++])
 
+/* Makes room for so many in all, so that pushing them moves nothing. */
+#define array_reserve(array, total)                                                                          \
+  ((array)->capacity < (total)                                                                               \
+       ? (void)((array)->capacity = (total),                                                                 \
+                (array)->items = mem_grow((array)->items, (array)->capacity, sizeof *(array)->items))        \
+       : (void)0)
+
 /* Removes item i, keeping the order of the others. */
 #define array_remove(array, i)                                                                               \
   (assert((size_t)(i) < (array)->count),                                                                     \

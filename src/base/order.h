@@ -14,5 +14,8 @@ typedef struct OrderKey {
 } OrderKey;
 
 /* A signed number as a key. */
-uint64_t order_key(int64_t number);
+static inline uint64_t order_key(int64_t number) {
+  return (uint64_t)number ^ UINT64_C(1) << 63;
+}
+
 void order_sort(OrderKey *keys, size_t count);

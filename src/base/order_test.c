@@ -50,12 +50,40 @@ static void equals_keep_their_order(void **state) {
   }
 }
 
+/* Both ways of sorting, and where one ends and the other begins. */
+static void keys_far_from_zero_and_close_together_are_sorted(void **state) {
+  enum { COUNT = 3000 };
+  static OrderKey keys[COUNT];
+  for (unsigned bits = 30; bits <= 34; bits++) {
+    Random random = {.state = bits};
+    for (int i = 0; i < COUNT; i++)
+      keys[i] = (OrderKey){.high = UINT32_MAX - (uint32_t)random_below(&random, 2),
+                           .low = order_key(1700000000) + random_below(&random, UINT64_C(1) << (bits - 1)),
+                           .index = COUNT - i};
+    order_sort(keys, COUNT);
+    for (int i = 1; i < COUNT; i++)
+      assert_true(keys[i - 1].high < keys[i].high ||
+                  (keys[i - 1].high == keys[i].high && keys[i - 1].low <= keys[i].low));
+    Random again = {.state = bits}; /* each key still has its own index */
+    static OrderKey expected[COUNT + 1];
+    for (int i = 0; i < COUNT; i++)
+      expected[COUNT - i] =
+          (OrderKey){.high = UINT32_MAX - (uint32_t)random_below(&again, 2),
+                     .low = order_key(1700000000) + random_below(&again, UINT64_C(1) << (bits - 1))};
+    for (int i = 0; i < COUNT; i++) {
+      assert_true(keys[i].high == expected[keys[i].index].high);
+      assert_true(keys[i].low == expected[keys[i].index].low);
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_high_key_decides_then_the_low_one),
       cmocka_unit_test(numbers_keep_their_order_as_keys),
       cmocka_unit_test(few_and_none_are_sorted_too),
       cmocka_unit_test(equals_keep_their_order),
+      cmocka_unit_test(keys_far_from_zero_and_close_together_are_sorted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,14 @@ static void judge_node(Snapshot *snapshot, SnapshotNode *node, const char *held)
   node->may_change = node->managed && !node->blocked;
 }
 
+void snapshot_brief_gpu(SnapshotNode *node, int gpu) {
+  const SnapshotGpu *from = &node->gpus[gpu];
+  node->briefs[gpu] = (SnapshotGpuBrief){.model = snapshot_may_change(node, from) ? from->model : NULL,
+                                         .allowed = from->allowed,
+                                         .occupied = from->model ? snapshot_occupied(&from->layout) : 0,
+                                         .withdrawable = snapshot_withdrawable(node, from)};
+}
+
 void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
                         bool growth_only, SnapshotWarnings *warnings) {
   *item =
@@ -102,6 +110,9 @@ void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node
   node_gpus_read(snapshot, item, warnings);
   judge_node(snapshot, item, held);
   node_recut_read(snapshot, item);
+  item->briefs = arena_alloc(&snapshot->arena, (size_t)item->gpu_count * sizeof *item->briefs);
+  for (int gpu = 0; gpu < item->gpu_count; gpu++)
+    snapshot_brief_gpu(item, gpu);
 }
 
 void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptions *options,
@@ -113,6 +124,8 @@ void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptio
                   *name ? "the node is listed twice: the first one counts" : "it has no name and is ignored");
     return;
   }
+  if (snapshot->nodes.count && strcmp(snapshot->nodes.items[snapshot->nodes.count - 1].name, name) > 0)
+    snapshot->is_unordered = true;
   SnapshotNode *item = array_push(&snapshot->nodes);
   map_put(&snapshot->node_index, name, (void *)(uintptr_t)snapshot->nodes.count);
   snapshot_read_node(snapshot, item, node, options && options->held ? map_find(options->held, name) : NULL,
@@ -222,9 +235,19 @@ int64_t snapshot_free_of(const SnapshotNode *node, const char *resource) {
   return allocatable - (requested > 0 ? requested : 0); /* a negative request frees nothing */
 }
 
+bool snapshot_may_change(const SnapshotNode *node, const SnapshotGpu *gpu) {
+  return node->may_change && gpu->model && gpu->mode == MIG_MODE_ON && !gpu->excluded && !gpu->blocked;
+}
+
+uint32_t snapshot_occupied(const MigLayout *layout) {
+  for (int i = 0; i < layout->count; i++)
+    if (layout->model->profiles[layout->instances[i].profile].kind == MIG_ALL_ME)
+      return UINT32_MAX;
+  return layout->mask;
+}
+
 uint32_t snapshot_withdrawable(const SnapshotNode *node, const SnapshotGpu *gpu) {
-  if (!node->may_change || !gpu->model || gpu->mode != MIG_MODE_ON || gpu->excluded || gpu->blocked ||
-      gpu->assumed || node->growth_only)
+  if (!snapshot_may_change(node, gpu) || gpu->assumed || node->growth_only)
     return 0;
   return gpu->existing_starts & ~gpu->used_starts & ~gpu->keep_starts;
 }

@@ -27,7 +27,7 @@
 #include "cluster/resources.h"
 #include "mig/contract.h"
 
-/* One GPU of a node as its agent reported it. What every plan reads of eighty thousand GPUs stands first. */
+/* One GPU of a node as its agent reported it. */
 typedef struct SnapshotGpu {
   const MigModel *model;    /* NULL: not known well enough to plan */
   const char *blocked;      /* why nothing may be created here, a sentence for people; NULL: may be planned */
@@ -44,6 +44,15 @@ typedef struct SnapshotGpu {
   const char *model_label;
 } SnapshotGpu;
 
+/* What every plan reads of eighty thousand GPUs, side by side. Follows what is placed and removed in a fork.
+ */
+typedef struct SnapshotGpuBrief {
+  const MigModel *model; /* NULL: nothing may be created here now, nor withdrawn */
+  uint32_t allowed;
+  uint32_t occupied;     /* as snapshot_occupied() says */
+  uint32_t withdrawable; /* as snapshot_withdrawable() says */
+} SnapshotGpuBrief;
+
 typedef struct SnapshotNode {
   const Node *object; /* borrowed from the caller */
   const char *name;
@@ -52,6 +61,7 @@ typedef struct SnapshotNode {
   Resources bound;       /* by pods that were on the node when the snapshot was taken */
   int64_t pod_count, pod_max;
   SnapshotGpu *gpus;
+  SnapshotGpuBrief *briefs; /* by GPU */
   int gpu_count;
   bool managed;          /* carries the label gpu-partitioning=mig and reported its GPUs */
   bool may_change;       /* managed, not paused, ready, not held, not being re-cut */
@@ -99,6 +109,7 @@ typedef struct Snapshot {
   ARRAY(SnapshotNode) nodes; /* in the order they were added; sort by name before for determinism */
   ARRAY(SnapshotPod) pods;   /* pods that wait for a node, in the order they were added */
   Map node_index;            /* name -> index + 1 */
+  bool is_unordered;         /* the nodes were not added in the order of their names */
   ARRAY(SnapshotSpec) specs;
   Intern spec_numbers;
   Text spec_key; /* scratch */
@@ -161,6 +172,10 @@ int snapshot_find_node(const Snapshot *snapshot, const char *name);
 /* How many instances of the resource ("nvidia.com/mig-1g.10gb") the node can still give. */
 int64_t snapshot_free_of(const SnapshotNode *node, const char *resource);
 
+/* May slices be created on the GPU or withdrawn from it now? */
+bool snapshot_may_change(const SnapshotNode *node, const SnapshotGpu *gpu);
+/* Slots where no plain profile can be placed: one slice with all media engines leaves none to any. */
+uint32_t snapshot_occupied(const MigLayout *layout);
 /* Starts of the slices that may be withdrawn: they exist and are free, nobody said to keep them, and it is
  * known where they are. Of each profile no more than snapshot_free_of() may go on the whole node, because a
  * floating claim will take some free slice. */

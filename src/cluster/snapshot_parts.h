@@ -23,6 +23,8 @@ void node_recut_read(Snapshot *snapshot, SnapshotNode *node);
  * why it gets nothing new; NULL. */
 void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
                         bool growth_only, SnapshotWarnings *warnings);
+/* Says again what is brief about the GPU. */
+void snapshot_brief_gpu(SnapshotNode *node, int gpu);
 /* Charges a pod that is on the node. */
 void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec);
 

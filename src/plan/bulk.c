@@ -145,13 +145,11 @@ static void spread(Bulk *bulk, int first, int end) {
     if (!bulk->counted[waiting])
       continue;
     int class_ = problem->waiting.items[waiting].class_;
-    const PlanClass *asking = &problem->classes.items[class_];
     PlanShare *share = &bulk->counts.shares[class_].items[bulk->next_share[class_]];
     for (; !share->count; share++)
       bulk->next_share[class_]++;
     share->count--;
-    int rank = plan_class_rank(problem, asking, plan_class_single_kind(asking), share->pool);
-    plan_batch_add(&bulk->places, &bulk->batches[share->pool * PLAN_RANKS_MAX + rank], waiting);
+    plan_batch_add(&bulk->places, &bulk->batches[share->pool * PLAN_RANKS_MAX + share->rank], waiting);
   }
 }
 

@@ -81,6 +81,7 @@ void plan_counts_init(PlanCounts *counts, const PlanProblem *problem, const Plan
                          .spare = mem_alloc(pools * PLAN_RANKS_MAX * sizeof *counts->spare),
                          .known = mem_alloc(pools * sizeof *counts->known),
                          .shares = mem_alloc(classes * sizeof *counts->shares),
+                         .latest = mem_alloc(classes * sizeof *counts->latest),
                          .moves = mem_alloc(classes * sizeof *counts->moves),
                          .stuck = mem_alloc(classes * sizeof *counts->stuck),
                          .steps = STEPS_MAX,
@@ -111,6 +112,7 @@ void plan_counts_deinit(PlanCounts *counts) {
   free(counts->spare);
   free(counts->known);
   free(counts->shares);
+  free(counts->latest);
   free(counts->moves);
   free(counts->stuck);
 }
@@ -138,18 +140,20 @@ static bool has_spare(PlanCounts *counts, int pool, int rank) {
   return *spare > 0;
 }
 
-static int *share_of(PlanCounts *counts, int class_, int pool) {
-  PlanShares *shares = &counts->shares[class_];
-  for (size_t i = 0; i < shares->count; i++)
-    if (shares->items[i].pool == pool)
-      return &shares->items[i].count;
-  *array_push(shares) = (PlanShare){.pool = pool};
-  return &shares->items[shares->count - 1].count;
-}
-
 static int rank_in(const PlanCounts *counts, int class_, int pool) {
   const PlanClass *asking = &counts->problem->classes.items[class_];
   return plan_class_rank(counts->problem, asking, plan_class_single_kind(asking), pool);
+}
+
+static int *share_of(PlanCounts *counts, int class_, int pool) {
+  PlanShares *shares = &counts->shares[class_];
+  size_t i = 0;
+  while (i < shares->count && shares->items[i].pool != pool)
+    i++;
+  if (i == shares->count)
+    *array_push(shares) = (PlanShare){.pool = pool, .rank = rank_in(counts, class_, pool)};
+  counts->latest[class_] = (int)i;
+  return &shares->items[i].count;
 }
 
 static void change_load(PlanCounts *counts, int class_, int pool, int rank, int by) {
@@ -296,7 +300,27 @@ static int least_loaded_pool(PlanCounts *counts, int class_, int kind) {
   return chosen;
 }
 
+/* Where pools are filled one after the other, mostly the pod does as the one of its class before it. */
+static bool add_as_before(PlanCounts *counts, int class_) {
+  PlanShares *shares = &counts->shares[class_];
+  if (counts->is_balanced || !shares->count ||
+      counts->next_pools[class_] >= (int)counts->problem->pools.count)
+    return false;
+  PlanShare *share = &shares->items[counts->latest[class_]];
+  if (share->pool != counts->pools[counts->next_pools[class_]] ||
+      !(counts->known[share->pool] >> share->rank & 1) ||
+      counts->spare[share->pool * PLAN_RANKS_MAX + share->rank] <= 0)
+    return false;
+  share->count++;
+  counts->reserved[share->pool].count[share->rank]++;
+  counts->known[share->pool] = UINT32_C(1) << share->rank;
+  counts->spare[share->pool * PLAN_RANKS_MAX + share->rank]--;
+  return true;
+}
+
 bool plan_counts_add(PlanCounts *counts, int class_, int kind) {
+  if (add_as_before(counts, class_))
+    return true;
   int pool = counts->is_balanced ? least_loaded_pool(counts, class_, kind) : first_pool(counts, class_, kind);
   if (pool < 0)
     return make_room(counts, class_);

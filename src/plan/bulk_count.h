@@ -6,7 +6,7 @@
 #include "plan/problem.h"
 
 typedef struct PlanShare { /* of a class in one pool */
-  int pool, count;
+  int pool, rank, count;
 } PlanShare;
 
 typedef ARRAY(PlanShare) PlanShares;
@@ -34,6 +34,7 @@ typedef struct PlanCounts {
   int *spare;         /* by pool, by rank: slices that still fit beside the reserved ones */
   uint32_t *known;    /* by pool: bit per rank whose spare is known */
   PlanShares *shares; /* by class */
+  int *latest;        /* by class: the share that grew last */
   PlanMoves *moves;   /* by class: what made room for it last */
   bool *stuck;        /* by class: nothing makes room for it */
   int64_t steps;      /* of looking for moves, counted down */

@@ -24,18 +24,25 @@ static void change_holes(const PlanStates *states, PlanHoles *holes, const PlanG
     holes->count[type] += after->holes.count[type] - before->holes.count[type];
 }
 
+static void sum_holes(PlanPlaces *places, int pool) {
+  const PlanStates *states = states_of_pool(places, pool);
+  for (size_t number = 0; number < places->buckets[pool].count; number++)
+    for (int type = 0; type < states->geometry->type_count; type++)
+      places->holes[pool].count[type] +=
+          states->items.items[number].holes.count[type] * (int)places->buckets[pool].items[number].count;
+}
+
 static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
-  const PlanGpuState nothing = {0};
   for (size_t i = 0; i < problem->gpus.count; i++) {
     const PlanHostGpu *gpu = &problem->gpus.items[i];
     if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted)
       continue;
-    PlanStates *states = states_of_pool(places, gpu->pool);
-    places->state[i] = plan_states_find(states, gpu->occupied);
-    change_holes(states, &places->holes[gpu->pool], &nothing, &states->items.items[places->state[i]]);
+    places->state[i] = plan_states_find(states_of_pool(places, gpu->pool), gpu->occupied);
     put_into_bucket(&places->buckets[gpu->pool], places->state[i], (int)i);
   }
+  for (int pool = 0; pool < (int)problem->pools.count; pool++)
+    sum_holes(places, pool);
 }
 
 static int64_t *rooms_of(const PlanPlaces *places, int host) {
@@ -62,15 +69,23 @@ static bool is_tight(const PlanPlaces *places, const int64_t *most, int host) {
   return false;
 }
 
+static void count_free_slots(PlanPlaces *places) {
+  const PlanProblem *problem = places->problem;
+  CLEANUP(cleanup_free) uint32_t *slots = mem_alloc(problem->models.count * sizeof *slots);
+  for (size_t i = 0; i < problem->models.count; i++) {
+    int slot_count = problem->shapes.items[problem->models.items[i].shape].geometry.slot_count;
+    slots[i] = slot_count < 32 ? (UINT32_C(1) << slot_count) - 1 : UINT32_MAX;
+  }
+  for (size_t i = 0; i < problem->gpus.count; i++) {
+    const PlanHostGpu *gpu = &problem->gpus.items[i];
+    places->free_slots[gpu->host] += __builtin_popcount(slots[gpu->model] & ~gpu->occupied);
+  }
+}
+
 static void find_tight_hosts(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
   int64_t most[PLAN_RESOURCES_MAX + 1] = {0};
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    int slot_count = plan_problem_geometry(problem, (int)i)->slot_count;
-    uint32_t slots = slot_count < 32 ? (UINT32_C(1) << slot_count) - 1 : UINT32_MAX;
-    places->free_slots[problem->gpus.items[i].host] +=
-        __builtin_popcount(slots & ~problem->gpus.items[i].occupied);
-  }
+  count_free_slots(places);
   if (!problem->rooms)
     return;
   for (size_t i = 0; i < problem->classes.count; i++)
@@ -147,16 +162,18 @@ const PlanHoles *plan_places_holes(const PlanPlaces *places, int pool) {
   return &places->holes[pool];
 }
 
+/* What a host that is not tight has left nobody asks. */
 static void seat(PlanPlaces *places, int waiting, int host) {
   const PlanProblem *problem = places->problem;
-  plan_rooms_take(problem, plan_problem_class(problem, waiting), rooms_of(places, host));
+  if (places->tight[host])
+    plan_rooms_take(problem, plan_problem_class(problem, waiting), rooms_of(places, host));
   places->offer->hosts[waiting] = host;
   places->offer->served[problem->waiting.items[waiting].tier]++;
 }
 
 bool plan_places_seat(PlanPlaces *places, int waiting, int host) {
-  if (plan_rooms_hold(places->problem, plan_problem_class(places->problem, waiting),
-                      rooms_of(places, host))) {
+  if (!places->tight[host] || plan_rooms_hold(places->problem, plan_problem_class(places->problem, waiting),
+                                              rooms_of(places, host))) {
     seat(places, waiting, host);
     return true;
   }
@@ -173,7 +190,7 @@ void plan_batch_add(PlanPlaces *places, PlanBatch *batch, int waiting) {
   places->next[waiting] = -1;
 }
 
-typedef struct Queue { /* the pods of one class in a batch that have no place yet */
+typedef struct Queue { /* pods of a batch that have no place yet, those of one class where that matters */
   int class_;
   int first, last; /* -1: none */
 } Queue;
@@ -188,6 +205,7 @@ typedef struct Filling {
   uint64_t loss_min;   /* holes of less worth cannot be spared */
   int safe, safe_type; /* so many of the type can be taken without asking */
   ARRAY(Queue) queues;
+  const int *next;      /* by waiting pod: behind it in its queue */
   int left;             /* pods without a place */
   double slots_per_pod; /* of those to come */
   ARRAY(int) group;     /* the GPUs that are gone through */
@@ -204,11 +222,18 @@ static void filling_deinit(Filling *filling) {
   free(filling->preferences);
 }
 
+/* Where no host is tight it does not matter of which class they are: one queue for all. */
 static void queue_pods(Filling *filling, const PlanBatch *batch) {
   PlanPlaces *places = filling->places;
   const PlanProblem *problem = places->problem;
   CLEANUP(cleanup_free) int *queue_of_class = mem_alloc(problem->classes.count * sizeof *queue_of_class);
   filling->left = batch->count;
+  filling->next = places->any_tight ? places->next_equal : places->next;
+  if (!places->any_tight) {
+    *array_push(&filling->queues) = (Queue){
+        .class_ = problem->waiting.items[batch->first].class_, .first = batch->first, .last = batch->last};
+    return;
+  }
   for (int waiting = batch->first; waiting >= 0; waiting = places->next[waiting]) {
     int class_ = problem->waiting.items[waiting].class_;
     places->next_equal[waiting] = -1;
@@ -392,7 +417,7 @@ static void place(Filling *filling, Queue *queue, int gpu, const PlanWay *way) {
   places->touched_gpus[gpu] = true;
   places->touched_hosts[placed->host] = true;
   seat(places, waiting, placed->host);
-  queue->first = places->next_equal[waiting];
+  queue->first = filling->next[waiting];
   filling->safe--;
   filling->left--;
   if (filling->reserved)

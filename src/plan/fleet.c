@@ -11,7 +11,7 @@
 #include "sched/coupling.h"
 #include "sched/filter.h"
 
-enum { AHEAD = 2 /* hosts */ };
+enum { AHEAD = 8 /* hosts */, CACHE_LINE = 64 };
 
 /* Comparing bytes, padding included: at worst two equal ones are taken for different ones, which costs a
  * little memory. */
@@ -103,45 +103,34 @@ static int find_model(PlanProblem *problem, const MigModel *content, uint32_t al
   return (int)problem->models.count - 1;
 }
 
-bool plan_fleet_may_change(const SnapshotNode *node, const SnapshotGpu *gpu) {
-  return node->may_change && gpu->model && gpu->mode == MIG_MODE_ON && !gpu->excluded && !gpu->blocked;
-}
-
-/* One slice with all media engines leaves none to any plain one. */
-uint32_t plan_fleet_occupied(const MigLayout *layout) {
-  for (int i = 0; i < layout->count; i++)
-    if (layout->model->profiles[layout->instances[i].profile].kind == MIG_ALL_ME)
-      return UINT32_MAX;
-  return layout->mask;
-}
-
-/* The GPUs of ten thousand nodes lie all over the memory. */
+/* What was read of ten thousand nodes lies all over the memory. */
 static void fetch_ahead(const PlanProblem *problem, int host) {
   if (host >= (int)problem->hosts.count)
     return;
   const SnapshotNode *node = plan_problem_node(problem, host);
-  for (int g = 0; g < node->gpu_count; g++) {
-    __builtin_prefetch(&node->gpus[g]);
-    __builtin_prefetch(&node->gpus[g].layout.mask);
-  }
+  for (int g = 0; g < node->gpu_count; g += CACHE_LINE / (int)sizeof node->briefs[0])
+    __builtin_prefetch(&node->briefs[g]);
 }
 
 static void add_gpus(PlanProblem *problem, int host) {
   const SnapshotNode *node = plan_problem_node(problem, host);
+  const SnapshotGpuBrief *last = NULL; /* mostly they are alike */
+  int model = -1;
+  PlanHost *on = &problem->hosts.items[host];
   fetch_ahead(problem, host + AHEAD);
-  problem->hosts.items[host].first_gpu = (int)problem->gpus.count;
+  on->first_gpu = (int)problem->gpus.count;
   for (int g = 0; g < node->gpu_count; g++) {
-    const SnapshotGpu *gpu = &node->gpus[g];
-    if (!plan_fleet_may_change(node, gpu))
+    const SnapshotGpuBrief *gpu = &node->briefs[g];
+    if (!gpu->model)
       continue;
-    *array_push(&problem->gpus) = (PlanHostGpu){.host = host,
-                                                .gpu = g,
-                                                .model = find_model(problem, gpu->model, gpu->allowed),
-                                                .pool = -1,
-                                                .occupied = plan_fleet_occupied(&gpu->layout)};
-    problem->hosts.items[host].gpu_count++;
-    problem->has_withdrawable |= snapshot_withdrawable(node, gpu) != 0;
+    if (!last || last->model != gpu->model || last->allowed != gpu->allowed)
+      model = find_model(problem, gpu->model, gpu->allowed);
+    last = gpu;
+    *array_push(&problem->gpus) =
+        (PlanHostGpu){.host = host, .gpu = g, .model = model, .pool = -1, .occupied = gpu->occupied};
+    problem->has_withdrawable |= gpu->withdrawable != 0;
   }
+  on->gpu_count = (int)problem->gpus.count - on->first_gpu;
 }
 
 bool plan_fleet_has_slices(const PlanProblem *problem, const SnapshotNode *node) {
@@ -157,21 +146,13 @@ static int compare_hosts(const void *a, const void *b, void *userdata) {
                 snapshot->nodes.items[((const PlanHost *)b)->node].name);
 }
 
-/* Mostly they come so. */
-static bool are_sorted(const PlanProblem *problem) {
-  for (size_t i = 1; i < problem->hosts.count; i++)
-    if (compare_hosts(&problem->hosts.items[i - 1], &problem->hosts.items[i], problem->snapshot) > 0)
-      return false;
-  return true;
-}
-
 static void add_hosts(PlanProblem *problem) {
   for (size_t i = 0; i < problem->snapshot->nodes.count; i++) {
     const SnapshotNode *node = &problem->snapshot->nodes.items[i];
     if (node->gpu_count > 0 || plan_fleet_has_slices(problem, node))
       array_push(&problem->hosts)->node = (int)i;
   }
-  if (!are_sorted(problem))
+  if (problem->snapshot->is_unordered && problem->hosts.count)
     qsort_r(problem->hosts.items, problem->hosts.count, sizeof problem->hosts.items[0], compare_hosts,
             problem->snapshot);
   for (size_t host = 0; host < problem->hosts.count; host++)
@@ -199,6 +180,7 @@ typedef struct Likeness {
   ARRAY(const char *) labels; /* keys */
   bool names_matter;
   Intern groups;
+  int plain; /* the group of nodes that nothing tells apart; -1: none was met */
   int *group_of_host;
   ARRAY(int) examples; /* by group: a host */
   Text key;
@@ -251,13 +233,27 @@ static void format_likeness(Likeness *likeness, const SnapshotNode *node) {
   }
 }
 
+static bool is_plain(const Likeness *likeness, const Node *node) {
+  return !likeness->labels.count && !likeness->names_matter && !node->unschedulable && !node->taints.count;
+}
+
+static int find_group(Likeness *likeness, const SnapshotNode *node) {
+  bool plain = is_plain(likeness, node->object);
+  if (plain && likeness->plain >= 0)
+    return likeness->plain;
+  format_likeness(likeness, node);
+  int group = intern_number(&likeness->groups, likeness->key.bytes, likeness->key.size);
+  if (plain)
+    likeness->plain = group;
+  return group;
+}
+
 static void likeness_init(Likeness *likeness, const PlanProblem *problem) {
-  *likeness = (Likeness){.group_of_host = mem_alloc(problem->hosts.count * sizeof(int))};
+  *likeness = (Likeness){.plain = -1, .group_of_host = mem_alloc(problem->hosts.count * sizeof(int))};
   for (size_t i = 0; i < problem->classes.count; i++)
     note_labels_of(likeness, problem->classes.items[i].example->object);
   for (size_t host = 0; host < problem->hosts.count; host++) {
-    format_likeness(likeness, plan_problem_node(problem, (int)host));
-    int group = intern_number(&likeness->groups, likeness->key.bytes, likeness->key.size);
+    int group = find_group(likeness, plan_problem_node(problem, (int)host));
     likeness->group_of_host[host] = group;
     if (group == (int)likeness->examples.count)
       *array_push(&likeness->examples) = (int)host;

@@ -102,14 +102,14 @@ void plan_kept_pod_gone(PlanKept *kept, int gone, int moved, const Pod *pod) {
 static bool is_open(const PlanKept *kept, const SnapshotNode *node, const PlanHostGpu *gpu) {
   const SnapshotGpu *now = &node->gpus[gpu->gpu];
   const PlanModel *model = &kept->problem.models.items[gpu->model];
-  return plan_fleet_may_change(node, now) && plan_fleet_is_model(model, now->model, now->allowed);
+  return snapshot_may_change(node, now) && plan_fleet_is_model(model, now->model, now->allowed);
 }
 
 /* Every GPU that may be changed is one that the plan knows. */
 static bool are_gpus_known(const PlanKept *kept, const SnapshotNode *node, const PlanHost *host) {
   int open = 0, known = 0;
   for (int i = 0; i < node->gpu_count; i++)
-    open += plan_fleet_may_change(node, &node->gpus[i]);
+    open += snapshot_may_change(node, &node->gpus[i]);
   for (int i = host->first_gpu; i < host->first_gpu + host->gpu_count; i++) {
     const PlanHostGpu *gpu = &kept->problem.gpus.items[i];
     known += gpu->gpu < node->gpu_count && is_open(kept, node, gpu);
@@ -156,7 +156,7 @@ static bool are_gpus_equal(const PlanKept *kept, const SnapshotNode *node, const
   for (int i = host->first_gpu; i < host->first_gpu + host->gpu_count; i++) {
     const PlanHostGpu *gpu = &kept->problem.gpus.items[i];
     bool open = gpu->gpu < node->gpu_count && is_open(kept, node, gpu);
-    if (gpu->occupied != (open ? plan_fleet_occupied(&node->gpus[gpu->gpu].layout) : UINT32_MAX))
+    if (gpu->occupied != (open ? snapshot_occupied(&node->gpus[gpu->gpu].layout) : UINT32_MAX))
       return false;
   }
   return true;
@@ -219,7 +219,7 @@ static void give(PlanKept *kept, int host) {
   for (int i = at->first_gpu; i < at->first_gpu + at->gpu_count; i++) {
     const PlanHostGpu *gpu = &kept->problem.gpus.items[i];
     bool open = gpu->gpu < node->gpu_count && is_open(kept, node, gpu);
-    plan_kept_set_gpu(kept, i, open, open ? plan_fleet_occupied(&node->gpus[gpu->gpu].layout) : 0);
+    plan_kept_set_gpu(kept, i, open, open ? snapshot_occupied(&node->gpus[gpu->gpu].layout) : 0);
   }
 }
 

@@ -215,6 +215,13 @@ static void take_gpu(const PlanProblem *problem, Plan *plan, int gpu, PlanCreate
                                        .destroy_count = destroy_count};
 }
 
+static size_t count_changed(const PlanProblem *problem, const int *first_create, const int *first_destroy) {
+  size_t changed = 0;
+  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++)
+    changed += first_create[gpu] != first_create[gpu + 1] || first_destroy[gpu] != first_destroy[gpu + 1];
+  return changed;
+}
+
 static void take_changes(const Outcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
   CLEANUP(cleanup_free) PlanSlice *created = mem_alloc(outcome->create_count * sizeof *created);
@@ -225,6 +232,7 @@ static void take_changes(const Outcome *outcome, Plan *plan) {
   int *first_destroy = sort_by_gpu(problem, outcome->destroys, outcome->destroy_count, destroyed);
   PlanCreate *creates = arena_alloc(&plan->arena, outcome->create_count * sizeof *creates);
   PlanDestroy *destroys = arena_alloc(&plan->arena, outcome->destroy_count * sizeof *destroys);
+  array_reserve(&plan->gpus, count_changed(problem, first_create, first_destroy));
   for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
     int create = first_create[gpu], create_count = first_create[gpu + 1] - create;
     int destroy = first_destroy[gpu], destroy_count = first_destroy[gpu + 1] - destroy;

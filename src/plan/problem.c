@@ -25,10 +25,6 @@ const SnapshotPod *plan_problem_pod(const PlanProblem *problem, int waiting) {
   return &problem->snapshot->pods.items[problem->waiting.items[waiting].pod];
 }
 
-const PlanClass *plan_problem_class(const PlanProblem *problem, int waiting) {
-  return &problem->classes.items[problem->waiting.items[waiting].class_];
-}
-
 SnapshotNode *plan_problem_node(const PlanProblem *problem, int host) {
   return &problem->snapshot->nodes.items[problem->hosts.items[host].node];
 }
@@ -46,22 +42,6 @@ const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu) {
   return &problem->shapes.items[plan_problem_model(problem, gpu)->shape].geometry;
 }
 
-bool plan_class_admits(const PlanClass *class_, int host) {
-  return class_->admits[host / 64] >> host % 64 & 1;
-}
-
-int plan_class_rank(const PlanProblem *problem, const PlanClass *class_, int kind, int pool) {
-  const PlanPool *candidate = &problem->pools.items[pool];
-  if (!plan_class_admits(class_, candidate->host))
-    return -1;
-  return problem->shapes.items[candidate->shape].rank_of_kind[kind];
-}
-
-int64_t *plan_problem_rooms(const PlanProblem *problem, int host) {
-  assert(problem->rooms);
-  return &problem->rooms[(size_t)host * (problem->resources.count + 1)];
-}
-
 int plan_problem_free(const PlanProblem *problem, int host, int kind) {
   int64_t count = snapshot_free_of(plan_problem_node(problem, host), problem->kinds.items[kind].resource);
   return count < 0 ? 0 : (count > PLAN_SLICES_MAX ? PLAN_SLICES_MAX : (int)count);
@@ -70,10 +50,6 @@ int plan_problem_free(const PlanProblem *problem, int host, int kind) {
 uint32_t plan_problem_withdrawable(const PlanProblem *problem, int gpu) {
   return snapshot_withdrawable(plan_problem_node(problem, problem->gpus.items[gpu].host),
                                plan_problem_gpu(problem, gpu));
-}
-
-int plan_class_single_kind(const PlanClass *class_) {
-  return class_->need_count == 1 && class_->needs[0].count == 1 ? class_->needs[0].kind : -1;
 }
 
 int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only) {

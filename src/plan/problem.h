@@ -115,17 +115,29 @@ void plan_problem_init(PlanProblem *problem, Snapshot *snapshot, int64_t old_bef
 void plan_problem_deinit(PlanProblem *problem);
 
 const SnapshotPod *plan_problem_pod(const PlanProblem *problem, int waiting);
-const PlanClass *plan_problem_class(const PlanProblem *problem, int waiting);
+static inline const PlanClass *plan_problem_class(const PlanProblem *problem, int waiting) {
+  return &problem->classes.items[problem->waiting.items[waiting].class_];
+}
 SnapshotNode *plan_problem_node(const PlanProblem *problem, int host);
 /* The GPU in the snapshot, with whatever the current fork placed on it. */
 SnapshotGpu *plan_problem_gpu(const PlanProblem *problem, int gpu);
 const PlanModel *plan_problem_model(const PlanProblem *problem, int gpu);
 const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu);
-bool plan_class_admits(const PlanClass *class_, int host);
+static inline bool plan_class_admits(const PlanClass *class_, int host) {
+  return class_->admits[host / 64] >> host % 64 & 1;
+}
 /* The rank of the kind on GPUs of the pool, -1 where the class may not go there or the kind has none. */
-int plan_class_rank(const PlanProblem *problem, const PlanClass *class_, int kind, int pool);
+static inline int plan_class_rank(const PlanProblem *problem, const PlanClass *class_, int kind, int pool) {
+  const PlanPool *candidate = &problem->pools.items[pool];
+  return plan_class_admits(class_, candidate->host)
+             ? problem->shapes.items[candidate->shape].rank_of_kind[kind]
+             : -1;
+}
 /* What is left on the host at the start: of each of PlanProblem.resources, then of pods. */
-int64_t *plan_problem_rooms(const PlanProblem *problem, int host);
+static inline int64_t *plan_problem_rooms(const PlanProblem *problem, int host) {
+  assert(problem->rooms);
+  return &problem->rooms[(size_t)host * (problem->resources.count + 1)];
+}
 /* How many free slices of a kind the host has in the snapshot now, PLAN_SLICES_MAX at most. */
 int plan_problem_free(const PlanProblem *problem, int host, int kind);
 /* Starts of the GPU's slices that may be withdrawn, as the snapshot has it now. */
@@ -134,7 +146,9 @@ uint32_t plan_problem_withdrawable(const PlanProblem *problem, int gpu);
  * PlanClass.slot_count: the pods that are served have no more together. */
 int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only);
 /* The kind of which the class asks one slice, and nothing else of MIG; -1 where it asks more. */
-int plan_class_single_kind(const PlanClass *class_);
+static inline int plan_class_single_kind(const PlanClass *class_) {
+  return class_->need_count == 1 && class_->needs[0].count == 1 ? class_->needs[0].kind : -1;
+}
 /* A quick look: true where the class asks one slice and the host has a free one, or a place that only plain
  * rules guard, as the snapshot was at the start; false where that takes more to tell. */
 bool plan_problem_has_place(const PlanProblem *problem, const PlanClass *class_, int host);

@@ -94,17 +94,32 @@ static void sort_pods(const Snapshot *snapshot, OrderKey *keys, size_t count) {
   }
 }
 
+/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. */
+static void rank_classes(const PlanProblem *problem, int *ret_ranks) {
+  size_t count = problem->classes.count;
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(count * sizeof *keys);
+  for (size_t i = 0; i < count; i++)
+    keys[i] = (OrderKey){.high = (uint32_t)problem->classes.items[i].slot_count,
+                         .low = (uint64_t)problem->classes.items[i].slice_count,
+                         .index = (int)i};
+  order_sort(keys, count);
+  for (size_t i = 0, rank = 0; i < count; i++) {
+    rank += i && (keys[i].high != keys[i - 1].high || keys[i].low != keys[i - 1].low);
+    ret_ranks[keys[i].index] = (int)rank;
+  }
+}
+
 /* Within a tier the smallest come first: that serves the most. */
 void plan_queue_sort(PlanProblem *problem) {
   size_t count = problem->waiting.count;
   CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(count * sizeof *keys);
   CLEANUP(cleanup_free) PlanWaiting *before = mem_alloc(count * sizeof *before);
+  CLEANUP(cleanup_free) int *ranks = mem_alloc(problem->classes.count * sizeof *ranks);
+  rank_classes(problem, ranks);
   for (size_t i = 0; i < count; i++) {
-    const PlanClass *asking = plan_problem_class(problem, (int)i);
     before[i] = problem->waiting.items[i];
-    keys[i] = (OrderKey){.high = (uint32_t)before[i].tier,
-                         .low = (uint64_t)asking->slot_count << 32 | (uint32_t)asking->slice_count,
-                         .index = (int)i};
+    keys[i] = (OrderKey){
+        .high = (uint32_t)before[i].tier, .low = (uint64_t)ranks[before[i].class_], .index = (int)i};
   }
   order_sort(keys, count);
   for (size_t i = 0; i < count; i++)
@@ -216,18 +231,29 @@ static int find_class(PlanProblem *problem, Findings *findings, int pod) {
 }
 
 /* Pods of one spec wait or do not wait together. */
-static void judge_specs(PlanProblem *problem) {
+static const char *judge(const SnapshotPod *pod) {
+  return pod->invalid ? pod->invalid : plan_ignore_reason(pod->object, &pod->requests);
+}
+
+/* Reads each pod once: there are many, and everything else is said of their specs. Returns how many wait. */
+static size_t list_waiting(PlanProblem *problem, Findings *findings, OrderKey *ret_keys) {
   const Snapshot *snapshot = problem->snapshot;
+  size_t count = 0;
   CLEANUP(cleanup_free) bool *judged = mem_alloc(snapshot->specs.count);
   problem->ignored = arena_alloc(&problem->arena, snapshot->specs.count * sizeof *problem->ignored);
   for (size_t i = 0; i < snapshot->pods.count; i++) {
     const SnapshotPod *pod = &snapshot->pods.items[i];
-    if (judged[pod->spec])
-      continue;
-    judged[pod->spec] = true;
-    problem->ignored[pod->spec] =
-        pod->invalid ? pod->invalid : plan_ignore_reason(pod->object, &pod->requests);
+    findings->spec_of_pod[i] = pod->spec;
+    if (!judged[pod->spec]) {
+      judged[pod->spec] = true;
+      problem->ignored[pod->spec] = judge(pod);
+    }
+    if (pod->node < 0 && !problem->ignored[pod->spec])
+      ret_keys[count++] = (OrderKey){.high = UINT32_MAX - ((uint32_t)pod->priority ^ UINT32_C(1) << 31),
+                                     .low = order_key(pod->creation_time),
+                                     .index = (int)i};
   }
+  return count;
 }
 
 /* Within a priority the oldest come first, so those that have waited long are together. */
@@ -235,24 +261,20 @@ static bool has_waited_long(const PlanProblem *problem, const OrderKey *key) {
   return key->low > order_key(0) && key->low < order_key(problem->old_before);
 }
 
-static void collect_waiting(PlanProblem *problem) {
-  const Snapshot *snapshot = problem->snapshot;
-  size_t count = 0;
-  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(snapshot->pods.count * sizeof *keys);
-  for (size_t i = 0; i < snapshot->pods.count; i++) {
-    const SnapshotPod *pod = &snapshot->pods.items[i];
-    if (pod->node < 0 && !problem->ignored[pod->spec])
-      keys[count++] = (OrderKey){.high = UINT32_MAX - ((uint32_t)pod->priority ^ UINT32_C(1) << 31),
-                                 .low = order_key(pod->creation_time),
-                                 .index = (int)i};
-  }
-  sort_pods(snapshot, keys, count);
+static void collect_waiting(PlanProblem *problem, Findings *findings) {
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(problem->snapshot->pods.count * sizeof *keys);
+  size_t count = list_waiting(problem, findings, keys);
+  bool was_long = false;
+  sort_pods(problem->snapshot, keys, count);
   problem->waiting.items = mem_alloc(count * sizeof problem->waiting.items[0]);
   problem->waiting.count = problem->waiting.capacity = count;
   for (size_t i = 0; i < count; i++) {
-    problem->tier_count += !i || keys[i].high != keys[i - 1].high ||
-                           has_waited_long(problem, &keys[i]) != has_waited_long(problem, &keys[i - 1]);
-    problem->waiting.items[i] = (PlanWaiting){.pod = keys[i].index, .tier = problem->tier_count - 1};
+    bool is_long = has_waited_long(problem, &keys[i]);
+    problem->tier_count += !i || keys[i].high != keys[i - 1].high || is_long != was_long;
+    was_long = is_long;
+    problem->waiting.items[i] = (PlanWaiting){.pod = keys[i].index,
+                                              .class_ = find_class(problem, findings, keys[i].index),
+                                              .tier = problem->tier_count - 1};
   }
 }
 
@@ -260,13 +282,6 @@ void plan_queue_init(PlanProblem *problem) {
   CLEANUP(findings_deinit)
   Findings findings = {.spec_of_pod = mem_alloc(problem->snapshot->pods.count * sizeof(int)),
                        .class_of_spec = mem_alloc(problem->snapshot->specs.count * sizeof(int))};
-  for (size_t i = 0; i < problem->snapshot->pods.count; i++)
-    findings.spec_of_pod[i] = problem->snapshot->pods.items[i].spec;
-  judge_specs(problem);
-  collect_waiting(problem);
-  for (size_t i = 0; i < problem->waiting.count; i++) {
-    PlanWaiting *waiting = &problem->waiting.items[i];
-    waiting->class_ = find_class(problem, &findings, waiting->pod);
-  }
+  collect_waiting(problem, &findings);
   problem->asks_count = (int)findings.asks.count;
 }

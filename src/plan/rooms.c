@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "sched/filter.h"
 
-enum { AHEAD = 8 /* hosts */, CACHE_LINE = 64 };
+enum { AHEAD = 8 /* hosts */, CACHE_LINE = 64, COLUMNS_KNOWN = 256 };
 
 static int compare_names(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -30,84 +30,94 @@ static void collect_names(PlanProblem *problem) {
           compare_names);
 }
 
-/* Both lists are by name. `amounts` gets 0 for what the list does not have. */
-static void look_up(const char *const *names, size_t count, const Resources *list, int64_t *amounts) {
-  size_t next = 0;
-  for (size_t i = 0; i < count; i++) {
-    int order = -1;
-    while (next < list->count && (order = strcmp(list->items[next].name, names[i])) < 0)
-      next++;
-    amounts[i] = next < list->count && order == 0 ? list->items[next].amount : 0;
+/* Which column a name stands for: first the kinds, then the resources. Names are read again and again at the
+ * same few addresses, so what was found is remembered by address. */
+typedef struct Columns {
+  const PlanProblem *problem;
+  size_t count;
+  int64_t *allocatable, *requested; /* by column: of the host that is looked at */
+  struct {
+    const char *name;
+    int column; /* -1: none */
+  } known[COLUMNS_KNOWN];
+} Columns;
+
+static void columns_init(Columns *columns, const PlanProblem *problem) {
+  size_t count = problem->kinds.count + problem->resources.count;
+  *columns = (Columns){.problem = problem,
+                       .count = count,
+                       .allocatable = mem_alloc(count * sizeof *columns->allocatable),
+                       .requested = mem_alloc(count * sizeof *columns->requested)};
+}
+
+static void columns_deinit(Columns *columns) {
+  free(columns->allocatable);
+  free(columns->requested);
+}
+
+static int search_column(const PlanProblem *problem, const char *name) {
+  for (size_t i = 0; i < problem->kinds.count; i++)
+    if (strcmp(problem->kinds.items[i].resource, name) == 0)
+      return (int)i;
+  for (size_t i = 0; i < problem->resources.count; i++)
+    if (strcmp(problem->resources.items[i], name) == 0)
+      return (int)(problem->kinds.count + i);
+  return -1;
+}
+
+static int find_column(Columns *columns, const char *name) {
+  size_t slot = ((uintptr_t)name >> 4) % COLUMNS_KNOWN;
+  if (columns->known[slot].name != name) {
+    columns->known[slot].name = name;
+    columns->known[slot].column = search_column(columns->problem, name);
   }
+  return columns->known[slot].column;
 }
 
-/* The kinds by their resources' names. */
-typedef struct KindNames {
-  const char **names;
-  int *kinds;
-  int64_t *allocatable, *requested; /* scratch */
-} KindNames;
-
-static void kind_names_deinit(KindNames *names) {
-  free(names->names);
-  free(names->kinds);
-  free(names->allocatable);
-  free(names->requested);
-}
-
-static int compare_kinds(const void *a, const void *b, void *userdata) {
-  const PlanProblem *problem = userdata;
-  return strcmp(problem->kinds.items[*(const int *)a].resource,
-                problem->kinds.items[*(const int *)b].resource);
-}
-
-static void kind_names_init(KindNames *names, const PlanProblem *problem) {
-  size_t count = problem->kinds.count;
-  *names = (KindNames){.names = mem_alloc(count * sizeof *names->names),
-                       .kinds = mem_alloc(count * sizeof *names->kinds),
-                       .allocatable = mem_alloc(count * sizeof *names->allocatable),
-                       .requested = mem_alloc(count * sizeof *names->requested)};
-  for (size_t i = 0; i < count; i++)
-    names->kinds[i] = (int)i;
-  if (count)
-    qsort_r(names->kinds, count, sizeof *names->kinds, compare_kinds, (void *)problem);
-  for (size_t i = 0; i < count; i++)
-    names->names[i] = problem->kinds.items[names->kinds[i]].resource;
+/* 0 for what the list does not have. */
+static void spread(Columns *columns, const Resources *list, int64_t *amounts) {
+  memset(amounts, 0, columns->count * sizeof *amounts);
+  for (size_t i = 0; i < list->count; i++) {
+    int column = find_column(columns, list->items[i].name);
+    if (column >= 0)
+      amounts[column] = list->items[i].amount;
+  }
 }
 
 /* As snapshot_free_of() says. */
-static void count_free(PlanProblem *problem, const KindNames *names, int host) {
-  const SnapshotNode *node = plan_problem_node(problem, host);
+static void count_free(PlanProblem *problem, const Columns *columns, int host) {
   size_t count = problem->kinds.count;
-  look_up(names->names, count, &node->allocatable, names->allocatable);
-  look_up(names->names, count, &node->requested, names->requested);
   for (size_t i = 0; i < count; i++) {
-    int64_t allocatable = names->allocatable[i], requested = names->requested[i];
+    int64_t allocatable = columns->allocatable[i], requested = columns->requested[i];
     int64_t left = requested >= allocatable ? 0 : allocatable - (requested > 0 ? requested : 0);
-    problem->free[(size_t)host * count + (size_t)names->kinds[i]] =
-        left > PLAN_SLICES_MAX ? PLAN_SLICES_MAX : (int)left;
+    problem->free[(size_t)host * count + i] = left > PLAN_SLICES_MAX ? PLAN_SLICES_MAX : (int)left;
   }
 }
 
-static void measure_host(const PlanProblem *problem, int host) {
-  int64_t requested[PLAN_RESOURCES_MAX], *rooms = plan_problem_rooms(problem, host);
+static void measure_host(PlanProblem *problem, Columns *columns, int host) {
   const SnapshotNode *node = plan_problem_node(problem, host);
-  look_up(problem->resources.items, problem->resources.count, &node->allocatable, rooms);
-  look_up(problem->resources.items, problem->resources.count, &node->requested, requested);
+  size_t kinds = problem->kinds.count;
+  spread(columns, &node->allocatable, columns->allocatable);
+  spread(columns, &node->requested, columns->requested);
+  count_free(problem, columns, host);
+  if (!problem->rooms)
+    return;
+  int64_t *rooms = plan_problem_rooms(problem, host);
   for (size_t i = 0; i < problem->resources.count; i++)
-    if (__builtin_sub_overflow(rooms[i], requested[i], &rooms[i]))
+    if (__builtin_sub_overflow(columns->allocatable[kinds + i], columns->requested[kinds + i], &rooms[i]))
       rooms[i] = INT64_MIN;
   if (__builtin_sub_overflow(node->pod_max, node->pod_count, &rooms[problem->resources.count]))
     rooms[problem->resources.count] = INT64_MIN;
 }
 
-static void measure_class(PlanProblem *problem, PlanClass *class_) {
+static void measure_class(PlanProblem *problem, Columns *columns, PlanClass *class_) {
   size_t count = problem->resources.count;
   class_->takes = arena_alloc(&problem->arena, (count + 1) * sizeof *class_->takes);
-  look_up(problem->resources.items, count, &class_->example->requests, class_->takes);
-  for (size_t i = 0; i < count; i++)
-    if (class_->takes[i] < 0)
-      class_->takes[i] = 0;
+  spread(columns, &class_->example->requests, columns->requested);
+  for (size_t i = 0; i < count; i++) {
+    int64_t amount = columns->requested[problem->kinds.count + i];
+    class_->takes[i] = amount > 0 ? amount : 0;
+  }
   class_->takes[count] = 1;
 }
 
@@ -122,30 +132,26 @@ static void fetch_ahead(const PlanProblem *problem, int host) {
 }
 
 void plan_rooms_init(PlanProblem *problem) {
-  CLEANUP(kind_names_deinit) KindNames names;
-  kind_names_init(&names, problem);
+  CLEANUP(columns_deinit) Columns columns;
   problem->free =
       arena_alloc(&problem->arena, problem->hosts.count * problem->kinds.count * sizeof *problem->free);
   collect_names(problem);
   if (problem->resources.count <= PLAN_RESOURCES_MAX)
     problem->rooms = arena_alloc(&problem->arena, problem->hosts.count * (problem->resources.count + 1) *
                                                       sizeof *problem->rooms);
+  columns_init(&columns, problem);
   for (int host = 0; host < (int)problem->hosts.count; host++) {
     fetch_ahead(problem, host + AHEAD);
-    count_free(problem, &names, host);
-    if (problem->rooms)
-      measure_host(problem, host);
+    measure_host(problem, &columns, host);
   }
   for (size_t i = 0; i < problem->classes.count && problem->rooms; i++)
-    measure_class(problem, &problem->classes.items[i]);
+    measure_class(problem, &columns, &problem->classes.items[i]);
 }
 
 void plan_rooms_measure(PlanProblem *problem, int host) {
-  CLEANUP(kind_names_deinit) KindNames names;
-  kind_names_init(&names, problem);
-  count_free(problem, &names, host);
-  if (problem->rooms)
-    measure_host(problem, host);
+  CLEANUP(columns_deinit) Columns columns;
+  columns_init(&columns, problem);
+  measure_host(problem, &columns, host);
 }
 
 bool plan_rooms_hold(const PlanProblem *problem, const PlanClass *class_, const int64_t *rooms) {
