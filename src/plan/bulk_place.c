@@ -12,150 +12,17 @@ static PlanStates *states_of_pool(const PlanPlaces *places, int pool) {
   return &places->states[places->problem->pools.items[pool].shape];
 }
 
-static void put_into_bucket(PlanBuckets *buckets, int state, int gpu) {
-  while ((int)buckets->count <= state)
+void plan_places_put_back(PlanPlaces *places, int pool, int gpu) {
+  PlanBuckets *buckets = &places->buckets[pool];
+  while ((int)buckets->count <= places->state[gpu])
     array_push(buckets);
-  *array_push(&buckets->items[state]) = gpu;
+  *array_push(&buckets->items[places->state[gpu]]) = gpu;
 }
 
 static void change_holes(const PlanStates *states, PlanHoles *holes, const PlanGpuState *before,
                          const PlanGpuState *after) {
   for (int type = 0; type < states->geometry->type_count; type++)
     holes->count[type] += after->holes.count[type] - before->holes.count[type];
-}
-
-static void sum_holes(PlanPlaces *places, int pool) {
-  const PlanStates *states = states_of_pool(places, pool);
-  for (size_t number = 0; number < places->buckets[pool].count; number++)
-    for (int type = 0; type < states->geometry->type_count; type++)
-      places->holes[pool].count[type] +=
-          states->items.items[number].holes.count[type] * (int)places->buckets[pool].items[number].count;
-}
-
-static void sort_gpus(PlanPlaces *places) {
-  const PlanProblem *problem = places->problem;
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    const PlanHostGpu *gpu = &problem->gpus.items[i];
-    if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted)
-      continue;
-    places->state[i] = plan_states_find(states_of_pool(places, gpu->pool), gpu->occupied);
-    put_into_bucket(&places->buckets[gpu->pool], places->state[i], (int)i);
-  }
-  for (int pool = 0; pool < (int)problem->pools.count; pool++)
-    sum_holes(places, pool);
-}
-
-static int64_t *rooms_of(const PlanPlaces *places, int host) {
-  return &places->rooms[(size_t)host * (places->problem->resources.count + 1)];
-}
-
-/* That the host can still take: those that get a free slice and those that get a new one. */
-static int64_t most_pods(const PlanPlaces *places, int host) {
-  int64_t pods = places->free_slots[host];
-  for (size_t kind = 0; kind < places->problem->kinds.count; kind++)
-    pods += places->problem->free[(size_t)host * places->problem->kinds.count + kind];
-  return pods;
-}
-
-/* Could pods run short of anything but slices on the host? Not where there is room for the most demanding of
- * them on each free slot. */
-static bool is_tight(const PlanPlaces *places, const int64_t *most, int host) {
-  for (size_t i = 0; i <= places->problem->resources.count; i++) {
-    int64_t all;
-    if (__builtin_mul_overflow(most[i], most_pods(places, host), &all) ||
-        (all > 0 && all > rooms_of(places, host)[i]))
-      return true;
-  }
-  return false;
-}
-
-static void count_free_slots(PlanPlaces *places) {
-  const PlanProblem *problem = places->problem;
-  CLEANUP(cleanup_free) uint32_t *slots = mem_alloc(problem->models.count * sizeof *slots);
-  for (size_t i = 0; i < problem->models.count; i++) {
-    int slot_count = problem->shapes.items[problem->models.items[i].shape].geometry.slot_count;
-    slots[i] = slot_count < 32 ? (UINT32_C(1) << slot_count) - 1 : UINT32_MAX;
-  }
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    const PlanHostGpu *gpu = &problem->gpus.items[i];
-    places->free_slots[gpu->host] += __builtin_popcount(slots[gpu->model] & ~gpu->occupied);
-  }
-}
-
-static void find_tight_hosts(PlanPlaces *places) {
-  const PlanProblem *problem = places->problem;
-  int64_t most[PLAN_RESOURCES_MAX + 1] = {0};
-  count_free_slots(places);
-  if (!problem->rooms)
-    return;
-  for (size_t i = 0; i < problem->classes.count; i++)
-    for (size_t r = 0; r <= problem->resources.count; r++)
-      if (problem->classes.items[i].takes[r] > most[r])
-        most[r] = problem->classes.items[i].takes[r];
-  for (int host = 0; host < (int)problem->hosts.count; host++) {
-    places->tight[host] = is_tight(places, most, host);
-    places->any_tight |= places->tight[host];
-  }
-}
-
-static void copy_rooms(PlanPlaces *places) {
-  const PlanProblem *problem = places->problem;
-  size_t size = problem->hosts.count * (problem->resources.count + 1) * sizeof *places->rooms;
-  places->rooms = mem_alloc(size);
-  if (problem->rooms && size)
-    memcpy(places->rooms, problem->rooms, size);
-}
-
-void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer *offer) {
-  size_t waiting = problem->waiting.count, hosts = problem->hosts.count;
-  *places = (PlanPlaces){
-      .problem = problem,
-      .offer = offer,
-      .states = mem_alloc(problem->shapes.count * sizeof *places->states),
-      .state = mem_alloc(problem->gpus.count * sizeof *places->state),
-      .buckets = mem_alloc(problem->pools.count * sizeof *places->buckets),
-      .marks = mem_alloc((problem->gpus.count / 64 + 1) * sizeof *places->marks),
-      .holes = mem_alloc(problem->pools.count * sizeof *places->holes),
-      .touched_gpus = mem_alloc(problem->gpus.count * sizeof *places->touched_gpus),
-      .touched_hosts = mem_alloc(hosts * sizeof *places->touched_hosts),
-      .full = mem_alloc(hosts * sizeof *places->full),
-      .free_slots = mem_alloc(hosts * sizeof *places->free_slots),
-      .tight = mem_alloc(hosts * sizeof *places->tight),
-      .slices = mem_alloc(waiting * sizeof *places->slices),
-      .next = mem_alloc(waiting * sizeof *places->next),
-      .next_equal = mem_alloc(waiting * sizeof *places->next_equal),
-  };
-  for (size_t i = 0; i < problem->shapes.count; i++)
-    plan_states_init(&places->states[i], &problem->shapes.items[i].geometry);
-  for (size_t i = 0; i < waiting; i++)
-    places->slices[i].gpu = -1;
-  copy_rooms(places);
-  find_tight_hosts(places);
-  sort_gpus(places);
-}
-
-void plan_places_deinit(PlanPlaces *places) {
-  for (size_t i = 0; i < places->problem->shapes.count; i++)
-    plan_states_deinit(&places->states[i]);
-  free(places->states);
-  free(places->state);
-  for (size_t pool = 0; pool < places->problem->pools.count; pool++) {
-    for (size_t i = 0; i < places->buckets[pool].count; i++)
-      array_deinit(&places->buckets[pool].items[i]);
-    array_deinit(&places->buckets[pool]);
-  }
-  free(places->buckets);
-  free(places->marks);
-  free(places->holes);
-  free(places->rooms);
-  free(places->touched_gpus);
-  free(places->touched_hosts);
-  free(places->full);
-  free(places->free_slots);
-  free(places->tight);
-  free(places->slices);
-  free(places->next);
-  free(places->next_equal);
 }
 
 const PlanHoles *plan_places_holes(const PlanPlaces *places, int pool) {
@@ -166,14 +33,14 @@ const PlanHoles *plan_places_holes(const PlanPlaces *places, int pool) {
 static void seat(PlanPlaces *places, int waiting, int host) {
   const PlanProblem *problem = places->problem;
   if (places->tight[host])
-    plan_rooms_take(problem, plan_problem_class(problem, waiting), rooms_of(places, host));
+    plan_rooms_take(problem, plan_problem_class(problem, waiting), plan_places_rooms(places, host));
   places->offer->hosts[waiting] = host;
   places->offer->served[problem->waiting.items[waiting].tier]++;
 }
 
 bool plan_places_seat(PlanPlaces *places, int waiting, int host) {
   if (!places->tight[host] || plan_rooms_hold(places->problem, plan_problem_class(places->problem, waiting),
-                                              rooms_of(places, host))) {
+                                              plan_places_rooms(places, host))) {
     seat(places, waiting, host);
     return true;
   }
@@ -333,7 +200,7 @@ static void order_group(Filling *filling) {
  * where that is the most. Above 1 it takes from others. */
 static double share_of(const Filling *filling, const PlanClass *class_, int host) {
   const PlanPlaces *places = filling->places;
-  const int64_t *rooms = rooms_of(places, host);
+  const int64_t *rooms = plan_places_rooms(places, host);
   double pods = (double)places->free_slots[host] / filling->slots_per_pod, most = 0;
   for (size_t i = 0; i <= places->problem->resources.count; i++) {
     double share = class_->takes[i] <= 0 ? 0 : (double)class_->takes[i] * pods / (double)rooms[i];
@@ -356,7 +223,7 @@ static Queue *match_queue(const Filling *filling, int host) {
   for (size_t i = 0; i < filling->queues.count; i++) {
     Queue *queue = &filling->queues.items[i];
     const PlanClass *class_ = &problem->classes.items[queue->class_];
-    if (queue->first < 0 || !plan_rooms_hold(problem, class_, rooms_of(filling->places, host)))
+    if (queue->first < 0 || !plan_rooms_hold(problem, class_, plan_places_rooms(filling->places, host)))
       continue;
     double share = share_of(filling, class_, host);
     int tier = problem->waiting.items[queue->first].tier;
@@ -436,10 +303,6 @@ static const PlanWay *know_outcome(Filling *filling, int gpu, PlanWay *way) {
   return &filling->states->ways.items[index];
 }
 
-static void put_back(Filling *filling, int gpu) {
-  put_into_bucket(filling->buckets, filling->places->state[gpu], gpu);
-}
-
 /* Slices for the GPU as long as no more is lost than this. A worth that cannot be spared once is not tried
  * again: it may be less than this, where what the GPU has left is worth less. */
 static void fill_gpu(Filling *filling, uint64_t loss, int gpu) {
@@ -461,7 +324,7 @@ static void fill_gpu(Filling *filling, uint64_t loss, int gpu) {
     }
     place(filling, queue, gpu, way);
   }
-  put_back(filling, gpu);
+  plan_places_put_back(filling->places, filling->pool, gpu);
 }
 
 /* Once the worth cannot be spared, the GPUs go back: they may have other places. */
@@ -472,7 +335,7 @@ static void fill_group(Filling *filling, uint64_t loss) {
     if (filling->left && filling->loss_min <= loss)
       fill_gpu(filling, loss, gpu);
     else
-      put_back(filling, gpu);
+      plan_places_put_back(filling->places, filling->pool, gpu);
   }
 }
 
@@ -494,7 +357,7 @@ void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *b
   while (filling.left && take_group(&filling, &loss))
     fill_group(&filling, loss);
   for (size_t i = 0; i < filling.refused.count; i++)
-    put_back(&filling, filling.refused.items[i]);
+    plan_places_put_back(places, pool, filling.refused.items[i]);
   places->refused |= filling.left > 0; /* there were places enough, or nothing would have been reserved */
   if (reserved)
     reserved->count[rank] -= filling.left;

@@ -16,7 +16,7 @@ typedef struct PlanPlaces {
   PlanBuckets *buckets; /* by pool: those of its GPUs that can be counted */
   uint64_t *marks;      /* bit per GPU; all zero between fillings */
   PlanHoles *holes;     /* by pool, as they are now */
-  int64_t *rooms;       /* as PlanProblem.rooms, as they are now */
+  int64_t *rooms;       /* as PlanProblem.rooms, as they are now on hosts that are tight */
   bool *touched_gpus, *touched_hosts;
   int *free_slots; /* by host */
   bool *tight;     /* by host: it may run short of something else before it runs out of slices */
@@ -36,6 +36,12 @@ typedef struct PlanBatch {
 /* Nothing is placed yet. The offer serves nobody. */
 void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer *offer);
 void plan_places_deinit(PlanPlaces *places);
+/* What the host has left: of each resource, then of pods. Kept up to date where it is tight. */
+static inline int64_t *plan_places_rooms(const PlanPlaces *places, int host) {
+  return &places->rooms[(size_t)host * (places->problem->resources.count + 1)];
+}
+/* Puts the GPU into the bucket of its state. */
+void plan_places_put_back(PlanPlaces *places, int pool, int gpu);
 const PlanHoles *plan_places_holes(const PlanPlaces *places, int pool);
 /* Puts the pod on the host if there is room for it, slices aside. */
 bool plan_places_seat(PlanPlaces *places, int waiting, int host);

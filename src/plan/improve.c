@@ -20,6 +20,7 @@ enum {
   IDLE_ROUNDS_MAX = 60000, /* in vain */
   IDLE_ROUNDS_MIN = 9000,
   IDLE_ROUNDS_EACH = 300, /* of each type and host */
+  FEW_PODS = 64,          /* where one more is worth a longer search */
 };
 
 typedef struct Type {
@@ -334,7 +335,9 @@ static int64_t idle_most(const Improve *improve) {
   int64_t most = (int64_t)IDLE_ROUNDS_EACH * improve->type_count * improve->host_count;
   most = most < IDLE_ROUNDS_MIN ? IDLE_ROUNDS_MIN : most;
   most = most > IDLE_ROUNDS_MAX ? IDLE_ROUNDS_MAX : most;
-  return improve->enough ? most / 3 : most;
+  if (improve->enough)
+    return most / 3;
+  return most + most * FEW_PODS / (total(improve) + FEW_PODS / 8);
 }
 
 /* A state that serves as many may waste a little worse, or all would end in the same corner. */
