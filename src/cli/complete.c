@@ -6,6 +6,7 @@
 
 #include "cli/option.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -173,12 +174,14 @@ static int answer(Typing *typing, int count, char *const *words) {
     offer_verbs(typing, verbs);
     return CLI_COMPLETE_WORDS;
   }
+  assert(typing->verb);
   for (; at + 1 < count; at++)
     take_word(typing, words[at]);
   return offer_for_verb(typing);
 }
 
 void cli_complete(const CliCompletion *completion, int count, char *const *words, Text *ret_answer) {
+  assert(completion->verbs);
   Typing typing = {.completion = completion, .word = count ? words[count - 1] : "", .answer = ret_answer};
   int directive = answer(&typing, count, words);
   text_format(ret_answer, ":%d\n", directive);
