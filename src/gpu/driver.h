@@ -82,7 +82,7 @@ typedef struct GpuXid {
 } GpuXid;
 
 typedef struct GpuResult {
-  Error err;            /* code 0: done */
+  Error err;            /* code 0: done; CREATE, DESTROY: why not, the slice is not named */
   uint32_t stuck_gpu;   /* the worker hung or died: 1 + index of the GPU that it was at; 0: unknown */
   uint32_t stuck_count; /* killed workers that the kernel has not let go yet */
   char created_uuid[MIG_UUID_SIZE]; /* CREATE: the MIG device */

@@ -264,14 +264,6 @@ static int destroy(Change *change, Error *err) {
 }
 
 /* Says what was tried, in words as soon as the profile's name is known. */
-static int prefix(const Change *change, const char *verb, Error *err) {
-  const GpuJob *job = change->job;
-  if (!change->profile)
-    return error_prefix(err, "%s MIG profile %d at slot %d of GPU %s", verb, job->nvml_id, job->start,
-                        job->uuid);
-  return error_prefix(err, "%s %s at slot %d of GPU %s", verb, change->profile->name, job->start, job->uuid);
-}
-
 /* In place of general advice: a name, where one can be had. */
 static int name_holder(const Change *change, Error *err) {
   uint32_t pids[GPU_HOLDER_PIDS_MAX];
@@ -302,7 +294,7 @@ int gpu_nvml_create(GpuNvml *nvml, const GpuJob *job, char ret_uuid[MIG_UUID_SIZ
   if (r < 0)
     r = name_holder(&change, err);
   if (r < 0)
-    return prefix(&change, "creating", err);
+    return r;
   memcpy(ret_uuid, uuid, sizeof uuid);
   return 0;
 }
@@ -327,5 +319,5 @@ int gpu_nvml_destroy(GpuNvml *nvml, const GpuJob *job, Error *err) {
   }
   if (r < 0)
     r = name_holder(&change, err);
-  return r < 0 ? prefix(&change, "destroying", err) : 0;
+  return r;
 }

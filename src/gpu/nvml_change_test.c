@@ -12,8 +12,6 @@ static const GpuJob create_job = {
 static const GpuJob destroy_job = {
     .kind = GPU_JOB_DESTROY, .uuid = "GPU-0", .nvml_id = 19, .start = 6, .size = 1};
 
-#define CREATING   "creating 1g.10gb at slot 6 of GPU GPU-0: "
-#define DESTROYING "destroying 1g.10gb at slot 6 of GPU GPU-0: "
 #define IN_USE                                                                                               \
   "In use by another client (NVML code 19); a process on the GPU or a monitor such as DCGM may hold it"
 
@@ -96,7 +94,6 @@ static void half_a_slice_of_somebody_else_survives_a_failure(void **state) {
   fake_add_instance(0, "1g.10gb", 6, 0);
   fake_fail("nvmlGpuInstanceCreateComputeInstance", NVML_UNKNOWN, 0, 1);
   run_and_expect(&create_job, ERROR_GPU,
-                 CREATING
                  "creating the compute instance: Unknown Error (NVML code 999); look at the kernel's "
                  "log on this node");
   assert_int_equal(count_instances(), 1);
@@ -107,8 +104,8 @@ static void a_taken_place_is_refused_and_nothing_changes(void **state) {
   fake_add_instance(0, "2g.20gb", 4, 2);
   fake_add_instance(0, "1g.10gb+me", 6, 1);
   run_and_expect(&create_job, ERROR_CONFLICT,
-                 CREATING "creating the GPU instance: Insufficient Resources (NVML code 23); other instances "
-                          "take its slots or its share");
+                 "creating the GPU instance: Insufficient Resources (NVML code 23); other instances "
+                 "take its slots or its share");
   assert_int_equal(count_instances(), 2);
 }
 
@@ -116,8 +113,8 @@ static void a_gpu_instance_without_compute_instance_is_taken_back(void **state) 
   fake_reset("A100-80GB", 1);
   fake_fail("nvmlGpuInstanceCreateComputeInstance", NVML_INSUFFICIENT_RESOURCES, 0, 1);
   run_and_expect(&create_job, ERROR_CONFLICT,
-                 CREATING "creating the compute instance: Insufficient Resources (NVML code 23); other "
-                          "instances take its slots or its share; the GPU instance was taken back");
+                 "creating the compute instance: Insufficient Resources (NVML code 23); other "
+                 "instances take its slots or its share; the GPU instance was taken back");
   assert_int_equal(count_instances(), 0);
 }
 
@@ -126,7 +123,6 @@ static void taking_back_is_patient(void **state) {
   fake_fail("nvmlGpuInstanceCreateComputeInstance", NVML_UNKNOWN, 0, 1);
   fake_fail("nvmlGpuInstanceDestroy", NVML_IN_USE, 0, 3);
   run_and_expect(&create_job, ERROR_GPU,
-                 CREATING
                  "creating the compute instance: Unknown Error (NVML code 999); look at the kernel's "
                  "log on this node; the GPU instance was taken back");
   assert_int_equal(count_instances(), 0);
@@ -138,7 +134,6 @@ static void a_failure_to_take_back_is_told_too(void **state) {
   fake_fail("nvmlGpuInstanceCreateComputeInstance", NVML_MEMORY, 0, 1);
   fake_fail("nvmlGpuInstanceDestroy", NVML_TIMEOUT, 0, 1);
   run_and_expect(&create_job, ERROR_GPU,
-                 CREATING
                  "creating the compute instance: Insufficient Memory (NVML code 20); and taking back "
                  "the rest: destroying the GPU instance: Timeout (NVML code 10)");
   assert_int_equal(count_instances(), 1);
@@ -171,7 +166,7 @@ static void an_instance_that_does_not_know_its_compute_profiles_yet_is_waited_fo
 static void a_gpu_that_stays_busy_is_given_up_after_ten_seconds(void **state) {
   fake_reset("A100-80GB", 1);
   fake_fail("nvmlDeviceCreateGpuInstanceWithPlacement", NVML_IN_USE, 0, 1000);
-  run_and_expect(&create_job, ERROR_GPU, CREATING "creating the GPU instance: " IN_USE);
+  run_and_expect(&create_job, ERROR_GPU, "creating the GPU instance: " IN_USE);
   assert_in_range(fake.now_ms, 9000, 10000);
 }
 
@@ -182,8 +177,8 @@ static void patience_is_shared_by_all_calls_of_a_job(void **state) {
   fake_fail("nvmlGpuInstanceCreateComputeInstance", NVML_IN_USE, 0, 1000);
   fake_fail("nvmlGpuInstanceDestroy", NVML_IN_USE, 0, 1000);
   run_and_expect(&create_job, ERROR_GPU,
-                 CREATING "creating the compute instance: " IN_USE
-                          "; and taking back the rest: destroying the GPU instance: " IN_USE);
+                 "creating the compute instance: " IN_USE
+                 "; and taking back the rest: destroying the GPU instance: " IN_USE);
   assert_in_range(fake.now_ms, 10000, 15000);
 }
 
@@ -195,22 +190,22 @@ static void jobs_that_cannot_be_are_refused_before_anything_changes(void **state
   } cases[] = {
       {{.uuid = "GPU-7", .nvml_id = 19, .start = 6, .size = 1},
        ERROR_NOT_FOUND,
-       "creating MIG profile 19 at slot 6 of GPU GPU-7: finding the GPU on this node: Not Found (NVML code "
+       "finding the GPU on this node: Not Found (NVML code "
        "6)"},
       {{.uuid = "GPU-0", .nvml_id = 47, .start = 6, .size = 1},
        ERROR_NOT_FOUND,
-       "creating MIG profile 47 at slot 6 of GPU GPU-0: NVIDIA A100-SXM4-80GB has no MIG profile with id 47"},
+       "NVIDIA A100-SXM4-80GB has no MIG profile with id 47"},
       {{.uuid = "GPU-0", .nvml_id = 19, .start = 7, .size = 1},
        ERROR_INVALID,
-       "creating 1g.10gb at slot 7 of GPU GPU-0: 1g.10gb cannot take 1 slots at slot 7 of a NVIDIA "
+       "1g.10gb cannot take 1 slots at slot 7 of a NVIDIA "
        "A100-SXM4-80GB"},
       {{.uuid = "GPU-0", .nvml_id = 19, .start = 6, .size = 2},
        ERROR_INVALID,
-       "creating 1g.10gb at slot 6 of GPU GPU-0: 1g.10gb cannot take 2 slots at slot 6 of a NVIDIA "
+       "1g.10gb cannot take 2 slots at slot 6 of a NVIDIA "
        "A100-SXM4-80GB"},
       {{.uuid = "GPU-0", .nvml_id = 19, .start = 200, .size = 1},
        ERROR_INVALID,
-       "creating 1g.10gb at slot 200 of GPU GPU-0: 1g.10gb cannot take 1 slots at slot 200 of a NVIDIA "
+       "1g.10gb cannot take 1 slots at slot 200 of a NVIDIA "
        "A100-SXM4-80GB"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -233,13 +228,11 @@ static void without_active_mig_nothing_is_created(void **state) {
       {true, 0, 1, "MIG mode is not active before the GPU is reset"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
-    char text[ERROR_TEXT_SIZE];
-    snprintf(text, sizeof text, "creating MIG profile 19 at slot 6 of GPU GPU-0: %s", cases[i].text);
     fake_reset("A100-80GB", 1);
     fake.gpus[0].capable = cases[i].capable;
     fake.gpus[0].current = cases[i].current;
     fake.gpus[0].pending = cases[i].pending;
-    run_and_expect(&create_job, ERROR_UNSUPPORTED, text);
+    run_and_expect(&create_job, ERROR_UNSUPPORTED, cases[i].text);
   }
 }
 
@@ -247,7 +240,6 @@ static void missing_permission_is_said_with_the_remedy(void **state) {
   fake_reset("A100-80GB", 1);
   fake_fail("nvmlDeviceCreateGpuInstanceWithPlacement", NVML_NO_PERMISSION, 0, 1);
   run_and_expect(&create_job, ERROR_DENIED,
-                 CREATING
                  "creating the GPU instance: Insufficient Permissions (NVML code 4); run the agent as "
                  "root and privileged, with NVIDIA_MIG_CONFIG_DEVICES=all");
 }
@@ -255,8 +247,7 @@ static void missing_permission_is_said_with_the_remedy(void **state) {
 static void a_mig_device_that_nvml_hides_is_an_error(void **state) {
   fake_reset("A100-80GB", 1);
   fake_fail("nvmlDeviceGetMigDeviceHandleByIndex", NVML_NOT_FOUND, 0, CALLS_OF_A_JOB_MAX);
-  run_and_expect(&create_job, ERROR_GPU,
-                 CREATING "NVML shows no MIG device for GPU instance 13, compute instance 0");
+  run_and_expect(&create_job, ERROR_GPU, "NVML shows no MIG device for GPU instance 13, compute instance 0");
 }
 
 static void a_failed_job_still_observes(void **state) {
@@ -302,7 +293,7 @@ static void a_slice_in_use_is_not_destroyed(void **state) {
   fake_reset("A100-80GB", 1);
   fake_add_instance(0, "1g.10gb", 6, 1);
   fake_fail("nvmlComputeInstanceDestroy", NVML_IN_USE, 0, 1000);
-  run_and_expect(&destroy_job, ERROR_GPU, DESTROYING "destroying a compute instance: " IN_USE);
+  run_and_expect(&destroy_job, ERROR_GPU, "destroying a compute instance: " IN_USE);
   assert_int_equal(count_instances(), 1);
   assert_true(fake.gpus[0].instances[0].computes[0].alive);
 }
@@ -313,9 +304,9 @@ static void who_holds_a_slice_is_named(void **state) {
   fake.gpus[0].instances[0].process_counts[FAKE_COMPUTE_PROCESSES] = 1;
   fake_fail("nvmlComputeInstanceDestroy", NVML_IN_USE, 0, 1000);
   run_and_expect(&destroy_job, ERROR_GPU,
-                 DESTROYING "destroying a compute instance: In use by another client (NVML code 19); held by "
-                            "process 100, which this agent cannot see (hostPID): end it, or wait until it "
-                            "ends");
+                 "destroying a compute instance: In use by another client (NVML code 19); held by "
+                 "process 100, which this agent cannot see (hostPID): end it, or wait until it "
+                 "ends");
   assert_in_range(fake.now_ms, 8000, 10000);
 }
 
@@ -337,7 +328,7 @@ static void what_is_bare_goes_only_as_long_as_it_is(void **state) {
   assert_int_equal(result->err.code, 0);
   assert_int_equal(count_instances(), 0);
   fake_add_instance(0, "1g.10gb", 6, 1);
-  run_and_expect(&job, ERROR_GPU, DESTROYING "destroying the GPU instance: " IN_USE);
+  run_and_expect(&job, ERROR_GPU, "destroying the GPU instance: " IN_USE);
   assert_true(fake.gpus[0].instances[0].computes[0].alive);
 }
 
@@ -346,11 +337,10 @@ static void each_failing_call_of_destroy_is_named(void **state) {
     const char *function, *text;
   } cases[] = {
       {"nvmlGpuInstanceGetComputeInstanceProfileInfo",
-       DESTROYING "asking for its compute profiles: Timeout (NVML code 10)"},
-      {"nvmlGpuInstanceGetComputeInstances",
-       DESTROYING "listing its compute instances: Timeout (NVML code 10)"},
-      {"nvmlGpuInstanceDestroy", DESTROYING "destroying the GPU instance: Timeout (NVML code 10)"},
-      {"nvmlGpuInstanceGetInfo", DESTROYING "reading an instance of 1g.10gb: Timeout (NVML code 10)"},
+       "asking for its compute profiles: Timeout (NVML code 10)"},
+      {"nvmlGpuInstanceGetComputeInstances", "listing its compute instances: Timeout (NVML code 10)"},
+      {"nvmlGpuInstanceDestroy", "destroying the GPU instance: Timeout (NVML code 10)"},
+      {"nvmlGpuInstanceGetInfo", "reading an instance of 1g.10gb: Timeout (NVML code 10)"},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
     fake_reset("A100-80GB", 1);

@@ -101,7 +101,9 @@ static void *resolve_in_library(void *library, const char *name) {
 /* A library without a driver cannot tell its version; then the function alone must do. */
 static int too_old(GpuNvml *nvml, const char *name, const char *since, Error *err) {
   const GpuNvmlCalls *calls = &nvml->calls;
-  if (calls->init && calls->shutdown && calls->driver_version && calls->init() == NVML_SUCCESS) {
+  if (!calls->init)
+    return error_set(err, ERROR_UNSUPPORTED, "this is not NVIDIA's management library: it has no nvmlInit_v2");
+  if (calls->shutdown && calls->driver_version && calls->init() == NVML_SUCCESS) {
     if (calls->driver_version(nvml->driver_version, sizeof nvml->driver_version) != NVML_SUCCESS)
       nvml->driver_version[0] = '\0';
     calls->shutdown();

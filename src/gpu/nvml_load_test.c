@@ -127,6 +127,17 @@ static void the_search_says_where_it_looked(void **state) {
                "/nonexistent/lib64; is the driver installed, and mounted into this container?");
 }
 
+static void *resolve_nothing(void *userdata, const char *name) {
+  return NULL;
+}
+
+static void another_library_is_told_from_an_old_one(void **state) {
+  Error err = {0};
+  GpuNvml *nvml = NULL;
+  assert_fails(gpu_nvml_open_with(resolve_nothing, NULL, &nvml, &err),
+               "this is not NVIDIA's management library: it has no nvmlInit_v2");
+}
+
 static void a_file_that_is_no_library_ends_the_search(void **state) {
   char folder[] = "/tmp/facet-nvml-XXXXXX", path[64], expected[160];
   assert_non_null(mkdtemp(folder));
@@ -153,6 +164,7 @@ int main(void) {
       cmocka_unit_test(every_function_may_be_missing_without_harm),
       cmocka_unit_test(a_library_that_is_not_there_is_named_with_the_loaders_words),
       cmocka_unit_test(the_search_says_where_it_looked),
+      cmocka_unit_test(another_library_is_told_from_an_old_one),
       cmocka_unit_test(a_file_that_is_no_library_ends_the_search),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

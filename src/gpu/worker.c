@@ -52,14 +52,14 @@ static void finish(GpuWorker *worker, const GpuResult *result) {
   on_result(worker->userdata, result);
 }
 
-static void format_job(const GpuJob *job, char *ret_text, size_t size) {
-  if (job->kind == GPU_JOB_OBSERVE || job->kind == GPU_JOB_WATCH)
-    snprintf(ret_text, size, job->kind == GPU_JOB_WATCH ? "watching the GPUs" : "observing the GPUs");
+/* What has no place in a layout is named here; whoever wants a slice says so himself. */
+static void name_job(const GpuJob *job, Error *err) {
+  if (job->kind == GPU_JOB_OBSERVE)
+    error_prefix(err, "observing the GPUs");
+  else if (job->kind == GPU_JOB_WATCH)
+    error_prefix(err, "watching the GPUs");
   else if (job->kind == GPU_JOB_ENABLE_MIG)
-    snprintf(ret_text, size, "switching MIG mode on for GPU %u", job->gpu);
-  else
-    snprintf(ret_text, size, "%s MIG profile %d at slot %d of GPU %s",
-             job->kind == GPU_JOB_CREATE ? "creating" : "destroying", job->nvml_id, job->start, job->uuid);
+    error_prefix(err, "switching MIG mode on for GPU %u", job->gpu);
 }
 
 static uint32_t count_stuck(const GpuWorker *worker) {
@@ -70,9 +70,7 @@ static uint32_t count_stuck(const GpuWorker *worker) {
 }
 
 static void fail(GpuWorker *worker, Error *err) {
-  char job[MIG_UUID_SIZE + 80];
-  format_job(&worker->job, job, sizeof job);
-  error_prefix(err, "%s", job);
+  name_job(&worker->job, err);
   CLEANUP(cleanup_free) GpuResult *result = mem_alloc(sizeof *result);
   result->err = *err;
   result->stuck_gpu = worker->at_gpu;

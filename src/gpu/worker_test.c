@@ -104,8 +104,6 @@ static void wait_for_the_end_of(Agent *agent, uint32_t pid) {
     uv_run(&agent->loop, UV_RUN_ONCE);
 }
 
-#define JOB "creating MIG profile 19 at slot 6 of GPU GPU-1: "
-
 /* ---- cases ---- */
 
 static void the_real_worker_answers_that_it_has_no_library_and_ends_when_idle(void **state) {
@@ -185,7 +183,7 @@ static void a_hanging_worker_is_killed_after_the_timeout(void **state) {
   assert_int_equal(agent.results, 0);
   advance(&agent, 1);
   assert_int_equal(agent.results, 1);
-  assert_string_equal(agent.err.text, JOB "NVML did not answer within 30 s; its worker was killed");
+  assert_string_equal(agent.err.text, "NVML did not answer within 30 s; its worker was killed");
   assert_int_equal(agent.err.code, ERROR_TIMEOUT);
   teardown(&agent);
 }
@@ -240,9 +238,8 @@ static void too_many_workers_that_hang_in_the_kernel_stop_new_ones(void **state)
   submit(&agent);
   advance(&agent, 10000);
   assert_int_equal(agent.results, GPU_COUNT_MAX + 1);
-  assert_string_equal(agent.err.text,
-                      JOB "32 killed NVML workers still hang in the driver; reset the GPUs or "
-                          "reboot the node");
+  assert_string_equal(agent.err.text, "32 killed NVML workers still hang in the driver; reset the GPUs or "
+                                      "reboot the node");
   assert_int_equal(agent.err.code, ERROR_UNAVAILABLE);
   teardown(&agent);
 }
@@ -253,13 +250,12 @@ static void a_worker_that_dies_tells_how_and_its_last_words(void **state) {
     ErrorCode code;
   } cases[] = {
       {"crashing",
-       JOB
        "the NVML worker was killed by signal 11 (Segmentation fault); its last words: NVRM: out of ? luck",
        ERROR_UNAVAILABLE},
-      {"leaving", JOB "the NVML worker ended with exit status 7", ERROR_UNAVAILABLE},
-      {"babbling", JOB "the NVML worker is confused and was killed: frame does not begin with its magic word",
+      {"leaving", "the NVML worker ended with exit status 7", ERROR_UNAVAILABLE},
+      {"babbling", "the NVML worker is confused and was killed: frame does not begin with its magic word",
        ERROR_PROTOCOL},
-      {"twice", JOB "the NVML worker is confused and was killed: it answered without being asked",
+      {"twice", "the NVML worker is confused and was killed: it answered without being asked",
        ERROR_PROTOCOL},
   };
   for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -307,7 +303,7 @@ static void a_worker_that_cannot_be_started_is_a_result(void **state) {
   assert_int_equal(agent.results, 0);
   advance(&agent, 0);
   assert_string_equal(agent.err.text,
-                      JOB "starting the NVML worker /nonexistent/facet: no such file or directory");
+                      "starting the NVML worker /nonexistent/facet: no such file or directory");
   assert_int_equal(agent.err.code, ERROR_UNAVAILABLE);
   teardown(&agent);
 }
