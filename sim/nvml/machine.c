@@ -89,15 +89,16 @@ static int parse_item(char *item, SimState *state, Error *err) {
 
 int sim_state_parse_machine(const char *description, SimState *ret_state, Error *err) {
   CLEANUP(cleanup_free) char *copy = mem_strdup(description);
-  SimState state = {.options = SIM_OPTIONS_USUAL};
+  CLEANUP(cleanup_free) SimState *state = mem_alloc(sizeof *state);
+  state->options = SIM_OPTIONS_USUAL;
   char *rest = copy;
   while (rest) {
     char *item = strsep(&rest, ",");
     if (strlen(item) >= ITEM_SIZE)
       return error_set(err, ERROR_INVALID, "simulated machine: \"%.40s...\" is too long for a model", item);
-    if (parse_item(item, &state, err) < 0)
+    if (parse_item(item, state, err) < 0)
       return error_prefix(err, "simulated machine");
   }
-  *ret_state = state;
+  sim_state_copy(ret_state, state);
   return 0;
 }
