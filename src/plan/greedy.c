@@ -8,7 +8,13 @@
 #include "plan/recut.h"
 #include "sched/filter.h"
 
-enum { MEMORIES = 32, PACK_STEPS = 20000, PASSES_MAX = 8, RANKED_HOSTS_MIN = 200, RANKINGS = 64 };
+enum {
+  MEMORIES = 32,
+  PACK_STEPS = 20000,
+  PASSES_MAX = 8,
+  RANKINGS = 64,
+  ASIDE_MAX = 256, /* hosts that other pods keep away; beyond that all are looked at */
+};
 
 /* Each includes those before it. A withdrawal makes room, so it ends EXHAUSTED_GROWTH; the others last. */
 enum { EXHAUSTED_EXISTING = 1, EXHAUSTED_GROWTH = 2, EXHAUSTED_RECUT = 4 };
@@ -18,6 +24,7 @@ typedef struct Quote {
   uint32_t openings; /* of the host then */
   bool impossible;   /* for good, or until slices are withdrawn there */
   bool creates;
+  bool is_touched; /* the host was changed already */
   int withdrawn;
   int new_gpus;
   uint64_t loss;
@@ -47,7 +54,9 @@ struct PlanRanking {
 
 void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft) {
   const PlanProblem *problem = draft->problem;
-  *greedy = (PlanGreedy){.draft = draft, .refusal_words = (problem->hosts.count + 63) / 64};
+  *greedy = (PlanGreedy){.draft = draft,
+                         .ranked_hosts_min = PLAN_RANKED_HOSTS_MIN,
+                         .refusal_words = (problem->hosts.count + 63) / 64};
   greedy->quotes = mem_alloc(MEMORIES * sizeof *greedy->quotes);
   for (int i = 0; i < MEMORIES; i++)
     greedy->quotes[i].hosts = mem_alloc(problem->hosts.count * sizeof *greedy->quotes[i].hosts);
@@ -142,6 +151,7 @@ static const Quote *ask_host(const PlanGreedy *greedy, PlanQuotes *quotes, const
   quote->openings = openings;
   quote->impossible = !pack_in_draft(greedy->draft, class_, host, quotes->loss_min, &packing);
   quote->creates = packing.count > 0;
+  quote->is_touched = greedy->draft->touched_hosts[host];
   quote->withdrawn = packing.withdrawn;
   quote->loss = packing.loss;
   quote->new_gpus = packing.new_gpus;
@@ -159,8 +169,8 @@ static bool is_better(const PlanDraft *draft, const Quote *a, int host_a, const 
     return a->loss < b->loss;
   if (a->new_gpus != b->new_gpus)
     return a->new_gpus < b->new_gpus;
-  if (a->creates && draft->touched_hosts[host_a] != draft->touched_hosts[host_b])
-    return draft->touched_hosts[host_a];
+  if (a->creates && a->is_touched != b->is_touched)
+    return a->is_touched;
   return draft->problem->hosts.items[host_a].contention < draft->problem->hosts.items[host_b].contention;
 }
 
@@ -176,11 +186,24 @@ static bool runs_short(PlanGreedy *greedy, int class_, int host) {
   return true;
 }
 
-/* Other pods keep this one away from the host, until the next one is placed. */
-static bool is_kept_away(const PlanProblem *problem, const PlanClass *asking, int host) {
+/* Pods are only ever added, so who is not wanted beside another, or lacks a port, never will be; the others
+ * may be once the next one is placed. */
+static bool is_for_good(const PlanClass *asking, const SchedVerdict *verdict) {
+  return !asking->example->object->affinity_terms.count &&
+         (strcmp(verdict->plugin, "InterPodAffinity") == 0 || strcmp(verdict->plugin, "NodePorts") == 0);
+}
+
+/* Other pods keep this one away from the host. */
+static bool is_kept_away(const PlanGreedy *greedy, int class_, int host) {
+  const PlanProblem *problem = greedy->draft->problem;
+  const PlanClass *asking = &problem->classes.items[class_];
   SchedVerdict verdict;
-  return asking->is_coupled &&
-         !sched_agrees(problem->snapshot, asking->pod, problem->hosts.items[host].node, &verdict);
+  if (!asking->is_coupled ||
+      sched_agrees(problem->snapshot, asking->pod, problem->hosts.items[host].node, &verdict))
+    return false;
+  if (is_for_good(asking, &verdict))
+    *refusals_of(greedy, class_, host) |= UINT64_C(1) << host % 64;
+  return true;
 }
 
 /* A thousand classes that differ in their cpu meet a thousand full hosts, so those that run short are passed
@@ -195,7 +218,7 @@ static int find_best(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
       continue;
     const Quote *quote = ask_host(greedy, quotes, asking, host);
     if (quote->impossible || (best >= 0 && !is_better(draft, quote, host, &quotes->hosts[best], best)) ||
-        is_kept_away(problem, asking, host))
+        is_kept_away(greedy, class_, host))
       continue;
     if (!runs_short(greedy, class_, host))
       best = host;
@@ -278,25 +301,41 @@ static struct PlanRanking *ranking_for(PlanGreedy *greedy, PlanQuotes *quotes, i
   return ranking;
 }
 
-static bool is_ranked(const PlanProblem *problem, const PlanClass *asking) {
-  return problem->hosts.count >= RANKED_HOSTS_MIN && problem->classes.count <= RANKINGS &&
-         !asking->is_coupled;
+static bool is_ranked(const PlanGreedy *greedy) {
+  const PlanProblem *problem = greedy->draft->problem;
+  return problem->hosts.count >= greedy->ranked_hosts_min && problem->classes.count <= RANKINGS;
+}
+
+static bool is_outdated(const PlanGreedy *greedy, const PlanQuotes *quotes, int class_, const Ranked *entry) {
+  return entry->quote.version != greedy->draft->versions[entry->host] + 1 ||
+         quotes->hosts[entry->host].impossible ||
+         *refusals_of(greedy, class_, entry->host) >> entry->host % 64 & 1;
 }
 
 /* As find_best(), where the class is ranked. */
 static int find_ranked(PlanGreedy *greedy, PlanQuotes *quotes, int class_) {
   struct PlanRanking *ranking = ranking_for(greedy, quotes, class_);
-  for (; ranking->heap.count; drop_first(greedy->draft, ranking)) {
+  Ranked aside[ASIDE_MAX];
+  int aside_count = 0, found = -1;
+  for (; ranking->heap.count && aside_count < ASIDE_MAX; drop_first(greedy->draft, ranking)) {
     const Ranked *first = &ranking->heap.items[0];
-    const Quote *known = &quotes->hosts[first->host];
-    if (first->quote.version != greedy->draft->versions[first->host] + 1 || known->impossible ||
-        *refusals_of(greedy, class_, first->host) >> first->host % 64 & 1)
+    if (is_outdated(greedy, quotes, class_, first))
       continue;
-    if (!runs_short(greedy, class_, first->host))
-      return first->host;
+    if (is_kept_away(greedy, class_, first->host)) {
+      aside[aside_count++] = *first;
+      continue;
+    }
+    found = first->host;
+    if (!runs_short(greedy, class_, found))
+      break;
+    found = -1;
     greedy->draft->scheduler_refused = true;
   }
-  return -1;
+  for (int i = 0; i < aside_count; i++) {
+    *array_push(&ranking->heap) = aside[i];
+    rise(greedy->draft, ranking);
+  }
+  return found < 0 && aside_count == ASIDE_MAX ? find_best(greedy, quotes, class_) : found;
 }
 
 static uint8_t exhaustion_of(uint64_t loss_min) {
@@ -345,8 +384,7 @@ bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
   const PlanClass *asking = &draft->problem->classes.items[class_];
   while (!is_exhausted(greedy, class_, loss_min)) {
     PlanQuotes *quotes = quotes_for(greedy, asking->asks, loss_min);
-    int host = is_ranked(draft->problem, asking) ? find_ranked(greedy, quotes, class_)
-                                                 : find_best(greedy, quotes, class_);
+    int host = is_ranked(greedy) ? find_ranked(greedy, quotes, class_) : find_best(greedy, quotes, class_);
     if (host < 0) {
       note_exhaustion(greedy, class_, loss_min);
       return false;

@@ -12,8 +12,11 @@
 
 typedef struct PlanQuotes PlanQuotes;
 
+enum { PLAN_RANKED_HOSTS_MIN = 200 };
+
 typedef struct PlanGreedy {
   PlanDraft *draft;
+  size_t ranked_hosts_min;      /* with fewer hosts all are looked at for each pod; the answer is the same */
   PlanQuotes *quotes;           /* remembered answers of the hosts, for a few sets of slices at a time */
   struct PlanRanking *rankings; /* and their order, for a few classes at a time */
   uint32_t askings;             /* how often the memories were used for something new */
