@@ -15,7 +15,8 @@ static size_t find_place(const Resources *resources, const char *name, bool *ret
   *ret_found = false;
   while (low < high && !*ret_found) {
     size_t middle = (low + high) / 2;
-    int order = strcmp(name, resources->items[middle].name);
+    const char *other = resources->items[middle].name;
+    int order = name == other ? 0 : strcmp(name, other); /* mostly they are shared */
     *ret_found = order == 0;
     if (order > 0)
       low = middle + 1;

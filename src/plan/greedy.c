@@ -40,6 +40,8 @@ struct PlanQuotes { /* what the hosts said to one set of slices */
   uint64_t loss_min;
   uint32_t number; /* of the asking: hosts are asked afresh when the memory is used for something else */
   Quote *hosts;
+  int latest;           /* the host that was asked last, which is often the one that is chosen; -1 */
+  PlanPacking *packing; /* its answer */
 };
 
 /* The hosts that one class may use, best first, on large clusters: then not all are looked at for each pod.
@@ -58,8 +60,10 @@ void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft) {
                          .ranked_hosts_min = PLAN_RANKED_HOSTS_MIN,
                          .refusal_words = (problem->hosts.count + 63) / 64};
   greedy->quotes = mem_alloc(MEMORIES * sizeof *greedy->quotes);
-  for (int i = 0; i < MEMORIES; i++)
+  for (int i = 0; i < MEMORIES; i++) {
     greedy->quotes[i].hosts = mem_alloc(problem->hosts.count * sizeof *greedy->quotes[i].hosts);
+    greedy->quotes[i].packing = mem_alloc(sizeof *greedy->quotes[i].packing);
+  }
   greedy->rankings = mem_alloc(RANKINGS * sizeof *greedy->rankings);
   for (int i = 0; i < RANKINGS; i++)
     greedy->rankings[i].class_ = -1;
@@ -70,8 +74,10 @@ void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft) {
 }
 
 void plan_greedy_deinit(PlanGreedy *greedy) {
-  for (int i = 0; i < MEMORIES; i++)
+  for (int i = 0; i < MEMORIES; i++) {
     free(greedy->quotes[i].hosts);
+    free(greedy->quotes[i].packing);
+  }
   free(greedy->quotes);
   for (int i = 0; i < RANKINGS; i++)
     array_deinit(&greedy->rankings[i].heap);
@@ -101,6 +107,7 @@ static PlanQuotes *quotes_for(PlanGreedy *greedy, int asks, uint64_t loss_min) {
   quotes->asks = asks;
   quotes->loss_min = loss_min;
   quotes->number = ++greedy->askings;
+  quotes->latest = -1;
   memset(quotes->hosts, 0, greedy->draft->problem->hosts.count * sizeof *quotes->hosts);
   return quotes;
 }
@@ -146,15 +153,16 @@ static const Quote *ask_host(const PlanGreedy *greedy, PlanQuotes *quotes, const
   uint32_t version = greedy->draft->versions[host] + 1, openings = greedy->draft->openings[host];
   if (quote->version == version || (quote->impossible && quote->openings == openings))
     return quote;
-  PlanPacking packing;
+  const PlanPacking *packing = quotes->packing;
   quote->version = version;
   quote->openings = openings;
-  quote->impossible = !pack_in_draft(greedy->draft, class_, host, quotes->loss_min, &packing);
-  quote->creates = packing.count > 0;
+  quote->impossible = !pack_in_draft(greedy->draft, class_, host, quotes->loss_min, quotes->packing);
+  quote->creates = packing->count > 0;
   quote->is_touched = greedy->draft->touched_hosts[host];
-  quote->withdrawn = packing.withdrawn;
-  quote->loss = packing.loss;
-  quote->new_gpus = packing.new_gpus;
+  quote->withdrawn = packing->withdrawn;
+  quote->loss = packing->loss;
+  quote->new_gpus = packing->new_gpus;
+  quotes->latest = host;
   return quote;
 }
 
@@ -378,6 +386,17 @@ static PlanAnswer carry_out(PlanGreedy *greedy, int waiting, int host, const Pla
   return answer;
 }
 
+/* Of a host that said what it costs. */
+static const PlanPacking *packing_of(const PlanGreedy *greedy, PlanQuotes *quotes, const PlanClass *asking,
+                                     int host) {
+  if (quotes->latest == host && quotes->hosts[host].version == greedy->draft->versions[host] + 1)
+    return quotes->packing;
+  bool packed = pack_in_draft(greedy->draft, asking, host, quotes->loss_min, quotes->packing);
+  assert(packed);
+  quotes->latest = host;
+  return quotes->packing;
+}
+
 bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
   PlanDraft *draft = greedy->draft;
   int class_ = draft->problem->waiting.items[waiting].class_;
@@ -389,16 +408,14 @@ bool plan_greedy_serve(PlanGreedy *greedy, int waiting, uint64_t loss_min) {
       note_exhaustion(greedy, class_, loss_min);
       return false;
     }
-    PlanPacking packing;
-    bool packed = pack_in_draft(draft, asking, host, loss_min, &packing);
-    assert(packed);
-    PlanAnswer answer = carry_out(greedy, waiting, host, &packing);
+    const PlanPacking *packing = packing_of(greedy, quotes, asking, host);
+    PlanAnswer answer = carry_out(greedy, waiting, host, packing);
     if (answer == PLAN_SERVED)
       return true;
     if (answer == PLAN_SCHEDULER_REFUSED)
       *refusals_of(greedy, class_, host) |= UINT64_C(1) << host % 64;
     else if (plan_class_single_kind(asking) >= 0 && loss_min != PLAN_RECUT)
-      loss_min = packing.loss + 1; /* no hole of this worth can be spared, on whatever host */
+      loss_min = packing->loss + 1; /* no hole of this worth can be spared, on whatever host */
     else
       quotes->hosts[host].impossible = true;
   }

@@ -18,19 +18,25 @@ typedef struct Place {
   bool touched;
 } Place;
 
+typedef struct Scratch { /* large, so it is not zeroed for the many who ask one slice */
+  int items[PLAN_SLICES_MAX];
+  uint64_t seen[SEEN_SIZE];
+  PlanPacking best;
+} Scratch;
+
 typedef struct Pack {
   const PlanPackQuestion *question;
   const PlanHost *host;
   ARRAY(MigLayout) layouts;              /* of the host's GPUs, working copies */
   uint32_t loose[MIG_GPU_INDEX_MAX + 1]; /* by GPU: starts of the slices that may be withdrawn */
   int *stocks;                           /* how many may, by profile; NULL where there are none */
-  int items[PLAN_SLICES_MAX];            /* kinds, largest first */
+  int *items;                            /* kinds, largest first */
   int item_count;
   ARRAY(Place) places; /* a stack: those of each open item */
   uint64_t state;
-  uint64_t seen[SEEN_SIZE];
+  uint64_t *seen;       /* NULL: nothing can be met twice */
   PlanPacking *packing; /* the one that is tried */
-  PlanPacking best;
+  PlanPacking *best;
   bool found;
   int64_t tried;
 } Pack;
@@ -195,6 +201,8 @@ static uint64_t mix(uint64_t value) {
 
 /* True where the state was met before with as many slices placed; remembers it. */
 static bool was_seen(Pack *pack) {
+  if (!pack->seen)
+    return false;
   uint64_t key = mix(pack->state + (uint64_t)pack->packing->count + 1) | 1;
   uint64_t *slot = &pack->seen[key >> 1 & (SEEN_SIZE - 1)];
   bool seen = *slot == key;
@@ -261,8 +269,8 @@ static void copy_packing(PlanPacking *into, const PlanPacking *from) {
 /* All slices are placed. True where nothing better can come. */
 static bool finish(Pack *pack) {
   pack->found = true;
-  copy_packing(&pack->best, pack->packing);
-  if (!pack->best.withdrawn)
+  copy_packing(pack->best, pack->packing);
+  if (!pack->best->withdrawn)
     return true;
   if (*pack->question->steps > IMPROVE_STEPS)
     *pack->question->steps = IMPROVE_STEPS;
@@ -273,8 +281,8 @@ static bool may_improve(const Pack *pack, const Place *place) {
   if (!pack->found)
     return true;
   int withdrawn = pack->packing->withdrawn + __builtin_popcount(place->withdraws);
-  return withdrawn != pack->best.withdrawn ? withdrawn < pack->best.withdrawn
-                                           : pack->packing->loss + place->loss < pack->best.loss;
+  return withdrawn != pack->best->withdrawn ? withdrawn < pack->best->withdrawn
+                                            : pack->packing->loss + place->loss < pack->best->loss;
 }
 
 /* True where the search is over. */
@@ -306,7 +314,11 @@ static bool place_rest(Pack *pack) {
 /* The kinds one by one, largest first; false where they are too many for any node. */
 static bool collect_items(Pack *pack) {
   const PlanProblem *problem = pack->question->problem;
-  for (int size = MIG_SLOTS_MAX; size > 0; size--)
+  int largest = 0;
+  for (size_t kind = 0; kind < problem->kinds.count; kind++)
+    if (pack->question->missing[kind] && problem->kinds.items[kind].size > largest)
+      largest = problem->kinds.items[kind].size;
+  for (int size = largest; size > 0; size--)
     for (size_t kind = 0; kind < problem->kinds.count; kind++) {
       int missing = problem->kinds.items[kind].size == size ? pack->question->missing[kind] : 0;
       if (pack->item_count + missing > PLAN_SLICES_MAX)
@@ -378,15 +390,23 @@ static bool may_fit(const Pack *pack) {
 }
 
 bool plan_pack(const PlanPackQuestion *question, PlanPacking *ret_packing) {
+  Scratch scratch;
   CLEANUP(pack_deinit)
-  Pack pack = {
-      .question = question, .host = &question->problem->hosts.items[question->host], .packing = ret_packing};
+  Pack pack = {.question = question,
+               .host = &question->problem->hosts.items[question->host],
+               .items = scratch.items,
+               .packing = ret_packing,
+               .best = &scratch.best};
   plan_packing_clear(ret_packing);
   if (!collect_items(&pack) || !copy_layouts(&pack) || !may_fit(&pack))
     return false;
+  if (pack.item_count > 1) {
+    memset(scratch.seen, 0, sizeof scratch.seen);
+    pack.seen = scratch.seen;
+  }
   (void)place_rest(&pack);
   if (pack.found)
-    copy_packing(ret_packing, &pack.best);
+    copy_packing(ret_packing, pack.best);
   ret_packing->tried = pack.tried;
   return pack.found;
 }
