@@ -30,10 +30,10 @@ class Dpkg:
         self.root = root
         self.admin = os.path.join(root, "var/lib/dpkg")
 
-    def query(self, *arguments, check=True):
+    def query(self, *arguments, status_max=0):
         done = subprocess.run(["dpkg-query", "--admindir", self.admin, *arguments], capture_output=True, text=True,
                               check=False, env=os.environ | {"LC_ALL": "C"})
-        if check and done.returncode != 0:
+        if done.returncode > status_max:
             raise ImageError(f"dpkg-query {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
@@ -49,10 +49,10 @@ class Dpkg:
         """{path: dpkg's name of the package that ships it}; each must have one."""
         forms = {form: path for path in paths for form in (normalize(path), normalize(path).removeprefix("/usr"))}
         found = {}
-        for line in self.query("-S", *sorted(forms), check=False).splitlines():
+        for line in self.query("-S", *sorted(forms), status_max=1).splitlines():
             name, _, path = line.rpartition(": ")
             found[forms[path]] = name
-        for path in paths:
+        for path in paths: # dpkg-query's status 1: some form of a path was not found
             if path not in found:
                 raise ImageError(f"{path}: no Debian package below {self.root} ships it, so its licence and version are unknown")
         return found
