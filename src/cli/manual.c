@@ -180,7 +180,7 @@ static void append_head(Text *out, const char *name, int section, const char *he
   text_append(out, ".\\\" Printed by facet out of the tables of its options: see src/cli/manual.h.\n.TH ");
   for (const char *p = name; *p; p++)
     text_format(out, "%s%c", *p == '-' ? "\\" : "", toupper((unsigned char)*p));
-  text_format(out, " %d " DATE " \"facet " FACET_VERSION "\" \"facet manual\"\n.SH NAME\n", section);
+  text_format(out, " %d " DATE " \"facet " FACET_VERSION "\" \"facet manual\"\n.ad l\n.SH NAME\n", section);
   cli_roff_text(out, name, strlen(name));
   text_append(out, " \\-\n");
   cli_roff_prose(out, help, strlen(help));
@@ -224,6 +224,7 @@ static void append_verbs(Text *out, const CliVerb *verb) {
     append_description(out, inner);
     text_append(out, ".PP\nOptions:\n");
     for (size_t j = 0; j < inner->option_count; j++) {
+      text_append(out, "\\%");
       cli_roff_in(out, 'B', inner->options[j].name, cli_option_name_size(&inner->options[j]));
       text_append(out, j + 1 < inner->option_count ? ",\n" : ".\n");
     }

@@ -10,6 +10,7 @@ const CliManualPage cli_manual_pages[] = {
     {"explain", 1, "facet-plan(1), facet-view(1)"},
     {"view", 1, "facet-plan(1), facet-explain(1)"},
     {"simulate", 1, "facet-plan(1)"},
+    {"check", 1, "facet-plan(1), facet-view(1)"},
     {"mig", 8, "facet-agent(8), nvidia-smi(1)"},
     {"debug", 8, "facet-controller(8), facet-agent(8)"},
     {"demo", 1, "facet-simulate(1)"},
@@ -66,6 +67,9 @@ static const CliManualRow exit_status[] = {
     {"demo", "0", "All pods run in the end."},
     {"demo", "1", "The demand cannot be met on these GPUs; it says what is missing."},
     {"demo", "128+N", "Ended by signal N."},
+    {"check", "0", "Nothing stands in the way; there may be warnings."},
+    {"check", "1", "It could not look: no input, or an API server that does not answer."},
+    {"check", "2", "An error stands in the way; or the command line makes no sense."},
     {"mig", "0", "The GPUs look as wished, or the answer is printed."},
     {"mig", "1",
      "The wish was refused as a whole, or a change failed; a GPU whose change fails gets its layout back."},
@@ -76,7 +80,7 @@ static const CliManualRow exit_status[] = {
     {0},
 };
 
-#define CLUSTER_VERBS "controller agent plan explain view"
+#define CLUSTER_VERBS "controller agent plan explain view check"
 
 static const CliManualRow environment[] = {
     {CLUSTER_VERBS " facet", "KUBECONFIG",
@@ -166,6 +170,8 @@ static const CliManualRow examples[] = {
      "Two nodes with four GPUs each under a load, by all policies."},
     {"simulate", "facet simulate --size --gpus A100-80GB --mix 1g.10gb=40,3g.40gb=7",
      "How many GPUs does this mix need?"},
+    {"check", "facet check", "What stands in facet's way on this cluster, and which command mends it?"},
+    {"check", "kubectl get nodes,pods,namespaces -A -o json | facet check -f -", "The same for a dump."},
     {"mig", "facet mig list", "Every GPU drawn by its slots, and who uses its slices."},
     {"mig", "facet mig apply '0: 3g.40gb@4,2g.20gb@0; 1-3: 7x1g.10gb' --dry-run",
      "Which changes would make GPUs 0 to 3 look like this?"},

@@ -23,9 +23,14 @@ static void what_roff_would_read_as_its_own_is_escaped(void **state) {
 }
 
 static void what_stands_in_backquotes_is_bold(void **state) {
-  ASSERT_ROFF(cli_roff_prose, "See `facet -h` first.", "See \\fBfacet \\-h\\fR first.\n");
+  ASSERT_ROFF(cli_roff_prose, "See `facet -h` first.", "See \\fBfacet \\%\\-h\\fR first.\n");
   ASSERT_ROFF(cli_roff_prose, "`a` and `b`", "\\fBa\\fR and \\fBb\\fR\n");
   ASSERT_ROFF(cli_roff_prose, "a single ` stays", "a single ` stays\n");
+}
+
+static void names_are_not_hyphenated(void **state) {
+  ASSERT_ROFF(cli_roff_prose, "Set NO_COLOR, `--check` or /etc/x, please.",
+              "Set \\%NO_COLOR, \\%\\fB\\-\\-check\\fR or \\%/etc/x, please.\n");
 }
 
 static void long_paragraphs_are_broken_and_no_line_begins_like_a_macro(void **state) {
@@ -87,9 +92,9 @@ static void options_that_verbs_of_a_group_share_are_told_once(void **state) {
       strstr(text_string(&page), ".SH VERBS"),
       ".SH VERBS\n"
       ".SS group one\n.B facet group one\n.RI [ OPTION \"] ...\\&\"\n.PP\nThe one.\n"
-      ".PP\nOptions:\n\\fB\\-\\-file\\fR.\n"
+      ".PP\nOptions:\n\\%\\fB\\-\\-file\\fR.\n"
       ".SS group two\n.B facet group two\n.RI [ OPTION \"] ...\\&\"\n.PP\nThe two.\n"
-      ".PP\nOptions:\n\\fB\\-\\-file\\fR,\n\\fB\\-\\-kind\\fR.\n"
+      ".PP\nOptions:\n\\%\\fB\\-\\-file\\fR,\n\\%\\fB\\-\\-kind\\fR.\n"
       ".SH OPTIONS\n"
       ".TP\n\\fB\\-f\\fR, \\fB\\-\\-file\\fR \\fIFILE\\fR\nWhat to read.\n"
       ".TP\n\\fB\\-\\-kind\\fR \\fBone\\fR|\\fBtwo\\fR|\\fINUMBERS\\fR\nWhich (default: one).\n"
@@ -129,6 +134,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_roff_would_read_as_its_own_is_escaped),
       cmocka_unit_test(what_stands_in_backquotes_is_bold),
+      cmocka_unit_test(names_are_not_hyphenated),
       cmocka_unit_test(long_paragraphs_are_broken_and_no_line_begins_like_a_macro),
       cmocka_unit_test(a_page_is_made_of_the_verb_and_its_rows),
       cmocka_unit_test(options_that_verbs_of_a_group_share_are_told_once),

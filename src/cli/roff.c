@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/roff.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum { WIDTH = 78 };
@@ -29,19 +30,28 @@ void cli_roff_in(Text *out, char font, const char *text, size_t size) {
   text_append(out, "\\fR");
 }
 
+/* Options, paths and variables are copied: they are not hyphenated. */
+static const char *guard_of(const char *word, size_t size) {
+  bool is_name = strcspn(word, "-/_") < size ||
+                 (size > 1 && isupper((unsigned char)word[0]) && isupper((unsigned char)word[1]));
+  return is_name ? "\\%" : "";
+}
+
 /* Words of a paragraph, which is filled anyway, in lines of a width that mandoc likes. */
 static void append_filled(Text *out, const char *roff) {
   size_t column = 0;
   for (const char *word = roff; *word;) {
     size_t size = strcspn(word, " ");
-    if (column && column + 1 + size > WIDTH)
+    const char *guard = guard_of(word, size);
+    size_t width = size + strlen(guard);
+    if (column && column + 1 + width > WIDTH)
       column = 0;
     else if (column)
       text_append(out, " ");
     if (!column)
       text_format(out, "%s%s", word == roff ? "" : "\n", *word == '.' || *word == '\'' ? "\\&" : "");
-    text_append_bytes(out, word, size);
-    column += 1 + size;
+    text_format(out, "%s%.*s", guard, (int)size, word);
+    column += 1 + width;
     word += size + strspn(word + size, " ");
   }
   text_append(out, "\n");
