@@ -33,8 +33,10 @@ static const CliManualRow description[] = {
      "All options may stand in a file of YAML as well (`--config`), by their names without dashes; "
      "`--print-config` prints one with all of them. The command line wins."},
     {"controller", NULL,
-     "The way to the cluster needs the rights that deploy/rbac.yaml names: to list and watch nodes and pods, "
-     "to patch nodes and to create Events."},
+     "The way to the cluster needs the rights that rbac.yaml names (in the Debian package below "
+     "/usr/share/doc/facet/examples, in the sources below deploy): to list and watch nodes and pods, to "
+     "patch nodes "
+     "and to create Events."},
     {"agent", NULL,
      "It is the kubelet's device plugin for the node's slices and for its whole GPUs. NVIDIA's own must not "
      "run beside it, unless `--publish nvidia` is given; `--take-over` keeps it away."},
