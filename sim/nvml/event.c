@@ -65,10 +65,10 @@ NvmlReturn sim_event_set_release(NvmlEventSet set) {
   return found ? NVML_SUCCESS : NVML_INVALID_ARGUMENT;
 }
 
-static void add(const SimNvml *nvml, SimEventSet *set, int gpu_index, uint64_t types) {
+static void add(const SimView *view, SimEventSet *set, int gpu_index, uint64_t types) {
   set->types[gpu_index] |= types;
   if (!set->holds[gpu_index])
-    set->holds[gpu_index] = sim_hold_take(nvml, gpu_index) + 1;
+    set->holds[gpu_index] = sim_hold_take(view->nvml, &view->state, gpu_index) + 1;
 }
 
 NvmlReturn sim_event_set_register(NvmlEventSet set, int gpu_index, uint64_t types) {
@@ -80,7 +80,7 @@ NvmlReturn sim_event_set_register(NvmlEventSet set, int gpu_index, uint64_t type
   pthread_mutex_lock(&sets);
   SimEventSet *found = find(view.nvml, set);
   if (found && supported)
-    add(view.nvml, found, gpu_index, types);
+    add(&view, found, gpu_index, types);
   pthread_mutex_unlock(&sets);
   if (!found)
     return NVML_INVALID_ARGUMENT;

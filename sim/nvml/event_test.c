@@ -131,8 +131,8 @@ static void with_hold_whoever_waits_for_events_keeps_the_instances_of_that_gpu(v
   for (size_t i = 0; i < COUNT_OF(folders); i++) {
     SimNvml *nvml = fixture_start("2xA100-SXM4-80GB", folders[i]);
     NvmlGpuInstance held = make_instance(fixture_gpu(0)), free_one = make_instance(fixture_gpu(1));
-    NvmlEventSet set = listen_to(fixture_gpu(0));
     hold_by_event_sets(nvml);
+    NvmlEventSet set = listen_to(fixture_gpu(0));
     assert_int_equal(nvmlGpuInstanceDestroy(held), NVML_IN_USE);
     assert_int_equal(nvmlGpuInstanceDestroy(free_one), NVML_SUCCESS);
     assert_int_equal(nvmlEventSetFree(set), NVML_SUCCESS);

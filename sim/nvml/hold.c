@@ -14,8 +14,8 @@ static int open_file(const SimNvml *nvml, int gpu_index) {
   return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 }
 
-int sim_hold_take(const SimNvml *nvml, int gpu_index) {
-  if (!nvml->store.folder)
+int sim_hold_take(const SimNvml *nvml, const SimState *state, int gpu_index) {
+  if (!nvml->store.folder || !state->options.event_sets_hold)
     return -1;
   CLEANUP(cleanup_close) int fd = open_file(nvml, gpu_index);
   if (fd < 0 || flock(fd, LOCK_SH) < 0)

@@ -6,6 +6,6 @@
 
 #include "sim/nvml/object.h"
 
-/* A descriptor that holds the GPU until it is closed; -1: no lock is needed, or none can be had. */
-int sim_hold_take(const SimNvml *nvml, int gpu_index);
+/* A descriptor that holds the GPU until it is closed; -1: none is needed, or none can be had. */
+int sim_hold_take(const SimNvml *nvml, const SimState *state, int gpu_index);
 bool sim_hold_exists(const SimNvml *nvml, const SimState *state, int gpu_index);

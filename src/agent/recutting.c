@@ -188,6 +188,7 @@ static void begin(Agent *agent, const Node *node, const char *pod) {
   recut->unsteered = agent_rereading_is_on(agent);
   *array_push(&recutting->recuts) = recut;
   agent_recutting_ask_anew(agent);
+  agent_watching_prepare(agent);
   log_info(AGENT_COMPONENT, pod ? "re-cut taken up again" : "re-cut begins",
            "plan=%s pod=%s withdraw=" LOG_QUOTED, agent->plan, name, text);
   if (recutting->naive)

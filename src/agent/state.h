@@ -131,6 +131,8 @@ void agent_migmode_deinit(Agent *agent);
 /* watching.c: waits for errors of the GPUs, while there is nothing else to do. */
 void agent_watching_init(Agent *agent, bool can_watch, const AgentOptions *options);
 void agent_watching_step(Agent *agent);
+/* A change is near: the watch ends, and one more look sees to it that a worker is ready. */
+void agent_watching_prepare(Agent *agent);
 void agent_watching_make_way(Agent *agent, GpuJobKind kind); /* before any other job is submitted */
 void agent_watching_apply(Agent *agent);                     /* to a new observation */
 void agent_watching_deinit(Agent *agent);

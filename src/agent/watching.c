@@ -13,6 +13,7 @@ enum {
   WATCH_MS = 20000,      /* at most; the worker's own timeout is longer */
   WATCH_BEFORE_MS = 200, /* it ends so long before the next look, so that nobody has to cancel it */
   WATCH_QUIET_MS = 500,  /* after a change: the next one would cancel it at once */
+  WATCH_READY_MS = 2000, /* so long a change may be in coming */
   WATCH_AGAIN_MS = 5000, /* after it failed */
   WATCH_CRASH_MS = 60000 /* ... and its worker with it: the next change shall not pay for that */
 };
@@ -97,6 +98,15 @@ void agent_watching_make_way(Agent *agent, GpuJobKind kind) {
     return;
   agent->is_watching = false;
   agent->driver->cancel(agent->driver);
+}
+
+void agent_watching_prepare(Agent *agent) {
+  if (!agent->is_watching)
+    return;
+  agent_watching_make_way(agent, GPU_JOB_OBSERVE);
+  timer_set(agent->host, &agent->watch_timer, WATCH_READY_MS);
+  agent->observe_due = true;
+  agent_kick(agent);
 }
 
 static void on_timer(void *userdata) {

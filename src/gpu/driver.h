@@ -4,7 +4,7 @@
  *
  * All structs are plain values without pointers, so that a result crosses a socket as it is (same executable
  * on both ends). The truth is always what OBSERVE says: after every change the result carries a fresh
- * observation. */
+ * observation of its GPU, and of the others one that is at most as old as the last OBSERVE. */
 #pragma once
 
 #include "base/error.h"

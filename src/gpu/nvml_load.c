@@ -102,7 +102,8 @@ static void *resolve_in_library(void *library, const char *name) {
 static int too_old(GpuNvml *nvml, const char *name, const char *since, Error *err) {
   const GpuNvmlCalls *calls = &nvml->calls;
   if (!calls->init)
-    return error_set(err, ERROR_UNSUPPORTED, "this is not NVIDIA's management library: it has no nvmlInit_v2");
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "this is not NVIDIA's management library: it has no nvmlInit_v2");
   if (calls->shutdown && calls->driver_version && calls->init() == NVML_SUCCESS) {
     if (calls->driver_version(nvml->driver_version, sizeof nvml->driver_version) != NVML_SUCCESS)
       nvml->driver_version[0] = '\0';
@@ -196,5 +197,6 @@ void gpu_nvml_close(GpuNvml *nvml) {
   gpu_nvml_end_watch(nvml);
   nvml->calls.shutdown();
   close_library(&nvml->library);
+  free(nvml->last);
   free(nvml);
 }

@@ -8,8 +8,11 @@
  *     processes    how many run on each instance        where the driver tells (nvml_process.c)
  *
  * What cannot be read of one GPU becomes its `trouble`, with as much of it as was read before, and never
- * hides the other GPUs. Everything is asked anew each time: other programs cut GPUs too. */
+ * hides the other GPUs. Everything is asked anew each time, because other programs cut GPUs too; only between
+ * the steps of a change do the other GPUs stay as they were a moment ago. */
 #include "gpu/nvml_private.h"
+
+#include "base/memory.h"
 
 #include <limits.h>
 #include <string.h>
@@ -118,6 +121,37 @@ static int observe_gpu(GpuNvml *nvml, GpuObserved *gpu, Error *err) {
   return observe_instances(nvml, device, gpu, err);
 }
 
+/* Only what exists is copied, and so becomes resident. */
+static void copy(GpuObservation *ret_copy, const GpuObservation *observation) {
+  memcpy(ret_copy, observation,
+         offsetof(GpuObservation, gpus) + (size_t)observation->gpu_count * sizeof observation->gpus[0]);
+}
+
+static void remember(GpuNvml *nvml, uint32_t skip, const GpuObservation *observation) {
+  if (!nvml->last)
+    nvml->last = mem_alloc(sizeof *nvml->last);
+  copy(nvml->last, observation);
+  nvml->last_skip = skip;
+}
+
+bool gpu_nvml_observe_again(GpuNvml *nvml, uint32_t skip, const char *uuid, GpuObservation *ret_observation) {
+  Error err;
+  if (!nvml->last || nvml->last_skip != skip)
+    return false;
+  for (int i = 0; i < nvml->last->gpu_count; i++) {
+    GpuObserved *gpu = &nvml->last->gpus[i];
+    if (strcmp(gpu->uuid, uuid) != 0)
+      continue;
+    gpu_nvml_tell_gpu(nvml, (uint32_t)i);
+    *gpu = (GpuObserved){.index = i};
+    if (observe_gpu(nvml, gpu, &err) < 0 || strcmp(gpu->uuid, uuid) != 0)
+      return false;
+    copy(ret_observation, nvml->last);
+    return true;
+  }
+  return false;
+}
+
 int gpu_nvml_observe(GpuNvml *nvml, uint32_t skip, GpuObservation *ret_observation, Error *err) {
   unsigned count = 0;
   NvmlReturn code = nvml->calls.count(&count);
@@ -142,5 +176,6 @@ int gpu_nvml_observe(GpuNvml *nvml, uint32_t skip, GpuObservation *ret_observati
     snprintf(gpu->trouble, sizeof gpu->trouble, "%.*s", (int)sizeof gpu->trouble - 1, trouble.text);
   }
   ret_observation->gpu_count = (int)count;
+  remember(nvml, skip, ret_observation);
   return 0;
 }

@@ -67,6 +67,8 @@ struct GpuNvml {
   char driver_version[GPU_DRIVER_VERSION_SIZE];
   NvmlEventSet events; /* NULL: not watched */
   uint32_t events_skip;
+  GpuObservation *last; /* of this session, without the GPUs of last_skip; NULL: none that is whole */
+  uint32_t last_skip;
   const char *proc;                             /* where the holders of a busy GPU are looked for */
   void (*on_gpu)(void *userdata, uint32_t gpu); /* NULL: nobody wants to know */
   void *on_gpu_userdata;
@@ -123,6 +125,9 @@ int gpu_nvml_observe_identity(GpuNvml *nvml, NvmlDevice device, GpuObserved *gpu
                               Error *err) MUST_CHECK;
 /* Everything about all GPUs. Fails only where not even their number can be had. */
 int gpu_nvml_observe(GpuNvml *nvml, uint32_t skip, GpuObservation *ret_observation, Error *err) MUST_CHECK;
+/* The GPU anew, the others as they were at this session's last look. False where there is none, or where
+ * anything is unusual: then look at everything. */
+bool gpu_nvml_observe_again(GpuNvml *nvml, uint32_t skip, const char *uuid, GpuObservation *ret_observation);
 /* nvml_run.c */
 void gpu_nvml_tell_gpu(GpuNvml *nvml, uint32_t gpu);
 

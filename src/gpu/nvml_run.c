@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One job: the change, then a fresh look at everything, because only the look is the truth. */
+/* One job: the change, then a fresh look, because only the look is the truth: at the GPU that was changed
+ * where the others were looked at in this session, and at everything where the change failed. */
 #include "gpu/nvml_private.h"
 
 #include <assert.h>
@@ -37,6 +38,14 @@ static int change(GpuNvml *nvml, const GpuJob *job, GpuResult *result, Error *er
   return 0;
 }
 
+static int look(GpuNvml *nvml, const GpuJob *job, bool has_changed, GpuObservation *ret_observation,
+                Error *err) {
+  if (has_changed && changes_gpus(job->kind) &&
+      gpu_nvml_observe_again(nvml, job->skip, job->uuid, ret_observation))
+    return 0;
+  return gpu_nvml_observe(nvml, job->skip, ret_observation, err);
+}
+
 void gpu_nvml_run(GpuNvml *nvml, const GpuJob *job, GpuResult *ret_result) {
   const GpuNvmlClock *clock = &nvml->clock;
   uint64_t start_ms = clock->now_ms(clock->userdata);
@@ -49,7 +58,7 @@ void gpu_nvml_run(GpuNvml *nvml, const GpuJob *job, GpuResult *ret_result) {
   int changed = change(nvml, job, ret_result, &ret_result->err);
   Error err;
   if (job->kind != GPU_JOB_WATCH)
-    ret_result->observed = gpu_nvml_observe(nvml, job->skip, &ret_result->observation, &err) == 0;
+    ret_result->observed = look(nvml, job, changed == 0, &ret_result->observation, &err) == 0;
   if (job->kind != GPU_JOB_WATCH && !ret_result->observed && changed == 0)
     ret_result->err = err;
   ret_result->took_ms = (uint32_t)(clock->now_ms(clock->userdata) - start_ms);

@@ -210,6 +210,36 @@ static void a_slice_survives_the_process_that_made_it(void **state) {
   stop(&machine);
 }
 
+static void expect_counts(Machine *machine, const GpuJob *job, ErrorCode code, int first, int second) {
+  CLEANUP(cleanup_free) GpuResult *result = run(machine, job);
+  assert_int_equal(result->err.code, code);
+  assert_int_equal(result->observation.gpu_count, 2);
+  assert_int_equal(result->observation.gpus[0].instance_count, first);
+  assert_int_equal(result->observation.gpus[1].instance_count, second);
+}
+
+/* Between two looks another program cuts the second GPU. */
+static void after_a_change_its_gpu_is_looked_at_and_after_a_failure_all(void **state) {
+  Error err = {0};
+  Machine machine;
+  start(&machine, "2xA100-SXM4-80GB", "550.163.01");
+  Machine other = machine;
+  assert_ok(gpu_nvml_open(library, &other.nvml, &err));
+  CLEANUP(cleanup_free) GpuResult *first = observe(&machine);
+  const GpuObserved *gpus = first->observation.gpus;
+  const GpuJob by_other = make_job(GPU_JOB_CREATE, &gpus[1], 0, 6);
+  const GpuJob ours = make_job(GPU_JOB_CREATE, &gpus[0], 0, 6);
+  expect_counts(&other, &by_other, 0, 0, 1);
+  expect_counts(&machine, &ours, 0, 1, 0);
+  GpuJob impossible = make_job(GPU_JOB_CREATE, &gpus[0], 0, 5);
+  impossible.start = 7;
+  expect_counts(&machine, &impossible, ERROR_INVALID, 1, 1);
+  const GpuJob again = make_job(GPU_JOB_DESTROY, &gpus[0], 0, 6);
+  expect_counts(&machine, &again, 0, 0, 1);
+  gpu_nvml_close(other.nvml);
+  stop(&machine);
+}
+
 static pid_t start_worker(int *ret_socket) {
   int ends[2];
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
@@ -297,6 +327,7 @@ int main(void) {
       cmocka_unit_test(mig_off_still_gives_a_model),
       cmocka_unit_test(changes_happen_exactly_as_the_layout_predicts),
       cmocka_unit_test(a_slice_survives_the_process_that_made_it),
+      cmocka_unit_test(after_a_change_its_gpu_is_looked_at_and_after_a_failure_all),
   };
   find_library();
   return cmocka_run_group_tests(tests, NULL, NULL);
