@@ -15,8 +15,9 @@ from oci import Entry
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 LOADERS = {"amd64": "/lib64/ld-linux-x86-64.so.2", "arm64": "/lib/ld-linux-aarch64.so.1"}
 
-# Nothing of ours is linked to them; NVIDIA's libnvidia-ml.so.1, which comes from the host, is, and the loader looks for
-# them here. libgcc_s is what glibc itself loads when a thread is cancelled.
+# Nothing of ours is linked to them; NVIDIA's libnvidia-ml.so.1, which comes from the host, is (470 to 550 were looked
+# at), and the loader takes them from here. It asks for glibc 2.7, Debian 12 has 2.36. libgcc_s is what glibc itself
+# loads when a thread is cancelled.
 FOR_NVML = ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libm.so.6", "libgcc_s.so.1")
 
 USER = 65532
@@ -109,6 +110,8 @@ def system_layer(dpkg, architecture, programs):
         entries[f"var/lib/dpkg/status.d/{package.name}"] = Entry(stanza(package), mode=0o644)
     entries |= {
         "etc/passwd": Entry(PASSWD.encode(), mode=0o644), "etc/group": Entry(GROUP.encode(), mode=0o644),
+        # NVIDIA's container runtime puts the driver's libraries where this loader looks only if it finds this file.
+        "etc/debian_version": Entry(read(dpkg.real("/etc/debian_version")), mode=0o644),
         "etc/nsswitch.conf": Entry(b"hosts: files dns\n", mode=0o644),
         "etc/os-release": Entry(link="../usr/lib/os-release"), "lib": Entry(link="usr/lib"),
         "dev": Entry(), "proc": Entry(), "sys": Entry(), "run": Entry(), "var/run": Entry(link="../run"),
