@@ -27,7 +27,8 @@ typedef struct CheckFinding {
   const char *rule;     /* "mig-manager": stable, of the table */
   const char *object;   /* "node gpu-1", "pod ml/train", "cluster" */
   const char *sentence; /* without the object's name, so that equal findings of many objects are equal */
-  const char *command;  /* fit for a shell, whatever names it holds; on which machine where it matters */
+  const char *command;  /* fit for a shell, whatever names it holds */
+  const char *where;    /* "on the node": the machine that it is for; NULL: where kubectl works */
 } CheckFinding;
 
 typedef struct CheckFindings {

@@ -145,7 +145,8 @@ static inline void bench_run(Bench *bench, CheckFindings *findings) {
   array_deinit(&warnings);
 }
 
-/* What the rule says, and nothing else: "severity object: sentence\n  $ command\n" for each finding. */
+/* What the rule says, and nothing else: "severity object: sentence\n  $ [where: ]command\n" for each finding.
+ */
 static inline void bench_expect(Bench *bench, const char *rule, const char *expected) {
   CLEANUP(check_findings_deinit) CheckFindings findings = {0};
   CLEANUP(text_deinit) Text said = {0};
@@ -153,8 +154,9 @@ static inline void bench_expect(Bench *bench, const char *rule, const char *expe
   for (size_t i = 0; i < findings.items.count; i++) {
     const CheckFinding *finding = &findings.items.items[i];
     if (string_equal(finding->rule, rule))
-      text_format(&said, "%s %s: %s\n  $ %s\n", check_severity_name(finding->severity), finding->object,
-                  finding->sentence, finding->command);
+      text_format(&said, "%s %s: %s\n  $ %s%s%s\n", check_severity_name(finding->severity), finding->object,
+                  finding->sentence, string_or_empty(finding->where), finding->where ? ": " : "",
+                  finding->command);
   }
   assert_string_equal(text_string(&said), expected);
 }

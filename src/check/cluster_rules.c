@@ -33,8 +33,8 @@ void check_no_gpu(CheckPass *pass) {
         pass, CHECK_ERROR, "cluster",
         "helm install gpu-operator nvidia/gpu-operator --namespace gpu-operator --create-namespace --set "
         "mig.strategy=mixed",
-        "none of %zu nodes shows an NVIDIA GPU: no label of GPU feature discovery, no nvidia.com/ resource",
-        pass->node_count);
+        "of %zu node%s none shows an NVIDIA GPU: no label of GPU feature discovery, no nvidia.com/ resource",
+        pass->node_count, pass->node_count == 1 ? "" : "s");
 }
 
 void check_no_node(CheckPass *pass) {

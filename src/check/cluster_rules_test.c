@@ -11,7 +11,7 @@ static void a_cluster_without_gpus_is_an_error(void **state) {
   NODE(&bench, "n2", {"capacity nvidia.com/gpu", "0"});
   bench_expect(
       &bench, "no-gpu",
-      "error cluster: none of 2 nodes shows an NVIDIA GPU: no label of GPU feature discovery, no nvidia.com/ "
+      "error cluster: of 2 nodes none shows an NVIDIA GPU: no label of GPU feature discovery, no nvidia.com/ "
       "resource\n"
       "  $ helm install gpu-operator nvidia/gpu-operator --namespace gpu-operator --create-namespace --set "
       "mig.strategy=mixed\n");

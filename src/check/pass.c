@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- texts ---- */
 
@@ -29,12 +30,15 @@ const char *check_format(CheckPass *pass, const char *format, ...) {
 
 static void add(CheckPass *pass, CheckSeverity severity, const char *object, const char *command,
                 const char *sentence) {
+  Arena *arena = &pass->findings->arena;
+  const char *colon = string_has_prefix(command, "on ") ? strstr(command, ": ") : NULL;
   *array_push(&pass->findings->items) =
       (CheckFinding){.severity = severity,
                      .rule = pass->rule,
-                     .object = arena_strdup(&pass->findings->arena, object),
+                     .object = arena_strdup(arena, object),
                      .sentence = sentence,
-                     .command = arena_strdup(&pass->findings->arena, command)};
+                     .command = arena_strdup(arena, colon ? colon + 2 : command),
+                     .where = colon ? arena_strndup(arena, command, (size_t)(colon - command)) : NULL};
 }
 
 void check_add(CheckPass *pass, CheckSeverity severity, const char *object, const char *command,

@@ -51,7 +51,8 @@ CheckNodeRule check_mig_manager, check_strategy, check_device_plugin, check_shar
 /* pod_rules.c */
 CheckClusterRule check_nos, check_nos_scheduler, check_profiles;
 
-/* Adds one; the texts are copied. "cluster" where the node is NULL. */
+/* Adds one; the texts are copied. A command that is for another machine begins with it: "on the node: ...".
+ */
 void check_add(CheckPass *pass, CheckSeverity severity, const char *object, const char *command,
                const char *format, ...) PRINTF_LIKE(5, 6);
 void check_add_node(CheckPass *pass, CheckSeverity severity, const CheckNode *node, const char *command,

@@ -250,18 +250,35 @@ static void live_deinit(Live *live) {
   cli_shell_deinit(&live->shell);
 }
 
-static int read_live(Reading *reading, const CliConnectOptions *options, Error *err) {
+/* The one list is missing, the other may do. */
+static int pass_over(ClusterInput *input, int kind, const Error *err) {
+  CLEANUP(arena_deinit) Arena arena = {0};
+  *array_push(&input->unseen) = mem_strdup(cli_printable(&arena, err->text));
+  *(kind == KIND_NODE ? &input->sees_nodes : &input->sees_pods) = false;
+  return 0;
+}
+
+static int check_any(const ClusterInput *input, Error *err) {
+  if (input->sees_nodes || input->sees_pods)
+    return 0;
+  return error_set(err, ERROR_DENIED, "%s", input->unseen.items[0]);
+}
+
+static int read_live(Reading *reading, const ClusterInputOptions *options, Error *err) {
   CLEANUP(live_deinit) Live live = {0};
   int r = cli_shell_init(&live.shell, err);
   if (r < 0)
     return r;
-  CliConnectOptions quiet = *options;
-  quiet.log_level = options->log_level ? options->log_level : "warn";
+  CliConnectOptions quiet = options->connect;
+  quiet.log_level = quiet.log_level ? quiet.log_level : "warn";
   CLEANUP(kube_curl_freep) KubeCurl *transport = NULL;
   r = cli_connect(&live.shell, &quiet, &transport, err);
-  for (int kind = 0; kind < LISTED_COUNT && r >= 0; kind++)
+  for (int kind = 0; kind < LISTED_COUNT && r >= 0; kind++) {
     r = list_type(reading, &live, kube_curl_seam(transport), types[kind], err);
-  return r;
+    if (r < 0 && err->code == ERROR_DENIED && options->takes_parts)
+      r = pass_over(reading->input, kind, err);
+  }
+  return r < 0 ? r : check_any(reading->input, err);
 }
 
 /* ---- the whole ---- */
@@ -269,6 +286,7 @@ static int read_live(Reading *reading, const CliConnectOptions *options, Error *
 static void begin(Reading *reading, ClusterInput *ret_input) {
   assert(!ret_input->pool);
   ret_input->pool = kube_pool_new();
+  ret_input->sees_nodes = ret_input->sees_pods = true;
   *reading = (Reading){.input = ret_input};
 }
 
@@ -285,7 +303,7 @@ int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_inp
   Reading reading;
   begin(&reading, ret_input);
   ret_input->knows_volumes = options->files.count > 0;
-  int r = options->files.count ? 0 : read_live(&reading, &options->connect, err);
+  int r = options->files.count ? 0 : read_live(&reading, options, err);
   for (int i = 0; i < options->files.count && r >= 0; i++)
     r = read_file(&reading, options->files.items[i], err);
   r = end(&reading, r);
@@ -320,16 +338,20 @@ void cluster_input_fill_others(const ClusterInput *input, Snapshot *snapshot) {
     add_other(&input->others.items[i], snapshot);
 }
 
-void cluster_input_fill(ClusterInput *input, Snapshot *snapshot) {
-  SnapshotWarnings warnings = {0};
+void cluster_input_fill_told(ClusterInput *input, Snapshot *snapshot, SnapshotWarnings *ret_warnings) {
   SnapshotOptions options = {0};
   cluster_input_fill_others(input, snapshot);
   for (size_t i = 0; i < input->nodes.count; i++)
-    snapshot_add_node(snapshot, input->nodes.items[i], &options, &warnings);
+    snapshot_add_node(snapshot, input->nodes.items[i], &options, ret_warnings);
   for (size_t i = 0; i < snapshot->nodes.count; i++)
-    node_check(snapshot, &snapshot->nodes.items[i], &warnings);
+    node_check(snapshot, &snapshot->nodes.items[i], ret_warnings);
   for (size_t i = 0; i < input->pods.count; i++)
-    snapshot_add_pod(snapshot, input->pods.items[i], &warnings);
+    snapshot_add_pod(snapshot, input->pods.items[i], ret_warnings);
+}
+
+void cluster_input_fill(ClusterInput *input, Snapshot *snapshot) {
+  SnapshotWarnings warnings = {0};
+  cluster_input_fill_told(input, snapshot, &warnings);
   for (size_t i = 0; i < warnings.count; i++) {
     CLEANUP(text_deinit) Text text = {0};
     text_format(&text, "%s: %s", warnings.items[i].object, warnings.items[i].text);
@@ -384,6 +406,9 @@ void cluster_input_deinit(ClusterInput *input) {
   for (size_t i = 0; i < input->problems.count; i++)
     free(input->problems.items[i]);
   array_deinit(&input->problems);
+  for (size_t i = 0; i < input->unseen.count; i++)
+    free(input->unseen.items[i]);
+  array_deinit(&input->unseen);
   kube_pool_free(input->pool);
   *input = (ClusterInput){0};
 }

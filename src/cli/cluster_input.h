@@ -39,6 +39,7 @@ enum {
 typedef struct ClusterInputOptions {
   CliStrings files; /* "-": standard input. None: the live cluster */
   CliConnectOptions connect;
+  bool takes_parts; /* what may not be listed of the live cluster is left out, and told in `unseen` */
 } ClusterInputOptions;
 
 /* Rows for an options table; `member` is the ClusterInputOptions inside the verb's struct. */
@@ -60,6 +61,8 @@ typedef struct ClusterInput {
   ARRAY(ClusterInputOther) others; /* namespaces, and what volumes come from */
   bool knows_volumes;              /* these were looked for: in files, not in the live cluster */
   size_t skipped;                  /* objects of kinds that facet does not read */
+  bool sees_nodes, sees_pods;      /* false where the API server did not let them be listed */
+  ARRAY(char *) unseen;            /* sentences of the live cluster, fit for a terminal: what, and why */
   bool is_partial;                 /* a document could not be read to its end */
   ARRAY(char *) problems; /* sentences, already fit for a terminal; the first CLUSTER_INPUT_PROBLEMS_MAX */
   size_t problem_count;   /* all of them */
@@ -74,6 +77,8 @@ int cluster_input_read_source(const KubeDumpSource *source, const char *name, Cl
 /* All nodes, then all pods, into a fresh snapshot, which borrows them from the input. What the snapshot finds
  * wrong with them (annotations, quantities) becomes a problem too. */
 void cluster_input_fill(ClusterInput *input, Snapshot *snapshot);
+/* The same, with what the snapshot finds left to the caller; the texts live in the snapshot. */
+void cluster_input_fill_told(ClusterInput *input, Snapshot *snapshot, SnapshotWarnings *ret_warnings);
 /* Reads, fills a fresh snapshot, and reports what is wrong as `program`: what plan, explain and view begin
  * with. The caller releases both, after an error, too. */
 int cluster_input_open(const ClusterInputOptions *options, const char *program, ClusterInput *ret_input,

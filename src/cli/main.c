@@ -12,13 +12,9 @@
 #include <unistd.h>
 
 const CliVerb *const cli_verbs[] = {
-    &cli_verb_controller,  &cli_verb_agent,
-    &cli_verb_plan,        &cli_verb_explain,
-    &cli_verb_view,        &cli_verb_simulate,
-    &cli_verb_mig,         &cli_verb_debug,
-    &cli_verb_demo,        &cli_verb_version,
-    &cli_verb_nvml_worker, &cli_verb_complete,
-    &cli_verb_manual,      NULL,
+    &cli_verb_controller, &cli_verb_agent,       &cli_verb_plan,     &cli_verb_explain, &cli_verb_view,
+    &cli_verb_check,      &cli_verb_simulate,    &cli_verb_mig,      &cli_verb_debug,   &cli_verb_demo,
+    &cli_verb_version,    &cli_verb_nvml_worker, &cli_verb_complete, &cli_verb_manual,  NULL,
 };
 enum { VERB_COUNT = COUNT_OF(cli_verbs) - 1 };
 

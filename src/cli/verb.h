@@ -70,6 +70,7 @@ const char *cli_nearest(const char *word, const char *const *candidates, size_t 
 extern const CliVerb *const cli_verbs[];
 
 extern const CliVerb cli_verb_agent;
+extern const CliVerb cli_verb_check;
 extern const CliVerb cli_verb_complete;
 extern const CliVerb cli_verb_controller;
 extern const CliVerb cli_verb_debug;

@@ -242,6 +242,9 @@ static const Refusal refusals[] = {
     {403, "GET", "/api/v1/nodes?watch=1", STATUS(403, "Forbidden", "no"), ERROR_DENIED,
      "the API server refused GET /api/v1/nodes: no (403 Forbidden); give this account the verb \"watch\" on "
      "nodes"},
+    {403, "GET", "/version", STATUS(403, "Forbidden", "no"), ERROR_DENIED,
+     "the API server refused GET /version: no (403 Forbidden); give this account the verb \"get\" on the "
+     "nonResourceURL /version"},
     {403, "GET", "/api/v1/nodes/n1", STATUS(403, "Forbidden", "no"), ERROR_DENIED,
      "the API server refused GET /api/v1/nodes/n1: no (403 Forbidden); give this account the verb \"get\" on "
      "nodes"},

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/refusal.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -89,6 +91,11 @@ static const char *rbac_verb(const char *method, const char *path, const Target 
 }
 
 static void format_grant(const char *method, const char *path, char *buffer, size_t size) {
+  if (!string_has_prefix(path, "/api")) { /* no resource: "/version" */
+    snprintf(buffer, size, "; give this account the verb \"get\" on the nonResourceURL %.*s",
+             (int)strcspn(path, "?"), path);
+    return;
+  }
   Target target = parse_path(path);
   bool has_subresource = target.count >= 3;
   snprintf(buffer, size, "; give this account the verb \"%s\" on %s%s%s%s%s",
