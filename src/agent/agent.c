@@ -118,11 +118,32 @@ bool agent_has_said_all(const Agent *agent, const Node *node) {
 
 static bool is_ours(Agent *agent, const Node *node) {
   bool managed = node && agent_wanted_is_managed(node);
-  if (node && !managed && !agent->managed_logged)
+  bool is_labelled = node && key_values_find(&node->meta.labels, MIG_LABEL_PARTITIONING);
+  if (node && !managed && !is_labelled && !agent->managed_logged)
     log_info(AGENT_COMPONENT, "nothing to do: the node is not labelled",
              "node=%s label=\"" MIG_LABEL_PARTITIONING "=mig\"", agent->node_name);
-  agent->managed_logged = node && !managed;
+  agent->managed_logged = node && !managed && !is_labelled;
   return managed;
+}
+
+/* Somebody meant something by that label, and hears why nothing comes of it; who takes it away need not read
+ * that any more. */
+static void explain_label(Agent *agent, const Node *node) {
+  char text[MIG_LABEL_TEXT_SIZE];
+  const char *label = key_values_find(&node->meta.labels, MIG_LABEL_PARTITIONING);
+  const char *told = key_values_find(&node->meta.annotations, MIG_ANNOTATION_ERROR);
+  bool is_odd = mig_label_explain(label, text);
+  bool was_odd = told && string_has_prefix(told, "the label " MIG_LABEL_PARTITIONING " says ");
+  CLEANUP(text_deinit) Text body = {0};
+  if ((!is_odd && !was_odd) || agent->report_in_flight || agent->host->now_ms < agent->report_again_ms)
+    return;
+  if (!agent_report_format(node, &(AgentReport){.error = is_odd ? text : NULL}, &body) ||
+      is_repetition(agent, &body))
+    return;
+  if (is_odd)
+    log_warn(AGENT_COMPONENT, "nothing is done on this node", "node=%s err=" LOG_QUOTED, agent->node_name,
+             text);
+  send_report(agent, &body);
 }
 
 /* Nothing is changed any more; what the kubelet has is served, and the node says that there is nothing to
@@ -130,8 +151,10 @@ static bool is_ours(Agent *agent, const Node *node) {
 static void serve_out(Agent *agent, const Node *node) {
   if (agent->observation)
     agent_recutting_wind_up(agent, agent->leaving.is_retirement ? NULL : node);
-  if (node && agent->leaving.state == AGENT_LEFT && agent->leaving.is_retirement)
+  if (node && agent->leaving.state == AGENT_LEFT && agent->leaving.is_retirement) {
     agent_takeover_give_back(agent, node);
+    explain_label(agent, node);
+  }
   if (agent->leaving.state != AGENT_CLEARING)
     return;
   agent_slices_step(agent);
@@ -154,6 +177,8 @@ static void step(void *userdata) {
   if (!is_ours(agent, node)) {
     if (node)
       agent_takeover_give_back(agent, node);
+    if (node)
+      explain_label(agent, node);
     if (node && agent->observation)
       agent_recutting_wind_up(agent, NULL);
     return;

@@ -252,6 +252,56 @@ static void while_the_api_server_is_silent_slices_are_made_and_told_to_the_kubel
   assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
 }
 
+/* ---- a label that is not understood ---- */
+
+#define ODD                                                                                                  \
+  "the label nos.nebuly.com/gpu-partitioning says \"MIG\", which is neither mig nor mps: nothing happens "   \
+  "on this node "                                                                                            \
+  "until it says mig"
+
+static void a_label_with_an_unknown_value_is_told_on_the_node_and_nothing_else_is_done(void **state) {
+  World *world = *state;
+  set_label(world, "MIG");
+  start_agent(world);
+  run_for(world, 120000);
+  assert_string_equal(annotation(world, "facet.gpu/error"), ODD);
+  assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "(absent)");
+  set_label(world, "mig");
+  run_for(world, 10000);
+  assert_string_equal(annotation(world, "facet.gpu/error"), "(absent)");
+  assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "GPU-0 NVIDIA-A100-SXM4-80GB mig=on");
+}
+
+static void a_label_that_went_is_not_complained_of_any_more(void **state) {
+  World *world = *state;
+  set_label(world, "MIG");
+  start_agent(world);
+  run_for(world, 1000);
+  set_label(world, NULL);
+  run_for(world, 10000);
+  assert_string_equal(annotation(world, "facet.gpu/error"), "(absent)");
+}
+
+static void words_of_others_on_a_node_without_the_label_stay(void **state) {
+  World *world = *state;
+  set_label(world, NULL);
+  set_annotation(world, "facet.gpu/error", "somebody else's");
+  start_agent(world);
+  run_for(world, 10000);
+  assert_string_equal(annotation(world, "facet.gpu/error"), "somebody else's");
+}
+
+static void a_node_that_leaves_by_a_wrong_value_hears_why(void **state) {
+  World *world = *state;
+  settle(world);
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 1000);
+  set_label(world, "MIG");
+  run_for(world, 70000);
+  assert_string_equal(annotation(world, "facet.gpu/status-gpu-0"), "(absent)");
+  assert_string_equal(annotation(world, "facet.gpu/error"), ODD);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(a_node_is_reported_once_and_then_it_is_quiet),
@@ -273,6 +323,10 @@ int main(void) {
       WORLD_TEST(a_report_that_the_watch_does_not_show_is_sent_again_after_two_seconds),
       WORLD_TEST(a_report_that_is_undone_each_time_is_not_made_in_haste),
       WORLD_TEST(while_the_api_server_is_silent_slices_are_made_and_told_to_the_kubelet),
+      WORLD_TEST(a_label_with_an_unknown_value_is_told_on_the_node_and_nothing_else_is_done),
+      WORLD_TEST(a_label_that_went_is_not_complained_of_any_more),
+      WORLD_TEST(words_of_others_on_a_node_without_the_label_stay),
+      WORLD_TEST(a_node_that_leaves_by_a_wrong_value_hears_why),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,9 +58,8 @@ static void names_are_quoted_in_commands(void **state) {
   bench_init(&bench);
   NODE(&bench, "n1; rm -rf '$HOME'", {"nos.nebuly.com/gpu-partitioning", "x"}, PRESENT);
   bench_expect(&bench, "label",
-               "error node n1; rm -rf '$HOME': its label nos.nebuly.com/gpu-partitioning says \"x\", which "
-               "is neither mig nor "
-               "mps: nothing happens here\n"
+               "error node n1; rm -rf '$HOME': the label nos.nebuly.com/gpu-partitioning says \"x\", which "
+               "is neither mig nor mps: nothing happens on this node until it says mig\n"
                "  $ kubectl label node 'n1; rm -rf '\\''$HOME'\\''' nos.nebuly.com/gpu-partitioning=mig "
                "--overwrite\n");
 }

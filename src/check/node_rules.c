@@ -10,18 +10,10 @@
 /* ---- the label ---- */
 
 void check_label(CheckPass *pass, const CheckNode *node) {
-  if (!node->label || node->is_ours)
-    return;
-  const char *command = check_label_command(pass, node, MIG_LABEL_PARTITIONING "=mig");
-  if (string_equal(node->label, "mps"))
-    check_add_node(pass, CHECK_WARNING, node, command,
-                   "its label " MIG_LABEL_PARTITIONING
-                   " says mps, which facet does not serve yet: nothing happens here");
-  else
-    check_add_node(pass, CHECK_ERROR, node, command,
-                   "its label " MIG_LABEL_PARTITIONING
-                   " says \"%s\", which is neither mig nor mps: nothing happens here",
-                   check_excerpt(pass, node->label));
+  char text[MIG_LABEL_TEXT_SIZE];
+  if (mig_label_explain(node->label, text))
+    check_add_node(pass, string_equal(node->label, "mps") ? CHECK_WARNING : CHECK_ERROR, node,
+                   check_label_command(pass, node, MIG_LABEL_PARTITIONING "=mig"), "%s", text);
 }
 
 void check_ready(CheckPass *pass, const CheckNode *node) {

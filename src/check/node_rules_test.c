@@ -13,22 +13,20 @@ static void a_label_with_an_unknown_value_is_an_error(void **state) {
   Bench bench;
   bench_init(&bench);
   NODE(&bench, "n1", {"nos.nebuly.com/gpu-partitioning", "MIG"}, PRESENT);
-  bench_expect(
-      &bench, "label",
-      "error node n1: its label nos.nebuly.com/gpu-partitioning says \"MIG\", which is neither mig nor mps: "
-      "nothing happens here\n"
-      "  $ kubectl label node n1 nos.nebuly.com/gpu-partitioning=mig --overwrite\n");
+  bench_expect(&bench, "label",
+               "error node n1: the label nos.nebuly.com/gpu-partitioning says \"MIG\", which is neither mig "
+               "nor mps: nothing happens on this node until it says mig\n"
+               "  $ kubectl label node n1 nos.nebuly.com/gpu-partitioning=mig --overwrite\n");
 }
 
 static void a_label_that_says_mps_is_a_warning(void **state) {
   Bench bench;
   bench_init(&bench);
   NODE(&bench, "n1", {"nos.nebuly.com/gpu-partitioning", "mps"}, PRESENT);
-  bench_expect(
-      &bench, "label",
-      "warning node n1: its label nos.nebuly.com/gpu-partitioning says mps, which facet does not serve yet: "
-      "nothing happens here\n"
-      "  $ kubectl label node n1 nos.nebuly.com/gpu-partitioning=mig --overwrite\n");
+  bench_expect(&bench, "label",
+               "warning node n1: the label nos.nebuly.com/gpu-partitioning says mps, which facet does not "
+               "serve yet: nothing happens on this node until it says mig\n"
+               "  $ kubectl label node n1 nos.nebuly.com/gpu-partitioning=mig --overwrite\n");
 }
 
 static void a_node_that_is_not_ready_is_told(void **state) {

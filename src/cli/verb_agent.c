@@ -5,6 +5,7 @@
 #include "cli/config_file.h"
 #include "cli/connect.h"
 #include "cli/folder_claim.h"
+#include "cli/release_guard.h"
 #include "cli/reload.h"
 #include "cli/service.h"
 #include "cli/worker_path.h"
@@ -220,8 +221,11 @@ static int serve(const Options *options, CliReload *reload, Error *err) {
   shell.reload_userdata = reload;
   shell.on_stop = on_stop;
   shell.stop_userdata = &beginning;
+  CLEANUP(cli_release_guard_deinit) CliReleaseGuard guard;
+  cli_release_guard_init(&guard, &shell.host, kube_curl_seam(transport), "agent", options->node_name,
+                         cli_shell_stop, &shell);
   cli_shell_run(&shell);
-  return 0;
+  return cli_release_guard_result(&guard, err);
 }
 
 static const char *get_setting(const char *variable, const char *otherwise) {

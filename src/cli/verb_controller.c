@@ -3,6 +3,7 @@
 #include "cli/connect.h"
 #include "cli/deadline.h"
 #include "cli/lease.h"
+#include "cli/release_guard.h"
 #include "cli/reload.h"
 #include "cli/service.h"
 #include "controller/controller.h"
@@ -172,8 +173,11 @@ static int serve(const Options *options, CliReload *reload, Error *err) {
   shell.on_stop = on_stop;
   shell.stop_userdata = &ending;
   controller_start(controller);
+  CLEANUP(cli_release_guard_deinit) CliReleaseGuard guard;
+  cli_release_guard_init(&guard, &shell.host, kube_curl_seam(transport), "controller", NULL, cli_shell_stop,
+                         &shell);
   cli_shell_run(&shell);
-  return 0;
+  return cli_release_guard_result(&guard, err);
 }
 
 static int run(const CliVerb *verb, int argc, char **argv) {

@@ -2,6 +2,7 @@
 #include "controller/controller.h"
 
 #include "base/log.h"
+#include "controller/outlook.h"
 #include "controller/pass.h"
 #include "controller/pod_event.h"
 #include "controller/state.h"
@@ -91,6 +92,7 @@ static void on_node_change(void *userdata, const void *old, const void *new_) {
     mark_dirty(controller);
     return;
   }
+  controller_outlook_note_node(&controller->gate, controller->host->now_ms, old, node);
   controller_cluster_put_node(&controller->cluster, node);
   controller_counting_note_node(&controller->counting, node);
   NodeWrite *write = map_find(&controller->writes, node->meta.name);
@@ -105,6 +107,8 @@ static void on_synced(void *userdata) {
   if (kube_informer_is_synced(controller->nodes) && kube_informer_is_synced(controller->pods))
     log_info(COMPONENT, "synced", "nodes=%zu pods=%zu", kube_informer_count(controller->nodes),
              kube_informer_count(controller->pods));
+  if (kube_informer_is_synced(controller->nodes) && kube_informer_is_synced(controller->pods))
+    controller_outlook_note_synced(controller->nodes);
   mark_dirty(controller);
 }
 

@@ -31,6 +31,11 @@
 #define MIG_LABEL_DEVICE_PLUGIN "nvidia.com/gpu.deploy.device-plugin"
 #define MIG_ANNOTATION_PAUSED   "facet.gpu/paused"
 
+/* Why a node whose label MIG_LABEL_PARTITIONING has this value is left alone, one sentence; false where it is
+ * not: "mig", or NULL (no label: nobody expects anything). */
+enum { MIG_LABEL_TEXT_SIZE = 256 };
+bool mig_label_explain(const char *value, char ret_text[MIG_LABEL_TEXT_SIZE]);
+
 enum {
   MIG_UUID_SIZE = 96,     /* a GPU or MIG UUID and its NUL */
   MIG_GPU_INDEX_MAX = 63, /* the largest GPU index accepted on a node */

@@ -116,3 +116,22 @@ int mig_allowed_parse(const char *text, char ret_names[MIG_PROFILES_MAX][MIG_PRO
   *ret_count = count;
   return 0;
 }
+
+bool mig_label_explain(const char *value, char ret_text[MIG_LABEL_TEXT_SIZE]) {
+  char excerpt[MIG_EXCERPT_SIZE];
+  if (!value || strcmp(value, "mig") == 0)
+    return false;
+  mig_scan_excerpt(mig_scan_whole(value), excerpt);
+  if (strcmp(value, "mps") == 0)
+    snprintf(ret_text, MIG_LABEL_TEXT_SIZE,
+             "the label " MIG_LABEL_PARTITIONING
+             " says mps, which facet does not serve yet: nothing happens on this node "
+             "until it says mig");
+  else
+    snprintf(ret_text, MIG_LABEL_TEXT_SIZE,
+             "the label " MIG_LABEL_PARTITIONING
+             " says \"%s\", which is neither mig nor mps: nothing happens on this "
+             "node until it says mig",
+             excerpt);
+  return true;
+}

@@ -164,6 +164,24 @@ static void no_more_profiles_are_allowed_than_a_model_has(void **state) {
   assert_int_equal(err.code, ERROR_LIMIT);
 }
 
+static void a_label_that_is_not_understood_says_so_in_a_sentence(void **state) {
+  char text[MIG_LABEL_TEXT_SIZE], longest[64];
+  assert_false(mig_label_explain("mig", text));
+  assert_false(mig_label_explain(NULL, text));
+  assert_true(mig_label_explain("MIG", text));
+  assert_string_equal(
+      text, "the label nos.nebuly.com/gpu-partitioning says \"MIG\", which is neither mig nor mps: nothing "
+            "happens on this node until it says mig");
+  assert_true(mig_label_explain("mps", text));
+  assert_string_equal(
+      text, "the label nos.nebuly.com/gpu-partitioning says mps, which facet does not serve yet: nothing "
+            "happens on this node until it says mig");
+  memset(longest, 'x', sizeof longest - 1);
+  longest[sizeof longest - 1] = '\0';
+  assert_true(mig_label_explain(longest, text));
+  assert_non_null(strstr(text, "until it says mig"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_identity_is_read_as_it_is_written),
@@ -172,6 +190,7 @@ int main(void) {
       cmocka_unit_test(excluded_gpus_are_bits),
       cmocka_unit_test(what_is_no_gpu_index_is_not_excluded),
       cmocka_unit_test(allowed_profiles_are_listed_once_each),
+      cmocka_unit_test(a_label_that_is_not_understood_says_so_in_a_sentence),
       cmocka_unit_test(what_is_no_profile_is_not_allowed),
       cmocka_unit_test(no_more_profiles_are_allowed_than_a_model_has),
   };

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Controller and agent do not work with a Kubernetes that is too old (cluster/release.h): the API server is
+ * asked for its version, again and again until it answers, while the program begins. Too old is the end: it
+ * is said on the node, where the program belongs to one, and on_refused is called. Who may not see the
+ * version goes on. */
+#pragma once
+
+#include "base/host.h"
+#include "kube/client.h"
+
+enum { CLI_GUARD_RETRY_FIRST_MS = 1000, CLI_GUARD_RETRY_MAX_MS = 60000 };
+
+typedef struct CliReleaseGuard {
+  Host *host;
+  KubeClient *client;
+  const char *component;              /* for the log */
+  const char *node_name;              /* whose annotation facet.gpu/error tells it; NULL: none */
+  void (*on_refused)(void *userdata); /* once, from the loop */
+  void *userdata;
+  HostTimer timer;
+  uint64_t retry_ms;
+  Error refusal; /* why, when on_refused is called; code 0: not refused */
+} CliReleaseGuard;
+
+/* Begins to ask. The strings are borrowed. */
+void cli_release_guard_init(CliReleaseGuard *guard, Host *host, KubeTransport *transport,
+                            const char *component, const char *node_name, void (*on_refused)(void *userdata),
+                            void *userdata);
+/* Negative with the sentence where it refused. */
+int cli_release_guard_result(const CliReleaseGuard *guard, Error *err) MUST_CHECK;
+void cli_release_guard_deinit(CliReleaseGuard *guard); /* one of zeroes, too */
