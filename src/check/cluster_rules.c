@@ -149,7 +149,15 @@ static const Pod *find_controller(const CheckPass *pass, bool *ret_runs) {
   return found;
 }
 
-/* One outside of the cluster is seen by its Lease alone. */
+static bool has_agent_pods(const CheckPass *pass) {
+  for (size_t i = 0; i < pass->cluster->pod_count; i++)
+    if (check_is_facet(pass->cluster->pods[i], "agent"))
+      return true;
+  return false;
+}
+
+/* One outside of the cluster is seen by its Lease alone, and only with --leader-elect. Where the agents are
+ * pods it would be one, too. */
 static void check_lease(CheckPass *pass) {
   const CheckCluster *cluster = pass->cluster;
   bool is_fresh = cluster->has_lease == CHECK_YES && cluster->now - cluster->lease_renewed <= LEASE_STALE_S;
@@ -157,10 +165,12 @@ static void check_lease(CheckPass *pass) {
     check_add(pass, CHECK_NOTE, "cluster", check_install_command(pass),
               "no pod of facet's controller is to be seen; one that runs elsewhere would not be seen here");
   else if (!is_fresh)
-    check_add(pass, CHECK_ERROR, "cluster", check_install_command(pass),
-              "no controller of facet is at work: no pod of it is there, and %s",
-              cluster->has_lease == CHECK_NO ? "nobody holds its Lease"
-                                             : "its Lease was not renewed for a minute");
+    check_add(
+        pass, has_agent_pods(pass) ? CHECK_ERROR : CHECK_WARNING, "cluster", check_install_command(pass),
+        "no controller of facet is to be seen: there is no pod of it, and %s (one that runs elsewhere "
+        "without "
+        "--leader-elect is never seen)",
+        cluster->has_lease == CHECK_NO ? "nobody holds its Lease" : "its Lease was not renewed for a minute");
 }
 
 void check_controller(CheckPass *pass) {

@@ -140,6 +140,10 @@ static void a_controller_whose_pods_do_not_run_is_an_error(void **state) {
                "  $ kubectl describe pod --namespace ops c-1\n");
 }
 
+#define UNSEEN(severity, why)                                                                                \
+  severity " cluster: no controller of facet is to be seen: there is no pod of it, and " why                 \
+           " (one that runs elsewhere without --leader-elect is never seen)\n" INSTALL
+
 static void a_controller_elsewhere_is_seen_by_its_lease(void **state) {
   Bench bench;
   bench_init(&bench);
@@ -147,14 +151,18 @@ static void a_controller_elsewhere_is_seen_by_its_lease(void **state) {
   bench.cluster.lease_renewed = bench.cluster.now - 60;
   bench_expect(&bench, "controller", "");
   bench.cluster.lease_renewed--;
-  bench_expect(&bench, "controller",
-               "error cluster: no controller of facet is at work: no pod of it is there, and its Lease was "
-               "not renewed for a "
-               "minute\n" INSTALL);
+  bench_expect(&bench, "controller", UNSEEN("warning", "its Lease was not renewed for a minute"));
   bench.cluster.has_lease = CHECK_NO;
-  bench_expect(&bench, "controller",
-               "error cluster: no controller of facet is at work: no pod of it is there, and nobody holds "
-               "its Lease\n" INSTALL);
+  bench_expect(&bench, "controller", UNSEEN("warning", "nobody holds its Lease"));
+}
+
+static void where_agents_are_pods_a_missing_controller_is_an_error(void **state) {
+  Bench bench;
+  bench_init(&bench);
+  NODE(&bench, "n1", MIG, PRESENT);
+  POD(&bench, "agent", "n1", FACET("agent"));
+  bench.cluster.has_lease = CHECK_NO;
+  bench_expect(&bench, "controller", UNSEEN("error", "nobody holds its Lease"));
 }
 
 static void without_the_lease_a_missing_controller_is_only_noted(void **state) {
@@ -183,6 +191,7 @@ int main(void) {
       cmocka_unit_test(a_controller_that_runs_is_fine),
       cmocka_unit_test(a_controller_whose_pods_do_not_run_is_an_error),
       cmocka_unit_test(a_controller_elsewhere_is_seen_by_its_lease),
+      cmocka_unit_test(where_agents_are_pods_a_missing_controller_is_an_error),
       cmocka_unit_test(without_the_lease_a_missing_controller_is_only_noted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
