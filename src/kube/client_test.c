@@ -242,6 +242,20 @@ static const Refusal refusals[] = {
     {403, "GET", "/api/v1/nodes?watch=1", STATUS(403, "Forbidden", "no"), ERROR_DENIED,
      "the API server refused GET /api/v1/nodes: no (403 Forbidden); give this account the verb \"watch\" on "
      "nodes"},
+    {403, "POST", "/api/v1/namespaces/f/pods",
+     STATUS(403, "Forbidden",
+            "pods \\\"r\\\" is forbidden: no PriorityClass with name facet-reservation was found"),
+     ERROR_DENIED,
+     "the API server refused POST /api/v1/namespaces/f/pods: pods \"r\" is forbidden: no PriorityClass with "
+     "name "
+     "facet-reservation was found (403 Forbidden); create it, `facet check` says how"},
+    {403, "POST", "/api/v1/namespaces/f/pods", STATUS(403, "Forbidden", "exceeded quota: q"), ERROR_DENIED,
+     "the API server refused POST /api/v1/namespaces/f/pods: exceeded quota: q (403 Forbidden)"},
+    {404, "POST", "/api/v1/namespaces/f/pods", STATUS(404, "NotFound", "namespaces \\\"f\\\" not found"),
+     ERROR_NOT_FOUND,
+     "the API server refused POST /api/v1/namespaces/f/pods: namespaces \"f\" not found (404 Not Found); "
+     "create the "
+     "namespace, `facet check` says how"},
     {403, "GET", "/version", STATUS(403, "Forbidden", "no"), ERROR_DENIED,
      "the API server refused GET /version: no (403 Forbidden); give this account the verb \"get\" on the "
      "nonResourceURL /version"},

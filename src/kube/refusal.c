@@ -103,12 +103,39 @@ static void format_grant(const char *method, const char *path, char *buffer, siz
            has_subresource ? target.parts[2] : "", *target.group ? "." : "", target.group);
 }
 
+typedef struct WordRow {
+  int status;
+  const char *words, *advice; /* "": the server's own words say it all, and a grant would not help */
+} WordRow;
+
+/* Refusals that look like missing rights or a missing object, and are neither: the words are those of the
+ * server's admission plugins. */
+static const WordRow word_rows[] = {
+    {403, "no PriorityClass with name", "; create it, `facet check` says how"},
+    {403, "exceeded quota", ""},
+    {403, "violates PodSecurity", ""},
+    {403, "denied request", ""},     /* a ValidatingAdmissionPolicy */
+    {403, "denied the request", ""}, /* a webhook */
+    {404, "namespaces \"", "; create the namespace, `facet check` says how"},
+};
+
+/* NULL: nothing is known of such words. */
+static const char *find_words(int status, const char *message) {
+  for (size_t i = 0; i < COUNT_OF(word_rows); i++)
+    if (word_rows[i].status == status && strstr(message, word_rows[i].words))
+      return word_rows[i].advice;
+  return NULL;
+}
+
 int kube_refusal_set(const char *method, const char *path, int status, const KubeStatus *failure,
                      Error *err) {
   assert(status >= 300);
   StatusRow row = find_row(status);
   char advice[256] = "";
-  if (status == 403)
+  const char *known = find_words(status, failure->message);
+  if (known)
+    snprintf(advice, sizeof advice, "%s", known);
+  else if (status == 403)
     format_grant(method, path, advice, sizeof advice);
   else if (row.advice)
     snprintf(advice, sizeof advice, "; %s", row.advice);
