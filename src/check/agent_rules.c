@@ -18,14 +18,6 @@ static const Pod *find_agent(const CheckNode *node) {
   return NULL;
 }
 
-/* Agents run as pods in this cluster, so a node without one lacks it. */
-static bool runs_as_pods(const CheckPass *pass) {
-  for (size_t i = 0; i < pass->cluster->pod_count; i++)
-    if (check_is_facet(pass->cluster->pods[i], "agent"))
-      return true;
-  return false;
-}
-
 static bool has_reported(const CheckNode *node) {
   const KeyValues *annotations = &node->object->meta.annotations;
   for (size_t i = 0; i < annotations->count; i++)
@@ -56,7 +48,7 @@ void check_agent(CheckPass *pass, const CheckNode *node) {
   else if (agent && !reported)
     check_add_node(pass, CHECK_ERROR, node, logs_command(pass, agent),
                    "facet's agent (pod %s) has not reported the node's GPUs", check_pod_name(pass, agent));
-  else if (!agent && (!reported || runs_as_pods(pass)))
+  else if (!agent && (!reported || pass->has_agent_pods))
     check_add_node(
         pass, CHECK_ERROR, node, check_install_command(pass), "no agent of facet is at work here%s",
         reported ? ": what the node says of its GPUs is old" : ": nothing is reported of its GPUs");

@@ -120,6 +120,7 @@ static void read_pods(CheckPass *pass) {
     CheckNode *node = find_node(pass, cluster->pods[i]);
     if (node)
       node->pod_count++;
+    pass->has_agent_pods |= check_is_facet(cluster->pods[i], "agent");
   }
   for (size_t n = 0; n < pass->node_count; n++) {
     pass->nodes[n].pods =

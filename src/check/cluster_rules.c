@@ -149,13 +149,6 @@ static const Pod *find_controller(const CheckPass *pass, bool *ret_runs) {
   return found;
 }
 
-static bool has_agent_pods(const CheckPass *pass) {
-  for (size_t i = 0; i < pass->cluster->pod_count; i++)
-    if (check_is_facet(pass->cluster->pods[i], "agent"))
-      return true;
-  return false;
-}
-
 /* One outside of the cluster is seen by its Lease alone, and only with --leader-elect. Where the agents are
  * pods it would be one, too. */
 static void check_lease(CheckPass *pass) {
@@ -166,7 +159,7 @@ static void check_lease(CheckPass *pass) {
               "no pod of facet's controller is to be seen; one that runs elsewhere would not be seen here");
   else if (!is_fresh)
     check_add(
-        pass, has_agent_pods(pass) ? CHECK_ERROR : CHECK_WARNING, "cluster", check_install_command(pass),
+        pass, pass->has_agent_pods ? CHECK_ERROR : CHECK_WARNING, "cluster", check_install_command(pass),
         "no controller of facet is to be seen: there is no pod of it, and %s (one that runs elsewhere "
         "without "
         "--leader-elect is never seen)",

@@ -26,7 +26,8 @@ struct CheckPass {
   const char *rule; /* that is at work */
   CheckNode *nodes;
   size_t node_count;
-  size_t ours; /* nodes that carry the label with mig */
+  size_t ours;         /* nodes that carry the label with mig */
+  bool has_agent_pods; /* facet's agents run as pods in this cluster, so a node without one lacks it */
 };
 
 /* The rules: each looks at one thing. Those about nodes are called for each node, with its label or without.

@@ -77,7 +77,11 @@ void check_nos_scheduler(CheckPass *pass) {
 
 /* ---- profiles that nobody has ---- */
 
-static bool is_made(const CheckPass *pass, const char *profile) {
+static bool is_made(const CheckPass *pass, const char *resource) {
+  char profile[MIG_PROFILE_NAME_SIZE];
+  Error err;
+  if (!mig_profile_is_resource(resource) || mig_profile_parse_resource(resource, profile, &err) < 0)
+    return false;
   const Snapshot *snapshot = pass->cluster->snapshot;
   for (size_t n = 0; n < snapshot->nodes.count; n++)
     for (int g = 0; snapshot->nodes.items[n].managed && g < snapshot->nodes.items[n].gpu_count; g++) {
@@ -103,18 +107,33 @@ typedef struct Wanted {
   const Pod *first, *last;
   const char *resource;
   size_t pods;
+  bool is_known; /* somebody has it, or can make it */
 } Wanted;
 
-typedef ARRAY(Wanted) Wants;
+typedef struct Wants {
+  Map seen;               /* resource -> Wanted */
+  ARRAY(Wanted *) wanted; /* in the order of the first pods */
+} Wants;
 
-static void note(Wants *wants, const char *resource, const Pod *pod) {
-  for (size_t i = 0; i < wants->count; i++)
-    if (string_equal(wants->items[i].resource, resource)) {
-      wants->items[i].pods += wants->items[i].last != pod; /* several of its containers may ask */
-      wants->items[i].last = pod;
-      return;
-    }
-  *array_push(wants) = (Wanted){pod, pod, resource, 1};
+/* One more pod for a resource that was asked for before; several containers of it may ask. */
+static bool note_again(Wants *wants, const char *resource, const Pod *pod) {
+  Wanted *wanted = map_find(&wants->seen, resource);
+  if (!wanted)
+    return false;
+  wanted->pods += wanted->last != pod;
+  wanted->last = pod;
+  return true;
+}
+
+static void note_first(CheckPass *pass, Wants *wants, const char *resource, const Pod *pod) {
+  Wanted *wanted = arena_alloc(&pass->findings->arena, sizeof *wanted);
+  *wanted = (Wanted){.first = pod,
+                     .last = pod,
+                     .resource = resource,
+                     .pods = 1,
+                     .is_known = is_made(pass, resource) || is_offered(pass, resource)};
+  map_put(&wants->seen, resource, wanted);
+  *array_push(&wants->wanted) = wanted;
 }
 
 static bool is_share(const char *resource) {
@@ -124,13 +143,8 @@ static bool is_share(const char *resource) {
 static void note_container(CheckPass *pass, Wants *wants, const Pod *pod, const ResourceTexts *requests) {
   for (size_t i = 0; i < requests->count; i++) {
     const char *resource = requests->items[i].key;
-    char profile[MIG_PROFILE_NAME_SIZE];
-    Error err;
-    bool is_slice = mig_profile_is_resource(resource);
-    bool is_known =
-        is_slice && mig_profile_parse_resource(resource, profile, &err) >= 0 && is_made(pass, profile);
-    if ((is_slice || is_share(resource)) && !is_known && !is_offered(pass, resource))
-      note(wants, resource, pod);
+    if ((mig_profile_is_resource(resource) || is_share(resource)) && !note_again(wants, resource, pod))
+      note_first(pass, wants, resource, pod);
   }
 }
 
@@ -146,8 +160,10 @@ void check_profiles(CheckPass *pass) {
   for (size_t i = 0; pass->ours && i < pass->cluster->pod_count; i++)
     if (!pass->cluster->pods[i]->node_name && !pod_is_terminal(pass->cluster->pods[i]))
       note_pod(pass, &wants, pass->cluster->pods[i]);
-  for (size_t i = 0; i < wants.count; i++) {
-    const Wanted *wanted = &wants.items[i];
+  for (size_t i = 0; i < wants.wanted.count; i++) {
+    const Wanted *wanted = wants.wanted.items[i];
+    if (wanted->is_known)
+      continue;
     const char *name = check_pod_name(pass, wanted->first);
     check_add(pass, CHECK_WARNING, check_format(pass, "pod %s", name),
               check_format(pass, "facet explain %s", check_word(pass, name)), "%zu pod%s for %s, which %s",
@@ -155,5 +171,6 @@ void check_profiles(CheckPass *pass) {
               is_share(wanted->resource) ? "are shares of nos' MPS: facet does not serve them yet"
                                          : "no GPU that is handed to facet can be cut into");
   }
-  array_deinit(&wants);
+  array_deinit(&wants.wanted);
+  map_deinit(&wants.seen);
 }

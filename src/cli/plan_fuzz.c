@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libFuzzer target for the whole way from a dump to a plan: whatever a file holds, a plan comes out, every
- * layout of it is legal, and no more pods are admitted than wait. */
+ * layout of it is legal, and no more pods are admitted than wait. The rules of facet check find words, too.
+ */
+#include "check/check.h"
 #include "cli/cluster_input.h"
 #include "kube/dump_testing.h"
 #include "plan/plan.h"
@@ -20,6 +22,25 @@ static void check_gpu(const Snapshot *snapshot, const PlanGpu *planned) {
   assert(mig_layout_check(&layout, &err) == 0);
 }
 
+static void check_rules(const ClusterInput *input, const Snapshot *snapshot) {
+  CLEANUP(check_findings_deinit) CheckFindings findings = {0};
+  const CheckCluster cluster = {.snapshot = snapshot,
+                                .nodes = input->nodes.items,
+                                .node_count = input->nodes.count,
+                                .sees_nodes = true,
+                                .pods = input->pods.items,
+                                .pod_count = input->pods.count,
+                                .sees_pods = true,
+                                .now = 2000000000,
+                                .namespace_ = "facet-system",
+                                .controller_account = "facet-controller",
+                                .agent_account = "facet-agent"};
+  check_cluster(&cluster, &findings);
+  for (size_t i = 0; i < findings.items.count; i++)
+    assert(*findings.items.items[i].object && *findings.items.items[i].sentence &&
+           *findings.items.items[i].command);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   Error err;
   DumpBytes bytes = {(const char *)data, size, 4096};
@@ -30,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   snapshot_init(&snapshot);
   cluster_input_fill(&input, &snapshot);
+  check_rules(&input, &snapshot);
   CLEANUP(plan_deinit) Plan plan;
   PlanOptions options = {.leftover = PLAN_LEFTOVER_FILL};
   plan_compute(&snapshot, &options, &plan);
