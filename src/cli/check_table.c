@@ -11,6 +11,7 @@ typedef struct Row { /* findings of one rule with the same sentence */
   const CheckFinding *first;
   const char *objects[OBJECTS_MAX];
   int count;
+  bool is_same; /* and one command mends all */
 } Row;
 
 static size_t list_rows(const CheckFindings *findings, Row *rows) {
@@ -24,12 +25,13 @@ static size_t list_rows(const CheckFindings *findings, Row *rows) {
     Row *row = map_find(&seen, text_string(&key));
     if (!row) {
       row = &rows[count++];
-      *row = (Row){.first = finding};
+      *row = (Row){.first = finding, .is_same = true};
       map_put(&seen, text_string(&key), row);
     }
     if (row->count < OBJECTS_MAX)
       row->objects[row->count] = finding->object;
     row->count++;
+    row->is_same &= string_equal(finding->command, row->first->command);
   }
   return count;
 }
@@ -47,7 +49,7 @@ static void append_row(CliCheckView *view, const Row *row, Text *out) {
   if (finding->where)
     text_format(out, "  %s:\n", finding->where);
   text_format(out, "    $ %s\n", cli_printable(&view->arena, finding->command));
-  if (row->count > 1)
+  if (!row->is_same)
     text_format(out, "  likewise for the other%s; -o json has each command\n", row->count == 2 ? "" : "s");
 }
 
