@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks double from 512 bytes to 64 KiB, so that a small pod costs one small block and a large snapshot few
- * large ones; an allocation larger than the next block gets a block of its own size. */
+/* Blocks double from 512 bytes (or what was asked for) to 64 KiB, so that a small pod costs one small block
+ * and a large snapshot few large ones; an allocation larger than the next block gets a block of its own size.
+ */
 #include "base/arena.h"
 
 #include "base/memory.h"
@@ -24,7 +25,8 @@ static size_t round_up(size_t size) {
 }
 
 static void add_block(Arena *arena, size_t needed) {
-  size_t size = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
+  size_t first = arena->first ? arena->first : FIRST_BLOCK;
+  size_t size = arena->blocks ? arena->blocks->size * 2 : first;
   if (size > LARGEST_BLOCK)
     size = LARGEST_BLOCK;
   if (size < needed)

@@ -13,6 +13,7 @@ typedef struct Arena {
   ArenaBlock *blocks; /* newest first */
   size_t used;        /* bytes handed out of the newest block */
   size_t total;       /* bytes held in all blocks */
+  size_t first;       /* bytes of the first block; 0: 512 */
 } Arena;
 
 void *arena_alloc(Arena *arena, size_t size);       /* zeroed, aligned for any type */

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
+/* Of a number that is back: no bytes, and `size` is the next such one plus one. */
 struct InternEntry {
   void *bytes;
   size_t size;
@@ -32,52 +33,63 @@ static uint64_t hash_of(const unsigned char *bytes, size_t size) {
   return mix(mix(hash, word), 0);
 }
 
-static size_t find_slot(const Intern *intern, const void *bytes, size_t size, uint64_t hash) {
-  size_t slot = (size_t)hash & (intern->slot_count - 1);
-  for (; intern->slots[slot]; slot = (slot + 1) & (intern->slot_count - 1)) {
-    const InternEntry *entry = &intern->entries[intern->slots[slot] - 1];
+/* Where the bytes are; SIZE_MAX: nowhere. */
+static size_t find(const Intern *intern, const void *bytes, size_t size, uint64_t hash) {
+  const Slots *slots = &intern->slots;
+  for (size_t at = slots_first(slots, hash); slots->items && slots->items[at]; at = slots_next(slots, at)) {
+    const InternEntry *entry = &intern->entries[slots->items[at] - 1];
     if (entry->hash == hash && entry->size == size && (!size || memcmp(entry->bytes, bytes, size) == 0))
-      break;
+      return at;
   }
-  return slot;
+  return SIZE_MAX;
 }
 
-static void grow(Intern *intern) {
-  free(intern->slots);
-  intern->slot_count = intern->slot_count ? intern->slot_count * 2 : 64;
-  intern->slots = mem_alloc(intern->slot_count * sizeof *intern->slots);
-  for (size_t i = 0; i < intern->count; i++) {
-    size_t slot = (size_t)intern->entries[i].hash & (intern->slot_count - 1);
-    while (intern->slots[slot])
-      slot = (slot + 1) & (intern->slot_count - 1);
-    intern->slots[slot] = (uint32_t)(i + 1);
-  }
+static uint64_t hash_of_number(const void *owner, uint32_t number) {
+  return ((const Intern *)owner)->entries[number].hash;
 }
 
-int intern_number(Intern *intern, const void *bytes, size_t size) {
-  uint64_t hash = hash_of(bytes, size);
-  if ((intern->count + 1) * 2 > intern->slot_count)
-    grow(intern);
-  size_t slot = find_slot(intern, bytes, size, hash);
-  if (intern->slots[slot])
-    return (int)intern->slots[slot] - 1;
+static InternEntry *new_entry(Intern *intern) {
+  if (intern->free) {
+    InternEntry *entry = &intern->entries[intern->free - 1];
+    intern->free = (uint32_t)entry->size;
+    return entry;
+  }
   assert(intern->count < INT_MAX);
   if (intern->count == intern->capacity) {
     intern->capacity = intern->capacity ? intern->capacity * 2 : 16;
     intern->entries = mem_grow(intern->entries, intern->capacity, sizeof *intern->entries);
   }
-  void *copy = mem_alloc(size);
+  return &intern->entries[intern->count++];
+}
+
+int intern_number(Intern *intern, const void *bytes, size_t size) {
+  uint64_t hash = hash_of(bytes, size);
+  size_t at = find(intern, bytes, size, hash);
+  if (at != SIZE_MAX)
+    return (int)intern->slots.items[at] - 1;
+  void *copy = mem_alloc(size + 1); /* NULL means something else */
   if (size)
     memcpy(copy, bytes, size);
-  intern->entries[intern->count++] = (InternEntry){.bytes = copy, .size = size, .hash = hash};
-  intern->slots[slot] = (uint32_t)intern->count;
-  return (int)intern->count - 1;
+  InternEntry *entry = new_entry(intern);
+  int number = (int)(entry - intern->entries);
+  *entry = (InternEntry){.bytes = copy, .size = size, .hash = hash};
+  slots_put(&intern->slots, hash, (uint32_t)number, hash_of_number, intern);
+  return number;
+}
+
+void intern_forget(Intern *intern, int number) {
+  assert(number >= 0 && (size_t)number < intern->count && intern->entries[number].bytes);
+  InternEntry *entry = &intern->entries[number];
+  slots_remove(&intern->slots, find(intern, entry->bytes, entry->size, entry->hash), hash_of_number, intern);
+  free(entry->bytes);
+  *entry = (InternEntry){.size = intern->free};
+  intern->free = (uint32_t)number + 1;
 }
 
 void intern_deinit(Intern *intern) {
   for (size_t i = 0; i < intern->count; i++)
     free(intern->entries[i].bytes);
   free(intern->entries);
-  free(intern->slots);
+  slots_deinit(&intern->slots);
   *intern = (Intern){0};
 }

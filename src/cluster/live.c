@@ -3,32 +3,18 @@
  * which the last one fills. What a pod took from its node is not subtracted, because sums saturate and the
  * larger of two numbers was taken: the node is read again and its pods are charged anew.
  *
- * What is read again leaves the old behind in the snapshot's arena, and specs stay when their last pod goes.
- * Once that is as much as the snapshot itself, all is read afresh. */
+ * A node's memory is its own, and a spec goes with its last pod, so nothing piles up but what many share:
+ * names of resources, and what agents report of models. Should that ever be as much again as in the
+ * beginning, all is read afresh. */
 #include "cluster/live.h"
 
+#include "cluster/live_parts.h"
 #include "cluster/snapshot_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPARE_BYTES = 1 << 18, SPARE_SPECS = 100 };
-
-struct LivePod {
-  const Pod *object;
-  int waiting; /* index in snapshot.pods, -1 */
-  int placed;  /* index in snapshot.placed, -1 */
-  size_t seat; /* on its node's list, if it is placed */
-  int spec;
-};
-
-struct LiveNode {
-  const Node *object;
-  char *held;
-  bool growth_only;
-  int index; /* in snapshot.nodes, unless all is stale */
-  ARRAY(LivePod *) pods;
-};
+enum { SPARE_BYTES = 1 << 18 };
 
 static void node_free(LiveNode *node) {
   free(node->held);
@@ -43,23 +29,19 @@ void live_init(LiveCluster *live) {
 
 void live_deinit(LiveCluster *live) {
   snapshot_deinit(&live->snapshot);
-  for (size_t i = 0; i < live->pods.count; i++)
-    free(live->pods.entries[i].value);
+  live_pods_deinit(&live->pods);
   for (size_t i = 0; i < live->nodes.count; i++)
     node_free(live->nodes.entries[i].value);
-  map_deinit(&live->pods);
   map_deinit(&live->nodes);
-  array_deinit(&live->waiting);
-  array_deinit(&live->placed);
   array_deinit(&live->order);
+  array_deinit(&live->strays);
   array_deinit(&live->warnings);
   arena_deinit(&live->words);
-  text_deinit(&live->key);
 }
 
 static LiveChange *begin(LiveCluster *live, LiveChange *change, LiveChange *scratch) {
   LiveChange *begun = change ? change : scratch;
-  *begun = (LiveChange){.all = live->is_stale, .came = -1, .gone = -1, .moved = -1};
+  *begun = (LiveChange){.all = live->is_stale, .came = -1, .gone = -1, .moved = -1, .spec_gone = -1};
   return begun;
 }
 
@@ -83,25 +65,18 @@ static void forget_observer(Snapshot *snapshot) {
   snapshot->observer = (SnapshotObserver){0};
 }
 
-/* The snapshot's own words go when all is read again. */
+/* They stay until somebody has read them, however often all is read again. */
 static void keep_warnings(LiveCluster *live, const SnapshotWarnings *read) {
   for (size_t i = 0; i < read->count; i++)
     *array_push(&live->warnings) =
         (SnapshotWarning){.object = arena_strdup(&live->words, read->items[i].object),
                           .text = arena_strdup(&live->words, read->items[i].text)};
+  arena_deinit(&live->snapshot.words);
 }
 
 void live_clear_warnings(LiveCluster *live) {
   array_clear(&live->warnings);
   arena_deinit(&live->words);
-}
-
-static const char *key_of(LiveCluster *live, const Pod *pod) {
-  text_clear(&live->key);
-  text_append(&live->key, string_or_empty(pod->meta.namespace_));
-  text_append(&live->key, "/");
-  text_append(&live->key, pod->meta.name);
-  return text_string(&live->key);
 }
 
 /* ---- all ---- */
@@ -118,7 +93,7 @@ static void list_nodes(LiveCluster *live) {
     qsort(live->order.items, live->order.count, sizeof live->order.items[0], compare_nodes);
 }
 
-static void read_node(LiveCluster *live, LiveNode *node) {
+void live_read_node(LiveCluster *live, LiveNode *node) {
   SnapshotWarnings warnings = {0};
   snapshot_read_node(&live->snapshot, &live->snapshot.nodes.items[node->index], node->object, node->held,
                      node->growth_only, &warnings);
@@ -128,7 +103,11 @@ static void read_node(LiveCluster *live, LiveNode *node) {
   array_deinit(&warnings);
 }
 
-static void add_pod(LiveCluster *live, LivePod *pod, LiveChange *change) {
+static bool is_stray(const Pod *object) {
+  return object->node_name && *object->node_name && !pod_is_terminal(object);
+}
+
+void live_place_pod(LiveCluster *live, LivePod *pod, LiveChange *change) {
   Snapshot *snapshot = &live->snapshot;
   SnapshotWarnings warnings = {0};
   size_t waiting = snapshot->pods.count, placed = snapshot->placed.count;
@@ -136,17 +115,18 @@ static void add_pod(LiveCluster *live, LivePod *pod, LiveChange *change) {
   keep_warnings(live, &warnings);
   array_deinit(&warnings);
   if (snapshot->pods.count > waiting) {
-    *array_push(&live->waiting) = pod;
-    pod->waiting = change->came = (int)waiting;
+    pod->standing = LIVE_WAITING;
+    pod->place = change->came = (int)waiting;
     pod->spec = snapshot->pods.items[waiting].spec;
   } else if (snapshot->placed.count > placed) {
-    *array_push(&live->placed) = pod;
-    pod->placed = (int)placed;
+    pod->standing = LIVE_PLACED;
+    pod->place = (int)placed;
     pod->spec = snapshot->placed.items[placed].spec;
     LiveNode *node = live->order.items[snapshot->placed.items[placed].node];
-    pod->seat = node->pods.count;
     *array_push(&node->pods) = pod;
     note_node(change, node->index);
+  } else if (is_stray(pod->object)) {
+    live_add_stray(live, pod);
   }
 }
 
@@ -157,7 +137,7 @@ static void add_nodes(LiveCluster *live) {
     array_clear(&node->pods);
     array_push(&live->snapshot.nodes);
     map_put(&live->snapshot.node_index, node->object->meta.name, (void *)(uintptr_t)(i + 1));
-    read_node(live, node);
+    live_read_node(live, node);
   }
 }
 
@@ -165,24 +145,23 @@ static void read_all(LiveCluster *live) {
   LiveChange change = {0};
   snapshot_deinit(&live->snapshot);
   snapshot_init(&live->snapshot);
-  array_clear(&live->waiting);
-  array_clear(&live->placed);
+  array_clear(&live->strays);
   list_nodes(live);
   add_nodes(live);
-  for (size_t i = 0; i < live->pods.count; i++) {
-    LivePod *pod = live->pods.entries[i].value;
-    pod->waiting = pod->placed = -1;
+  for (size_t i = 0; i < live->pods.items.count; i++) {
+    LivePod *pod = live->pods.items.items[i];
+    pod->standing = LIVE_AWAY;
     change.node_count = 0;
-    add_pod(live, pod, &change);
+    live_place_pod(live, pod, &change);
   }
   live->is_stale = false;
   live->fresh_bytes = live->snapshot.arena.total;
-  live->fresh_specs = live->snapshot.specs.count;
 }
 
 Snapshot *live_snapshot(LiveCluster *live) {
   if (live->is_stale)
     read_all(live);
+  live->nodes_moved = 0;
   return &live->snapshot;
 }
 
@@ -192,13 +171,12 @@ const Node *live_find_node(const LiveCluster *live, const char *name) {
 }
 
 int live_find_waiting(LiveCluster *live, const Pod *pod) {
-  const LivePod *known = live->is_stale || !pod->meta.name ? NULL : map_find(&live->pods, key_of(live, pod));
-  return known ? known->waiting : -1;
+  const LivePod *known = live->is_stale || !pod->meta.name ? NULL : live_pods_find(&live->pods, pod);
+  return known && known->standing == LIVE_WAITING ? known->place : -1;
 }
 
 static void limit_waste(LiveCluster *live, LiveChange *change) {
-  if (live->snapshot.arena.total > 2 * live->fresh_bytes + SPARE_BYTES ||
-      live->snapshot.specs.count > 2 * live->fresh_specs + SPARE_SPECS)
+  if (live->snapshot.arena.total > 2 * live->fresh_bytes + SPARE_BYTES)
     make_stale(live, change);
 }
 
@@ -208,9 +186,20 @@ static void reread_node(LiveCluster *live, LiveNode *node, LiveChange *change) {
   if (live->is_stale)
     return;
   forget_observer(&live->snapshot);
-  read_node(live, node);
+  live_read_node(live, node);
   note_node(change, node->index);
   limit_waste(live, change);
+}
+
+/* True where the node that came or went can be taken alone. */
+static bool goes_alone(LiveCluster *live, LiveChange *change) {
+  change->all = true;
+  if (!live->is_stale && ++live->nodes_moved > LIVE_NODES_AT_ONCE)
+    make_stale(live, change);
+  if (live->is_stale)
+    return false;
+  forget_observer(&live->snapshot);
+  return true;
 }
 
 void live_put_node(LiveCluster *live, const Node *node, LiveChange *ret_change) {
@@ -227,7 +216,10 @@ void live_put_node(LiveCluster *live, const Node *node, LiveChange *ret_change) 
   known = mem_alloc(sizeof *known);
   known->object = node;
   map_put(&live->nodes, name, known);
-  make_stale(live, change);
+  if (!goes_alone(live, change))
+    return;
+  live_insert_node(live, known);
+  limit_waste(live, change);
 }
 
 void live_remove_node(LiveCluster *live, const char *name, LiveChange *ret_change) {
@@ -235,8 +227,9 @@ void live_remove_node(LiveCluster *live, const char *name, LiveChange *ret_chang
   LiveNode *known = map_remove(&live->nodes, string_or_empty(name));
   if (!known)
     return;
+  if (goes_alone(live, change))
+    live_extract_node(live, known);
   node_free(known);
-  make_stale(live, change);
 }
 
 void live_hold_node(LiveCluster *live, const char *name, const char *held, bool growth_only,
@@ -255,6 +248,25 @@ void live_hold_node(LiveCluster *live, const char *name, const char *held, bool 
 
 /* ---- pods ---- */
 
+void live_add_stray(LiveCluster *live, LivePod *pod) {
+  pod->standing = LIVE_STRAY;
+  pod->place = (int)live->strays.count;
+  *array_push(&live->strays) = pod;
+}
+
+void live_remove_stray(LiveCluster *live, LivePod *pod) {
+  LivePod *last = live->strays.items[--live->strays.count];
+  live->strays.items[pod->place] = last;
+  last->place = pod->place;
+  pod->standing = LIVE_AWAY;
+}
+
+static void release_spec(LiveCluster *live, LivePod *pod, LiveChange *change) {
+  if (pod_spec_release(&live->snapshot, pod->spec))
+    change->spec_gone = pod->spec;
+  pod->standing = LIVE_AWAY;
+}
+
 static void replace_nominated(Snapshot *snapshot, int gone, int moved) {
   for (size_t i = snapshot->nominated.count; i-- > 0;) {
     int *pod = &snapshot->nominated.items[i];
@@ -266,76 +278,87 @@ static void replace_nominated(Snapshot *snapshot, int gone, int moved) {
 }
 
 static void unqueue(LiveCluster *live, LivePod *pod, LiveChange *change) {
-  int gone = pod->waiting, last = (int)live->waiting.count - 1;
-  live->snapshot.pods.items[gone] = live->snapshot.pods.items[last];
-  live->waiting.items[gone] = live->waiting.items[last];
-  live->waiting.items[gone]->waiting = gone;
-  live->waiting.count--;
-  live->snapshot.pods.count--;
-  pod->waiting = -1;
+  Snapshot *snapshot = &live->snapshot;
+  int gone = pod->place, last = (int)--snapshot->pods.count;
+  if (gone != last) {
+    snapshot->pods.items[gone] = snapshot->pods.items[last];
+    live_pods_find(&live->pods, snapshot->pods.items[gone].object)->place = gone;
+  }
   change->gone = gone;
   change->moved = gone == last ? -1 : last;
-  replace_nominated(&live->snapshot, gone, change->moved);
+  replace_nominated(snapshot, gone, change->moved);
+  release_spec(live, pod, change);
 }
 
-static void unplace(LiveCluster *live, LivePod *pod, LiveChange *change) {
-  int gone = pod->placed, last = (int)live->placed.count - 1;
-  LiveNode *node = live->order.items[live->snapshot.placed.items[gone].node];
-  live->snapshot.placed.items[gone] = live->snapshot.placed.items[last];
-  live->placed.items[gone] = live->placed.items[last];
-  live->placed.items[gone]->placed = gone;
-  live->placed.count--;
-  live->snapshot.placed.count--;
-  pod->placed = -1;
-  node->pods.items[pod->seat] = node->pods.items[node->pods.count - 1];
-  node->pods.items[pod->seat]->seat = pod->seat;
-  node->pods.count--;
-  reread_node(live, node, change);
+static void leave_node(LiveNode *node, const LivePod *pod) {
+  size_t seat = 0;
+  while (node->pods.items[seat] != pod)
+    seat++;
+  node->pods.items[seat] = node->pods.items[--node->pods.count];
+}
+
+void live_unplace_pod(LiveCluster *live, LivePod *pod, LiveChange *change) {
+  Snapshot *snapshot = &live->snapshot;
+  int gone = pod->place, last = (int)--snapshot->placed.count;
+  leave_node(live->order.items[snapshot->placed.items[gone].node], pod);
+  if (gone != last) {
+    snapshot->placed.items[gone] = snapshot->placed.items[last];
+    live_pods_find(&live->pods, snapshot->placed.items[gone].object)->place = gone;
+  }
+  release_spec(live, pod, change);
 }
 
 static void take_out(LiveCluster *live, LivePod *pod, LiveChange *change) {
-  if (pod->waiting >= 0)
+  if (pod->standing == LIVE_WAITING) {
     unqueue(live, pod, change);
-  if (pod->placed >= 0)
-    unplace(live, pod, change);
+  } else if (pod->standing == LIVE_PLACED) {
+    LiveNode *node = live->order.items[live->snapshot.placed.items[pod->place].node];
+    live_unplace_pod(live, pod, change);
+    reread_node(live, node, change);
+  } else if (pod->standing == LIVE_STRAY) {
+    live_remove_stray(live, pod);
+  }
 }
 
 static bool is_on(const LiveCluster *live, const LivePod *pod, const Pod *object) {
-  const char *node = live->snapshot.nodes.items[live->snapshot.placed.items[pod->placed].node].name;
+  const char *node = live->snapshot.nodes.items[live->snapshot.placed.items[pod->place].node].name;
   return string_equal(object->node_name, node);
+}
+
+static bool has_same_spec(LiveCluster *live, const LivePod *pod, const Pod *object) {
+  int spec = pod_spec_hold(&live->snapshot, object);
+  (void)pod_spec_release(&live->snapshot, spec);
+  return spec == pod->spec;
 }
 
 /* Does the new object say the same as the one before, as far as the snapshot goes? Then only the object is
  * another. */
 static bool is_same(LiveCluster *live, const LivePod *pod, const Pod *object) {
-  if (pod_is_terminal(object) || (pod->waiting < 0 && pod->placed < 0) ||
-      pod_spec_find(&live->snapshot, object) != pod->spec)
+  bool has_place = pod->standing == LIVE_WAITING || pod->standing == LIVE_PLACED;
+  if (!has_place || pod_is_terminal(object) || !has_same_spec(live, pod, object))
     return false;
-  if (pod->placed >= 0)
+  if (pod->standing == LIVE_PLACED)
     return is_on(live, pod, object);
-  const SnapshotPod *waiting = &live->snapshot.pods.items[pod->waiting];
+  const SnapshotPod *waiting = &live->snapshot.pods.items[pod->place];
   return !(object->node_name && *object->node_name) && waiting->priority == object->priority &&
          waiting->creation_time == object->meta.creation_time;
 }
 
 static void replace_object(LiveCluster *live, LivePod *pod, const Pod *object) {
   pod->object = object;
-  if (pod->waiting >= 0)
-    live->snapshot.pods.items[pod->waiting].object = object;
-  if (pod->placed >= 0)
-    live->snapshot.placed.items[pod->placed].object = object;
+  if (pod->standing == LIVE_WAITING)
+    live->snapshot.pods.items[pod->place].object = object;
+  else
+    live->snapshot.placed.items[pod->place].object = object;
 }
 
 void live_put_pod(LiveCluster *live, const Pod *pod, LiveChange *ret_change) {
   LiveChange scratch, *change = begin(live, ret_change, &scratch);
   if (!pod->meta.name)
     return;
-  LivePod *known = map_find(&live->pods, key_of(live, pod));
-  if (!known) {
-    known = mem_alloc(sizeof *known);
-    known->waiting = known->placed = -1;
-    map_put(&live->pods, text_string(&live->key), known);
-  }
+  LivePod *known = live_pods_find(&live->pods, pod);
+  if (!known)
+    known = live_pods_add(&live->pods, pod);
   if (live->is_stale) {
     known->object = pod;
     return;
@@ -349,18 +372,18 @@ void live_put_pod(LiveCluster *live, const Pod *pod, LiveChange *ret_change) {
   known->object = pod;
   if (live->is_stale)
     return;
-  add_pod(live, known, change);
+  live_place_pod(live, known, change);
   limit_waste(live, change);
 }
 
 void live_remove_pod(LiveCluster *live, const Pod *pod, LiveChange *ret_change) {
   LiveChange scratch, *change = begin(live, ret_change, &scratch);
-  LivePod *known = pod->meta.name ? map_remove(&live->pods, key_of(live, pod)) : NULL;
+  LivePod *known = pod->meta.name ? live_pods_find(&live->pods, pod) : NULL;
   if (!known)
     return;
   if (!live->is_stale) {
     forget_observer(&live->snapshot);
     take_out(live, known, change);
   }
-  free(known);
+  live_pods_remove(&live->pods, known);
 }

@@ -297,8 +297,66 @@ static void it_says_what_a_fresh_snapshot_would_after_every_event(void **state) 
   }
 }
 
+/* Each pod is of a template that was never there before. */
+static void what_came_and_went_leaves_nothing_behind(void **state) {
+  CLEANUP(live_deinit) LiveCluster live;
+  ResourceText cpu = {"cpu", "1"};
+  const Node node = {.meta = {.name = "n1"}, .allocatable = {&cpu, 1}};
+  char label[16];
+  live_init(&live);
+  live_put_node(&live, &node, NULL);
+  size_t bytes = live_snapshot(&live)->arena.total;
+  for (int i = 0; i < 5000; i++) {
+    LiveChange came, went;
+    snprintf(label, sizeof label, "app-%d", i);
+    const Pod pod = {.meta = {.name = "p", .labels = LIST_OF(KeyValue, {"app", label})},
+                     .node_name = i % 2 ? "n1" : NULL};
+    live_put_pod(&live, &pod, &came);
+    live_remove_pod(&live, &pod, &went);
+    assert_false(came.all || went.all); /* nothing was read afresh */
+    assert_int_equal(went.spec_gone, 0);
+  }
+  const Snapshot *snapshot = live_snapshot(&live);
+  assert_int_equal(snapshot->specs.count, 1);
+  assert_int_equal(snapshot->specs.items[0].holders, 0);
+  assert_int_equal(snapshot->arena.total, bytes);
+  assert_int_equal(snapshot->nodes.items[0].pod_count, 0);
+}
+
+/* Beyond so many, reading all once is quicker. */
+static void nodes_that_come_together_are_read_together(void **state) {
+  CLEANUP(live_deinit) LiveCluster live;
+  enum { COUNT = LIVE_NODES_AT_ONCE + 1 };
+  char names[COUNT + 1][8];
+  Node nodes[COUNT + 1];
+  const Pod pod = {.meta = {.name = "p"}, .node_name = "n0"};
+  live_init(&live);
+  live_put_pod(&live, &pod, NULL);
+  for (int i = 0; i <= COUNT; i++) {
+    snprintf(names[i], sizeof names[i], "n%d", i);
+    nodes[i] = (Node){.meta = {.name = names[i]}};
+  }
+  live_put_node(&live, &nodes[COUNT], NULL);
+  (void)live_snapshot(&live);
+  for (int i = 0; i < COUNT; i++) {
+    LiveChange change;
+    assert_int_equal(live.is_stale, false);
+    live_put_node(&live, &nodes[i], &change);
+    assert_true(change.all);
+  }
+  assert_true(live.is_stale);
+  const Snapshot *snapshot = live_snapshot(&live);
+  assert_int_equal(snapshot->nodes.count, COUNT + 1);
+  assert_int_equal(snapshot->placed.count, 1);
+  live_remove_node(&live, "n0", NULL);
+  assert_false(live.is_stale);
+  assert_int_equal(snapshot->placed.count, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_came_and_went_leaves_nothing_behind),
+      cmocka_unit_test(nodes_that_come_together_are_read_together),
       cmocka_unit_test(it_says_what_a_fresh_snapshot_would_after_every_event),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

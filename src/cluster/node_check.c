@@ -22,7 +22,7 @@ typedef struct Check {
 } Check;
 
 static void warn(Check *check, const char *text) {
-  Arena *arena = &check->snapshot->arena;
+  Arena *arena = &check->snapshot->words;
   snapshot_warn(check->snapshot, check->warnings, arena_format(arena, "node %s", check->node->name), text);
 }
 
@@ -43,7 +43,7 @@ static void check_product(Check *check) {
     other = label;
   }
   if (other)
-    warn(check, arena_format(&check->snapshot->arena,
+    warn(check, arena_format(&check->snapshot->words,
                              "the label " LABEL_PRODUCT " says %.60s, the annotation of the GPU says %s: the "
                              "annotation counts",
                              product, other));
@@ -55,7 +55,7 @@ static void check_count(Check *check) {
   if (count && (size == 0 || size > 2 || strspn(count, "0123456789") != size ||
                 (size == 2 && strcmp(count, "64") > 0)))
     warn(check,
-         arena_format(&check->snapshot->arena,
+         arena_format(&check->snapshot->words,
                       "the label " LABEL_COUNT " says \"%.20s\", which is no number of GPUs from 0 to 64",
                       count));
 }
@@ -64,7 +64,7 @@ static void check_uuid(Check *check, int i) {
   const SnapshotGpu *gpus = check->node->gpus;
   for (int before = 0; *gpus[i].uuid && before < i; before++)
     if (strcmp(gpus[before].uuid, gpus[i].uuid) == 0) {
-      warn(check, arena_format(&check->snapshot->arena, "GPU %d and GPU %d are both called %s",
+      warn(check, arena_format(&check->snapshot->words, "GPU %d and GPU %d are both called %s",
                                gpus[before].index, gpus[i].index, gpus[i].uuid));
       return;
     }
@@ -72,7 +72,7 @@ static void check_uuid(Check *check, int i) {
 
 static void check_mode(Check *check, const SnapshotGpu *gpu) {
   if (gpu->mode == MIG_MODE_OFF && gpu->existing_starts)
-    warn(check, arena_format(&check->snapshot->arena,
+    warn(check, arena_format(&check->snapshot->words,
                              MIG_ANNOTATION_STATUS_GPU_PREFIX
                              "%d tells of slices, though " MIG_ANNOTATION_IDENTITY_PREFIX
                              "%d says that MIG mode is off",
@@ -80,7 +80,7 @@ static void check_mode(Check *check, const SnapshotGpu *gpu) {
 }
 
 static void check_wish(Check *check, const SnapshotGpu *gpu) {
-  Arena *arena = &check->snapshot->arena;
+  Arena *arena = &check->snapshot->words;
   const char *key = arena_format(arena, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
   const char *text = key_values_find(&check->node->object->meta.annotations, key);
   MigSpec spec;
@@ -124,7 +124,7 @@ static void check_counts(Check *check, const KeyValue *annotation) {
   snprintf(told, sizeof told, "%d", exact);
   if (strcmp(annotation->value, told) != 0)
     warn(check,
-         arena_format(&check->snapshot->arena,
+         arena_format(&check->snapshot->words,
                       "%.80s says %.20s, " MIG_ANNOTATION_STATUS_GPU_PREFIX "%d says %d: the latter counts",
                       annotation->key, annotation->value, index, exact));
 }

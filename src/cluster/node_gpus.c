@@ -42,7 +42,7 @@ typedef struct Reader {
 
 /* Warns of a text that cannot be read and returns the sentence. */
 static const char *complain(Reader *reader, const char *key, const char *problem) {
-  Arena *arena = &reader->snapshot->arena;
+  Arena *arena = &reader->node->arena;
   const char *text = arena_format(arena, "%s cannot be read: %s", key, problem);
   snapshot_warn(reader->snapshot, reader->warnings, arena_format(arena, "node %s", reader->node->name), text);
   return text;
@@ -52,7 +52,7 @@ static const char *complain(Reader *reader, const char *key, const char *problem
 static const char *excerpt_of(Reader *reader, const char *text) {
   char excerpt[MIG_EXCERPT_SIZE];
   mig_scan_excerpt(mig_scan_whole(string_or_empty(text)), excerpt);
-  return arena_strdup(&reader->snapshot->arena, excerpt);
+  return arena_strdup(&reader->node->arena, excerpt);
 }
 
 /* The first reason stands. */
@@ -62,13 +62,13 @@ static void block(SnapshotGpu *gpu, const char *reason) {
 }
 
 static void block_unreadable(Reader *reader, SnapshotGpu *gpu, const char *text) {
-  block(gpu, arena_format(&reader->snapshot->arena, "GPU %d of node %s: %s", gpu->index, reader->node->name,
-                          text));
+  block(gpu,
+        arena_format(&reader->node->arena, "GPU %d of node %s: %s", gpu->index, reader->node->name, text));
 }
 
 /* Of an annotation whose key ends in the GPU's index. */
 static void reject_annotation(Reader *reader, SnapshotGpu *gpu, const char *prefix, const Error *err) {
-  const char *key = arena_format(&reader->snapshot->arena, "%s%d", prefix, gpu->index);
+  const char *key = arena_format(&reader->node->arena, "%s%d", prefix, gpu->index);
   block_unreadable(reader, gpu, complain(reader, key, err->text));
 }
 
@@ -131,7 +131,7 @@ static void read_identity(Reader *reader, SnapshotGpu *gpu) {
     const char *product = key_values_find(&reader->node->object->meta.labels, LABEL_PRODUCT);
     mig_model_format_label(string_or_empty(product), identity.model, sizeof identity.model);
   }
-  gpu->uuid = arena_strdup(&reader->snapshot->arena, identity.uuid);
+  gpu->uuid = arena_strdup(&reader->node->arena, identity.uuid);
   gpu->model_label = snapshot_share_name(reader->snapshot, identity.model);
   gpu->mode = identity.mode;
 }
@@ -157,7 +157,7 @@ static const MigModel *find_model(const Reader *reader, const char *label) {
 }
 
 static void check_mode(Reader *reader, SnapshotGpu *gpu) {
-  Arena *arena = &reader->snapshot->arena;
+  Arena *arena = &reader->node->arena;
   if (gpu->mode == MIG_MODE_OFF)
     block(gpu, arena_format(arena, "MIG mode is off on GPU %d of node %s", gpu->index, reader->node->name));
   if (gpu->mode == MIG_MODE_PENDING)
@@ -169,7 +169,7 @@ static void check_mode(Reader *reader, SnapshotGpu *gpu) {
 static void check_model(Reader *reader, SnapshotGpu *gpu) {
   if (gpu->model)
     return;
-  Arena *arena = &reader->snapshot->arena;
+  Arena *arena = &reader->node->arena;
   if (gpu->model_label[0])
     block(gpu, arena_format(arena,
                             "GPU %d of node %s is a %s: facet does not know what MIG allows on it, and "
@@ -220,7 +220,7 @@ static void read_counts(Reader *reader, SnapshotGpu *gpu) {
   if (bad) {
     block_unreadable(reader, gpu,
                      complain(reader, bad->key,
-                              arena_format(&reader->snapshot->arena, "\"%s\" is no count of a profile of %s",
+                              arena_format(&reader->node->arena, "\"%s\" is no count of a profile of %s",
                                            excerpt_of(reader, bad->value), gpu->model->name)));
     reader->has_unknown_layout = true;
   } else if (mig_counts_bind(gpu->model, counts, &gpu->layout, &err) < 0) {
@@ -243,9 +243,9 @@ static void read_status(Reader *reader, SnapshotGpu *gpu, const char *text) {
 }
 
 static void count_slice(Reader *reader, const char *profile, bool is_used) {
-  snapshot_add_slices(reader->snapshot, &reader->node->allocatable, profile, 1);
+  snapshot_add_slices(reader->snapshot, reader->node, &reader->node->allocatable, profile, 1);
   if (is_used)
-    snapshot_add_slices(reader->snapshot, &reader->node->requested, profile, 1);
+    snapshot_add_slices(reader->snapshot, reader->node, &reader->node->requested, profile, 1);
 }
 
 /* A GPU whose model is not known can be counted all the same, by the names of its instances. */
@@ -316,7 +316,7 @@ static uint32_t compute_allowed(const Reader *reader, const MigModel *model) {
 static void read_gpu(Reader *reader, SnapshotGpu *gpu) {
   gpu->excluded = reader->excluded >> gpu->index & 1;
   if (gpu->excluded)
-    block(gpu, arena_format(&reader->snapshot->arena, "GPU %d of node %s is excluded by %s", gpu->index,
+    block(gpu, arena_format(&reader->node->arena, "GPU %d of node %s is excluded by %s", gpu->index,
                             reader->node->name, MIG_ANNOTATION_EXCLUDE));
   if (reader->unreadable)
     block_unreadable(reader, gpu, reader->unreadable);
@@ -340,14 +340,14 @@ static uint64_t find_gpus(Reader *reader) {
   if (parse_number(label, MIG_GPU_INDEX_MAX + 1, &count))
     return gpus | (count > MIG_GPU_INDEX_MAX ? UINT64_MAX : (UINT64_C(1) << count) - 1);
   complain(reader, LABEL_COUNT,
-           arena_format(&reader->snapshot->arena, "\"%s\" is not a number of GPUs from 0 to %d",
+           arena_format(&reader->node->arena, "\"%s\" is not a number of GPUs from 0 to %d",
                         excerpt_of(reader, label), MIG_GPU_INDEX_MAX + 1));
   return gpus;
 }
 
 static void read_gpus(Reader *reader, uint64_t gpus) {
   SnapshotNode *node = reader->node;
-  node->gpus = arena_alloc(&reader->snapshot->arena, (size_t)__builtin_popcountll(gpus) * sizeof *node->gpus);
+  node->gpus = arena_alloc(&reader->node->arena, (size_t)__builtin_popcountll(gpus) * sizeof *node->gpus);
   for (int i = 0; i <= MIG_GPU_INDEX_MAX; i++)
     if (gpus >> i & 1) {
       SnapshotGpu *gpu = &node->gpus[node->gpu_count++];
@@ -363,7 +363,7 @@ static Resources take_published(Reader *reader) {
   for (size_t i = 0; i < allocatable->count; i++)
     if (mig_profile_is_resource(allocatable->items[i].name)) {
       resources_set(&published, allocatable->items[i].name, allocatable->items[i].amount,
-                    &reader->snapshot->arena);
+                    &reader->node->arena);
       allocatable->items[i].amount = 0;
     }
   return published;
@@ -374,7 +374,7 @@ static const char *find_pause(Reader *reader) {
   const char *text = reader->report.paused;
   if (!text || strcmp(text, "false") == 0)
     return NULL;
-  Arena *arena = &reader->snapshot->arena;
+  Arena *arena = &reader->node->arena;
   if (strcmp(text, "true") == 0)
     return arena_format(arena, "node %s is paused by %s", reader->node->name, MIG_ANNOTATION_PAUSED);
   const char *problem =
@@ -390,14 +390,14 @@ void node_gpus_read(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *wa
   node->spec_plan = reader.report.spec_plan;
   node->status_plan = reader.report.status_plan;
   if (!string_equal(key_values_find(&node->object->meta.labels, MIG_LABEL_PARTITIONING), "mig")) {
-    node->blocked = arena_format(&snapshot->arena, "node %s does not carry the label %s=mig", node->name,
+    node->blocked = arena_format(&node->arena, "node %s does not carry the label %s=mig", node->name,
                                  MIG_LABEL_PARTITIONING);
     return;
   }
   uint64_t gpus = find_gpus(&reader);
   if (!gpus) {
     node->blocked = arena_format(
-        &snapshot->arena, "node %s: no GPU was reported; is the facet agent running there?", node->name);
+        &node->arena, "node %s: no GPU was reported; is the facet agent running there?", node->name);
     return;
   }
   node->managed = true;
@@ -405,6 +405,6 @@ void node_gpus_read(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *wa
   Resources published = take_published(&reader);
   read_gpus(&reader, gpus);
   if (reader.has_unknown_layout)
-    resources_max(&node->allocatable, &published, &snapshot->arena);
+    resources_max(&node->allocatable, &published, &node->arena);
   node->blocked = find_pause(&reader);
 }

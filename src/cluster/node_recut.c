@@ -34,7 +34,7 @@ static uint32_t find_leaving(const SnapshotGpu *gpu, const MigLayout *wanted) {
 
 static void change_slices(Snapshot *snapshot, SnapshotNode *node, const SnapshotGpu *gpu, int profile,
                           int count) {
-  snapshot_add_slices(snapshot, &node->allocatable, gpu->model->profiles[profile].name, count);
+  snapshot_add_slices(snapshot, node, &node->allocatable, gpu->model->profiles[profile].name, count);
 }
 
 static void show_wanted(Snapshot *snapshot, SnapshotNode *node, SnapshotGpu *gpu, const MigLayout *wanted) {
@@ -68,7 +68,7 @@ void node_recut_read(Snapshot *snapshot, SnapshotNode *node) {
       show_wanted(snapshot, node, &node->gpus[i], &wanted);
   node->may_change = false;
   node->blocked =
-      arena_format(&snapshot->arena,
+      arena_format(&node->arena,
                    "node %s is carrying out plan %.63s, which takes slices away; facet plans again "
                    "when it is done",
                    node->name, node->spec_plan);

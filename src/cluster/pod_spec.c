@@ -161,14 +161,19 @@ static void add_standing(Text *key, const Pod *pod) {
 }
 
 static void read_requests(Snapshot *snapshot, const Pod *pod, SnapshotSpec *spec) {
+  CLEANUP(arena_deinit) Arena scratch = {0};
+  Resources requests = {0};
   Error err;
-  if (pod_requests_compute(pod, &snapshot->arena, &spec->requests, &err) < 0)
-    spec->invalid = arena_strdup(&snapshot->arena, err.text);
-  for (size_t i = 0; i < spec->requests.count; i++) /* the spec outlives its first pod */
-    spec->requests.items[i].name = snapshot_share_name(snapshot, spec->requests.items[i].name);
+  if (pod_requests_compute(pod, &scratch, &requests, &err) < 0)
+    spec->invalid = mem_strdup(err.text);
+  size_t size = requests.count * sizeof *requests.items;
+  spec->requests = (Resources){.items = mem_alloc(size), .count = requests.count, .capacity = requests.count};
+  for (size_t i = 0; i < requests.count; i++) /* the spec outlives its first pod */
+    spec->requests.items[i] = (Resource){.name = snapshot_share_name(snapshot, requests.items[i].name),
+                                         .amount = requests.items[i].amount};
 }
 
-int pod_spec_find(Snapshot *snapshot, const Pod *pod) {
+int pod_spec_hold(Snapshot *snapshot, const Pod *pod) {
   Text *key = &snapshot->spec_key;
   text_clear(key);
   add_string(key, pod->meta.namespace_);
@@ -180,6 +185,26 @@ int pod_spec_find(Snapshot *snapshot, const Pod *pod) {
   add_volumes(key, pod);
   int number = intern_number(&snapshot->spec_numbers, key->bytes, key->size);
   if (number == (int)snapshot->specs.count)
-    read_requests(snapshot, pod, array_push(&snapshot->specs));
+    array_push(&snapshot->specs);
+  SnapshotSpec *spec = &snapshot->specs.items[number];
+  if (!spec->holders)
+    read_requests(snapshot, pod, spec);
+  spec->holders++;
   return number;
+}
+
+void pod_spec_deinit(SnapshotSpec *spec) {
+  free(spec->requests.items);
+  free(spec->invalid);
+  *spec = (SnapshotSpec){0};
+}
+
+bool pod_spec_release(Snapshot *snapshot, int number) {
+  SnapshotSpec *spec = &snapshot->specs.items[number];
+  assert(spec->holders > 0);
+  if (--spec->holders)
+    return false;
+  pod_spec_deinit(spec);
+  intern_forget(&snapshot->spec_numbers, number);
+  return true;
 }

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+enum { NODE_BYTES = 320 /* what a node without GPUs, and with some pods, needs */ };
+
 void snapshot_init(Snapshot *snapshot) {
   *snapshot = (Snapshot){0};
 }
@@ -17,6 +19,10 @@ void snapshot_init(Snapshot *snapshot) {
 void snapshot_deinit(Snapshot *snapshot) {
   if (snapshot->observer.self)
     snapshot->observer.free(snapshot->observer.self);
+  for (size_t i = 0; i < snapshot->nodes.count; i++)
+    arena_deinit(&snapshot->nodes.items[i].arena);
+  for (size_t i = 0; i < snapshot->specs.count; i++)
+    pod_spec_deinit(&snapshot->specs.items[i]);
   array_deinit(&snapshot->nodes);
   array_deinit(&snapshot->pods);
   map_deinit(&snapshot->node_index);
@@ -34,6 +40,7 @@ void snapshot_deinit(Snapshot *snapshot) {
   map_deinit(&snapshot->storage_classes);
   free(snapshot->undo);
   arena_deinit(&snapshot->arena);
+  arena_deinit(&snapshot->words);
   *snapshot = (Snapshot){0};
 }
 
@@ -41,8 +48,8 @@ void snapshot_warn(Snapshot *snapshot, SnapshotWarnings *warnings, const char *o
   if (!warnings)
     return;
   SnapshotWarning *warning = array_push(warnings);
-  warning->object = arena_strdup(&snapshot->arena, object);
-  warning->text = arena_strdup(&snapshot->arena, text);
+  warning->object = arena_strdup(&snapshot->words, object);
+  warning->text = arena_strdup(&snapshot->words, text);
 }
 
 const char *snapshot_share_name(Snapshot *snapshot, const char *name) {
@@ -54,26 +61,28 @@ const char *snapshot_share_name(Snapshot *snapshot, const char *name) {
   return copy;
 }
 
-void snapshot_add_slices(Snapshot *snapshot, Resources *into, const char *profile, int count) {
+void snapshot_add_slices(Snapshot *snapshot, SnapshotNode *node, Resources *into, const char *profile,
+                         int count) {
   char resource[MIG_RESOURCE_NAME_SIZE];
   mig_profile_format_resource(profile, resource);
   const char *name = resources_has(into, resource) ? resource : snapshot_share_name(snapshot, resource);
-  resources_set(into, name, resources_get(into, resource) + count, &snapshot->arena);
+  resources_set(into, name, resources_get(into, resource) + count, &node->arena);
 }
 
 /* A quantity that cannot be read counts as absent; the others count. */
 static void read_allocatable(Snapshot *snapshot, SnapshotNode *node, SnapshotWarnings *warnings) {
+  CLEANUP(arena_deinit) Arena scratch = {0};
   for (size_t i = 0; i < node->object->allocatable.count; i++) {
     const ResourceText *text = &node->object->allocatable.items[i];
     ResourceText shared = {.key = snapshot_share_name(snapshot, text->key), .value = text->value};
     ResourceTexts one = {.items = &shared, .count = 1};
     Resources parsed;
     Error err;
-    if (resources_parse(&one, &snapshot->arena, &parsed, &err) < 0)
-      snapshot_warn(snapshot, warnings, arena_format(&snapshot->arena, "node %s", node->name),
-                    arena_format(&snapshot->arena, "allocatable: %s", err.text));
+    if (resources_parse(&one, &scratch, &parsed, &err) < 0)
+      snapshot_warn(snapshot, warnings, arena_format(&scratch, "node %s", node->name),
+                    arena_format(&scratch, "allocatable: %s", err.text));
     else
-      resources_add(&node->allocatable, &parsed, 1, &snapshot->arena);
+      resources_add(&node->allocatable, &parsed, 1, &node->arena);
   }
 }
 
@@ -85,11 +94,11 @@ static bool is_ready(const Node *node) {
 
 /* After the node's own annotations had their say: what people asked for is told before what merely happens.
  */
-static void judge_node(Snapshot *snapshot, SnapshotNode *node, const char *held) {
+static void judge_node(SnapshotNode *node, const char *held) {
   if (!node->blocked && !is_ready(node->object))
-    node->blocked = arena_format(&snapshot->arena, "node %s is not ready", node->name);
+    node->blocked = arena_format(&node->arena, "node %s is not ready", node->name);
   if (!node->blocked && held)
-    node->blocked = arena_strdup(&snapshot->arena, held);
+    node->blocked = arena_strdup(&node->arena, held);
   node->may_change = node->managed && !node->blocked;
 }
 
@@ -103,14 +112,17 @@ void snapshot_brief_gpu(SnapshotNode *node, int gpu) {
 
 void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
                         bool growth_only, SnapshotWarnings *warnings) {
-  *item =
-      (SnapshotNode){.object = node, .name = string_or_empty(node->meta.name), .growth_only = growth_only};
+  arena_deinit(&item->arena);
+  *item = (SnapshotNode){.object = node,
+                         .name = string_or_empty(node->meta.name),
+                         .growth_only = growth_only,
+                         .arena = {.first = NODE_BYTES}};
   read_allocatable(snapshot, item, warnings);
   item->pod_max = resources_get(&item->allocatable, "pods");
   node_gpus_read(snapshot, item, warnings);
-  judge_node(snapshot, item, held);
+  judge_node(item, held);
   node_recut_read(snapshot, item);
-  item->briefs = arena_alloc(&snapshot->arena, (size_t)item->gpu_count * sizeof *item->briefs);
+  item->briefs = arena_alloc(&item->arena, (size_t)item->gpu_count * sizeof *item->briefs);
   for (int gpu = 0; gpu < item->gpu_count; gpu++)
     snapshot_brief_gpu(item, gpu);
 }
@@ -120,7 +132,7 @@ void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptio
   assert(node && snapshot->undo_count == 0);
   const char *name = string_or_empty(node->meta.name);
   if (!*name || snapshot_find_node(snapshot, name) >= 0) {
-    snapshot_warn(snapshot, warnings, *name ? arena_format(&snapshot->arena, "node %s", name) : "a node",
+    snapshot_warn(snapshot, warnings, *name ? arena_format(&snapshot->words, "node %s", name) : "a node",
                   *name ? "the node is listed twice: the first one counts" : "it has no name and is ignored");
     return;
   }
@@ -134,40 +146,46 @@ void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptio
 
 /* Slices reported in use and slices asked for by bound pods are mostly the same ones: the larger number
  * counts. */
-static void charge_node(Snapshot *snapshot, SnapshotNode *node, const Resources *requests) {
+static void charge_node(SnapshotNode *node, const Resources *requests) {
   node->pod_count++;
-  resources_add(&node->bound, requests, 1, &snapshot->arena);
-  resources_max(&node->requested, &node->bound, &snapshot->arena);
+  resources_add(&node->bound, requests, 1, &node->arena);
+  resources_max(&node->requested, &node->bound, &node->arena);
 }
 
 /* Where a node is shown without the slices that go, the reservation that holds them takes nothing else. */
-static Resources without_slices(Snapshot *snapshot, const Resources *requests) {
+static Resources without_slices(SnapshotNode *node, const Resources *requests) {
   Resources others = {0};
   for (size_t i = 0; i < requests->count; i++)
     if (!mig_profile_is_resource(requests->items[i].name))
-      resources_set(&others, requests->items[i].name, requests->items[i].amount, &snapshot->arena);
+      resources_set(&others, requests->items[i].name, requests->items[i].amount, &node->arena);
   return others;
 }
 
 void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec) {
   Resources requests = snapshot->specs.items[spec].requests;
-  if (snapshot->nodes.items[node].being_recut && pod_is_reservation(pod))
-    requests = without_slices(snapshot, &requests);
-  charge_node(snapshot, &snapshot->nodes.items[node], &requests);
+  SnapshotNode *item = &snapshot->nodes.items[node];
+  if (item->being_recut && pod_is_reservation(pod))
+    requests = without_slices(item, &requests);
+  charge_node(item, &requests);
+}
+
+bool snapshot_is_nominated(const Snapshot *snapshot, const SnapshotPod *pod) {
+  const char *node = pod->object->nominated_node_name;
+  return !pod->invalid && node && snapshot_find_node(snapshot, node) >= 0;
 }
 
 static void queue_pod(Snapshot *snapshot, const Pod *pod, int number) {
   const SnapshotSpec *spec = &snapshot->specs.items[number];
-  if (!spec->invalid && pod->nominated_node_name &&
-      snapshot_find_node(snapshot, pod->nominated_node_name) >= 0)
-    *array_push(&snapshot->nominated) = (int)snapshot->pods.count;
-  *array_push(&snapshot->pods) = (SnapshotPod){.object = pod,
-                                               .creation_time = pod->meta.creation_time,
-                                               .priority = pod->priority,
-                                               .spec = number,
-                                               .requests = spec->requests,
-                                               .node = -1,
-                                               .invalid = spec->invalid};
+  SnapshotPod *item = array_push(&snapshot->pods);
+  *item = (SnapshotPod){.object = pod,
+                        .creation_time = pod->meta.creation_time,
+                        .priority = pod->priority,
+                        .spec = number,
+                        .requests = spec->requests,
+                        .node = -1,
+                        .invalid = spec->invalid};
+  if (snapshot_is_nominated(snapshot, item))
+    *array_push(&snapshot->nominated) = (int)snapshot->pods.count - 1;
 }
 
 void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warnings) {
@@ -178,11 +196,11 @@ void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warn
   int node = is_bound ? snapshot_find_node(snapshot, pod->node_name) : -1;
   if (is_bound && node < 0)
     return; /* on a node that is gone or was not listed: it takes nothing from the others */
-  int number = pod_spec_find(snapshot, pod);
+  int number = pod_spec_hold(snapshot, pod);
   const SnapshotSpec *spec = &snapshot->specs.items[number];
   if (spec->invalid && warnings)
     snapshot_warn(snapshot, warnings,
-                  arena_format(&snapshot->arena, "pod %s/%s", string_or_empty(pod->meta.namespace_),
+                  arena_format(&snapshot->words, "pod %s/%s", string_or_empty(pod->meta.namespace_),
                                string_or_empty(pod->meta.name)),
                   spec->invalid);
   if (!is_bound) {

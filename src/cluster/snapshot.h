@@ -70,12 +70,15 @@ typedef struct SnapshotNode {
   bool growth_only;      /* none of its free slices may be withdrawn now */
   const char *spec_plan; /* annotation values, NULL where absent */
   const char *status_plan;
+  Arena arena; /* what was read of this node alone, and what forks have added */
 } SnapshotNode;
 
-/* What pods of one template have in common (pod_spec.c says what that is). */
+/* What pods of one template have in common (pod_spec.c says what that is). One that nobody has any more is
+ * empty until its number is another's. */
 typedef struct SnapshotSpec {
   Resources requests;
-  const char *invalid; /* why the requests could not be read; NULL */
+  char *invalid; /* why the requests could not be read; NULL */
+  int holders;   /* pods that have it */
 } SnapshotSpec;
 
 typedef struct SnapshotPod {
@@ -105,7 +108,8 @@ typedef struct SnapshotObserver {
 typedef struct SnapshotUndo SnapshotUndo;
 
 typedef struct Snapshot {
-  Arena arena;
+  Arena arena;               /* what many nodes and pods share */
+  Arena words;               /* of the warnings */
   ARRAY(SnapshotNode) nodes; /* in the order they were added; sort by name before for determinism */
   ARRAY(SnapshotPod) pods;   /* pods that wait for a node, in the order they were added */
   Map node_index;            /* name -> index + 1 */
@@ -148,7 +152,7 @@ typedef struct SnapshotWarning {
   const char *object; /* "node n1", "pod demo/p" */
   const char *text;
 } SnapshotWarning;
-typedef ARRAY(SnapshotWarning) SnapshotWarnings; /* strings live in the snapshot's arena */
+typedef ARRAY(SnapshotWarning) SnapshotWarnings; /* strings live in the snapshot */
 
 void snapshot_init(Snapshot *snapshot);
 void snapshot_deinit(Snapshot *snapshot);

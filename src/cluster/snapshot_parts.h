@@ -4,13 +4,14 @@
 
 #include "cluster/snapshot.h"
 
-/* Texts live as long as the snapshot. */
+/* The texts are copied. */
 void snapshot_warn(Snapshot *snapshot, SnapshotWarnings *warnings, const char *object, const char *text);
 /* One copy of the name for the whole snapshot, so that comparing it with others reads memory that was read
  * just before. */
 const char *snapshot_share_name(Snapshot *snapshot, const char *name);
-/* into["nvidia.com/mig-<profile>"] += count */
-void snapshot_add_slices(Snapshot *snapshot, Resources *into, const char *profile, int count);
+/* into["nvidia.com/mig-<profile>"] += count, of amounts of the node */
+void snapshot_add_slices(Snapshot *snapshot, SnapshotNode *node, Resources *into, const char *profile,
+                         int count);
 
 /* Reads the node's annotations into its GPUs: gpus, managed, blocked, plans, and the MIG part of allocatable
  * and requested. name, object and allocatable are filled before. */
@@ -28,5 +29,10 @@ void snapshot_brief_gpu(SnapshotNode *node, int gpu);
 /* Charges a pod that is on the node. */
 void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec);
 
-/* The number of the pod's spec, which is read where it is new. */
-int pod_spec_find(Snapshot *snapshot, const Pod *pod);
+/* The number of the pod's spec, which is read where it is new, with one holder more. */
+int pod_spec_hold(Snapshot *snapshot, const Pod *pod);
+/* True where it was the last holder: the spec is forgotten. */
+bool pod_spec_release(Snapshot *snapshot, int spec);
+void pod_spec_deinit(SnapshotSpec *spec);
+/* Is a node that is there nominated for the pod that waits? */
+bool snapshot_is_nominated(const Snapshot *snapshot, const SnapshotPod *pod);

@@ -53,7 +53,8 @@ static void undo_place(Snapshot *snapshot, SnapshotNode *node, const SnapshotUnd
   MigLayout *layout = &node->gpus[undo->gpu].layout;
   const MigInstance *instance = mig_layout_find(layout, undo->start);
   assert(instance);
-  snapshot_add_slices(snapshot, &node->allocatable, layout->model->profiles[instance->profile].name, -1);
+  snapshot_add_slices(snapshot, node, &node->allocatable, layout->model->profiles[instance->profile].name,
+                      -1);
   mig_layout_remove(layout, undo->start);
   snapshot_brief_gpu(node, undo->gpu);
 }
@@ -62,7 +63,7 @@ static void undo_remove(Snapshot *snapshot, SnapshotNode *node, const SnapshotUn
   SnapshotGpu *gpu = &node->gpus[undo->gpu];
   mig_layout_place(&gpu->layout, undo->profile, undo->start);
   gpu->existing_starts |= UINT32_C(1) << undo->start;
-  snapshot_add_slices(snapshot, &node->allocatable, gpu->model->profiles[undo->profile].name, 1);
+  snapshot_add_slices(snapshot, node, &node->allocatable, gpu->model->profiles[undo->profile].name, 1);
   snapshot_brief_gpu(node, undo->gpu);
 }
 
@@ -81,7 +82,7 @@ static void undo_change(Snapshot *snapshot, const SnapshotUndo *undo) {
     tell_observer(snapshot, undo->pod, undo->node, -1);
     return;
   case UNDO_REQUESTED:
-    resources_set(&node->requested, undo->name, undo->amount, &snapshot->arena);
+    resources_set(&node->requested, undo->name, undo->amount, &node->arena);
     return;
   }
 }
@@ -99,7 +100,7 @@ void snapshot_place(Snapshot *snapshot, int node, int gpu, int profile, int star
   assert(mig_layout_can_place(layout, profile, start));
   push_undo(snapshot, (SnapshotUndo){.kind = UNDO_PLACE, .node = node, .gpu = gpu, .start = start});
   mig_layout_place(layout, profile, start);
-  snapshot_add_slices(snapshot, &item->allocatable, layout->model->profiles[profile].name, 1);
+  snapshot_add_slices(snapshot, item, &item->allocatable, layout->model->profiles[profile].name, 1);
   snapshot_brief_gpu(item, gpu);
 }
 
@@ -113,7 +114,7 @@ void snapshot_remove(Snapshot *snapshot, int node, int gpu, int start) {
                           .kind = UNDO_REMOVE, .node = node, .gpu = gpu, .profile = profile, .start = start});
   mig_layout_remove(&changed->layout, start);
   changed->existing_starts &= ~(UINT32_C(1) << start);
-  snapshot_add_slices(snapshot, &item->allocatable, changed->model->profiles[profile].name, -1);
+  snapshot_add_slices(snapshot, item, &item->allocatable, changed->model->profiles[profile].name, -1);
   snapshot_brief_gpu(item, gpu);
 }
 
@@ -129,7 +130,7 @@ void snapshot_bind(Snapshot *snapshot, int pod, int node) {
                                        .amount = resources_get(&item->requested, name)});
   }
   push_undo(snapshot, (SnapshotUndo){.kind = UNDO_BIND, .node = node, .pod = pod});
-  resources_add(&item->requested, requests, 1, &snapshot->arena);
+  resources_add(&item->requested, requests, 1, &item->arena);
   item->pod_count++;
   snapshot->pods.items[pod].node = node;
   tell_observer(snapshot, pod, node, 1);

@@ -45,6 +45,11 @@ static int find_class(PlanKept *kept, const SnapshotPod *pod) {
   return *known - 1;
 }
 
+void plan_kept_spec_gone(PlanKept *kept, int spec) {
+  if (spec < (int)kept->class_of_spec.count)
+    kept->class_of_spec.items[spec] = 0;
+}
+
 static int new_item(PlanKept *kept) {
   if (kept->free_items.count)
     return kept->free_items.items[--kept->free_items.count];

@@ -163,6 +163,8 @@ bool plan_kept_is_roomy(const PlanKept *kept, int host);
 /* The events. False: the plan cannot be kept. */
 void plan_kept_pod_gone(PlanKept *kept, int gone, int moved, const Pod *pod);
 bool plan_kept_pod_came(PlanKept *kept, int pod);
+/* The number of a spec that no pod has any more: whoever comes with it is not known. */
+void plan_kept_spec_gone(PlanKept *kept, int spec);
 bool plan_kept_node_changed(PlanKept *kept, int node);
 /* Serves whom it should. */
 bool plan_kept_settle(PlanKept *kept, int64_t old_before);

@@ -109,6 +109,8 @@ static void follow(PlanStanding *standing, const LiveChange *change, const Pod *
       plan_kept_pod_gone(&standing->kept, change->gone, change->moved, pod);
     remove_pod(standing, change->gone, change->moved);
   }
+  if (change->spec_gone >= 0 && is_kept)
+    plan_kept_spec_gone(&standing->kept, change->spec_gone);
   if (change->came >= 0) {
     add_pod(standing, change->came);
     is_kept = is_kept && plan_kept_pod_came(&standing->kept, change->came);
