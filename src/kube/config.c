@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "kube/exec_plugin.h"
 #include "kube/kubeconfig.h"
 
 #include <assert.h>
@@ -168,7 +169,8 @@ static const size_t texts[] = {
     offsetof(KubeConfig, source),
 };
 
-_Static_assert(COUNT_OF(texts) == sizeof(KubeConfig) / sizeof(char *) - 1, "all members but `insecure`");
+_Static_assert(COUNT_OF(texts) == sizeof(KubeConfig) / sizeof(char *) - 2,
+               "all members but `insecure` and `exec`");
 
 static char **text_at(KubeConfig *config, size_t i) {
   return (char **)((char *)config + texts[i]);
@@ -178,11 +180,13 @@ void kube_config_copy(const KubeConfig *config, KubeConfig *ret_copy) {
   KubeConfig copy = *config;
   for (size_t i = 0; i < COUNT_OF(texts); i++)
     *text_at(&copy, i) = mem_strdup(*text_at(&copy, i));
+  copy.exec = kube_exec_copy(config->exec);
   *ret_copy = copy;
 }
 
 void kube_config_deinit(KubeConfig *config) {
   for (size_t i = 0; i < COUNT_OF(texts); i++)
     free(*text_at(config, i));
+  kube_exec_free(config->exec);
   *config = (KubeConfig){0};
 }

@@ -9,6 +9,8 @@
 
 enum { KUBE_CONFIG_FILE_MAX = 4 << 20, KUBE_CONFIG_FILES_MAX = 16 };
 
+typedef struct KubeExec KubeExec; /* kube/exec_plugin.h */
+
 typedef struct KubeConfig {
   char *server;          /* "https://10.0.0.1:6443", no trailing slash */
   char *tls_server_name; /* NULL: that of the server */
@@ -21,6 +23,7 @@ typedef struct KubeConfig {
   char *token;      /* or */
   char *token_file; /* read again each minute and on 401; wins over token */
   char *username, *password;
+  KubeExec *exec; /* a program that gives token or certificate; NULL: none */
   char *namespace_;
   char *source; /* for messages: "context x of ~/.kube/config" or "the pod's service account" */
 } KubeConfig;

@@ -242,16 +242,28 @@ static const BadFile bad_files[] = {
     {USER("token: t, username: me"), NULL,
      "FOLDER/bad: the user \"u\" has both a token and a username or password; remove one of them"},
     {USER("exec: {command: aws, args: [eks]}"), NULL,
-     "the user \"u\" of FOLDER/bad uses an exec plugin (aws), which facet does not support yet; use a client "
-     "certificate, a token or a service account"},
+     "FOLDER/bad: the exec plugin of the user \"u\" (aws) has the apiVersion (none); facet knows "
+     "client.authentication.k8s.io/v1 and client.authentication.k8s.io/v1beta1"},
+    {USER("exec: {command: aws, apiVersion: client.authentication.k8s.io/v1alpha1}"), NULL,
+     "FOLDER/bad: the exec plugin of the user \"u\" (aws) has the apiVersion "
+     "client.authentication.k8s.io/v1alpha1; facet knows client.authentication.k8s.io/v1 and "
+     "client.authentication.k8s.io/v1beta1"},
+    {USER("exec: {apiVersion: client.authentication.k8s.io/v1}"), NULL,
+     "FOLDER/bad: the exec plugin of the user \"u\" has no command; add it"},
+    {USER("exec: {command: ask, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Always}"), NULL,
+     "FOLDER/bad: the exec plugin of the user \"u\" (ask) wants to ask a person (interactiveMode: Always), "
+     "and "
+     "facet has none to ask; use one that does not"},
+    {USER("exec: {command: aws, apiVersion: client.authentication.k8s.io/v1, args: [[1]]}"), NULL,
+     "FOLDER/bad: \"args\" of the user \"u\" holds something that is no text (line 4)"},
+    {USER("exec: aws"), NULL, "FOLDER/bad: \"exec\" is a text where a mapping should be (line 4)"},
     {USER("auth-provider: {name: gcp}"), NULL,
      "the user \"u\" of FOLDER/bad uses an auth-provider (gcp), which facet does not support yet; use a "
-     "client "
-     "certificate, a token or a service account"},
+     "client certificate, a token, an exec plugin or a service account"},
     {USER("as: root"), NULL,
      "the user \"u\" of FOLDER/bad impersonates another one (\"as\"), which facet does not support yet; use "
      "a "
-     "client certificate, a token or a service account"},
+     "client certificate, a token, an exec plugin or a service account"},
 };
 
 static void each_mistake_in_a_file_is_named(void **state) {

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "kube/credentials.h"
 #include "kube/curl_error.h"
+#include "kube/exec_run.h"
 
 #include <assert.h>
 #include <netinet/in.h>
@@ -75,11 +76,23 @@ static int set_address(KubeCurlTarget *target, Error *err) {
   return target->config.tls_server_name ? set_stand_in(target, url, host, port, err) : 0;
 }
 
+static int ask_exec(KubeCurlTarget *target, Error *err) {
+  CLEANUP(kube_exec_credential_deinit) KubeExecCredential credential = {0};
+  int r = kube_exec_run_now(&target->config, &credential, err);
+  if (r < 0)
+    return r;
+  kube_exec_apply(&credential, &target->config);
+  target->expires_s = credential.expires_s;
+  return 0;
+}
+
 int kube_curl_target_init(KubeCurlTarget *target, const KubeConfig *config, uint64_t now_ms, Error *err) {
   assert(config->server && config->source);
   *target = (KubeCurlTarget){.read_ms = now_ms};
   kube_config_copy(config, &target->config);
   int r = set_address(target, err);
+  if (r >= 0 && config->exec)
+    r = ask_exec(target, err);
   if (r >= 0)
     r = kube_credentials_read_token(&target->config, &target->token, err);
   if (r >= 0)
@@ -117,6 +130,22 @@ static void refresh_identity(KubeCurlTarget *target, uint64_t now_ms) {
     kube_config_deinit(&target->loaded);
     target->loaded = loaded;
   }
+}
+
+bool kube_curl_target_asks_exec(KubeCurlTarget *target, uint64_t now_ms, int64_t wall_s) {
+  bool ends = target->expires_s && wall_s >= target->expires_s - KUBE_CURL_EXEC_EARLY_S;
+  bool was_just_asked = target->exec_ms && now_ms - target->exec_ms < KUBE_CURL_EXEC_PAUSE_MS;
+  if (!target->config.exec || !(ends || target->is_refused) || was_just_asked)
+    return false;
+  target->exec_ms = now_ms;
+  return true;
+}
+
+void kube_curl_target_take(KubeCurlTarget *target, const KubeExecCredential *credential, uint64_t now_ms) {
+  kube_exec_apply(credential, &target->config);
+  target->expires_s = credential->expires_s;
+  target->is_refused = true; /* by now, what was there before is */
+  refresh_identity(target, now_ms);
 }
 
 static int set_socket_options(void *userdata, curl_socket_t fd, curlsocktype purpose) {

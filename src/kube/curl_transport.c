@@ -15,9 +15,11 @@
 #include "base/text.h"
 #include "kube/curl_error.h"
 #include "kube/curl_request.h"
+#include "kube/exec_run.h"
 
 #include <assert.h>
 #include <string.h>
+#include <time.h>
 
 enum {
   CONNECTIONS_MAX = 4, /* HTTP/2 needs one for each hundred calls at a time; HTTP/1.1 one for each */
@@ -42,6 +44,7 @@ struct KubeCurl {
   uv_timer_t timer;
   CURLM *multi;
   KubeCurlTarget target;
+  KubeExecRun *exec; /* the plugin is being asked; NULL */
   ARRAY(KubeCall *) calls;
   uint64_t arrivals; /* pieces that came from the server, of any call */
   bool in_turn;
@@ -291,6 +294,13 @@ static void turn(KubeCurl *curl, curl_socket_t fd, int ready) {
       add_call(curl->calls.items[i]);
 }
 
+static void on_exec(void *userdata, const KubeExecCredential *credential, const Error *err) {
+  KubeCurl *curl = userdata;
+  curl->exec = NULL;
+  if (credential) /* else what there is, is used: the server tells what it thinks of it */
+    kube_curl_target_take(&curl->target, credential, uv_now(curl->loop));
+}
+
 static KubeCall *start(KubeTransport *transport, const KubeRequest *request) {
   KubeCurl *curl = (KubeCurl *)transport;
   assert(!curl->is_freed && request->on_head && request->on_body && request->on_done);
@@ -302,6 +312,8 @@ static KubeCall *start(KubeTransport *transport, const KubeRequest *request) {
   call->request.path = mem_strdup(request->path);
   call->request.body = NULL;
   call->arrivals_before = call->arrivals_last = curl->arrivals;
+  if (!curl->exec && kube_curl_target_asks_exec(&curl->target, uv_now(curl->loop), time(NULL)))
+    curl->exec = kube_exec_run_start(curl->loop, &curl->target.config, on_exec, curl);
   call->easy = kube_curl_request_new(&curl->target, request, uv_now(curl->loop), &call->headers);
   curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
   curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->detail);
@@ -360,6 +372,7 @@ void kube_curl_free(KubeCurl *curl) {
   if (!curl || curl->is_freed)
     return;
   curl->is_freed = true;
+  kube_exec_run_cancel(TAKE(curl->exec));
   for (size_t i = 0; i < curl->calls.count; i++)
     curl->calls.items[i]->is_over = true;
   if (!curl->in_turn)

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "kube/exec_plugin.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -46,7 +47,7 @@ typedef struct Entry {
 
 enum { ENTRY_ABSENT = 1 };
 
-static const char *const supported = "use a client certificate, a token or a service account";
+static const char *const supported = "use a client certificate, a token, an exec plugin or a service account";
 
 static int find_in_file(KubeYaml *file, const char *kind, const char *name, Entry *ret_entry, Error *err) {
   char list_key[16];
@@ -193,18 +194,9 @@ static int read_cluster(const KubeconfigFiles *files, const char *name, const ch
 /* Ways to be somebody that we cannot take: going on without them would be going on as somebody else. */
 static int check_supported(const Entry *entry, const char *name, Error *err) {
   const char *path = entry->file->path;
-  yaml_node_t *exec = kube_yaml_find(entry->file, entry->map, "exec");
   yaml_node_t *provider = kube_yaml_find(entry->file, entry->map, "auth-provider");
   CLEANUP(cleanup_free) char *which = NULL;
   int r = 0;
-  if (exec) {
-    r = kube_yaml_find_text(entry->file, exec, "command", &which, err);
-    return r < 0 ? r
-                 : error_set(err, ERROR_UNSUPPORTED,
-                             "the user \"%s\" of %s uses an exec plugin (%s), which facet does not support "
-                             "yet; %s",
-                             name, path, which ? which : "no command given", supported);
-  }
   if (provider) {
     r = kube_yaml_find_text(entry->file, provider, "name", &which, err);
     return r < 0 ? r
@@ -239,6 +231,21 @@ static int check_user(const Entry *entry, const char *name, const KubeConfig *co
   return 0;
 }
 
+/* A command with a slash belongs to the file that says it, like every path; PATH knows the others. */
+static int read_exec(const Entry *entry, const char *name, KubeConfig *config, Error *err) {
+  yaml_node_t *map = NULL;
+  int r = kube_yaml_find_map(entry->file, entry->map, "exec", &map, err);
+  if (r < 0 || !map)
+    return r;
+  r = kube_exec_read(entry->file, map, name, &config->exec, err);
+  if (r < 0 || !strchr(config->exec->command, '/'))
+    return r;
+  char *path = resolve_path(entry->file, config->exec->command);
+  free(config->exec->command);
+  config->exec->command = path;
+  return 0;
+}
+
 static int read_user(const KubeconfigFiles *files, const char *name, const char *context, KubeConfig *config,
                      Error *err) {
   Entry entry = {0};
@@ -258,6 +265,9 @@ static int read_user(const KubeconfigFiles *files, const char *name, const char 
     if (r < 0)
       return r;
   }
+  r = read_exec(&entry, name, config, err);
+  if (r < 0)
+    return r;
   prefer(config->client_certificate_data, &config->client_certificate_file);
   prefer(config->client_key_data, &config->client_key_file);
   prefer(config->token_file, &config->token);

@@ -8,13 +8,18 @@
 #include "live.h"
 
 #include "cluster/object.h"
+#include "kube/credentials.h"
+#include "kube/exec_testing.h"
 
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-enum { PODS_MANY = 520 /* more than a page */ };
+enum {
+  PODS_MANY = 520,       /* more than a page */
+  EXEC_CALLS_MAX = 1000, /* while the plugin, a short shell script, runs */
+};
 
 #define NAMESPACE "default"
 #define ACCOUNT   "default"
@@ -337,6 +342,65 @@ static void identities(Live *live) {
       "or client certificate is not accepted, give a valid one");
 }
 
+/* What the plugin prints from now on. `status`: members of the credential. */
+static void give_to_plugin(const char *path, const char *status) {
+  CLEANUP(cleanup_fclose) FILE *file = fopen(path, "we");
+  if (file)
+    fprintf(file, "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" EXEC_V1 "\",\"status\":{%s}}", status);
+}
+
+static int get_status(Live *live, KubeClient *client) {
+  CLEANUP(reply_deinit) Reply reply = {0};
+  send_call(client, &reply, "GET", PODS "?limit=1", NULL, NULL);
+  run_until(live, is_reply_here, &reply);
+  return reply.status;
+}
+
+static void append_json(Text *text, const char *name, const char *value) {
+  text_format(text, "%s\"%s\":", text->size ? "," : "", name);
+  text_append_json(text, value);
+}
+
+static void exec_plugins(Live *live) {
+  char path[] = "/tmp/facet-live-exec-XXXXXX";
+  CLEANUP(cleanup_close) int fd = mkstemp(path);
+  CLEANUP(cleanup_free) char *script = mem_format("cat %s", path), *token = make_powerless_token(live);
+  CLEANUP(text_deinit) Text certificate = {0}, known = {0};
+  CLEANUP(kube_config_deinit) KubeConfig config = {0}, admin = {0};
+  Error err = {0};
+  if (kube_credentials_load(&live->config, time(NULL), &admin, &err) < 0)
+    bail_out(&err);
+  append_json(&certificate, "clientCertificateData", admin.client_certificate_data);
+  append_json(&certificate, "clientKeyData", admin.client_key_data);
+  append_json(&known, "token", token);
+  kube_config_copy(&live->config, &config);
+  without_certificate(&config);
+  config.exec = exec_of_script(script);
+
+  KubeCurl *curl = NULL;
+  give_to_plugin(path, text_string(&certificate));
+  if (kube_curl_new(&live->loop, &config, &curl, &err) < 0)
+    bail_out(&err);
+  KubeClient *client = kube_client_new(&live->host, kube_curl_seam(curl));
+  check(get_status(live, client) == 200, "an exec plugin's client certificate is an administrator's");
+  kube_client_free(client);
+  kube_curl_free(curl);
+
+  give_to_plugin(path, "\"token\":\"nonsense\"");
+  if (kube_curl_new(&live->loop, &config, &curl, &err) < 0)
+    bail_out(&err);
+  client = kube_client_new(&live->host, kube_curl_seam(curl));
+  check(get_status(live, client) == 401, "an exec plugin's token that nobody knows is refused");
+  give_to_plugin(path, text_string(&known));
+  int status = 401;
+  for (int i = 0; i < EXEC_CALLS_MAX && status == 401; i++)
+    status = get_status(live, client);
+  check(status == 403, "after the refusal the plugin's next token is used");
+  kube_client_free(client);
+  kube_curl_free(curl);
+  unlink(path);
+}
+
 static void print_memory(void) {
   CLEANUP(cleanup_fclose) FILE *file = fopen("/proc/self/status", "re");
   char line[128];
@@ -360,6 +424,7 @@ int main(int count, char **arguments) {
   the_connection_breaks(&live);
   certificates(&live);
   identities(&live);
+  exec_plugins(&live);
   remove_place(&live);
   print_memory();
   close_live(&live);
