@@ -12,7 +12,7 @@
 #include "controller/memory.h"
 
 enum {
-  CONTROLLER_WRITES_MAX = 128, /* node writes of one pass; the rest follows in the next one */
+  CONTROLLER_WRITES_MAX = 256, /* node writes of one pass; the rest follows in the next one */
 };
 
 typedef struct ControllerView {

@@ -295,7 +295,7 @@ static void more_writes_than_the_limit_follow_in_the_next_pass(void **state) {
     annotate(&f, i, "facet.gpu/spec-gpu-0", arena_format(&f.arena, "GPU-n%03zu-0 7g.80gb@0", i));
   }
   CLEANUP(controller_pass_deinit) ControllerPass second = compute(&f, &memory, NOW + 1);
-  assert_string_equal(writes_of(&f, &second), "n128{gpu 0: +7g.80gb@0} n129{gpu 0: +7g.80gb@0}");
+  assert_string_equal(writes_of(&f, &second), "n256{gpu 0: +7g.80gb@0} n257{gpu 0: +7g.80gb@0}");
   assert_true(second.wake_ms == NOW + 1 + CONTROLLER_ANSWER_MS);
 }
 

@@ -10,7 +10,7 @@
 #include "kube/reader.h"
 #include "kube/transport.h"
 
-enum { KUBE_ANSWER_SIZE_MAX = 4 << 20, KUBE_CALL_TIMEOUT_MS = 10000, KUBE_CALLS_MAX = 256 };
+enum { KUBE_ANSWER_SIZE_MAX = 4 << 20, KUBE_CALL_TIMEOUT_MS = 10000, KUBE_CALLS_MAX = 512 };
 enum {
   KUBE_CALLS_BURST = 256,
   KUBE_CALLS_PER_S = 200,
