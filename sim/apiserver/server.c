@@ -258,6 +258,8 @@ static KubeCall *start(KubeTransport *seam, const KubeRequest *request) {
   call->request.content_type = mem_strdup(request->content_type);
   call->request.body = request->body ? mem_strndup(request->body, request->body_size) : NULL;
   *array_push(&api->calls) = call;
+  line->requests++;
+  line->watches += strstr(request->path, "watch=1") != NULL;
   timer_set(api->host, &call->timer, sim_api_delay(api));
   return call;
 }

@@ -30,6 +30,7 @@ typedef struct SimApiLine {
   KubeTransport seam; /* first: the seam's pointer is the line's */
   SimApi *api;
   uint64_t cut_until_ms;
+  uint64_t requests, watches; /* ever started by it; the latter are among the former */
 } SimApiLine;
 
 void sim_api_line_init(SimApi *api, SimApiLine *ret_line);

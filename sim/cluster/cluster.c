@@ -41,8 +41,9 @@ void sim_cluster_start_agent(SimCluster *cluster, int i) {
                                 .device_plugin_folder = SIM_KUBELET_PLUGIN_FOLDER,
                                 .pod_resources_socket = SIM_KUBELET_POD_RESOURCES,
                                 .reservation_namespace = SIM_CLUSTER_SYSTEM_NAMESPACE};
+  sim_api_line_init(cluster->api, &node->line);
   const AgentSeams seams = {.host = &cluster->host,
-                            .transport = sim_api_seam(cluster->api),
+                            .transport = &node->line.seam,
                             .port = sim_port_seam(node->port),
                             .driver = sim_driver_seam(node->driver),
                             .driver_watches = cluster->options.driver_watches};

@@ -47,6 +47,7 @@ typedef struct SimClusterNode {
   SimDisk disk;
   SimKubelet *kubelet; /* NULL: killed */
   Agent *agent;        /* NULL: killed */
+  SimApiLine line;     /* the agent's */
 } SimClusterNode;
 
 typedef struct SimCluster {
