@@ -59,7 +59,7 @@ install: all
 
 # build/image/facet-VERSION-ARCH.oci.tar, without a container engine. ARCH=arm64 is built here by a cross compiler.
 image:
-	@tools/install-dependencies image
+	@tools/install-dependencies image-$(ARCH)
 	@IMAGE=$(IMAGE) SOURCE_URL=$(SOURCE_URL) deploy/image/build $(ARCH)
 
 # build/deb/facet_VERSION_ARCH.deb, for the Debian on which it is built.

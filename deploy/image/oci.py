@@ -47,9 +47,9 @@ def descriptor(media_type, data, **more):
 
 
 def archive(layers, config, annotations, name, epoch):
-    """layers: lists of entries, the lowest first; config: what its "config" and "architecture" say; name: with its tag.
+    """layers: (entries, their time), the lowest first; config: what its "config" and "architecture" say; name: with its tag.
     Returns the archive and the digest of the image."""
-    tars = [tar(entries, epoch) for entries in layers]
+    tars = [tar(entries, time) for entries, time in layers]
     blobs = [gzip.compress(data, 9, mtime=0) for data in tars]
     config_data = encode(config | {"rootfs": {"type": "layers", "diff_ids": [digest(data) for data in tars]}})
     manifest = encode({
