@@ -43,6 +43,11 @@ typedef struct NvmlBar1Memory {
   unsigned long long total, free, used; /* bytes */
 } NvmlBar1Memory;
 
+typedef struct NvmlAddressingMode {
+  unsigned version;
+  unsigned value; /* 0: no memory is shared with the host's processes */
+} NvmlAddressingMode;
+
 typedef struct NvmlUtilization {
   unsigned gpu, memory; /* percent */
 } NvmlUtilization;
@@ -106,6 +111,7 @@ NvmlReturn nvmlDeviceGetMemoryErrorCounter(NvmlDevice device, int error, int cou
 NvmlReturn nvmlDeviceGetTotalEccErrors(NvmlDevice device, int error, int counter, unsigned long long *count);
 NvmlReturn nvmlDeviceGetEccMode(NvmlDevice device, int *current, int *pending);
 NvmlReturn nvmlDeviceGetPersistenceMode(NvmlDevice device, int *mode);
+NvmlReturn nvmlDeviceGetAddressingMode(NvmlDevice device, NvmlAddressingMode *mode);
 NvmlReturn nvmlDeviceGetComputeMode(NvmlDevice device, int *mode);
 NvmlReturn nvmlDeviceSetComputeMode(NvmlDevice device, int mode);
 NvmlReturn nvmlDeviceGetDisplayMode(NvmlDevice device, int *display);

@@ -36,6 +36,12 @@ NvmlReturn nvmlDeviceGetPersistenceMode(NvmlDevice device, int *mode) {
   return answer(__func__, device, SIM_DEVICES, 1, mode);
 }
 
+NvmlReturn nvmlDeviceGetAddressingMode(NvmlDevice device, NvmlAddressingMode *mode) {
+  if (mode && mode->version != NVML_STRUCT_VERSION(NvmlAddressingMode, 1))
+    return NVML_ARGUMENT_VERSION_MISMATCH;
+  return answer(__func__, device, SIM_GPUS, 0, mode ? &mode->value : NULL);
+}
+
 NvmlReturn nvmlDeviceGetComputeMode(NvmlDevice device, int *mode) {
   SimView view;
   NvmlReturn result = sim_view_handle(&view, __func__, device, SIM_DEVICES);

@@ -193,8 +193,20 @@ static void a_compute_mode_is_kept_until_the_reset(void **test_state) {
   fixture_stop(nvml);
 }
 
+static void no_gpu_shares_memory_with_the_hosts_processes(void **test_state) {
+  SimNvml *nvml = fixture_start("A100-SXM4-80GB", NULL);
+  NvmlAddressingMode mode = {.version = NVML_STRUCT_VERSION(NvmlAddressingMode, 1), .value = 7};
+  assert_int_equal(nvmlDeviceGetAddressingMode(fixture_gpu(0), &mode), NVML_SUCCESS);
+  assert_int_equal(mode.value, 0);
+  assert_int_equal(nvmlDeviceGetAddressingMode(fixture_gpu(0), NULL), NVML_INVALID_ARGUMENT);
+  mode.version++;
+  assert_int_equal(nvmlDeviceGetAddressingMode(fixture_gpu(0), &mode), NVML_ARGUMENT_VERSION_MISMATCH);
+  fixture_stop(nvml);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(no_gpu_shares_memory_with_the_hosts_processes),
       cmocka_unit_test(a_process_is_seen_by_name_and_place),
       cmocka_unit_test(old_clients_get_the_old_struct),
       cmocka_unit_test(what_is_used_is_not_destroyed),
