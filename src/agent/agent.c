@@ -167,6 +167,8 @@ static void serve_out(Agent *agent, const Node *node) {
  */
 static void step(void *userdata) {
   Agent *agent = userdata;
+  if (agent->is_halted)
+    return;
   agent_gpus_look_once(agent);
   agent_slices_adopt(agent);
   const Node *node = agent_node(agent);
@@ -250,6 +252,10 @@ void agent_start(Agent *agent) {
   kube_informer_start(agent->nodes);
   agent_recutting_start(agent);
   agent_kick(agent);
+}
+
+void agent_halt(Agent *agent) {
+  agent->is_halted = true;
 }
 
 void agent_free(Agent *agent) {

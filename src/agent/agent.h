@@ -81,5 +81,8 @@ void agent_debug_format(const Agent *agent, Text *ret_text);
 void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata);
 /* At any time, not from inside a callback of a seam. A job in the driver is not taken back: free the driver
  * before the loop turns again. */
+/* Does nothing more, neither to GPUs nor to the node, until it is freed; what the kubelet has stays served.
+ */
+void agent_halt(Agent *agent);
 void agent_free(Agent *agent);
 DEFINE_CLEANUP(Agent, agent_free)

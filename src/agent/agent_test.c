@@ -302,6 +302,17 @@ static void a_node_that_leaves_by_a_wrong_value_hears_why(void **state) {
   assert_string_equal(annotation(world, "facet.gpu/error"), ODD);
 }
 
+static void an_agent_that_was_halted_leaves_node_and_gpus_as_they_are(void **state) {
+  World *world = *state;
+  settle(world);
+  agent_halt(world->agent);
+  set_annotation(world, "facet.gpu/error", "Kubernetes is too old");
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 120000);
+  assert_story(world, "");
+  assert_string_equal(annotation(world, "facet.gpu/error"), "Kubernetes is too old");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(a_node_is_reported_once_and_then_it_is_quiet),
@@ -327,6 +338,7 @@ int main(void) {
       WORLD_TEST(a_label_that_went_is_not_complained_of_any_more),
       WORLD_TEST(words_of_others_on_a_node_without_the_label_stay),
       WORLD_TEST(a_node_that_leaves_by_a_wrong_value_hears_why),
+      WORLD_TEST(an_agent_that_was_halted_leaves_node_and_gpus_as_they_are),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

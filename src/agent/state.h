@@ -108,6 +108,7 @@ struct Agent {
   char report_error[ERROR_TEXT_SIZE]; /* the refusal that was logged */
   uint64_t started_ms;
   bool managed_logged;
+  bool is_halted;
   LogGate gate; /* for failures that repeat with every try */
 };
 

@@ -39,6 +39,8 @@ static void refuse(CliReleaseGuard *guard, const char *version) {
   (void)error_set(&guard->refusal, ERROR_UNSUPPORTED,
                   "Kubernetes is %.60s: facet needs " RELEASE_OLDEST " or newer; upgrade the cluster",
                   version);
+  if (guard->on_refusing)
+    guard->on_refusing(guard->refusing_userdata);
   if (guard->node_name)
     tell_node(guard);
   else

@@ -13,9 +13,12 @@ enum { CLI_GUARD_RETRY_FIRST_MS = 1000, CLI_GUARD_RETRY_MAX_MS = 60000 };
 typedef struct CliReleaseGuard {
   Host *host;
   KubeClient *client;
-  const char *component;              /* for the log */
-  const char *node_name;              /* whose annotation facet.gpu/error tells it; NULL: none */
-  void (*on_refused)(void *userdata); /* once, from the loop */
+  const char *component; /* for the log */
+  const char *node_name; /* whose annotation facet.gpu/error tells it; NULL: none */
+  /* Once each, from the loop: it is too old, before the node is told (may be set after init); and the end. */
+  void (*on_refusing)(void *userdata);
+  void *refusing_userdata;
+  void (*on_refused)(void *userdata);
   void *userdata;
   HostTimer timer;
   uint64_t retry_ms;

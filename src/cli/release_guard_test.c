@@ -9,7 +9,7 @@ typedef struct World {
   Host host;
   FakeTransport fake;
   CliReleaseGuard guard;
-  int refused;
+  int refusing, refused;
 } World;
 
 static Text said; /* warnings */
@@ -22,6 +22,10 @@ static void listen_to_log(void *userdata, LogLevel level, const char *component,
 
 static void note_refused(void *userdata) {
   ((World *)userdata)->refused++;
+}
+
+static void note_refusing(void *userdata) {
+  ((World *)userdata)->refusing++;
 }
 
 static void run_for(World *world, uint64_t ms) {
@@ -93,8 +97,11 @@ static void an_old_server_is_refused(void **state) {
 static void the_node_of_an_agent_says_so_before_it_ends(void **state) {
   World world;
   begin(&world, "n1");
+  world.guard.on_refusing = note_refusing;
+  world.guard.refusing_userdata = &world;
   fake_answer(fake_open_call(&world.fake), 200, "{\"gitVersion\":\"v1.25.16\"}");
   run_for(&world, 0);
+  assert_int_equal(world.refusing, 1);
   assert_int_equal(world.refused, 0);
   KubeCall *patch = fake_open_call(&world.fake);
   assert_string_equal(patch->request.method, "PATCH");

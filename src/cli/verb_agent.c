@@ -168,6 +168,10 @@ static AgentOptions describe_agent(const Options *options, Metrics *metrics, Cli
                         .naive_withdrawal = getenv("FACET_TEST_NAIVE_WITHDRAWAL") != NULL};
 }
 
+static void halt(void *agent) {
+  agent_halt(agent);
+}
+
 static int serve(const Options *options, CliReload *reload, Error *err) {
   mem_stay_small();
   CLEANUP(cli_shell_deinit) CliShell shell;
@@ -224,6 +228,8 @@ static int serve(const Options *options, CliReload *reload, Error *err) {
   CLEANUP(cli_release_guard_deinit) CliReleaseGuard guard;
   cli_release_guard_init(&guard, &shell.host, kube_curl_seam(transport), "agent", options->node_name,
                          cli_shell_stop, &shell);
+  guard.on_refusing = halt; /* else its next report would say that all is well */
+  guard.refusing_userdata = agent;
   cli_shell_run(&shell);
   return cli_release_guard_result(&guard, err);
 }
