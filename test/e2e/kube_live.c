@@ -364,6 +364,7 @@ static void append_json(Text *text, const char *name, const char *value) {
 static void exec_plugins(Live *live) {
   char path[] = "/tmp/facet-live-exec-XXXXXX";
   CLEANUP(cleanup_close) int fd = mkstemp(path);
+  check(fd >= 0, "a file for an exec plugin is made");
   CLEANUP(cleanup_free) char *script = mem_format("cat %s", path), *token = make_powerless_token(live);
   CLEANUP(text_deinit) Text certificate = {0}, known = {0};
   CLEANUP(kube_config_deinit) KubeConfig config = {0}, admin = {0};
