@@ -7,10 +7,9 @@
 
 #include <openssl/evp.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GROUP "client.authentication.k8s.io/"
-
-extern char **environ;
 
 typedef ARRAY(char *) Words;
 
