@@ -212,7 +212,8 @@ static bool admits_the_same(const PlanKept *kept, int host) {
   for (size_t i = 0; i < problem->classes.count; i++) {
     const PlanClass *class_ = &problem->classes.items[i];
     bool holds = plan_rooms_hold(problem, class_, rooms_of(kept, host));
-    if (plan_class_admits(class_, host) ? !holds : holds && kept->hosts[host].lacked_room)
+    if (plan_class_admits(class_, host) ? !holds && !kept->is_searched
+                                        : holds && kept->hosts[host].lacked_room)
       return false;
   }
   return true;
@@ -239,6 +240,23 @@ static void give_free(PlanKept *kept, int host, const int *before) {
   }
 }
 
+/* Searched: what is left beside those who are served on the host; false where it is not enough for them. */
+static bool measure_rest(PlanKept *kept, int host) {
+  if (!kept->is_searched)
+    return true;
+  int64_t *rest = plan_kept_rooms(kept, host);
+  const KeptHost *at = &kept->hosts[host];
+  memcpy(rest, rooms_of(kept, host), (kept->problem.resources.count + 1) * sizeof *rest);
+  for (size_t i = 0; i < at->items.count; i++)
+    plan_kept_change_room(kept, &kept->problem.classes.items[kept->items.items[at->items.items[i]].class_],
+                          host, 1);
+  plan_kept_open_host(kept, host);
+  bool is_enough = true;
+  for (size_t i = 0; i <= kept->problem.resources.count; i++)
+    is_enough &= rest[i] >= 0;
+  return is_enough || !at->items.count;
+}
+
 static bool change_host(PlanKept *kept, int host, int *before) {
   const PlanHost *at = &kept->problem.hosts.items[host];
   const SnapshotNode *node = plan_problem_node(&kept->problem, host);
@@ -247,11 +265,14 @@ static bool change_host(PlanKept *kept, int host, int *before) {
   measure(kept, host, before);
   count_flag(&kept->hosts[host].has_withdrawable, has_withdrawable(node), &kept->withdrawable_hosts);
   count_flag(&kept->hosts[host].is_recut, node->being_recut, &kept->recut_hosts);
-  if (!is_free_equal(kept, host, before) || !are_gpus_equal(kept, node, at)) {
+  if (!is_free_equal(kept, host, before) || !are_gpus_equal(kept, node, at) || !measure_rest(kept, host)) {
     evict_all(kept, host);
     give(kept, host);
     give_free(kept, host, before);
+    (void)measure_rest(kept, host);
   }
+  if (kept->is_searched)
+    return admits_the_same(kept, host);
   return plan_kept_is_roomy(kept, host) && are_at_home(kept, host) && admits_the_same(kept, host);
 }
 
@@ -360,6 +381,8 @@ bool plan_kept_settle(PlanKept *kept, int64_t old_before) {
   CLEANUP(moves_deinit) Moves moves = {0};
   if (!grow_old(kept, old_before))
     return false;
+  if (kept->is_searched)
+    return plan_kept_search(kept);
   plan_kept_count(kept);
   for_each_queue(kept, shrink, &moves);
   for_each_queue(kept, grow, &moves);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A large plan that outlives its pass and follows events, for the most common sort of cluster: each waiting
- * pod asks one slice, of hosts that are all alike to it, and no host runs short of anything but slices. There
- * numbers alone decide who is served (hole.h), so they are counted anew after each event, and only who is
- * concerned gets or loses a place. What the files plan/kept*.c share; plan/standing.h is what others see.
+/* A large plan that outlives its pass and follows events, where each waiting pod asks one slice and is not
+ * tied to others. Mostly the hosts of each are all alike to it, and no host runs short of anything but
+ * slices: there numbers alone decide who is served (hole.h), so they are counted anew after each event, and
+ * only who is concerned gets or loses a place. Elsewhere the plan is `searched`: after an event those who are
+ * concerned look for a place, host by host (kept_search.c). What the files plan/kept*.c share;
+ * plan/standing.h is what others see.
  *
  *     line   the pods that ask one kind on hosts of one signature: whoever of them comes first is served
  * first queue  those of one line and tier, oldest first: first those that take a free slice, then those that
@@ -43,6 +45,7 @@ typedef struct KeptLine {
 
 typedef struct KeptQueue {
   ARRAY(int) items;
+  bool is_hungry;       /* searched: somebody came or lost a place since all hosts were asked */
   int existing, served; /* as it is: of the first `served`, the first `existing` take free slices */
   int existing_wanted, served_wanted; /* as it should be */
 } KeptQueue;
@@ -75,6 +78,7 @@ typedef struct KeptHost {
   ARRAY(int) items; /* served here */
   int created;      /* of them by new slices */
   bool has_withdrawable, is_recut, is_changed;
+  bool is_opened;   /* searched: it has more to give than when all who wait asked it last */
   bool lacked_room; /* for some class, so nobody asked whether anything else is in its way */
 } KeptHost;
 
@@ -109,7 +113,11 @@ typedef struct PlanKept {
   int *line_at;                  /* by host, by kind: the line that may take them; -1 */
   KeptHost *hosts;
   int *host_of_node;
-  int64_t *most; /* by resource: the most that any class takes */
+  int64_t *most;     /* by resource: the most that any class takes */
+  bool is_searched;  /* numbers do not decide; each class is a line of its own */
+  int64_t *rooms;    /* searched: as PlanProblem.rooms, less what those take who are served */
+  ARRAY(int) opened; /* hosts */
+  int existing;      /* pods that take free slices */
   int withdrawable_hosts, recut_hosts;
   int created, created_hosts; /* new slices, and hosts that get some */
   int64_t old_before;
@@ -117,12 +125,13 @@ typedef struct PlanKept {
 
 /* ---- plan.c ---- */
 /* As plan_compute(). True where the plan can be kept: then ret_kept holds it, and reasons that live in
- * ret_plan. */
-bool plan_compute_kept(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan, PlanKept *ret_kept);
+ * ret_plan. With less than `searched_min` pods times hosts no plan is searched. */
+bool plan_compute_kept(Snapshot *snapshot, const PlanOptions *options, size_t searched_min, Plan *ret_plan,
+                       PlanKept *ret_kept);
 
 /* ---- kept_build.c ---- */
 /* Takes the problem over, with what the offer serves by now; false where such a plan cannot be kept. */
-bool plan_kept_build(PlanKept *kept, PlanProblem *problem, const PlanOffer *offer);
+bool plan_kept_build(PlanKept *kept, PlanProblem *problem, const PlanOffer *offer, size_t searched_min);
 void plan_kept_deinit(PlanKept *kept);
 
 /* ---- kept_queue.c ---- */
@@ -147,6 +156,9 @@ void plan_kept_release(PlanKept *kept, int item);
 void plan_kept_hand_over(PlanKept *kept, int from, int to);
 void plan_kept_put(PlanKept *kept, int item, int host, int gpu, int start);
 bool plan_kept_take_existing(PlanKept *kept, int item);
+/* The rank of the kind on the GPU, which is in a pool; -1: it has none there. */
+int plan_kept_rank_on(const PlanKept *kept, int kind, int gpu);
+void plan_kept_note_change(PlanKept *kept, int item);
 /* A new slice for the item, for which others may have to move; false where no place was found. */
 bool plan_kept_create(PlanKept *kept, int item);
 /* The GPU's slots before the plan; UINT32_MAX and is_open false: it may not be changed. Nothing is planned
@@ -155,6 +167,17 @@ void plan_kept_set_gpu(PlanKept *kept, int gpu, bool is_open, uint32_t occupied)
 /* The slices of the items that are noted in `item_at`, all at once. */
 void plan_kept_plan_gpu(PlanKept *kept, int gpu);
 void plan_kept_note_home(PlanKept *kept, int host, int kind);
+
+/* ---- kept_search.c ---- */
+int64_t *plan_kept_rooms(const PlanKept *kept, int host);
+/* One pod of the class more or less is on the host. */
+void plan_kept_change_room(PlanKept *kept, const PlanClass *class_, int host, int sign);
+void plan_kept_open_host(PlanKept *kept, int host);
+/* Everybody who can be served beside the others gets a place; who is larger or of a lower tier gives way.
+ * False where a plan from scratch may do better. */
+bool plan_kept_search(PlanKept *kept);
+/* No plan can serve more pods, those on free slices counted. */
+int plan_kept_bound(const PlanKept *kept);
 
 /* ---- kept.c ---- */
 /* Could pods run short of anything but slices on the host? Not where there is room for the most demanding one

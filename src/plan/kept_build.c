@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a plan that was made from scratch. What is found there that cannot be kept up ends it: pods that ask
- * several slices or depend on others, pods that have a choice between hosts that differ, hosts that may run
- * short of anything but slices. In the end the numbers are counted as for any later event, and must be those
- * of the plan. */
+/* From a plan that was made from scratch. Pods that ask several slices or depend on others end it: that
+ * cannot be kept up. Where pods have a choice between hosts that differ, or hosts may run short of anything
+ * but slices, the plan is searched; elsewhere the numbers are counted in the end as for any later event, and
+ * must be those of the plan. */
 #include "plan/kept.h"
 
 #include "plan/bulk.h"
@@ -118,6 +118,22 @@ static bool find_lines(PlanKept *kept) {
   return are_lines_in_turn(kept);
 }
 
+/* One for each class: pods of two classes do not fit in the same places. */
+static void make_line_of_each(PlanKept *kept) {
+  const PlanProblem *problem = &kept->problem;
+  kept->line_count = (int)problem->classes.count;
+  for (int i = 0; i < kept->line_count; i++) {
+    const PlanClass *class_ = &problem->classes.items[i];
+    kept->line_of_class[i] = i;
+    kept->lines[i] = (KeptLine){.kind = plan_class_single_kind(class_),
+                                .pool = KEPT_NONE,
+                                .rank = KEPT_NONE,
+                                .slot_count = class_->slot_count,
+                                .slice_count = class_->slice_count};
+  }
+  sort_lines(kept);
+}
+
 /* ---- hosts and GPUs ---- */
 
 static void find_most(PlanKept *kept) {
@@ -170,19 +186,30 @@ static void note_gpus(PlanKept *kept, int host) {
   kept->recut_hosts += noted->is_recut;
 }
 
-static bool find_hosts(PlanKept *kept) {
-  const PlanProblem *problem = &kept->problem;
+static bool are_hosts_roomy(PlanKept *kept) {
   find_most(kept);
+  for (int host = 0; host < (int)kept->problem.hosts.count; host++)
+    if (!plan_kept_is_roomy(kept, host))
+      return false;
+  return true;
+}
+
+static void find_hosts(PlanKept *kept) {
+  const PlanProblem *problem = &kept->problem;
   for (size_t node = 0; node < kept->snapshot->nodes.count; node++)
     kept->host_of_node[node] = KEPT_NONE;
   for (int host = (int)problem->hosts.count - 1; host >= 0; host--) { /* the last home noted is taken first */
     kept->host_of_node[problem->hosts.items[host].node] = host;
-    if (!plan_kept_is_roomy(kept, host))
-      return false;
     note_free(kept, host);
     note_gpus(kept, host);
   }
-  return true;
+}
+
+static void copy_rooms(PlanKept *kept) {
+  size_t size = kept->problem.hosts.count * (kept->problem.resources.count + 1) * sizeof *kept->rooms;
+  kept->rooms = mem_alloc(size);
+  if (size)
+    memcpy(kept->rooms, kept->problem.rooms, size);
 }
 
 static void make_room(PlanKept *kept) {
@@ -263,6 +290,8 @@ static void serve(PlanKept *kept, const PlanOffer *offer) {
     item->host = offer->hosts[i];
     item->seat = (int)host->items.count;
     *array_push(&host->items) = i;
+    plan_kept_change_room(kept, &kept->problem.classes.items[item->class_], item->host, 1);
+    kept->existing += item->gpu < 0;
     kept->created_hosts += item->gpu >= 0 && !host->created;
     kept->created += item->gpu >= 0;
     host->created += item->gpu >= 0;
@@ -284,7 +313,25 @@ static bool is_in_order(const PlanKept *kept, KeptQueue *queue) {
   return queue->existing == queue->existing_wanted && queue->served == queue->served_wanted;
 }
 
+/* Those served come first. */
+static bool is_searched_in_order(const PlanKept *kept, KeptQueue *queue) {
+  const int *items = queue->items.items;
+  int count = (int)queue->items.count;
+  while (queue->served < count && kept->items.items[items[queue->served]].host >= 0)
+    queue->served++;
+  for (int i = queue->served; i < count; i++)
+    if (kept->items.items[items[i]].host >= 0)
+      return false;
+  return true;
+}
+
 static bool are_queues_in_order(PlanKept *kept) {
+  for (size_t tier = 0; kept->is_searched && tier < kept->tiers.count; tier++)
+    for (int line = 0; line < kept->line_count; line++)
+      if (!is_searched_in_order(kept, &kept->tiers.items[tier].queues[line]))
+        return false;
+  if (kept->is_searched)
+    return true;
   plan_kept_count(kept);
   for (size_t tier = 0; tier < kept->tiers.count; tier++)
     for (int line = 0; line < kept->line_count; line++)
@@ -293,12 +340,19 @@ static bool are_queues_in_order(PlanKept *kept) {
   return true;
 }
 
-static bool build(PlanKept *kept, const PlanOffer *offer) {
-  if (!collect_keys(kept) || !find_lines(kept))
+static bool build(PlanKept *kept, const PlanOffer *offer, size_t searched_min) {
+  if (!collect_keys(kept))
     return false;
+  bool is_counted = find_lines(kept) && are_hosts_roomy(kept);
+  if (!is_counted) {
+    if (kept->problem.waiting.count * kept->problem.hosts.count < searched_min)
+      return false;
+    kept->is_searched = true;
+    make_line_of_each(kept);
+    copy_rooms(kept);
+  }
   make_room(kept);
-  if (!find_hosts(kept))
-    return false;
+  find_hosts(kept);
   add_items(kept);
   if (!are_ages_known(kept))
     return false;
@@ -307,14 +361,14 @@ static bool build(PlanKept *kept, const PlanOffer *offer) {
   return are_queues_in_order(kept);
 }
 
-bool plan_kept_build(PlanKept *kept, PlanProblem *problem, const PlanOffer *offer) {
+bool plan_kept_build(PlanKept *kept, PlanProblem *problem, const PlanOffer *offer, size_t searched_min) {
   *kept = (PlanKept){.snapshot = problem->snapshot, .old_before = problem->old_before};
   if (problem->is_coupled || !problem->rooms || kept->snapshot->nominated.count ||
       kept->snapshot->knows_volumes || !are_classes_simple(problem))
     return false;
   kept->problem = *problem;
   *problem = (PlanProblem){0};
-  bool is_kept = build(kept, offer);
+  bool is_kept = build(kept, offer, searched_min);
   if (!is_kept)
     plan_kept_deinit(kept);
   return is_kept;
@@ -344,6 +398,7 @@ void plan_kept_deinit(PlanKept *kept) {
   array_deinit(&kept->class_of_spec);
   array_deinit(&kept->changed);
   array_deinit(&kept->changed_hosts);
+  array_deinit(&kept->opened);
   array_deinit(&kept->cuts);
   intern_deinit(&kept->cut_numbers);
   map_deinit(&kept->class_keys);
@@ -363,6 +418,7 @@ void plan_kept_deinit(PlanKept *kept) {
   free(kept->line_order);
   free(kept->line_of_class);
   free(kept->most);
+  free(kept->rooms);
   plan_problem_deinit(&kept->problem);
   *kept = (PlanKept){0};
 }

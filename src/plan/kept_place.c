@@ -23,7 +23,7 @@ static int *item_at(const PlanKept *kept, int gpu, int start) {
   return &kept->item_at[(size_t)gpu * kept->slot_count + (size_t)start];
 }
 
-static void note_change(PlanKept *kept, int item) {
+void plan_kept_note_change(PlanKept *kept, int item) {
   KeptItem *changed = &kept->items.items[item];
   if (!changed->is_changed)
     *array_push(&kept->changed) = item;
@@ -152,7 +152,8 @@ void plan_kept_plan_gpu(PlanKept *kept, int gpu) {
     if (!like.planned_count)
       like = copy_of_cut(kept, gpu);
     like.planned[like.planned_count++] = (KeptPlanned){
-        .rank = (uint8_t)kept->lines[kept->items.items[item].line].rank, .start = (uint8_t)start};
+        .rank = (uint8_t)plan_kept_rank_on(kept, kept->lines[kept->items.items[item].line].kind, gpu),
+        .start = (uint8_t)start};
   }
   if (like.planned_count)
     change_cut(kept, gpu, &like);
@@ -160,11 +161,17 @@ void plan_kept_plan_gpu(PlanKept *kept, int gpu) {
 
 /* ---- places ---- */
 
+int plan_kept_rank_on(const PlanKept *kept, int kind, int gpu) {
+  int pool = kept->problem.gpus.items[gpu].pool;
+  return kept->problem.shapes.items[kept->problem.pools.items[pool].shape].rank_of_kind[kind];
+}
+
 static void sit_down(PlanKept *kept, int item, int host) {
   KeptHost *at = &kept->hosts[host];
   kept->items.items[item].host = host;
   kept->items.items[item].seat = (int)at->items.count;
   *array_push(&at->items) = item;
+  plan_kept_change_room(kept, &kept->problem.classes.items[kept->items.items[item].class_], host, 1);
 }
 
 static void stand_up(PlanKept *kept, int item) {
@@ -173,6 +180,7 @@ static void stand_up(PlanKept *kept, int item) {
   int last = at->items.items[--at->items.count];
   at->items.items[leaving->seat] = last;
   kept->items.items[last].seat = leaving->seat;
+  plan_kept_change_room(kept, &kept->problem.classes.items[leaving->class_], leaving->host, -1);
   leaving->host = KEPT_NONE;
 }
 
@@ -218,9 +226,10 @@ void plan_kept_release(PlanKept *kept, int item) {
   int host = leaving->host;
   if (host < 0)
     return;
-  note_change(kept, item);
+  plan_kept_note_change(kept, item);
   stand_up(kept, item);
   if (leaving->gpu < 0) {
+    kept->existing--;
     ++*left_of(kept, host, kind_of(kept, leaving));
     plan_kept_note_home(kept, host, kind_of(kept, leaving));
     return;
@@ -241,8 +250,8 @@ void plan_kept_hand_over(PlanKept *kept, int from, int to) {
   if (taker->gpu >= 0)
     *item_at(kept, taker->gpu, taker->start) = to;
   giver->host = giver->gpu = KEPT_NONE;
-  note_change(kept, from);
-  note_change(kept, to);
+  plan_kept_note_change(kept, from);
+  plan_kept_note_change(kept, to);
 }
 
 void plan_kept_put(PlanKept *kept, int item, int host, int gpu, int start) {
@@ -250,13 +259,14 @@ void plan_kept_put(PlanKept *kept, int item, int host, int gpu, int start) {
   sit_down(kept, item, host);
   placed->gpu = gpu;
   if (gpu < 0) {
+    kept->existing++;
     --*left_of(kept, host, kind_of(kept, placed));
     return;
   }
   placed->start = (uint8_t)start;
   *item_at(kept, gpu, start) = item;
   count_created(kept, host, 1);
-  plan_slice(kept, gpu, kept->lines[placed->line].rank, start);
+  plan_slice(kept, gpu, plan_kept_rank_on(kept, kind_of(kept, placed), gpu), start);
 }
 
 bool plan_kept_take_existing(PlanKept *kept, int item) {
@@ -265,7 +275,7 @@ bool plan_kept_take_existing(PlanKept *kept, int item) {
     int host = line->homes.items[line->homes.count - 1];
     if (*left_of(kept, host, line->kind) > 0) {
       plan_kept_put(kept, item, host, KEPT_NONE, 0);
-      note_change(kept, item);
+      plan_kept_note_change(kept, item);
       return true;
     }
     kept->is_home[(size_t)host * kept->problem.kinds.count + (size_t)line->kind] = false;
@@ -403,7 +413,7 @@ static bool create(PlanKept *kept, int item, Displaced *displaced) {
   clear_slots(kept, gpu, plan_rank_slots(&geometry_of(kept, line->pool)->ranks[line->rank], spot.start),
               displaced);
   plan_kept_put(kept, item, host, gpu, spot.start);
-  note_change(kept, item);
+  plan_kept_note_change(kept, item);
   return true;
 }
 

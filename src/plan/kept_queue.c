@@ -71,6 +71,7 @@ static const Pod *object_of(const PlanKept *kept, int item) {
 void plan_kept_enqueue(PlanKept *kept, int item) {
   KeptQueue *queue = plan_kept_queue(kept, &kept->items.items[item]);
   int position = find_position(kept, queue, kept->items.items[item].creation, object_of(kept, item));
+  queue->is_hungry |= queue->served == (int)queue->items.count; /* else others of it have asked all hosts */
   array_push(&queue->items);
   int *items = queue->items.items;
   memmove(&items[position + 1], &items[position],
@@ -96,8 +97,9 @@ void plan_kept_dequeue(PlanKept *kept, int item, const Pod *pod) {
 
 void plan_kept_lose(PlanKept *kept, int item) {
   KeptQueue *queue = plan_kept_queue(kept, &kept->items.items[item]);
-  bool took_existing = kept->items.items[item].gpu < 0;
+  bool took_existing = !kept->is_searched && kept->items.items[item].gpu < 0;
   plan_kept_release(kept, item);
+  queue->is_hungry |= queue->served == (int)queue->items.count;
   if (took_existing) {
     int last = queue->items.items[--queue->existing];
     if (last != item)

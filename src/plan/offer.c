@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/offer.h"
 
+#include "base/order.h"
+
 void plan_offer_init(PlanOffer *offer, const PlanProblem *problem) {
   *offer = (PlanOffer){.tier_count = problem->tier_count};
   offer->hosts = mem_alloc(problem->waiting.count * sizeof *offer->hosts);
@@ -65,18 +67,6 @@ size_t plan_offer_find(const PlanSlice *slices, size_t count, int waiting) {
   return low;
 }
 
-static int compare_equals(const void *a, const void *b, void *userdata) {
-  const PlanProblem *problem = userdata;
-  int left = *(const int *)a, right = *(const int *)b;
-  const PlanWaiting *waiting_left = &problem->waiting.items[left];
-  const PlanWaiting *waiting_right = &problem->waiting.items[right];
-  if (waiting_left->tier != waiting_right->tier)
-    return waiting_left->tier - waiting_right->tier;
-  if (waiting_left->class_ != waiting_right->class_)
-    return waiting_left->class_ - waiting_right->class_;
-  return left - right; /* the queue has the oldest of equal pods first */
-}
-
 static bool are_equals(const PlanProblem *problem, int a, int b) {
   const PlanWaiting *left = &problem->waiting.items[a], *right = &problem->waiting.items[b];
   return left->tier == right->tier && left->class_ == right->class_;
@@ -85,25 +75,35 @@ static bool are_equals(const PlanProblem *problem, int a, int b) {
 /* Who takes the place of each pod that is served. */
 static void find_heirs(const PlanOffer *offer, const PlanProblem *problem, int *ret_heirs) {
   size_t count = problem->waiting.count;
-  CLEANUP(cleanup_free) int *order = mem_alloc(count * sizeof *order);
-  for (size_t i = 0; i < count; i++)
-    order[i] = (int)i;
-  if (count)
-    qsort_r(order, count, sizeof *order, compare_equals, (void *)problem);
+  CLEANUP(cleanup_free) OrderKey *order = mem_alloc(count * sizeof *order);
+  for (size_t i = 0; i < count; i++) /* the queue has the oldest of equal pods first */
+    order[i] = (OrderKey){.high = (uint32_t)problem->waiting.items[i].tier,
+                          .low = (uint64_t)problem->waiting.items[i].class_,
+                          .index = (int)i};
+  order_sort(order, count);
   size_t oldest = 0; /* of the equals of order[i] that take no place yet */
   for (size_t i = 0; i < count; i++) {
-    if (i > 0 && !are_equals(problem, order[i - 1], order[i]))
+    if (i > 0 && !are_equals(problem, order[i - 1].index, order[i].index))
       oldest = i;
-    if (offer->hosts[order[i]] >= 0)
-      ret_heirs[order[i]] = order[oldest++];
+    if (offer->hosts[order[i].index] >= 0)
+      ret_heirs[order[i].index] = order[oldest++].index;
   }
+}
+
+static bool are_heirs_themselves(const PlanOffer *offer, const int *heirs, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (offer->hosts[i] >= 0 && heirs[i] != (int)i)
+      return false;
+  return true;
 }
 
 void plan_offer_prefer_oldest(PlanOffer *offer, const PlanProblem *problem) {
   size_t count = problem->waiting.count;
   CLEANUP(cleanup_free) int *heirs = mem_alloc(count * sizeof *heirs);
-  int *hosts = mem_alloc(count * sizeof *hosts);
   find_heirs(offer, problem, heirs);
+  if (are_heirs_themselves(offer, heirs, count))
+    return;
+  int *hosts = mem_alloc(count * sizeof *hosts);
   for (size_t i = 0; i < count; i++)
     hosts[i] = -1;
   for (size_t i = 0; i < count; i++)

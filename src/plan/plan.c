@@ -32,8 +32,7 @@
 #include <math.h>
 
 enum {
-  ONE_BY_ONE_MAX = 2000000, /* pods times hosts */
-  AHEAD = 16,               /* pods */
+  AHEAD = 16, /* pods */
 };
 
 /* What is spent on the search for better offers, and what came of it. */
@@ -111,7 +110,7 @@ static bool solve_one_by_one(const PlanProblem *problem, PlanOffer *ret_offer) {
 
 /* To ask each host for each pod takes seconds beyond this. */
 static bool is_large(const PlanProblem *problem) {
-  return problem->waiting.count * problem->hosts.count > ONE_BY_ONE_MAX;
+  return problem->waiting.count * problem->hosts.count > PLAN_ONE_BY_ONE_MAX;
 }
 
 typedef struct Solution {
@@ -130,6 +129,8 @@ static void solve(const PlanProblem *problem, Work *work, Solution *ret_solution
   *ret_solution = (Solution){0};
   PlanBulkResult result = plan_bulk_solve(problem, &ret_solution->offer);
   bool all = plan_offer_serves_all(problem, &ret_solution->offer);
+  if (!all && result == PLAN_BULK_COMPLETE)
+    plan_offer_prefer_oldest(&ret_solution->offer, problem);
   ret_solution->proven = all || result == PLAN_BULK_PROVEN;
   ret_solution->is_final =
       !problem->is_coupled && (all || (result >= PLAN_BULK_COMPLETE && !problem->has_withdrawable));
@@ -302,8 +303,9 @@ static void take(const Outcome *outcome, int *hosts, Plan *plan) {
   take_changes(outcome, plan);
 }
 
-static void carry_out(const PlanProblem *problem, const PlanOptions *options, const PlanOffer *offer,
-                      int *hosts, Plan *plan) {
+/* What comes of the offer replaces it. */
+static void carry_out(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, int *hosts,
+                      Plan *plan) {
   CLEANUP(plan_draft_deinit) PlanDraft draft;
   CLEANUP(plan_greedy_deinit) PlanGreedy greedy;
   plan_draft_init(&draft, problem);
@@ -321,6 +323,10 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, co
                            .destroys = draft.withdrawn.items,
                            .destroy_count = draft.withdrawn.count};
   take(&outcome, hosts, plan);
+  plan_offer_deinit(offer);
+  plan_draft_get_offer(&draft, offer);
+  for (size_t i = 0; i < draft.withdrawn.count; i++)
+    *array_push(&offer->withdrawals) = draft.withdrawn.items[i];
 }
 
 static void take_offer(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, int *hosts,
@@ -415,16 +421,18 @@ static void keep_reasons(PlanKept *kept, const Plan *plan) {
 }
 
 /* On small clusters the search may find a calmer plan, which nobody could keep up. */
-static bool keep(PlanProblem *problem, const Solution *solution, const Plan *plan, PlanKept *ret_kept) {
-  if (!solution->is_final || solution->offer.withdrawals.count || plan_search_is_possible(problem) ||
-      !plan_kept_build(ret_kept, problem, &solution->offer))
+static bool keep(PlanProblem *problem, const Solution *solution, const Plan *plan, size_t searched_min,
+                 PlanKept *ret_kept) {
+  if (solution->offer.withdrawals.count || plan_search_is_possible(problem) ||
+      !plan_kept_build(ret_kept, problem, &solution->offer, searched_min))
     return false;
   keep_reasons(ret_kept, plan);
   return true;
 }
 
 /* `ret_kept`: NULL where nobody wants it. */
-static bool compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan, PlanKept *ret_kept) {
+static bool compute(Snapshot *snapshot, const PlanOptions *options, size_t searched_min, Plan *ret_plan,
+                    PlanKept *ret_kept) {
   CLEANUP(plan_problem_deinit) PlanProblem problem;
   CLEANUP(solution_deinit) Solution solution;
   *ret_plan = (Plan){0};
@@ -450,15 +458,16 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_pl
   ret_plan->bound = bound_of(&problem, &work.prices, ret_plan, solution.proven);
   ret_plan->stopped_early = work.budget.exhausted;
   snapshot_rollback(snapshot, mark);
-  return ret_kept && keep(&problem, &solution, ret_plan, ret_kept);
+  return ret_kept && keep(&problem, &solution, ret_plan, searched_min, ret_kept);
 }
 
 void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan) {
-  (void)compute(snapshot, options, ret_plan, NULL);
+  (void)compute(snapshot, options, 0, ret_plan, NULL);
 }
 
-bool plan_compute_kept(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan, PlanKept *ret_kept) {
-  return compute(snapshot, options, ret_plan, ret_kept);
+bool plan_compute_kept(Snapshot *snapshot, const PlanOptions *options, size_t searched_min, Plan *ret_plan,
+                       PlanKept *ret_kept) {
+  return compute(snapshot, options, searched_min, ret_plan, ret_kept);
 }
 
 void plan_deinit(Plan *plan) {

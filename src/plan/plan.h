@@ -83,6 +83,7 @@ enum {
   PLAN_STEPS_DEFAULT = 6000000, /* where no clock is there: half a second at most */
   PLAN_TIME_DEFAULT_MS = 200,   /* for those who have one */
   PLAN_STARVATION_DEFAULT_MS = 600000,
+  PLAN_ONE_BY_ONE_MAX = 2000000, /* pods times hosts: beyond that nothing is searched for */
 };
 
 typedef struct PlanOptions {

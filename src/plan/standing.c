@@ -4,10 +4,14 @@
 #include "plan/reason.h"
 #include "plan/search.h"
 
-enum { EVENTS_MIN = 1000, PODS_PER_EVENT = 16 };
+enum {
+  EVENTS_MIN = 1000,
+  EVENTS_MIN_SEARCHED = 64, /* where a plan from scratch may serve more than one that follows events */
+  PODS_PER_EVENT = 16,
+};
 
 void plan_standing_init(PlanStanding *standing) {
-  *standing = (PlanStanding){0};
+  *standing = (PlanStanding){.searched_min = PLAN_ONE_BY_ONE_MAX};
   live_init(&standing->live);
 }
 
@@ -256,7 +260,8 @@ static void plan_afresh(PlanStanding *standing, Snapshot *snapshot, const PlanOp
   CLEANUP(cleanup_free) int *old_gpus = TAKE(standing->first_gpu);
   bool followed = standing->has_followed;
   forget_plan(standing);
-  standing->is_kept = plan_compute_kept(snapshot, options, &standing->plan, &standing->kept);
+  standing->is_kept =
+      plan_compute_kept(snapshot, options, standing->searched_min, &standing->plan, &standing->kept);
   standing->has_followed = standing->is_kept;
   standing->events = 0;
   standing->afresh++;
@@ -355,9 +360,16 @@ static void take_numbers(PlanStanding *standing) {
     }
     tiers += plan->pending > before;
   }
+  if (kept->is_searched) {
+    plan->admitted -= kept->existing;
+    plan->already_fit = kept->existing;
+  }
   bool serves_all = plan->admitted + plan->already_fit == plan->pending;
-  plan->bound =
-      serves_all || tiers <= 1 ? plan->admitted : plan_kept_count_without_tiers(kept) - plan->already_fit;
+  if (kept->is_searched && !serves_all)
+    plan->bound = plan_kept_bound(kept) - plan->already_fit;
+  else
+    plan->bound =
+        serves_all || tiers <= 1 ? plan->admitted : plan_kept_count_without_tiers(kept) - plan->already_fit;
   plan->create = kept->created;
   plan->nodes_changed = kept->created_hosts;
 }
@@ -374,7 +386,8 @@ static bool is_outgrown(const PlanStanding *standing) {
 }
 
 static bool keep_up(PlanStanding *standing, const PlanOptions *options) {
-  if (standing->events > EVENTS_MIN + standing->plan.pods.count / PODS_PER_EVENT ||
+  size_t events_min = standing->kept.is_searched ? EVENTS_MIN_SEARCHED : EVENTS_MIN;
+  if (standing->events > events_min + standing->plan.pods.count / PODS_PER_EVENT ||
       !plan_kept_settle(&standing->kept, options->old_before))
     return false;
   take_numbers(standing);

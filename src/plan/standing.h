@@ -6,11 +6,14 @@
  *     const Plan *plan = plan_standing_compute(standing, &options);
  *
  * A plan is kept on clusters that are too large for the search, where each waiting pod asks one slice and is
- * not tied to other pods, all its hosts are alike to it, no host runs short of anything but slices, and
- * either everybody is served or no free slice could be withdrawn. Then each pod gets the verdict that
+ * not tied to other pods, and either everybody is served or no free slice could be withdrawn. Where all hosts
+ * of a pod are alike to it, and none runs short of anything but slices, each pod gets the verdict that
  * plan_compute() would give it, with the same numbers and the same bound; where it is served may differ,
- * because who has a place keeps it: what he was told stays true. In whose turn it is served nobody knows then
- * (-1): in any. Reasons of blocked pods are as old as the last plan from scratch, or as the first such pod.
+ * because who has a place keeps it: what he was told stays true. Elsewhere a plan is kept on large clusters
+ * alone (searched_min), where one from scratch takes tens of milliseconds: nobody is left out for whom there
+ * is a place, but others may be served than from scratch, some fewer at times, and the bound is one that
+ * knows of slices only. In whose turn a pod is served nobody knows then (-1): in any. Reasons of blocked pods
+ * are as old as the last plan from scratch, or as the first such pod.
  *
  * Everything else is planned from scratch, on a snapshot that is up to date all the same: when a node comes
  * or goes, is labelled or tainted anew, offers a GPU or a slice of a sort that it had not; when a pod comes
@@ -27,12 +30,13 @@ typedef struct PlanStanding {
   LiveCluster live;
   Plan plan; /* its GPUs are those of the last plan from scratch */
   PlanKept kept;
-  bool is_kept;      /* the plan can be brought up to date by events */
-  bool has_followed; /* it could since it was made, so its GPUs are not what they were */
-  bool is_aligned;   /* plan.pods and the lists below go by the indexes of the snapshot */
-  size_t events;     /* since the last plan from scratch */
-  uint64_t afresh;   /* plans from scratch so far */
-  int *first_gpu;    /* by node: in plan.gpus, -1: none; of the last plan from scratch */
+  bool is_kept;        /* the plan can be brought up to date by events */
+  bool has_followed;   /* it could since it was made, so its GPUs are not what they were */
+  bool is_aligned;     /* plan.pods and the lists below go by the indexes of the snapshot */
+  size_t events;       /* since the last plan from scratch */
+  uint64_t afresh;     /* plans from scratch so far */
+  size_t searched_min; /* pods times hosts: as plan_compute_kept() says */
+  int *first_gpu;      /* by node: in plan.gpus, -1: none; of the last plan from scratch */
   /* Nodes and pods of which something has changed since somebody settled them. */
   ARRAY(int) open_nodes, open_pods;
   ARRAY(int) place_of_node, place_of_pod; /* on these lists; -1: not there */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan that followed thousands of random events is held against one that is made from scratch of the same
  * objects: the same verdict for every pod, the same numbers, the same bound; and the places that it gives are
- * held against the scheduler's filters and the rules of MIG.
+ * held against the scheduler's filters and the rules of MIG. Where hosts run short of cpu or pods have a
+ * choice between them, the plan is searched instead of counted: there nobody may be left out for whom there
+ * is a place, and not many fewer may be served than from scratch.
  *
  *     test-plan-standing [SEED EVENTS] */
 #include "plan/thing_fixture.h"
 
+#include "plan/greedy.h"
 #include "plan/standing.h"
 
 enum { NODES = 70, PODS = 420, OLD = 40 };
@@ -13,13 +16,16 @@ enum { NODES = 70, PODS = 420, OLD = 40 };
 /* What may happen in one run. */
 typedef struct Mix {
   const char *name;
-  int pods;           /* that there are about */
-  bool kept_slices;   /* free slices that have to stay */
-  bool free_slices;   /* free slices that may be withdrawn */
-  bool models, zones; /* nodes and pods of several sorts */
-  bool tiers;         /* priorities, and pods that have waited long */
-  bool upheaval;      /* nodes come and go, are labelled, paused; pods are strange, tied, nominated */
-  int kept_percent;   /* so many of the plans, at least, were not made from scratch */
+  int pods;             /* that there are about */
+  bool kept_slices;     /* free slices that have to stay */
+  bool free_slices;     /* free slices that may be withdrawn */
+  bool models, zones;   /* nodes and pods of several sorts */
+  bool tiers;           /* priorities, and pods that have waited long */
+  bool short_cpu;       /* of nodes, and pods that ask different amounts of it */
+  bool choice;          /* some pods may go to any zone */
+  bool upheaval;        /* nodes come and go, are labelled, paused; pods are strange, tied, nominated */
+  int kept_percent;     /* so many of the plans, at least, were not made from scratch */
+  int searched_percent; /* the same, of plans that are searched */
 } Mix;
 
 static const Mix mixes[] = {
@@ -34,6 +40,26 @@ static const Mix mixes[] = {
      .zones = true,
      .kept_slices = true,
      .kept_percent = 50},
+    {.name = "short of cpu", .pods = 300, .short_cpu = true, .searched_percent = 80},
+    {.name = "a choice of zones", .pods = 350, .zones = true, .choice = true, .searched_percent = 80},
+    {.name = "short of cpu, several sorts",
+     .pods = 300,
+     .short_cpu = true,
+     .models = true,
+     .zones = true,
+     .choice = true,
+     .kept_slices = true,
+     .searched_percent = 70},
+    {.name = "short of cpu, tiers", .pods = 250, .short_cpu = true, .tiers = true},
+    {.name = "all of it, short of cpu",
+     .pods = 250,
+     .short_cpu = true,
+     .choice = true,
+     .kept_slices = true,
+     .models = true,
+     .zones = true,
+     .tiers = true,
+     .upheaval = true},
     {.name = "all of it",
      .pods = 300,
      .kept_slices = true,
@@ -50,7 +76,10 @@ typedef struct World {
   int pod_count;
   int64_t now;
   PlanStanding standing;
-  int plans;
+  int plans, searched;
+  int64_t first, first_from_scratch;   /* of the highest priority; likewise */
+  int64_t served, served_from_scratch; /* by plans that are searched, and by those beside them */
+  double least;                        /* of the two, the least ratio in one plan */
 } World;
 
 static void world_deinit(World *world) {
@@ -108,6 +137,9 @@ static Thing *make_node(World *world, int number) {
     fixture_set(&thing->f, &thing->node->meta.annotations, MIG_ANNOTATION_EXCLUDE, "0");
   if (world->mix->upheaval && once_in(world, 40))
     fixture_set(&thing->f, (KeyValues *)&thing->node->allocatable, "cpu", "3");
+  if (world->mix->short_cpu)
+    fixture_set(&thing->f, (KeyValues *)&thing->node->allocatable, "cpu",
+                arena_format(&thing->f.arena, "%d", 2 + (int)random_below(&world->random, 8)));
   if (world->mix->upheaval && once_in(world, 40))
     fixture_set(&thing->f, &thing->node->meta.labels, "colour", "blue");
   if (world->mix->upheaval && once_in(world, 40)) { /* told to take slices away, no answer yet */
@@ -153,8 +185,13 @@ static Thing *make_pod(World *world, int number) {
   if (once_in(world, world->mix->tiers ? 2000 : 30))
     thing->pod->meta.creation_time = 0; /* nobody knows */
   thing->pod->priority = world->mix->tiers ? (int32_t)random_below(random, 3) : 0;
-  fixture_ask(&thing->f, thing->pod, "cpu", once_in(world, 2) ? "1" : "500m");
-  if (world->mix->zones) /* of A100s each zone asks its own, so that nobody has a choice */
+  fixture_ask(&thing->f, thing->pod, "cpu",
+              world->mix->short_cpu && once_in(world, 3) ? "3"
+              : once_in(world, 2)                        ? "1"
+                                                         : "500m");
+  if (world->mix->zones &&
+      !(world->mix->choice &&
+        once_in(world, 2))) /* of A100s each zone asks its own, so that nobody has a choice */
     fixture_set(&thing->f, &thing->pod->node_selector, "zone", once_in(world, 2) ? "east" : "west");
   if (once_in(world, 4)) /* as a StatefulSet does: a label that no other pod has */
     fixture_set(&thing->f, &thing->pod->meta.labels, "pod-name", thing->pod->meta.name);
@@ -311,6 +348,52 @@ static void assert_all_fit(const World *world, Snapshot *fresh, const Plan *plan
   }
 }
 
+/* Of the highest priority. */
+static int count_first(const Snapshot *snapshot, const Plan *plan) {
+  int served = 0;
+  for (size_t i = 0; i < plan->pods.count; i++)
+    served += plan->pods.items[i].node >= 0 && snapshot->pods.items[i].object->priority == 2;
+  return served;
+}
+
+static void assert_nobody_is_left_out(Snapshot *fresh) {
+  CLEANUP(plan_problem_deinit) PlanProblem problem;
+  plan_problem_init(&problem, fresh, 0);
+  {
+    CLEANUP(plan_draft_deinit) PlanDraft draft;
+    CLEANUP(plan_greedy_deinit) PlanGreedy greedy;
+    plan_draft_init(&draft, &problem);
+    plan_greedy_init(&greedy, &draft);
+    for (size_t i = 0; i < problem.waiting.count; i++)
+      if (plan_greedy_serve(&greedy, (int)i, 0))
+        fail_msg("%s is left out", plan_problem_pod(&problem, (int)i)->object->meta.name);
+  }
+}
+
+static void check_searched(World *world, Snapshot *fresh, const Plan *plan, const Plan *scratch,
+                           const int *pods) {
+  int fits = 0, admitted = 0, blocked = 0, served = scratch->admitted + scratch->already_fit;
+  for (size_t i = 0; i < plan->pods.count; i++) {
+    fits += plan->pods.items[i].verdict == PLAN_FITS;
+    admitted += plan->pods.items[i].verdict == PLAN_ADMITTED;
+    blocked += plan->pods.items[i].verdict == PLAN_BLOCKED;
+  }
+  assert_int_equal(plan->pending, scratch->pending);
+  assert_int_equal(plan->already_fit, fits);
+  assert_int_equal(plan->admitted, admitted);
+  assert_int_equal(plan->pending, fits + admitted + blocked);
+  assert_true(plan->bound >= plan->admitted && plan->bound + fits >= served);
+  assert_all_fit(world, fresh, plan, pods);
+  assert_nobody_is_left_out(fresh);
+  double ratio = served ? (double)(fits + admitted) / served : 1;
+  world->least = !world->searched || ratio < world->least ? ratio : world->least;
+  world->searched++;
+  world->served += fits + admitted;
+  world->served_from_scratch += served;
+  world->first += count_first(&world->standing.live.snapshot, plan);
+  world->first_from_scratch += count_first(fresh, scratch);
+}
+
 static void check(World *world) {
   CLEANUP(snapshot_deinit) Snapshot fresh;
   CLEANUP(plan_deinit) Plan scratch;
@@ -319,9 +402,13 @@ static void check(World *world) {
   world->plans++;
   plan_from_scratch(world, &fresh, &scratch);
   CLEANUP(cleanup_free) int *pods = find_pods(&world->standing.live.snapshot, &fresh);
-  assert_same_verdicts(world, plan, &scratch, pods);
+  bool is_searched = world->standing.is_kept && world->standing.kept.is_searched && world->standing.events;
+  if (!is_searched)
+    assert_same_verdicts(world, plan, &scratch, pods);
   carry_out(world, &fresh, plan);
-  if (world->standing.is_kept) /* otherwise the order matters, and other tests look after it */
+  if (is_searched)
+    check_searched(world, &fresh, plan, &scratch, pods);
+  else if (world->standing.is_kept) /* otherwise the order matters, and other tests look after it */
     assert_all_fit(world, &fresh, plan, pods);
 }
 
@@ -332,6 +419,7 @@ static void run(const Mix *mix, uint64_t seed) {
   CLEANUP(world_deinit) World world = {.mix = mix, .random = {.state = seed}, .now = 1000};
   print_message("# %s, seed %llu\n", mix->name, (unsigned long long)seed);
   plan_standing_init(&world.standing);
+  world.standing.searched_min = mix->short_cpu || mix->choice ? 0 : SIZE_MAX;
   for (int i = 0; i < NODES; i++)
     put_node(&world, i);
   for (int i = 0; i < mix->pods; i++)
@@ -343,7 +431,14 @@ static void run(const Mix *mix, uint64_t seed) {
   }
   int afresh = (int)world.standing.afresh;
   print_message("# %d plans, %d of them from scratch\n", world.plans, afresh);
+  if (world.searched)
+    print_message("# %d searched, %.2f %% of what plans from scratch serve, %.2f %% at least\n",
+                  world.searched, 100.0 * (double)world.served / (double)world.served_from_scratch,
+                  100 * world.least);
   assert_true((world.plans - afresh) * 100 >= mix->kept_percent * world.plans);
+  assert_true(world.searched * 100 >= mix->searched_percent * world.plans);
+  assert_true(world.served * 100 >= world.served_from_scratch * 95);
+  assert_true(world.first * 100 >= world.first_from_scratch * 95);
 }
 
 static void verdicts_and_numbers_are_those_of_a_plan_from_scratch(void **state) {
