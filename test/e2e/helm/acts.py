@@ -211,9 +211,10 @@ def uninstall_leaves_pods_alone(machine):
     """helm uninstall then leaves accounts and rights of the agents, and running pods as they are"""
     with Untouched(machine):
         machine.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
-    left = machine.kubectl("get", "deployments,daemonsets,pods,services,poddisruptionbudgets", "-n", NAMESPACE, "-o", "name")
-    if left:
-        raise Failed(f"left: {left.split()}")
+    kinds = "deployments,daemonsets,pods,services,poddisruptionbudgets"
+    wait_until(60, "nothing is left but accounts and rights",
+               lambda: not machine.kubectl("get", kinds, "-n", NAMESPACE, "-o", "name"))
+    machine.kubectl("get", f"serviceaccount/{RELEASE}-agent", f"clusterrole/{RELEASE}-agent", "-n", NAMESPACE)
 
 
 def refusals(machine, accounts):
@@ -236,5 +237,5 @@ def no_agent_was_refused(machine):
 
 TESTS = [installs, labelled_node_gets_an_agent, five_pods_run, privileges_are_the_least, one_controller_leads,
          upgrade_hurts_nobody, rollback_hurts_nobody, host_driver_works, nothing_was_refused,
-         uninstall_under_load_hurts_nobody, uninstall_in_a_recut_hurts_nobody, installs_again, node_is_given_back, uninstall_leaves_pods_alone,
-         no_agent_was_refused]
+         uninstall_under_load_hurts_nobody, uninstall_in_a_recut_hurts_nobody, installs_again, node_is_given_back,
+         uninstall_leaves_pods_alone, no_agent_was_refused]
