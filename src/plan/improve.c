@@ -333,11 +333,11 @@ static double waste(const Improve *improve) {
 
 static int64_t idle_most(const Improve *improve) {
   int64_t most = (int64_t)IDLE_ROUNDS_EACH * improve->type_count * improve->host_count;
-  most = most < IDLE_ROUNDS_MIN ? IDLE_ROUNDS_MIN : most;
   most = most > IDLE_ROUNDS_MAX ? IDLE_ROUNDS_MAX : most;
-  if (improve->enough)
-    return most / 3;
-  return most + most * FEW_PODS / (total(improve) + FEW_PODS / 8);
+  if (!improve->enough)
+    most += most * FEW_PODS / (total(improve) + FEW_PODS / 8);
+  most = most < IDLE_ROUNDS_MIN ? IDLE_ROUNDS_MIN : most;
+  return improve->enough ? most / 3 : most;
 }
 
 /* A state that serves as many may waste a little worse, or all would end in the same corner. */
