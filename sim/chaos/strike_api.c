@@ -84,7 +84,7 @@ void chaos_strike_api_restart(ChaosWorld *world, const ChaosStep *step) {
  * documentation of such a restore demands; controller and agents have to find out by themselves. */
 void chaos_strike_lost_second(ChaosWorld *world, const ChaosStep *step) {
   uint64_t made_ms = world->node_made_ms > world->began_ms ? world->node_made_ms : world->began_ms;
-  uint64_t age_ms = world->cluster->host.now_ms - made_ms;
+  uint64_t now_ms = world->cluster->host.now_ms, age_ms = now_ms > made_ms ? now_ms - made_ms : 0;
   chaos_world_note(world, "the API server is away for %u ms, and its last second is lost", step->a % 5000);
   for (int i = 0; i < world->cluster->node_count; i++) {
     chaos_world_excuse_lies(world, i, LOST_EXCUSE_MS);

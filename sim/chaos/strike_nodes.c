@@ -73,7 +73,7 @@ static void create(ChaosWorld *world, int node, bool is_new_machine) {
   chaos_world_note(world, "%s is created again, on %s", chaos_world_node_name(world, node),
                    is_new_machine ? "a new machine" : "the same machine");
   world->nodes[node].is_absent = false;
-  world->node_made_ms = world->cluster->host.now_ms;
+  world->node_made_ms = world->cluster->host.now_ms + 1; /* what a rewind to there leaves in place */
   if (sim_cluster_create_node(world->cluster, node, is_new_machine, &err) < 0)
     chaos_world_fail(world, "replacement", &err);
   chaos_world_watch_driver(world, node);

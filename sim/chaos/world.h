@@ -53,7 +53,7 @@ struct ChaosWorld {
   Controller *rival;                           /* NULL: none */
   ChaosCandidate candidates[CHAOS_CANDIDATES]; /* both, instead of the cluster's controller, or none */
   uint32_t candidates_ever;
-  uint64_t node_made_ms;        /* when one was created last */
+  uint64_t node_made_ms;        /* just after one was created last */
   uint64_t lease_lost_until_ms; /* a Lease that one of them holds may never have been written */
   uint32_t cut_off_ms;          /* so long the one that leads will be cut off */
   ChaosNode nodes[CHAOS_NODES_MAX];
