@@ -34,7 +34,7 @@ enum {
   GPUS_MAX = 3,
   PODS_MAX = 6,
   IDEMPOTENT_SHARE = 99,
-  GPUS_SHARE = 96, /* and of nodes */
+  GPUS_SHARE = 96,  /* and of nodes */
   SHARES_FROM = 500 /* instances */
 };
 
