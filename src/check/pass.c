@@ -9,6 +9,7 @@
 
 /* ---- texts ---- */
 
+PRINTF_LIKE(2, 0)
 static const char *format_list(CheckPass *pass, const char *format, va_list arguments) {
   va_list again;
   va_copy(again, arguments);

@@ -10,11 +10,11 @@ static bool is_older(const Version *version, const char *than) {
   return version_parse(than, &other) && version_compare(version, &other) < 0;
 }
 
-Release release_judge(const char *text) {
-  Version version;
-  if (!version_parse(text, &version))
+Release release_judge(const char *version) {
+  Version parsed;
+  if (!version_parse(version, &parsed))
     return RELEASE_UNKNOWN;
-  if (is_older(&version, RELEASE_OLDEST))
+  if (is_older(&parsed, RELEASE_OLDEST))
     return RELEASE_TOO_OLD;
-  return is_older(&version, RELEASE_SUPPORTED) ? RELEASE_UNTESTED : RELEASE_GOOD;
+  return is_older(&parsed, RELEASE_SUPPORTED) ? RELEASE_UNTESTED : RELEASE_GOOD;
 }
