@@ -76,4 +76,15 @@ clean:
 	@rm -rf $(BUILD) build-*
 
 help:
-	@echo "make | make demo | make test | make unit | make bench | make soak SEEDS= | make soak-kubernetes | make lint | make install PREFIX= DESTDIR= | make image ARCH= IMAGE=NAME:TAG | make deb | make krew KREW_URL="
+	@printf '  %-34s %s\n' \
+	  "make" "builds build/facet" \
+	  "make demo" "facet at work on simulated GPUs and a simulated cluster" \
+	  "make test" "every test; make unit: those that take minutes" \
+	  "make lint" "format, clang-tidy, layers, texts, contracts, docs" \
+	  "make bench" "the figures of bench/RESULTS.md" \
+	  "make soak SEEDS=N FIRST=N" "more seeds of the simulation that breaks everything" \
+	  "make soak-kubernetes RECUTS=N" "re-cuts on a real Kubernetes while everything is killed" \
+	  "make install PREFIX= DESTDIR=" "programs, man pages, completion" \
+	  "make image ARCH= IMAGE=NAME:TAG" "the container image, amd64 or arm64" \
+	  "make deb" "the Debian package" \
+	  "make krew KREW_URL=" "kubectl's plugin as a krew archive"
