@@ -66,19 +66,24 @@ void *arena_copy(Arena *arena, const void *source, size_t size) {
   return copy;
 }
 
-char *arena_format(Arena *arena, const char *format, ...) {
+char *arena_format_list(Arena *arena, const char *format, va_list arguments) {
   assert(format);
-  va_list arguments;
-  va_start(arguments, format);
   va_list again;
   va_copy(again, arguments);
-  int size = vsnprintf(NULL, 0, format, arguments);
-  va_end(arguments);
+  int size = vsnprintf(NULL, 0, format, again);
+  va_end(again);
   if (size < 0)
     mem_fail();
   char *text = arena_alloc(arena, (size_t)size + 1);
-  vsnprintf(text, (size_t)size + 1, format, again);
-  va_end(again);
+  vsnprintf(text, (size_t)size + 1, format, arguments);
+  return text;
+}
+
+char *arena_format(Arena *arena, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char *text = arena_format_list(arena, format, arguments);
+  va_end(arguments);
   return text;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 
 typedef struct ArenaBlock ArenaBlock;
@@ -20,6 +21,7 @@ void *arena_alloc(Arena *arena, size_t size);       /* zeroed, aligned for any t
 char *arena_strdup(Arena *arena, const char *text); /* NULL stays NULL */
 char *arena_strndup(Arena *arena, const char *text, size_t size);
 char *arena_format(Arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
+char *arena_format_list(Arena *arena, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
 void *arena_copy(Arena *arena, const void *source, size_t size);
 void arena_deinit(
     Arena *arena); /* releases all and leaves an empty, usable arena; a cleanup function as it is */

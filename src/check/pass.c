@@ -9,22 +9,10 @@
 
 /* ---- texts ---- */
 
-PRINTF_LIKE(2, 0)
-static const char *format_list(CheckPass *pass, const char *format, va_list arguments) {
-  va_list again;
-  va_copy(again, arguments);
-  int size = vsnprintf(NULL, 0, format, again);
-  va_end(again);
-  assert(size >= 0);
-  char *text = arena_alloc(&pass->findings->arena, (size_t)size + 1);
-  vsnprintf(text, (size_t)size + 1, format, arguments);
-  return text;
-}
-
 const char *check_format(CheckPass *pass, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  const char *text = format_list(pass, format, arguments);
+  const char *text = arena_format_list(&pass->findings->arena, format, arguments);
   va_end(arguments);
   return text;
 }
@@ -46,7 +34,7 @@ void check_add(CheckPass *pass, CheckSeverity severity, const char *object, cons
                const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  add(pass, severity, object, command, format_list(pass, format, arguments));
+  add(pass, severity, object, command, arena_format_list(&pass->findings->arena, format, arguments));
   va_end(arguments);
 }
 
@@ -55,7 +43,7 @@ void check_add_node(CheckPass *pass, CheckSeverity severity, const CheckNode *no
   va_list arguments;
   va_start(arguments, format);
   add(pass, severity, check_format(pass, "node %s", node->name), command,
-      format_list(pass, format, arguments));
+      arena_format_list(&pass->findings->arena, format, arguments));
   va_end(arguments);
 }
 
