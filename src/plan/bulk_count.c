@@ -131,6 +131,7 @@ void plan_counts_clear(PlanCounts *counts) {
 }
 
 static bool has_spare(PlanCounts *counts, int pool, int rank) {
+  assert(rank >= 0);
   int *spare = &counts->spare[pool * PLAN_RANKS_MAX + rank];
   if (!(counts->known[pool] >> rank & 1)) {
     counts->known[pool] |= UINT32_C(1) << rank;
@@ -173,6 +174,7 @@ static double load_of(const PlanCounts *counts, int pool) {
 }
 
 static void change(PlanCounts *counts, int class_, int pool, int rank, int by) {
+  assert(rank >= 0);
   if (counts->is_balanced)
     change_load(counts, class_, pool, rank, by);
   counts->reserved[pool].count[rank] += by;
