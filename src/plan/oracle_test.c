@@ -7,6 +7,7 @@
  *     test-plan-oracle [SEED [INSTANCES]]
  *
  * runs with another seed, and with so many instances of each family of pods that ask one slice. */
+#include "base/test_seed.h"
 #include "plan/random_cluster.h"
 
 #include "plan/bulk.h"
@@ -319,10 +320,7 @@ static void the_order_of_objects_does_not_matter(void **state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1)
-    seed = strtoull(argv[1], NULL, 10);
-  if (argc > 2)
-    single_slice_instances = (int)strtol(argv[2], NULL, 10);
+  test_seed_read(argc, argv, &seed, &single_slice_instances);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(single_slices_on_one_model_are_planned_optimally),
       cmocka_unit_test(single_slices_are_planned_optimally_on_every_model),

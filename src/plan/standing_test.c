@@ -6,6 +6,7 @@
  * is a place, and not many fewer may be served than from scratch.
  *
  *     test-plan-standing [SEED EVENTS] */
+#include "base/test_seed.h"
 #include "plan/thing_fixture.h"
 
 #include "plan/greedy.h"
@@ -450,9 +451,6 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(verdicts_and_numbers_are_those_of_a_plan_from_scratch),
   };
-  if (argc > 2) {
-    test_seed = strtoull(argv[1], NULL, 10);
-    test_events = (int)strtol(argv[2], NULL, 10);
-  }
+  test_seed_read(argc, argv, &test_seed, &test_events);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
