@@ -2,10 +2,7 @@
 /* The pod of NVIDIA's device plugin on this node, as the API server tells it. Pure. */
 #pragma once
 
-#include "base/text.h"
-#include "kube/client.h"
-
-enum { AGENT_PLUGIN_POD_NAME_SIZE = 254 };
+#include "agent/node_pods.h"
 
 /* Conditions of agent_plugin_pod_find. */
 enum {
@@ -13,21 +10,11 @@ enum {
   AGENT_PLUGIN_POD_LEAVING, /* it is being deleted already */
 };
 
-typedef struct AgentPluginPod {
-  char namespace_[AGENT_PLUGIN_POD_NAME_SIZE];
-  char name[AGENT_PLUGIN_POD_NAME_SIZE];
-  char uid[64];
-} AgentPluginPod;
-
 /* The label selectors by which the plugin is commonly installed, one after the other; NULL behind the last.
  */
 const char *agent_plugin_pod_selector(size_t i);
-/* Of the request for the pods of the node that match. */
-void agent_plugin_pod_format_path(const char *node, const char *selector, Text *ret_path);
 /* The one plugin's pod in the answer. By the common labels only pods with a container of that name: charts
  * give their labels to more than the plugin (is_certain: somebody said that this selector means the plugin).
  * Refuses one that would not come back after its deletion. */
-int agent_plugin_pod_find(const KubeAnswer *answer, const char *node, bool is_certain,
-                          AgentPluginPod *ret_pod, Error *err) MUST_CHECK;
-/* Body of its DELETE: this very pod, not another one of its name. */
-void agent_plugin_pod_format_deletion(const AgentPluginPod *pod, Text *ret_body);
+int agent_plugin_pod_find(const KubeAnswer *answer, const char *node, bool is_certain, AgentNodePod *ret_pod,
+                          Error *err) MUST_CHECK;

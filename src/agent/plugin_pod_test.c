@@ -11,27 +11,27 @@
   "{\"metadata\":{\"namespace\":\"gpu\",\"name\":\"" name "\",\"uid\":\"u-" name "\"," meta "},"             \
   "\"spec\":{\"nodeName\":\"n1\"," spec "}}"
 
-static int find(const char *items, bool is_certain, AgentPluginPod *ret_pod, Error *err) {
+static int find(const char *items, bool is_certain, AgentNodePod *ret_pod, Error *err) {
   CLEANUP(cleanup_free) char *body = mem_format("{\"metadata\":{},\"items\":[%s]}", items);
   const KubeAnswer answer = {.status = 200, .format = KUBE_JSON, .body = body, .body_size = strlen(body)};
   return agent_plugin_pod_find(&answer, "n1", is_certain, ret_pod, err);
 }
 
 static void assert_found(const char *items, bool is_certain, const char *name) {
-  AgentPluginPod pod = {0};
+  AgentNodePod pod = {0};
   Error err = {0};
   assert_ok(find(items, is_certain, &pod, &err));
   assert_string_equal(pod.name, name);
 }
 
 static void assert_condition(const char *items, int condition) {
-  AgentPluginPod pod = {0};
+  AgentNodePod pod = {0};
   Error err = {0};
   assert_int_equal(find(items, false, &pod, &err), condition);
 }
 
 static void assert_refused(const char *items, const char *text) {
-  AgentPluginPod pod = {0};
+  AgentNodePod pod = {0};
   Error err = {0};
   assert_true(find(items, false, &pod, &err) < 0);
   assert_string_equal(err.text, text);
@@ -44,13 +44,13 @@ static void the_plugin_is_the_pod_with_its_container(void **state) {
 }
 
 static void its_namespace_and_uid_are_told(void **state) {
-  AgentPluginPod pod = {0};
+  AgentNodePod pod = {0};
   Error err = {0};
   assert_ok(find(POD("dp", DAEMON, CONTAINER), false, &pod, &err));
   assert_string_equal(pod.namespace_, "gpu");
   assert_string_equal(pod.uid, "u-dp");
   CLEANUP(text_deinit) Text body = {0};
-  agent_plugin_pod_format_deletion(&pod, &body);
+  agent_node_pod_format_deletion(&pod, &body);
   assert_string_equal(text_string(&body), "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
                                           "\"preconditions\":{\"uid\":\"u-dp\"}}");
 }
@@ -90,7 +90,7 @@ static void a_pod_that_would_not_come_back_is_not_deleted(void **state) {
 }
 
 static void garbage_is_refused(void **state) {
-  AgentPluginPod pod = {0};
+  AgentNodePod pod = {0};
   Error err = {0};
   assert_true(find("{\"metadata\":7", false, &pod, &err) < 0);
   assert_true(err.text[0]);
@@ -98,7 +98,7 @@ static void garbage_is_refused(void **state) {
 
 static void the_request_is_for_the_pods_of_the_node_with_the_label(void **state) {
   CLEANUP(text_deinit) Text path = {0};
-  agent_plugin_pod_format_path("n1.example", agent_plugin_pod_selector(1), &path);
+  agent_node_pods_format_path(NULL, "n1.example", agent_plugin_pod_selector(1), &path);
   assert_string_equal(text_string(&path), "/api/v1/pods?fieldSelector=spec.nodeName%3Dn1.example"
                                           "&labelSelector=app.kubernetes.io%2Fname%3Dnvidia-device-plugin");
   assert_null(agent_plugin_pod_selector(4));

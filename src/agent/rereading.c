@@ -95,8 +95,7 @@ static void on_deleted(void *userdata, const KubeAnswer *answer) {
   Agent *agent = userdata;
   AgentRereading *rereading = &agent->rereading;
   Error err;
-  bool is_gone = !answer->err && (answer->status == 404 || answer->status == 409);
-  if (!kube_answer_is_ok(answer, &err) && !is_gone) {
+  if (!agent_node_pod_is_deleted(answer, &err)) {
     error_prefix(&err, "its pod %.100s/%.100s cannot be deleted", rereading->pod.namespace_,
                  rereading->pod.name);
     refuse(agent, err.text);
@@ -105,21 +104,6 @@ static void on_deleted(void *userdata, const KubeAnswer *answer) {
   snprintf(rereading->how, sizeof rereading->how, "its pod %.200s/%.200s was deleted",
            rereading->pod.namespace_, rereading->pod.name);
   note_asked(agent, AGENT_REREAD_POD);
-}
-
-static void delete_pod(Agent *agent) {
-  const AgentPluginPod *pod = &agent->rereading.pod;
-  CLEANUP(cleanup_free)
-  char *path = mem_format("/api/v1/namespaces/%s/pods/%s", pod->namespace_, pod->name);
-  CLEANUP(text_deinit) Text body = {0};
-  agent_plugin_pod_format_deletion(pod, &body);
-  kube_client_call(agent->client, &(KubeCallOptions){.method = "DELETE",
-                                                     .path = path,
-                                                     .content_type = "application/json",
-                                                     .body = text_string(&body),
-                                                     .body_size = body.size,
-                                                     .on_answer = on_deleted,
-                                                     .userdata = agent});
 }
 
 static const char *get_selector(const AgentRereading *rereading) {
@@ -146,7 +130,7 @@ static void on_pods(void *userdata, const KubeAnswer *answer) {
   } else if (r < 0) {
     refuse(agent, err.text);
   } else {
-    delete_pod(agent);
+    agent_node_pod_delete(agent->client, &rereading->pod, on_deleted, agent);
   }
 }
 
@@ -164,7 +148,7 @@ static void look_for_pod(Agent *agent) {
     return;
   }
   CLEANUP(text_deinit) Text path = {0};
-  agent_plugin_pod_format_path(agent->node_name, selector, &path);
+  agent_node_pods_format_path(NULL, agent->node_name, selector, &path);
   kube_client_call(agent->client,
                    &(KubeCallOptions){
                        .method = "GET", .path = text_string(&path), .on_answer = on_pods, .userdata = agent});

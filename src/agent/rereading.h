@@ -19,7 +19,7 @@ typedef struct AgentRereading {
   AgentReread machine;
   uint64_t changes;               /* of the slices */
   uint64_t answered_changes;      /* when the kubelet last said what it shows */
-  AgentPluginPod pod;             /* being deleted */
+  AgentNodePod pod;               /* being deleted */
   char silence[ERROR_TEXT_SIZE];  /* why it was not signalled; "" */
   char how[ERROR_TEXT_SIZE];      /* it was asked last */
   char hopeless[ERROR_TEXT_SIZE]; /* what it does that does not fit; "" */
