@@ -191,6 +191,7 @@ static void step(void *userdata) {
   agent_migmode_step(agent, node);
   agent_watching_step(agent);
   report(agent, node);
+  agent_restarting_step(agent, node);
 }
 
 static void on_node_change(void *userdata, const void *old, const void *new_) {
@@ -243,6 +244,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
   agent_leaving_init(agent);
   agent_takeover_init(agent, options->take_over);
   agent_rereading_init(agent, seams->plugin_process, options);
+  agent_restarting_init(agent, options);
   agent_slices_init(agent, seams->port, options);
   return agent;
 }
@@ -268,6 +270,7 @@ void agent_free(Agent *agent) {
   agent_leaving_deinit(agent);
   agent_takeover_deinit(agent);
   agent_rereading_deinit(agent);
+  agent_restarting_deinit(agent);
   agent_watching_deinit(agent);
   agent_migmode_deinit(agent);
   agent_gpus_deinit(agent);

@@ -56,6 +56,7 @@ typedef struct AgentOptions {
   bool mig_mode_auto;                /* as facet.gpu/mig-mode: auto, where the node says nothing */
   const char *disabled_healthchecks; /* as agent_health_parse() reads it; NULL: none */
   const char *plugin_selector;       /* label selector of its pod; NULL: its usual labels */
+  const char *restart_after_change;  /* as agent_restart_parse() reads it; NULL: nothing */
   Metrics *metrics;                  /* borrowed; NULL: nobody counts */
   bool naive_withdrawal;             /* a test: takes slices away without a reservation, which kills pods */
 } AgentOptions;

@@ -149,6 +149,7 @@ static void on_changed(void *userdata, const GpuResult *result) {
   agent_gpus_take(agent, result);
   bool is_done = judge(agent, result, &current->job, current->gpu, current->profile);
   if (is_done && current->job.kind == GPU_JOB_CREATE) {
+    agent_restarting_note_change(agent);
     map_put(&agent->fresh, result->created_uuid, agent);
     log_info(AGENT_COMPONENT, "slice created", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
              agent->plan, current->gpu, current->profile, current->job.start, result->created_uuid,
@@ -173,9 +174,11 @@ static void on_destroyed(void *userdata, const GpuResult *result) {
   const GpuJob job = destruction_of(target);
   agent->driver_busy = agent->is_destroying = false;
   agent_gpus_take(agent, result);
-  if (judge(agent, result, &job, target->gpu, target->profile))
+  if (judge(agent, result, &job, target->gpu, target->profile)) {
+    agent_restarting_note_change(agent);
     log_info(AGENT_COMPONENT, "slice destroyed", "plan=%s gpu=%d profile=%s start=%d uuid=%s took_ms=%u",
              agent->plan, target->gpu, target->profile, target->start, target->uuid, result->took_ms);
+  }
   agent_kick(agent);
 }
 

@@ -14,6 +14,7 @@
 #include "agent/relied.h"
 #include "agent/report.h"
 #include "agent/rereading.h"
+#include "agent/restarting.h"
 #include "agent/service.h"
 #include "agent/takeover.h"
 #include "agent/trouble.h"
@@ -67,10 +68,11 @@ struct Agent {
   Map fresh;      /* ids of slices made since a plan was last answered */
   bool plan_done; /* everything of `plan` exists, was skipped or failed */
 
-  AgentRecutting recutting; /* recutting.c */
-  AgentMigMode migmode;     /* migmode.c */
-  AgentLeaving leaving;     /* leaving.c */
-  AgentRereading rereading; /* rereading.c */
+  AgentRecutting recutting;   /* recutting.c */
+  AgentMigMode migmode;       /* migmode.c */
+  AgentLeaving leaving;       /* leaving.c */
+  AgentRereading rereading;   /* rereading.c */
+  AgentRestarting restarting; /* restarting.c */
 
   /* slices.c */
   KubeletPort *port;
@@ -235,6 +237,13 @@ void agent_takeover_give_back(Agent *agent, const Node *node);
 /* The label was not given back yet, or nobody has seen it. */
 bool agent_takeover_owes(const Agent *agent, const Node *node);
 void agent_takeover_deinit(Agent *agent);
+
+/* restarting.c: components that stumble over changed slices are restarted, where that is wanted. What goes
+ * wrong becomes a trouble. */
+void agent_restarting_init(Agent *agent, const AgentOptions *options);
+void agent_restarting_note_change(Agent *agent); /* a slice came or went by our hand */
+void agent_restarting_step(Agent *agent, const Node *node);
+void agent_restarting_deinit(Agent *agent);
 
 /* rereading.c: where NVIDIA's device plugin publishes, nothing is announced; it is made to read the GPUs
  * again. */

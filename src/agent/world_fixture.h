@@ -58,6 +58,7 @@ static inline void start_agent(World *world) {
                                 .reservation_namespace = "facet-system",
                                 .nvidia_publishes = world->options.nvidia_publishes,
                                 .plugin_selector = world->options.plugin_selector,
+                                .restart_after_change = world->options.restart_after_change,
                                 .metrics = world->options.metrics};
   const AgentSeams seams = {.host = &world->host,
                             .transport = &world->fake.seam,

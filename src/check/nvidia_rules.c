@@ -164,6 +164,8 @@ void check_dcgm(CheckPass *pass, const CheckNode *node) {
                      check_format(pass, "kubectl rollout restart --namespace %s daemonset/%s",
                                   check_word(pass, string_or_empty(pod->meta.namespace_)),
                                   check_word(pass, check_pod_owner(pod))),
-                     "%s; a restart helps", holders[i].what);
+                     "%s; a restart helps, and `facet agent --restart-after-change` (Helm: "
+                     "agent.restartAfterChange) does it after each change",
+                     holders[i].what);
   }
 }

@@ -127,9 +127,11 @@ static void dcgm_and_its_exporter_are_noted(void **state) {
   POD(&bench, "dcgm", "n1", {"app", "nvidia-dcgm"});
   bench_expect(
       &bench, "dcgm",
-      "note node n1: DCGM may hold slices that shall go (\"In use by another client\"); a restart helps\n"
+      "note node n1: DCGM may hold slices that shall go (\"In use by another client\"); a restart helps, "
+      "and `facet agent --restart-after-change` (Helm: agent.restartAfterChange) does it after each change\n"
       "  $ kubectl rollout restart --namespace ops daemonset/dcgm\n"
-      "note node n1: dcgm-exporter has no figures of slices that were made after it began; a restart helps\n"
+      "note node n1: dcgm-exporter has no figures of slices that were made after it began; a restart helps, "
+      "and `facet agent --restart-after-change` (Helm: agent.restartAfterChange) does it after each change\n"
       "  $ kubectl rollout restart --namespace ops daemonset/nvidia-dcgm-exporter\n");
 }
 

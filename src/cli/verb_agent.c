@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
 #include "agent/health.h"
+#include "agent/restart.h"
 #include "cli/cdi_source.h"
 #include "cli/config_file.h"
 #include "cli/connect.h"
@@ -38,6 +39,7 @@ typedef struct Options {
   const char *scheduler_name;
   const char *publish;
   const char *plugin_selector;
+  const char *restart_after_change;
   CliServiceOptions service;
   const char *config;
   bool config_printed;
@@ -85,6 +87,12 @@ static const CliOption options_table[] = {
     {"--nvidia-plugin-selector", CLI_STRING, offsetof(Options, plugin_selector), "LABEL=VALUE",
      "With --publish nvidia: which pod is NVIDIA's device plugin (default: by the labels of the GPU "
      "Operator, of its own chart and manifest, and of GKE)."},
+    {"--restart-after-change", CLI_STRING, offsetof(Options, restart_after_change),
+     "NAMESPACE/LABEL=VALUE,...",
+     "Components whose pods on this node are deleted after slices changed, so that their DaemonSet starts "
+     "them "
+     "again: gpu-operator/app=nvidia-dcgm, for one. At most once a minute, up to 16 of them (default: "
+     "none)."},
     CLI_SERVICE_OPTIONS(Options, service),
     CLI_CONFIG_ROWS(Options, config),
 };
@@ -162,6 +170,7 @@ static AgentOptions describe_agent(const Options *options, Metrics *metrics, Cli
                         .scheduler_name = options->scheduler_name,
                         .nvidia_publishes = strcmp(options->publish, "nvidia") == 0,
                         .plugin_selector = options->plugin_selector,
+                        .restart_after_change = options->restart_after_change,
                         .disabled_healthchecks = options->disabled_healthchecks,
                         .mig_mode_auto = strcmp(options->mig_mode, "auto") == 0,
                         .metrics = metrics,
@@ -244,6 +253,9 @@ static int check(const void *values, Error *err) {
   AgentHealth health = {0};
   if (agent_health_parse(&health, options->disabled_healthchecks, err) < 0)
     return error_prefix(err, "--disable-healthchecks");
+  AgentRestart restart;
+  if (agent_restart_parse(&restart, options->restart_after_change, err) < 0)
+    return error_prefix(err, "--restart-after-change");
   if (strcmp(options->publish, "builtin") != 0 && strcmp(options->publish, "nvidia") != 0)
     return error_set(err, ERROR_INVALID, "--publish is builtin or nvidia, not \"%s\"", options->publish);
   if (strcmp(options->mig_mode, "off") != 0 && strcmp(options->mig_mode, "auto") != 0)

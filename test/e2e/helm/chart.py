@@ -19,6 +19,8 @@ MATRIX = (
     ("the host's driver and processes", "agent.driverAccess=host", "agent.hostPID=true", "agent.driver.dev=/run/nvidia/driver/dev"),
     ("NVIDIA's plugin publishes", "agent.publish=nvidia", "agent.nvidiaPlugin.selector=app=plugin",
      "agent.nvidiaPlugin.namespace=" + NAMESPACE),
+    ("components that are restarted", "agent.restartAfterChange[0]=" + NAMESPACE + "/app=nvidia-dcgm-exporter",
+     "agent.restartAfterChange[1]=" + NAMESPACE + "/app.kubernetes.io/name=monitor", "agent.restartAfterChange[2]=default/app=x"),
     ("CDI", "agent.containerAccess=cdi", "agent.cdi.edits=/etc/facet/edits.json"),
     ("everything optional", "metrics.serviceMonitor.enabled=true", "metrics.serviceMonitor.interval=15s",
      "metrics.serviceMonitor.labels.release=prometheus", "networkPolicy.enabled=true", "flowSchema.enabled=true",
@@ -45,6 +47,10 @@ REFUSED = (
     ("agent.hostPid=true", "at '/agent': additional properties 'hostPid' not allowed"),
     ("replicas=3", "at '': additional properties 'replicas' not allowed"),
     ("agent.publish=both", "at '/agent/publish': value must be one of 'builtin', 'nvidia'"),
+    ("agent.restartAfterChange=ops/app=x", "at '/agent/restartAfterChange': got string, want array"),
+    ("agent.restartAfterChange[0]=app=x", "at '/agent/restartAfterChange/0': 'app=x' does not match pattern "
+     "'^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9._/]*[A-Za-z0-9])?="
+     "[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?$'"),
     ("agent.takeOver=yes", "at '/agent/takeOver': got string, want boolean"),
     ("agent.terminationGracePeriodSeconds=30", "at '/agent/terminationGracePeriodSeconds': minimum: got 30, want 75"),
     ("agent.hostPaths.devicePlugins=plugins", "at '/agent/hostPaths/devicePlugins': 'plugins' does not match pattern '^/'"),
@@ -192,6 +198,20 @@ def programs_understand_their_options(machine):
     together(found)
 
 
+def rights_to_restart_are_made_where_they_are_named(machine):
+    """the right to restart components is made once in each namespace named for it, and not by default"""
+    def found(*values):
+        return sorted((thing["kind"], thing["metadata"]["namespace"], str(thing.get("rules", thing.get("subjects"))))
+                      for thing in documents(template(machine, values)) if thing["metadata"]["name"] == "facet-agent-restart")
+    rules = str([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]}])
+    subjects = str([{"kind": "ServiceAccount", "name": "facet-agent", "namespace": NAMESPACE}])
+    wanted = [("Role", "gpu-operator", rules), ("Role", "ops", rules), ("RoleBinding", "gpu-operator", subjects),
+              ("RoleBinding", "ops", subjects)]
+    given = "agent.restartAfterChange={gpu-operator/app=a,gpu-operator/app=b,ops/app.kubernetes.io/name=c}"
+    together([f"{values}: {found(*values)}" for values, expected in (
+        ((), []), ((given,), wanted), ((given, "agent.enabled=false"), [])) if found(*values) != expected])
+
+
 def as_pod(workload_, namespace):
     """Pod Security judges pods; of a workload it only warns. Its account need not be there."""
     inner = workload_["spec"]["template"]
@@ -243,5 +263,5 @@ def plain_manifests_are_taken(machine):
 
 
 TESTS = [linter_is_content, manifests_are_the_charts, every_value_is_described, wrong_values_are_refused,
-         old_kubernetes_is_refused, programs_understand_their_options, missing_kind_is_named, real_api_server_takes_it,
-         plain_manifests_are_taken, pod_security_is_kept]
+         old_kubernetes_is_refused, rights_to_restart_are_made_where_they_are_named, programs_understand_their_options,
+         missing_kind_is_named, real_api_server_takes_it, plain_manifests_are_taken, pod_security_is_kept]
