@@ -80,6 +80,11 @@ static void assert_calls(World *world, const char *expected) {
   text_clear(calls);
 }
 
+static void assert_event(World *world, const char *expected) {
+  assert_string_equal(text_string(&world->events), expected);
+  text_clear(&world->events);
+}
+
 /* One slice is made and its plan answered. */
 static void grow(World *world, const char *plan, const char *spec) {
   set_plan(world, plan, spec);
@@ -176,23 +181,24 @@ static void a_refusal_is_told_until_it_works(void **state) {
   components_of(world)->refuse_list = 403;
   settle(world);
   grow(world, "p1", "GPU-0 1g.10gb@6");
-  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR),
+  assert_event(world, "RestartFailed: "
                       "restarting ops/app=a after a change of slices: the API server refused GET "
                       "/api/v1/namespaces/ops/pods: no (403 Forbidden); give this account the verb \"list\" "
-                      "on pods");
+                      "on pods;");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR), "(absent)");
   assert_string_equal(amount(world, "allocatable", "nvidia.com/mig-1g.10gb"), "1");
   assert_calls(world, LOOK_AT_A);
   components_of(world)->refuse_list = 0;
   components_of(world)->refuse_deletion = 403;
   run_for(world, AGENT_RESTART_AGAIN_MS);
-  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR),
+  assert_event(world, "RestartFailed: "
                       "restarting ops/app=a after a change of slices: the API server refused DELETE "
                       "/api/v1/namespaces/ops/pods/a-0: no (403 Forbidden); give this account the verb "
-                      "\"delete\" on pods");
+                      "\"delete\" on pods;");
   assert_calls(world, LOOK_AT_A "DELETE /api/v1/namespaces/ops/pods/a-0;");
   components_of(world)->refuse_deletion = 0;
   run_for(world, 2 * AGENT_RESTART_AGAIN_MS);
-  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR), "(absent)");
+  assert_event(world, "");
   assert_calls(world, LOOK_AT_A "DELETE /api/v1/namespaces/ops/pods/a-0;");
 }
 
@@ -201,9 +207,10 @@ static void a_namespace_that_is_not_there_is_named(void **state) {
   components_of(world)->refuse_list = 404;
   settle(world);
   grow(world, "p1", "GPU-0 1g.10gb@6");
-  assert_string_equal(annotation(world, MIG_ANNOTATION_ERROR),
-                      "restarting ops/app=a after a change of slices: there is no namespace ops: correct "
-                      "--restart-after-change");
+  assert_event(
+      world,
+      "RestartFailed: restarting ops/app=a after a change of slices: there is no namespace ops: correct "
+      "--restart-after-change;");
 }
 
 static void a_pod_that_somebody_else_deleted_is_gone_all_the_same(void **state) {

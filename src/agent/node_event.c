@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One try each: the same words are in the node's annotation facet.gpu/error, which is written until it is
- * there. */
+/* One try each: the same words are in the log, and most in the node's annotation facet.gpu/error, which is
+ * written until it is there. */
 #include "agent/state.h"
 
 #include "kube/event.h"

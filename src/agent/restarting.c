@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nothing depends on it: what goes wrong is told, and slices are made and given out all the same. */
+/* Nothing depends on it: what goes wrong is told by an Event, not in facet.gpu/error, which would have the
+ * controller give the node time. */
 #include "agent/restarting.h"
 
 #include "agent/state.h"
@@ -33,8 +34,8 @@ static void end(Agent *agent, Error *err) {
     if (log_gate_pass(&agent->gate, err->text, agent->host->now_ms, &held_back))
       log_warn(AGENT_COMPONENT, "not restarted after a change of slices",
                "held_back=%" PRIu32 " err=" LOG_QUOTED, held_back, err->text);
+    agent_node_event_send(agent, "RestartFailed", err->text);
   }
-  agent_trouble_set(&agent->troubles, subject, err ? err->text : NULL);
   agent_kick(agent);
 }
 
