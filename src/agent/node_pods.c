@@ -2,33 +2,22 @@
 #include "agent/node_pods.h"
 
 #include "base/memory.h"
+#include "kube/escape.h"
 
-#include <ctype.h>
 #include <stdio.h>
-#include <string.h>
-
-static void append_escaped(Text *path, const char *text) {
-  for (; *text; text++) {
-    unsigned char byte = (unsigned char)*text;
-    if (isalnum(byte) || strchr("-._~", byte))
-      text_append_bytes(path, text, 1);
-    else
-      text_format(path, "%%%02X", byte);
-  }
-}
 
 void agent_node_pods_format_path(const char *namespace_, const char *node, const char *selector,
                                  Text *ret_path) {
   text_append(ret_path, "/api/v1/");
   if (namespace_) {
     text_append(ret_path, "namespaces/");
-    append_escaped(ret_path, namespace_);
+    kube_escape_append(ret_path, namespace_);
     text_append(ret_path, "/");
   }
   text_append(ret_path, "pods?fieldSelector=spec.nodeName%3D");
-  append_escaped(ret_path, node);
+  kube_escape_append(ret_path, node);
   text_append(ret_path, "&labelSelector=");
-  append_escaped(ret_path, selector);
+  kube_escape_append(ret_path, selector);
 }
 
 static void on_pod(void *userdata, KubeObject *object) {
