@@ -173,14 +173,18 @@ static double load_of(const PlanCounts *counts, int pool) {
   return most;
 }
 
-static void change(PlanCounts *counts, int class_, int pool, int rank, int by) {
+static void reserve(PlanCounts *counts, int pool, int rank, int by) {
   assert(rank >= 0);
-  if (counts->is_balanced)
-    change_load(counts, class_, pool, rank, by);
   counts->reserved[pool].count[rank] += by;
-  *share_of(counts, class_, pool) += by;
   counts->known[pool] &= by > 0 ? UINT32_C(1) << rank : 0;
   counts->spare[pool * PLAN_RANKS_MAX + rank] -= by;
+}
+
+static void change(PlanCounts *counts, int class_, int pool, int rank, int by) {
+  if (counts->is_balanced)
+    change_load(counts, class_, pool, rank, by);
+  *share_of(counts, class_, pool) += by;
+  reserve(counts, pool, rank, by);
 }
 
 /* Would a slice of the rank fit into the pool, were one of rank `gone` not there? */
@@ -314,9 +318,7 @@ static bool add_as_before(PlanCounts *counts, int class_) {
       counts->spare[share->pool * PLAN_RANKS_MAX + share->rank] <= 0)
     return false;
   share->count++;
-  counts->reserved[share->pool].count[share->rank]++;
-  counts->known[share->pool] = UINT32_C(1) << share->rank;
-  counts->spare[share->pool * PLAN_RANKS_MAX + share->rank]--;
+  reserve(counts, share->pool, share->rank, 1);
   return true;
 }
 
