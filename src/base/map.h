@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "base/slots.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,8 +22,7 @@ typedef struct Map {
   MapEntry *entries;
   size_t count;
   size_t capacity;
-  uint32_t *slots; /* entry index + 1; 0 is empty; a power of two, at most half full */
-  size_t slot_count;
+  Slots slots;       /* of entries' indexes */
   bool borrows_keys; /* set while it is empty: keys are not copied; each must live as long as its value is in
                       */
 } Map;

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SIZE_FIRST = 16 };
 
@@ -47,6 +48,12 @@ void slots_remove(Slots *slots, size_t gap, SlotsHash *hash_of, const void *owne
   }
   slots->items[gap] = 0;
   slots->count--;
+}
+
+void slots_clear(Slots *slots) {
+  slots->count = 0;
+  if (slots->items)
+    memset(slots->items, 0, slots->size * sizeof *slots->items);
 }
 
 void slots_deinit(Slots *slots) {

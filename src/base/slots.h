@@ -34,4 +34,5 @@ static inline size_t slots_next(const Slots *slots, size_t at) {
 void slots_put(Slots *slots, uint64_t hash, uint32_t number, SlotsHash *hash_of, const void *owner);
 /* The number at the place `gap`, which is in. Others may move there. */
 void slots_remove(Slots *slots, size_t gap, SlotsHash *hash_of, const void *owner);
+void slots_clear(Slots *slots);  /* keeps its memory */
 void slots_deinit(Slots *slots); /* a cleanup function as it is */
