@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include "agent/state.h"
+#include "base/backoff.h"
 
 void agent_kick(Agent *agent) {
   timer_set(agent->host, &agent->step_timer, 0);
@@ -22,8 +23,7 @@ static void back_off(Agent *agent, const Error *err) {
     snprintf(agent->report_error, sizeof agent->report_error, "%s", err->text);
     log_warn(AGENT_COMPONENT, "report not written", "node=%s err=" LOG_QUOTED, agent->node_name, err->text);
   }
-  uint64_t delay_ms = agent->report_retry_ms ? agent->report_retry_ms * 2 : AGENT_RETRY_FIRST_MS;
-  agent->report_retry_ms = delay_ms < AGENT_RETRY_MAX_MS ? delay_ms : AGENT_RETRY_MAX_MS;
+  agent->report_retry_ms = backoff_next_ms(agent->report_retry_ms, AGENT_RETRY_FIRST_MS, AGENT_RETRY_MAX_MS);
   wait_with_report(agent, agent->report_retry_ms);
 }
 

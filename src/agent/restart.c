@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/restart.h"
 
+#include "base/backoff.h"
 #include "base/host.h"
 #include "base/memory.h"
 #include "cluster/object.h"
@@ -76,8 +77,7 @@ void agent_restart_done(AgentRestartTarget *target, uint64_t now_ms) {
 }
 
 void agent_restart_refuse(AgentRestartTarget *target, uint64_t now_ms) {
-  uint32_t wait_ms = target->wait_ms ? target->wait_ms * 2 : AGENT_RESTART_AGAIN_MS;
-  target->wait_ms = wait_ms < AGENT_RESTART_AGAIN_MAX_MS ? wait_ms : AGENT_RESTART_AGAIN_MAX_MS;
+  target->wait_ms = backoff_next_ms(target->wait_ms, AGENT_RESTART_AGAIN_MS, AGENT_RESTART_AGAIN_MAX_MS);
   target->not_before_ms = now_ms + target->wait_ms;
 }
 

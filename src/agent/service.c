@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/service.h"
 
+#include "base/backoff.h"
+
 #include <string.h>
 
 static void set_aside(AgentService *service, uint32_t gpu, uint64_t now_ms) {
   AgentServiceGpu *entry = &service->gpus[gpu];
-  uint32_t delay_ms = entry->probe_delay_ms ? entry->probe_delay_ms * 2 : AGENT_SERVICE_PROBE_MS;
-  entry->probe_delay_ms = delay_ms < AGENT_SERVICE_PROBE_MAX_MS ? delay_ms : AGENT_SERVICE_PROBE_MAX_MS;
+  entry->probe_delay_ms =
+      backoff_next_ms(entry->probe_delay_ms, AGENT_SERVICE_PROBE_MS, AGENT_SERVICE_PROBE_MAX_MS);
   entry->probe_ms = now_ms + entry->probe_delay_ms;
   entry->is_set_aside = true;
 }

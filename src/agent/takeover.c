@@ -2,6 +2,7 @@
 #include "agent/takeover.h"
 
 #include "agent/state.h"
+#include "base/backoff.h"
 
 #include <string.h>
 
@@ -54,8 +55,8 @@ static void on_answer(void *userdata, const KubeAnswer *answer) {
   Error err;
   takeover->is_asking = false;
   bool is_done = kube_answer_is_ok(answer, &err);
-  uint64_t delay_ms = takeover->retry_ms ? takeover->retry_ms * 2 : AGENT_RETRY_FIRST_MS;
-  takeover->retry_ms = is_done ? 0 : delay_ms < AGENT_RETRY_MAX_MS ? delay_ms : AGENT_RETRY_MAX_MS;
+  takeover->retry_ms =
+      is_done ? 0 : backoff_next_ms(takeover->retry_ms, AGENT_RETRY_FIRST_MS, AGENT_RETRY_MAX_MS);
   if (!is_done) {
     log_warn(AGENT_COMPONENT, "the node's label for NVIDIA's device plugin is not written",
              "node=%s err=" LOG_QUOTED, agent->node_name, err.text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/release_guard.h"
 
+#include "base/backoff.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -63,9 +64,8 @@ static void on_timer(void *userdata) {
 }
 
 static void ask_again(CliReleaseGuard *guard) {
+  guard->retry_ms = backoff_next_ms(guard->retry_ms, CLI_GUARD_RETRY_FIRST_MS, CLI_GUARD_RETRY_MAX_MS);
   timer_set(guard->host, &guard->timer, guard->retry_ms);
-  guard->retry_ms =
-      guard->retry_ms * 2 < CLI_GUARD_RETRY_MAX_MS ? guard->retry_ms * 2 : CLI_GUARD_RETRY_MAX_MS;
 }
 
 /* A server that is starting answers with 5xx; one that says no to such a question will go on doing so. */
@@ -95,8 +95,7 @@ void cli_release_guard_init(CliReleaseGuard *guard, Host *host, KubeTransport *t
                              .node_name = node_name,
                              .on_refused = on_refused,
                              .userdata = userdata,
-                             .timer = {.fire = on_timer, .userdata = guard},
-                             .retry_ms = CLI_GUARD_RETRY_FIRST_MS};
+                             .timer = {.fire = on_timer, .userdata = guard}};
   ask(guard);
 }
 

@@ -9,6 +9,7 @@
  * and counted; when too many have piled up, jobs fail at once and say so. */
 #include "gpu/worker.h"
 
+#include "base/backoff.h"
 #include "base/memory.h"
 #include "gpu/frame.h"
 #include "gpu/worker_process.h"
@@ -80,8 +81,8 @@ static void fail(GpuWorker *worker, Error *err) {
 
 /* Each failure in a row doubles the pause before the next process. */
 static void slow_down(GpuWorker *worker) {
-  uint32_t delay_ms = worker->restart_delay_ms ? worker->restart_delay_ms * 2 : RESTART_DELAY_MIN_MS;
-  worker->restart_delay_ms = delay_ms < RESTART_DELAY_MAX_MS ? delay_ms : RESTART_DELAY_MAX_MS;
+  worker->restart_delay_ms =
+      backoff_next_ms(worker->restart_delay_ms, RESTART_DELAY_MIN_MS, RESTART_DELAY_MAX_MS);
   worker->restart_at_ms = worker->host->now_ms + worker->restart_delay_ms;
 }
 
