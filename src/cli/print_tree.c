@@ -114,6 +114,12 @@ bool cli_print_tree_knows(const char *format) {
   return string_equal(format, "json") || string_equal(format, "yaml");
 }
 
+int cli_print_tree_check(const char *format, Error *err) {
+  if (cli_print_tree_knows(format) || string_equal(format, "table"))
+    return 0;
+  return error_set(err, ERROR_INVALID, "-o wants table, json or yaml, not \"%s\"", format);
+}
+
 void cli_print_tree(const json_t *root, const char *format) {
   if (string_equal(format, "yaml")) {
     CLEANUP(text_deinit) Text out = {0};

@@ -2,7 +2,9 @@
 #include "cli/terminal.h"
 
 #include "base/text.h"
+#include "cli/wrap.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/ioctl.h>
@@ -13,12 +15,19 @@ bool cli_terminal_has_colours(void) {
   return isatty(STDOUT_FILENO) && !(unwanted && *unwanted) && !string_equal(getenv("TERM"), "dumb");
 }
 
-int cli_terminal_columns(void) {
+/* $COLUMNS where it is set, else the width of the terminal; 0 where standard output is none. */
+static int count_columns(void) {
   const char *wanted = getenv("COLUMNS");
   struct winsize size;
   if (wanted && *wanted)
     return (int)strtol(wanted, NULL, 10);
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void cli_terminal_print(const char *text) {
+  CLEANUP(text_deinit) Text wrapped = {0};
+  cli_wrap(text, count_columns(), &wrapped);
+  fputs(text_string(&wrapped), stdout);
 }
 
 bool cli_terminal_is_utf8(void) {

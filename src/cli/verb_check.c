@@ -6,7 +6,6 @@
 #include "cli/print_tree.h"
 #include "cli/question.h"
 #include "cli/terminal.h"
-#include "cli/wrap.h"
 
 #include <time.h>
 
@@ -43,9 +42,7 @@ static int check_options(const void *values, Error *err) {
       check_name("--controller-account", options->controller_account, err) < 0 ||
       check_name("--agent-account", options->agent_account, err) < 0)
     return -err->code;
-  if (!cli_print_tree_knows(options->output) && !string_equal(options->output, "table"))
-    return error_set(err, ERROR_INVALID, "-o wants table, json or yaml, not \"%s\"", options->output);
-  return 0;
+  return cli_print_tree_check(options->output, err);
 }
 
 static const char *find_namespace(const ClusterInput *input, const char *given) {
@@ -96,10 +93,9 @@ static void print(CliCheckView *view, const char *output) {
     json_decref(tree);
     return;
   }
-  CLEANUP(text_deinit) Text out = {0}, wrapped = {0};
+  CLEANUP(text_deinit) Text out = {0};
   cli_check_table(view, &out);
-  cli_wrap(text_string(&out), cli_terminal_columns(), &wrapped);
-  fputs(text_string(&wrapped), stdout);
+  cli_terminal_print(text_string(&out));
 }
 
 static void print_all(const CheckCluster *cluster, const CheckFindings *findings, const ClusterInput *input,

@@ -6,7 +6,6 @@
 #include "cli/print_tree.h"
 #include "cli/question.h"
 #include "cli/terminal.h"
-#include "cli/wrap.h"
 
 typedef struct Options {
   ClusterInputOptions input;
@@ -33,9 +32,7 @@ static int check_options(const void *values, Error *err) {
     return error_set(err, ERROR_INVALID,
                      "%.253s names the namespace %.*s, and -n the namespace %.63s: leave one out",
                      options->pod, (int)(size < 63 ? size : 63), options->pod, options->namespace_);
-  if (!cli_print_tree_knows(options->output) && !string_equal(options->output, "table"))
-    return error_set(err, ERROR_INVALID, "-o wants table, json or yaml, not \"%s\"", options->output);
-  return 0;
+  return cli_print_tree_check(options->output, err);
 }
 
 /* The pod of that name; without a namespace the only one, or that in "default". */
@@ -86,10 +83,8 @@ static void print(const Explanation *explanation, const char *output) {
     json_decref(tree);
     return;
   }
-  CLEANUP(text_deinit) Text wrapped = {0};
   cli_explanation_table(explanation, &out);
-  cli_wrap(text_string(&out), cli_terminal_columns(), &wrapped);
-  fputs(text_string(&wrapped), stdout);
+  cli_terminal_print(text_string(&out));
 }
 
 /* The snapshot is filled for the sake of its warnings; the explanation takes its own. */

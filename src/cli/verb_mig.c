@@ -55,9 +55,10 @@ static void show_saved(const GpuObservation *observation, const Options *options
 }
 
 bool cli_mig_knows_output(const CliVerb *verb, const char *output) {
-  if (cli_print_tree_knows(output) || string_equal(output, "table"))
+  Error err;
+  if (cli_print_tree_check(output, &err) == 0)
     return true;
-  fprintf(stderr, "facet %s: -o wants table, json or yaml, not \"%s\"\n", verb->name, output);
+  fprintf(stderr, "facet %s: %s\n", verb->name, err.text);
   return false;
 }
 

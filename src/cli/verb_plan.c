@@ -6,7 +6,6 @@
 #include "cli/print_tree.h"
 #include "cli/question.h"
 #include "cli/terminal.h"
-#include "cli/wrap.h"
 
 #include <time.h>
 
@@ -34,8 +33,9 @@ static const CliOption options_table[] = {
 
 static int check_options(const void *values, Error *err) {
   const Options *options = values;
-  if (!cli_print_tree_knows(options->output) && !string_equal(options->output, "table"))
-    return error_set(err, ERROR_INVALID, "-o wants table, json or yaml, not \"%s\"", options->output);
+  int r = cli_print_tree_check(options->output, err);
+  if (r < 0)
+    return r;
   if (!string_equal(options->leftover, "fill") && !string_equal(options->leftover, "none"))
     return error_set(err, ERROR_INVALID, "--leftover wants fill or none, not \"%s\"", options->leftover);
   return 0;
@@ -48,10 +48,9 @@ static void print(CliPlanView *view, const char *output) {
     json_decref(tree);
     return;
   }
-  CLEANUP(text_deinit) Text out = {0}, wrapped = {0};
+  CLEANUP(text_deinit) Text out = {0};
   cli_plan_table(view, cli_terminal_has_colours(), &out);
-  cli_wrap(text_string(&out), cli_terminal_columns(), &wrapped);
-  fputs(text_string(&wrapped), stdout);
+  cli_terminal_print(text_string(&out));
 }
 
 /* The exit code, or negative. */
