@@ -8,10 +8,6 @@
  * reserved still fits; once they say no, no other place of that loss is any better. */
 #include "plan/bulk_place.h"
 
-static PlanStates *states_of_pool(const PlanPlaces *places, int pool) {
-  return &places->states[places->problem->pools.items[pool].shape];
-}
-
 void plan_places_put_back(PlanPlaces *places, int pool, int gpu) {
   PlanBuckets *buckets = &places->buckets[pool];
   while ((int)buckets->count <= places->state[gpu])
@@ -344,7 +340,7 @@ void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *b
     return;
   CLEANUP(filling_deinit)
   Filling filling = {.places = places,
-                     .states = states_of_pool(places, pool),
+                     .states = plan_places_states(places, pool),
                      .buckets = &places->buckets[pool],
                      .pool = pool,
                      .rank = rank,

@@ -3,12 +3,8 @@
  * something else than slices. */
 #include "plan/bulk_place.h"
 
-static const PlanStates *states_of_pool(const PlanPlaces *places, int pool) {
-  return &places->states[places->problem->pools.items[pool].shape];
-}
-
 static void sum_holes(PlanPlaces *places, int pool) {
-  const PlanStates *states = states_of_pool(places, pool);
+  const PlanStates *states = plan_places_states(places, pool);
   for (size_t number = 0; number < places->buckets[pool].count; number++)
     for (int type = 0; type < states->geometry->type_count; type++)
       places->holes[pool].count[type] +=
@@ -21,8 +17,7 @@ static void sort_gpus(PlanPlaces *places) {
     const PlanHostGpu *gpu = &problem->gpus.items[i];
     if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted)
       continue;
-    places->state[i] =
-        plan_states_find(&places->states[problem->pools.items[gpu->pool].shape], gpu->occupied);
+    places->state[i] = plan_states_find(plan_places_states(places, gpu->pool), gpu->occupied);
     plan_places_put_back(places, gpu->pool, (int)i);
   }
   for (int pool = 0; pool < (int)problem->pools.count; pool++)
