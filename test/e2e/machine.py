@@ -185,17 +185,20 @@ class Machine:
                                  capture_output=True, text=True, check=True).stdout
         return [line.split()[1] for line in listing.splitlines()[1:]]
 
-    def uuids_of_containers(self):
-        """The MIG UUIDs that the running containers see in their environment."""
-        found = []
+    def words_of_containers(self, name):
+        """(process id, words) of each running container; name: the file in /proc/PID that holds them."""
         for pid in self.pids_of_containers():
             try:
-                with open(f"/proc/{pid}/environ", "rb") as file:
-                    environment = file.read().split(b"\0")
+                with open(f"/proc/{pid}/{name}", "rb") as file:
+                    words = file.read().split(b"\0")
             except OSError:  # it ended between the listing and here
                 continue
-            found += [e.split(b"=", 1)[1].decode() for e in environment if e.startswith(b"NVIDIA_VISIBLE_DEVICES=")]
-        return found
+            yield int(pid), words
+
+    def uuids_of_containers(self):
+        """The MIG UUIDs that the running containers see in their environment."""
+        return [word.split(b"=", 1)[1].decode() for _, environment in self.words_of_containers("environ")
+                for word in environment if word.startswith(b"NVIDIA_VISIBLE_DEVICES=")]
 
 
 def wait_until(seconds, what, condition):

@@ -98,13 +98,5 @@ class HelmMachine(Machine):
 
     def processes(self, role):
         """Process ids of the containers that run this role of facet."""
-        found = []
-        for pid in self.pids_of_containers():
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    words = file.read().split(b"\0")
-            except OSError:  # it ended between the listing and here
-                continue
-            if words[0].endswith(b"/facet") and words[1] == role.encode():
-                found.append(int(pid))
-        return found
+        return [pid for pid, words in self.words_of_containers("cmdline")
+                if words[0].endswith(b"/facet") and words[1] == role.encode()]
