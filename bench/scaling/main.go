@@ -8,6 +8,7 @@
 //	scale drain    -kubeconfig FILE                                reads the same lists and keeps nothing
 //	scale churn    -etcd ADDRESS -nodes N -rate N -seconds N       replaces pods
 //	scale burst    -etcd ADDRESS -kubeconfig FILE -pods N          pending pods at once; waits for the nodes' plans
+//	scale patch    -kubeconfig FILE                                annotates every node with a GPU at once, as a plan would
 //
 // Each prints one line of JSON per result.
 package main
@@ -63,9 +64,9 @@ func (o *options) rest() *rest.Config {
 
 func main() {
 	verbs := map[string]func(context.Context, *options){"load": load, "informer": informer, "drain": drain, "churn": churn,
-		"burst": burst}
+		"burst": burst, "patch": patch}
 	if len(os.Args) < 2 || verbs[os.Args[1]] == nil {
-		fail("a verb is needed: load, informer, drain, churn or burst")
+		fail("a verb is needed: load, informer, drain, churn, burst or patch")
 	}
 	var o options
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)

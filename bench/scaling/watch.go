@@ -196,5 +196,6 @@ func burst(ctx context.Context, o *options) {
 		fail("no node got a plan")
 	}
 	report(map[string]any{"what": "burst", "pods": o.pods, "writing_ms": written.Sub(began).Milliseconds(), "nodes": len(slices),
-		"slices": total, "shown_ms": shown.Sub(written).Milliseconds(), "first_ms": first.Sub(written).Milliseconds(), "last_ms": last.Sub(written).Milliseconds()})
+		"slices": total, "shown_ms": shown.Sub(written).Milliseconds(), "first_ms": first.Sub(written).Milliseconds(),
+		"last_ms": last.Sub(written).Milliseconds(), "written_unix_ms": written.UnixMilli()})
 }

@@ -34,6 +34,7 @@ void agent_node_event_send(Agent *agent, const char *reason, const char *note) {
                                                      .content_type = "application/json",
                                                      .body = text_string(&body),
                                                      .body_size = body.size,
+                                                     .is_patient = true,
                                                      .on_answer = on_sent,
                                                      .userdata = agent});
 }

@@ -258,6 +258,7 @@ static void send_word(Controller *controller, const ControllerWord *said) {
                                                           .content_type = "application/json",
                                                           .body = text_string(&body),
                                                           .body_size = body.size,
+                                                          .is_patient = true,
                                                           .on_answer = on_event_written,
                                                           .userdata = word});
 }

@@ -290,3 +290,21 @@ static inline int world_deinit(void **state) {
   free(world);
   return 0;
 }
+
+/* ---- a beginning ---- */
+
+/* Synced, quiet, with one node and no pod. */
+static inline void settle(World *world) {
+  add_node(world, "n1");
+  answer_lists(world);
+  run_for(world, 60000);
+  assert_int_equal(count_calls(world, "PATCH") + count_calls(world, "POST"), 0);
+}
+
+/* The write for one pod on n1 is under way, its Event lets it go first. */
+static inline void plan_one(World *world) {
+  settle(world);
+  add_pod(world, "p", "1g.10gb");
+  run_for(world, CONTROLLER_BATCH_IDLE_MS);
+  assert_int_equal(answer_events(world), 0);
+}

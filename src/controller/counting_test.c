@@ -54,11 +54,12 @@ static void a_plan_its_write_and_its_answer_are_counted(void **state) {
   ASSERT_VALUE(STAGE "_sum", "stage=\"batch\"", 0.2);
   run_for(world, 30);
   answer_write(world, "n1");
+  run_for(world, 1);
   answer_events(world);
   ASSERT_VALUE("facet_controller_node_writes_total", "result=\"written\"", 1);
   ASSERT_VALUE("facet_controller_events_total", "result=\"written\"", 2);
   ASSERT_VALUE(STAGE "_sum", "stage=\"write\"", 0.03);
-  run_for(world, 1200);
+  run_for(world, 1199);
   show_node(world, "n1");
   ASSERT_VALUE(STAGE "_count", "stage=\"answer\"", -1);
   carry_out(world, "n1", "1g.10gb@6:free");
@@ -113,6 +114,7 @@ static void failures_are_counted_by_where_and_why(void **state) {
   add_pod(world, "p", "1g.10gb");
   run_for(world, CONTROLLER_BATCH_IDLE_MS);
   fake_answer(get_call(world, "PATCH", NODES), 403, REFUSAL(403, "Forbidden", "no"));
+  run_for(world, 1);
   fake_break(get_call(world, "POST", EVENTS));
   ASSERT_VALUE("facet_controller_node_writes_total", "result=\"failed\"", 1);
   ASSERT_VALUE("facet_controller_events_total", "result=\"failed\"", 1);

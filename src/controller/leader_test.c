@@ -112,9 +112,8 @@ static void what_was_sent_is_taken_back_when_the_lease_is_lost(void **state) {
   World *world = *state;
   lead(world);
   add_pod(world, "p", "1g.10gb");
-  run_for(world, CONTROLLER_BATCH_IDLE_MS);
+  run_for(world, CONTROLLER_BATCH_IDLE_MS + KUBE_PATIENCE_MS);
   KubeCall *write = get_call(world, "PATCH", NODES "/n1"), *word = get_call(world, "POST", EVENTS);
-  run_for(world, KUBE_ELECTION_RETRY_MS);
   fake_answer(get_call(world, "PATCH", LEASE), 409, REFUSAL(409, "Conflict", "modified"));
   answer_lease(world, "GET", "other");
   assert_false(controller_leads(world->controller));
@@ -180,7 +179,8 @@ static void what_was_sent_is_waited_for_then_the_lease_goes(void **state) {
   assert_null(find_call(world, "PATCH", LEASE));
   answer_write(world, "n1");
   assert_null(find_call(world, "PATCH", LEASE));
-  answer_events(world);
+  run_for(world, 1);
+  assert_int_equal(answer_events(world), 1);
   const KubeCall *release = get_call(world, "PATCH", LEASE);
   assert_non_null(strstr(release->request.body, "\"holderIdentity\":\"\",\"leaseDurationSeconds\":1,"));
   assert_int_equal(left, 0);

@@ -17,7 +17,9 @@ typedef struct ClientCall {
   KubeClient *client;
   KubeCall *call;  /* NULL before it is started */
   bool is_waiting; /* for its turn */
-  bool is_refused; /* there were too many */
+  bool is_urgent, is_patient;
+  uint64_t patient_until_ms; /* lets others go first until then */
+  bool is_refused;           /* there were too many */
   HostTimer timer;
   char *method, *path, *content_type;
   char *request_body; /* until it is started */
@@ -79,11 +81,41 @@ static void note_busy(KubeClient *client, int status, int retry_after_s) {
     client->paused_until_ms = until_ms;
 }
 
+/* When the next call may go. */
+static uint64_t next_turn_ms(const KubeClient *client) {
+  uint64_t at_ms = client->full_ms + CALL_MS > BURST_MS ? client->full_ms + CALL_MS - BURST_MS : 0;
+  return at_ms > client->paused_until_ms ? at_ms : client->paused_until_ms;
+}
+
+/* The waiting call that goes next, and when; NULL: none waits. */
+static ClientCall *find_next(const KubeClient *client, uint64_t *ret_at_ms) {
+  ClientCall *next = NULL;
+  bool is_other_in_flight = false;
+  for (size_t i = 0; i < client->calls.count; i++) {
+    ClientCall *call = client->calls.items[i];
+    if (call->is_waiting && (!next || (next->is_patient && !call->is_patient)))
+      next = call;
+    is_other_in_flight |= call->call && !call->is_patient && !call->is_urgent;
+  }
+  *ret_at_ms = next_turn_ms(client);
+  if (next && next->is_patient && is_other_in_flight && next->patient_until_ms > *ret_at_ms)
+    *ret_at_ms = next->patient_until_ms;
+  return next;
+}
+
+/* The callback of the timer starts what may go by then. */
+static void set_turn(KubeClient *client) {
+  uint64_t now_ms = client->host->now_ms, at_ms;
+  if (find_next(client, &at_ms))
+    timer_set(client->host, &client->turn_timer, at_ms > now_ms ? at_ms - now_ms : 0);
+}
+
 /* Ends the call: out of the list first, then the callback, then its memory. */
 static void answer(ClientCall *call, const Error *err) {
   KubeAnswer result = {.method = call->method, .path = call->path, .err = err};
   timer_cancel(call->client->host, &call->timer);
   forget(call);
+  set_turn(call->client); /* who waited for this one may go */
   if (!err) {
     result.status = call->status;
     result.format = call->format;
@@ -163,25 +195,11 @@ static void start(ClientCall *call) {
   free(TAKE(call->request_body));
 }
 
-/* When the next call may go. */
-static uint64_t next_turn_ms(const KubeClient *client) {
-  uint64_t at_ms = client->full_ms + CALL_MS > BURST_MS ? client->full_ms + CALL_MS - BURST_MS : 0;
-  return at_ms > client->paused_until_ms ? at_ms : client->paused_until_ms;
-}
-
-static ClientCall *find_waiting(const KubeClient *client) {
-  for (size_t i = 0; i < client->calls.count; i++)
-    if (client->calls.items[i]->is_waiting)
-      return client->calls.items[i];
-  return NULL;
-}
-
 static void start_waiting(KubeClient *client) {
-  ClientCall *call;
-  while ((call = find_waiting(client)) && next_turn_ms(client) <= client->host->now_ms)
+  uint64_t at_ms;
+  for (ClientCall *call; (call = find_next(client, &at_ms)) && at_ms <= client->host->now_ms;)
     start(call);
-  if (call)
-    timer_set(client->host, &client->turn_timer, next_turn_ms(client) - client->host->now_ms);
+  set_turn(client);
 }
 
 static void on_turn(void *userdata) {
@@ -244,9 +262,12 @@ void kube_client_call(KubeClient *client, const KubeCallOptions *options) {
     return;
   }
   if (options->is_urgent) {
+    call->is_urgent = true;
     start(call);
     return;
   }
+  call->is_patient = options->is_patient;
+  call->patient_until_ms = client->host->now_ms + KUBE_PATIENCE_MS;
   call->is_waiting = true;
   start_waiting(client);
 }

@@ -3,7 +3,8 @@
  *
  * A client spares the server: after KUBE_CALLS_BURST calls at once it sends KUBE_CALLS_PER_S, in order, and
  * when the server says 429 (priority and fairness) or 503 with a Retry-After, nothing for so long. Calls wait
- * inside; the one that was rejected is answered with that. */
+ * inside; the one that was rejected is answered with that. A server that answers many calls at once answers
+ * all of them late, so patient calls wait until the others are answered. */
 #pragma once
 
 #include "base/host.h"
@@ -16,6 +17,7 @@ enum {
   KUBE_CALLS_PER_S = 200,
   KUBE_PAUSE_DEFAULT_S = 1, /* where a 429 does not say for how long */
   KUBE_PAUSE_MAX_S = 30,
+  KUBE_PATIENCE_MS = 2000,
 };
 
 typedef struct KubeAnswer {
@@ -43,8 +45,9 @@ typedef struct KubeCallOptions {
   const char *content_type;
   const char *body; /* copied; NULL for none */
   size_t body_size;
-  uint32_t timeout_ms;     /* 0: KUBE_CALL_TIMEOUT_MS */
-  bool is_urgent;          /* is sent at once all the same: what keeps a lease */
+  uint32_t timeout_ms; /* 0: KUBE_CALL_TIMEOUT_MS */
+  bool is_urgent;      /* is sent at once all the same: what keeps a lease */
+  bool is_patient; /* lets others go first, for KUBE_PATIENCE_MS at most: Events, while plans are written */
   KubeOnAnswer *on_answer; /* never called from inside kube_client_call */
   void *userdata;
 } KubeCallOptions;

@@ -164,7 +164,6 @@ static void set_connection(CURL *easy, const KubeCurlTarget *target) {
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   /* Without TLS there is no multiplexing to wait for. */
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)KUBE_CURL_BUFFER_SIZE);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KUBE_CURL_KEEPALIVE_S);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KUBE_CURL_PROBE_S);
@@ -203,8 +202,12 @@ static void set_identity(CURL *easy, const KubeConfig *config) {
 }
 
 static void set_body(CURL *easy, const KubeRequest *request) {
-  if (string_equal(request->method, "GET"))
+  bool reads = string_equal(request->method, "GET");
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+                   (long)(reads ? KUBE_CURL_BUFFER_SIZE : KUBE_CURL_WRITE_BUFFER_SIZE));
+  if (reads)
     return;
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)KUBE_CURL_WRITE_BUFFER_SIZE);
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
   if (!request->body && string_equal(request->method, "DELETE"))
     return;

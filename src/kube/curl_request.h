@@ -16,7 +16,8 @@ enum {
   KUBE_CURL_KEEPALIVE_S = 30,        /* idle time before the first probe */
   KUBE_CURL_PROBE_S = 10,
   KUBE_CURL_PROBES = 3,
-  KUBE_CURL_BUFFER_SIZE = 128 << 10,
+  KUBE_CURL_BUFFER_SIZE = 128 << 10,      /* of lists and watches */
+  KUBE_CURL_WRITE_BUFFER_SIZE = 16 << 10, /* of anything else: many are in flight at once */
 };
 
 /* Where requests go and as whom. */
