@@ -3,22 +3,17 @@
 
 #include <stdarg.h>
 
-static void append_json(Text *out, const json_t *value) {
-  CLEANUP(cleanup_free) char *text = json_dumps(value, JSON_COMPACT);
-  text_append(out, text);
-}
-
-void sim_api_answer_object(SimApiAnswer *answer, int status, const json_t *object) {
+void sim_api_answer_text(SimApiAnswer *answer, int status, const Text *text) {
   answer->status = status;
   text_clear(&answer->body);
-  append_json(&answer->body, object);
+  text_append_bytes(&answer->body, text->bytes, text->size);
 }
 
 void sim_api_answer_format_status(int status, const char *reason, const char *message, Text *out) {
   json_auto_t *value =
       json_pack("{s:s,s:s,s:{},s:s,s:s,s:s,s:i}", "kind", "Status", "apiVersion", "v1", "metadata", "status",
                 "Failure", "message", message, "reason", reason, "code", status);
-  append_json(out, value);
+  sim_api_encode(value, out);
 }
 
 void sim_api_answer_refuse(SimApiAnswer *answer, int status, const char *reason, const char *format, ...) {

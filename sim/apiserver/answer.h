@@ -13,7 +13,7 @@ typedef struct SimApiAnswer {
   SimApiTarget target;
 } SimApiAnswer;
 
-void sim_api_answer_object(SimApiAnswer *answer, int status, const json_t *object);
+void sim_api_answer_text(SimApiAnswer *answer, int status, const Text *text);
 /* A metav1.Status with its reason ("NotFound") and message. */
 void sim_api_answer_refuse(SimApiAnswer *answer, int status, const char *reason, const char *format, ...)
     PRINTF_LIKE(4, 5);

@@ -135,6 +135,6 @@ void sim_api_create_object(Route *route) {
   } else if (kind != SIM_API_PODS || complete_pod(route, object)) {
     stamp(route, meta);
     sim_api_store_put(route->store, kind, route->key, json_incref(object));
-    sim_api_answer_object(route->answer, 201, object);
+    sim_api_route_answer(route, 201, object);
   }
 }

@@ -54,7 +54,7 @@ static json_int_t grace_of(const json_t *pod, const json_t *given) {
 }
 
 static void remove_object(Route *route, const json_t *object) {
-  sim_api_answer_object(route->answer, 200, object);
+  sim_api_route_answer(route, 200, object);
   sim_api_store_remove(route->store, route->target->kind, route->key);
 }
 
@@ -64,7 +64,7 @@ static void mark(Route *route, const json_t *pod, json_int_t seconds) {
                       sim_api_route_date(route->request->wall_ms + (int64_t)seconds * 1000));
   json_object_set_new(meta, "deletionGracePeriodSeconds", json_integer(seconds));
   sim_api_store_put(route->store, route->target->kind, route->key, marked);
-  sim_api_answer_object(route->answer, 200, sim_api_route_find(route));
+  sim_api_route_answer(route, 200, sim_api_route_find(route));
 }
 
 static void delete_pod(Route *route, const json_t *pod, const json_t *options) {
@@ -73,7 +73,7 @@ static void delete_pod(Route *route, const json_t *pod, const json_t *options) {
   bool is_shorter = pending && given && json_integer_value(given) < json_integer_value(pending);
   json_int_t seconds = pending ? json_integer_value(given) : grace_of(pod, given);
   if (pending && !is_shorter)
-    sim_api_answer_object(route->answer, 200, pod);
+    sim_api_route_answer(route, 200, pod);
   else if (seconds == 0)
     remove_object(route, pod);
   else

@@ -25,8 +25,8 @@ static bool read_token(const char *token, uint64_t *ret_version, const char **re
   return end != token && *end == ':';
 }
 
-static void append_items(const Map *objects, const SimApiTarget *target, const char *after, Text *items,
-                         const char **ret_last) {
+static void append_items(SimApiTexts *texts, const Map *objects, const SimApiTarget *target,
+                         const char *after, Text *items, const char **ret_last) {
   uint64_t count = 0;
   *ret_last = NULL;
   const char *last = NULL;
@@ -38,14 +38,14 @@ static void append_items(const Map *objects, const SimApiTarget *target, const c
       *ret_last = last;
       return;
     }
-    CLEANUP(cleanup_free) char *text = json_dumps(entry->value, JSON_COMPACT);
-    text_format(items, "%s", count++ ? "," : "");
-    text_append(items, text);
+    const Text *text = sim_api_texts_get(texts, entry->value);
+    text_append(items, count++ ? "," : "");
+    text_append_bytes(items, text->bytes, text->size);
     last = entry->key;
   }
 }
 
-void sim_api_page_answer(const SimApiStore *store, const SimApiTarget *target, SimApiAnswer *answer) {
+void sim_api_page_answer(SimApiStore *store, const SimApiTarget *target, SimApiAnswer *answer) {
   uint64_t version = store->version;
   const char *after = "", *last;
   CLEANUP(map_deinit) Map objects = {0};
@@ -59,11 +59,13 @@ void sim_api_page_answer(const SimApiStore *store, const SimApiTarget *target, S
     return;
   }
   sort(&objects);
-  append_items(&objects, target, after, &items, &last);
+  append_items(&store->texts, &objects, target, after, &items, &last);
   text_format(&answer->body,
               "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"",
               sim_api_kinds[target->kind].kind, sim_api_kinds[target->kind].api_version, version);
   if (last)
     text_format(&answer->body, ",\"continue\":\"%" PRIu64 ":%s\"", version, last);
-  text_format(&answer->body, "},\"items\":[%s]}", text_string(&items));
+  text_append(&answer->body, "},\"items\":[");
+  text_append_bytes(&answer->body, items.bytes, items.size);
+  text_append(&answer->body, "]}");
 }

@@ -4,4 +4,4 @@
 
 #include "sim/apiserver/answer.h"
 
-void sim_api_page_answer(const SimApiStore *store, const SimApiTarget *target, SimApiAnswer *answer);
+void sim_api_page_answer(SimApiStore *store, const SimApiTarget *target, SimApiAnswer *answer);

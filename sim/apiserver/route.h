@@ -14,6 +14,8 @@ typedef struct Route {
 } Route;
 
 json_t *sim_api_route_find(const Route *route); /* NULL: no such object */
+void sim_api_route_answer(Route *route, int status,
+                          const json_t *object); /* one that the store has, or had */
 void sim_api_route_refuse_unknown(Route *route);
 /* The body as a JSON value, or NULL after a refusal. */
 json_t *sim_api_route_read_body(Route *route);

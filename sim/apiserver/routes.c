@@ -16,6 +16,10 @@ void sim_api_route_refuse_unknown(Route *route) {
                         sim_api_kinds[route->target->kind].qualified, route->target->name);
 }
 
+void sim_api_route_answer(Route *route, int status, const json_t *object) {
+  sim_api_answer_text(route->answer, status, sim_api_texts_get(&route->store->texts, object));
+}
+
 json_t *sim_api_route_read_body(Route *route) {
   json_error_t problem;
   json_t *body = json_loadb(string_or_empty(route->request->body), route->request->body_size,
@@ -46,7 +50,7 @@ static void get(Route *route) {
   } else if (!target->name[0]) {
     sim_api_page_answer(route->store, target, route->answer);
   } else if (object) {
-    sim_api_answer_object(route->answer, 200, object);
+    sim_api_route_answer(route, 200, object);
   } else {
     sim_api_route_refuse_unknown(route);
   }
@@ -78,7 +82,9 @@ static void bind_pod(Route *route) {
   json_object_set_new(json_object_get(pod, "status"), "conditions",
                       json_pack("[{s:s,s:s}]", "type", "PodScheduled", "status", "True"));
   sim_api_store_put(route->store, SIM_API_PODS, route->key, pod);
-  sim_api_answer_object(route->answer, 201, binding);
+  CLEANUP(text_deinit) Text text = {0};
+  sim_api_encode(binding, &text);
+  sim_api_answer_text(route->answer, 201, &text);
 }
 
 static void post(Route *route) {
@@ -160,7 +166,7 @@ static void patch(Route *route) {
   }
   restore(object, old, is_status);
   sim_api_store_put(route->store, route->target->kind, route->key, json_incref(object));
-  sim_api_answer_object(route->answer, 200, sim_api_route_find(route));
+  sim_api_route_answer(route, 200, sim_api_route_find(route));
 }
 
 static const struct {

@@ -128,14 +128,16 @@ static const char *event_type(const KubeCall *call, const SimApiChange *change) 
   return was ? (is ? "MODIFIED" : "DELETED") : is ? "ADDED" : NULL;
 }
 
-static void append_event(Text *out, const char *type, const char *object) {
-  text_format(out, "{\"type\":\"%s\",\"object\":", type);
-  text_append(out, object);
+static void append_event(Text *out, const char *type, const Text *object) {
+  text_append(out, "{\"type\":\"");
+  text_append(out, type);
+  text_append(out, "\",\"object\":");
+  text_append_bytes(out, object->bytes, object->size);
   text_append(out, "}\n");
 }
 
 static void append_changes(KubeCall *call, Text *out) {
-  const SimApiStore *store = &call->api->store;
+  SimApiStore *store = &call->api->store;
   size_t i = store->history.count;
   while (i > 0 && store->history.items[i - 1].version > call->place)
     i--;
@@ -144,7 +146,7 @@ static void append_changes(KubeCall *call, Text *out) {
     const char *type = change->kind == call->answer.target.kind ? event_type(call, change) : NULL;
     if (!type)
       continue;
-    CLEANUP(cleanup_free) char *object = json_dumps(change->object, JSON_COMPACT);
+    const Text *object = sim_api_texts_get(&store->texts, change->object);
     append_event(out, type, object);
     if (call->api->repeat_percent && random_below(&call->api->host->random, 100) < call->api->repeat_percent)
       append_event(out, type, object);
@@ -154,17 +156,17 @@ static void append_changes(KubeCall *call, Text *out) {
 
 static void append_bookmark(KubeCall *call, Text *out) {
   const SimApiKindInfo *info = &sim_api_kinds[call->answer.target.kind];
-  CLEANUP(cleanup_free)
-  char *object =
-      mem_format("{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"}}",
-                 info->kind, info->api_version, call->place);
-  append_event(out, "BOOKMARK", object);
+  CLEANUP(text_deinit) Text object = {0};
+  text_format(&object,
+              "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"}}",
+              info->kind, info->api_version, call->place);
+  append_event(out, "BOOKMARK", &object);
 }
 
 static void send_gone(KubeCall *call) {
   CLEANUP(text_deinit) Text status = {0}, event = {0};
   sim_api_answer_format_status(410, "Expired", "too old resource version", &status);
-  append_event(&event, "ERROR", text_string(&status));
+  append_event(&event, "ERROR", &status);
   call_send_body(call, &event);
   call_send_done(call, NULL);
 }
@@ -303,13 +305,14 @@ const SimApiStore *sim_api_store(const SimApi *api) {
 }
 
 int sim_api_create(SimApi *api, const char *path, const json_t *object, Error *err) {
-  CLEANUP(cleanup_free) char *body = json_dumps(object, JSON_COMPACT);
+  CLEANUP(text_deinit) Text body = {0};
+  sim_api_encode(object, &body);
   SimApiAnswer answer;
   route(api,
         &(SimApiRequest){.method = "POST",
                          .path = path,
-                         .body = body,
-                         .body_size = strlen(body),
+                         .body = text_string(&body),
+                         .body_size = body.size,
                          .wall_ms = api->host->wall_ms},
         &answer);
   CLEANUP(text_deinit) Text text = answer.body;
@@ -319,14 +322,15 @@ int sim_api_create(SimApi *api, const char *path, const json_t *object, Error *e
 }
 
 void sim_api_patch(SimApi *api, const char *path, const json_t *patch) {
-  CLEANUP(cleanup_free) char *body = json_dumps(patch, JSON_COMPACT);
+  CLEANUP(text_deinit) Text body = {0};
+  sim_api_encode(patch, &body);
   SimApiAnswer answer;
   route(api,
         &(SimApiRequest){.method = "PATCH",
                          .path = path,
                          .content_type = "application/merge-patch+json",
-                         .body = body,
-                         .body_size = strlen(body),
+                         .body = text_string(&body),
+                         .body_size = body.size,
                          .wall_ms = api->host->wall_ms},
         &answer);
   text_deinit(&answer.body);

@@ -35,6 +35,7 @@ void sim_api_store_compact(SimApiStore *store) {
 void sim_api_store_deinit(SimApiStore *store) {
   sim_api_store_compact(store);
   array_deinit(&store->history);
+  sim_api_texts_deinit(&store->texts);
   for (int kind = 0; kind < SIM_API_KIND_COUNT; kind++) {
     for (size_t i = 0; i < store->objects[kind].count; i++)
       json_decref(store->objects[kind].entries[i].value);

@@ -6,9 +6,7 @@
 
 #include "base/array.h"
 #include "base/map.h"
-
-#include <jansson.h>
-#include <stdint.h>
+#include "sim/apiserver/encode.h"
 
 enum {
   SIM_API_HISTORY_MAX = 4096,   /* changes kept for watches */
@@ -41,6 +39,7 @@ typedef struct SimApiStore {
   Map objects[SIM_API_KIND_COUNT]; /* key -> json_t */
   ARRAY(SimApiChange) history;     /* oldest first */
   size_t history_max;
+  SimApiTexts texts;
   uint64_t now_ms;                        /* set by the owner */
   uint64_t version;                       /* of the newest change */
   uint64_t forgotten[SIM_API_KIND_COUNT]; /* the newest change of the kind that is no longer in the history */

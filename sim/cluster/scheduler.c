@@ -242,7 +242,8 @@ static size_t first_node(SimScheduler *scheduler, size_t count) {
 
 static void place_pod(SimScheduler *scheduler, Snapshot *snapshot, int index) {
   const SnapshotPod *pod = &snapshot->pods.items[index];
-  Reasons reasons = {.count = 0};
+  Reasons reasons; /* 8 KB */
+  reasons.count = 0;
   size_t count = snapshot->nodes.count, first = first_node(scheduler, count);
   for (size_t i = 0; i < count; i++) {
     int node = (int)((first + i) % count);

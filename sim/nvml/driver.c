@@ -14,9 +14,15 @@ typedef struct Version {
 } Version;
 
 static Version split(const char *driver) {
-  Version version = {0};
-  (void)sscanf(driver, "%ld.%ld.%ld", &version.number, &version.part, &version.patch);
-  return version;
+  long parts[3] = {0};
+  for (int i = 0; i < 3; i++) {
+    char *end;
+    parts[i] = strtol(driver, &end, 10);
+    if (end == driver || *end != '.')
+      break;
+    driver = end + 1;
+  }
+  return (Version){.number = parts[0], .part = parts[1], .patch = parts[2]};
 }
 
 static bool is_older(const char *driver, const char *than) {

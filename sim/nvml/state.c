@@ -277,7 +277,10 @@ static bool parse_line(const char *line, int number, SimState *state) {
 }
 
 void sim_state_copy(SimState *ret_copy, const SimState *state) {
-  memcpy(ret_copy, state, offsetof(SimState, gpus) + state->gpu_count * sizeof state->gpus[0]);
+  memcpy(ret_copy, state, offsetof(SimState, clients));
+  memcpy(ret_copy->clients, state->clients, state->client_count * sizeof state->clients[0]);
+  memcpy(ret_copy->events, state->events, state->event_count * sizeof state->events[0]);
+  memcpy(ret_copy->gpus, state->gpus, state->gpu_count * sizeof state->gpus[0]);
 }
 
 int sim_state_parse(const char *text, SimState *ret_state, Error *err) {

@@ -89,17 +89,16 @@ typedef struct SimState {
   uint64_t seed;        /* of all UUIDs */
   uint32_t last_serial; /* of the newest instance ever created */
   SimOptions options;
-  uint8_t client_count;
-  SimClient clients[SIM_CLIENTS_MAX];
   uint32_t last_event; /* serial of the newest event ever */
-  uint8_t event_count;
+  uint8_t client_count, event_count, gpu_count;
+  /* The last members, see sim_state_copy(). */
+  SimClient clients[SIM_CLIENTS_MAX];
   SimEvent events[SIM_EVENTS_MAX]; /* the newest ones, oldest first */
-  uint8_t gpu_count;
-  SimGpu gpus[SIM_GPUS_MAX]; /* the last member, see sim_state_copy() */
+  SimGpu gpus[SIM_GPUS_MAX];
 } SimState;
 
-/* Leaves the places of GPUs that do not exist as they were: every call of a client copies the machine, and
- * counts as the client's memory what it touches. */
+/* Leaves the places of clients, events and GPUs that do not exist as they were: every call of a client copies
+ * the machine, which takes time, and counts as the client's memory what it touches. */
 void sim_state_copy(SimState *ret_copy, const SimState *state);
 
 /* Appends the state file's text. */

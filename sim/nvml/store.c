@@ -83,7 +83,7 @@ static int seize(SimChange *change, SimStore *store, Error *err) {
 }
 
 int sim_change_begin(SimChange *change, SimStore *store, Error *err) {
-  *change = (SimChange){.lock_fd = -1};
+  change->store = NULL; /* the state is large, and read below */
   int result = seize(change, store, err);
   if (result < 0)
     return result;
@@ -100,7 +100,7 @@ int sim_change_commit(SimChange *change, Error *err) {
   if (change->store->folder)
     return write_state(change->store, &change->state, err);
   pthread_mutex_lock(&change->store->mutex);
-  change->store->state = change->state;
+  sim_state_copy(&change->store->state, &change->state);
   pthread_mutex_unlock(&change->store->mutex);
   return 0;
 }
