@@ -85,6 +85,20 @@ static void without_free_slices_the_scheduler_is_asked_all_the_same(void **state
   assert_true(leaves_within(world, 200, &has_left));
 }
 
+/* No witness asks the scheduler for a node that is not ours. Whose slice became free, and was promised, is not
+ * known when the label goes. */
+static void without_free_slices_a_node_whose_label_goes_serves_on_for_a_while(void **state) {
+  World *world = *state;
+  text_append(&world->kubelet.held, "MIG-0-5 MIG-0-6");
+  settle_with_two(world);
+  set_label(world, NULL);
+  run_for(world, AGENT_LEAVE_SETTLE_MS - 100);
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  assert_non_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  run_for(world, 200);
+  assert_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+}
+
 static void without_anything_published_it_leaves_at_once(void **state) {
   World *world = *state;
   bool has_left = false;
@@ -265,6 +279,7 @@ int main(void) {
       WORLD_TEST(a_scheduler_that_is_behind_is_waited_for),
       WORLD_TEST(without_free_slices_nothing_is_waited_for),
       WORLD_TEST(without_free_slices_the_scheduler_is_asked_all_the_same),
+      WORLD_TEST(without_free_slices_a_node_whose_label_goes_serves_on_for_a_while),
       WORLD_TEST(without_anything_published_it_leaves_at_once),
       WORLD_TEST(a_node_that_is_not_ours_gets_no_slices_for_the_sake_of_a_reservation),
       WORLD_TEST(a_silent_api_server_does_not_keep_it_for_ever),

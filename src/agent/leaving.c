@@ -71,12 +71,13 @@ static void leave(Agent *agent, const Node *node, const char *how) {
   end(agent, node);
 }
 
-/* When everybody has been served as far as anybody can know; 0: not to be told yet. */
+/* When everybody has been served as far as anybody can know; 0: not to be told yet. Without a witness a slice
+ * may have become free and been promised, of which we see nothing before its pod comes. */
 static uint64_t served_at(const Agent *agent) {
   const AgentLeaving *leaving = &agent->leaving;
   if (!leaving->nothing_since_ms)
     return 0;
-  if (!count_free(agent))
+  if (!count_free(agent) && leaving->is_witnessed)
     return agent->host->now_ms;
   uint64_t settled_ms = leaving->nothing_since_ms + AGENT_LEAVE_SETTLE_MS;
   uint64_t quiet_ms = leaving->allocated_ms + AGENT_LEAVE_QUIET_MS;
