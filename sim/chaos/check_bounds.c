@@ -5,6 +5,7 @@
 #include "sim/cluster/check.h"
 
 #include <malloc.h>
+#include <unistd.h>
 
 enum {
   TIMERS_BASE = 100,
@@ -23,6 +24,20 @@ static int check_limit(const char *what, size_t is, size_t limit, Error *err) {
   return error_set(err, ERROR_LIMIT, "there are %zu %s, and %zu would be many", is, what, limit);
 }
 
+/* Asking malloc walks through everything that is free, so it is asked when the heap has grown, or is larger
+ * than may be in use: until then the answer could not be too many. */
+static int check_heap(ChaosWorld *world, Error *err) {
+  char *end = sbrk(0);
+  if (end == world->heap_end && world->heap_size <= HEAP_MAX)
+    return 0;
+  struct mallinfo2 heap = mallinfo2();
+  world->heap_end = end;
+  world->heap_size = heap.arena;
+  if (heap.uordblks > world->counts.heap_max)
+    world->counts.heap_max = heap.uordblks;
+  return check_limit("bytes of memory", heap.uordblks, HEAP_MAX, err);
+}
+
 int chaos_check_bounds(ChaosWorld *world, int node, Error *err) {
   const SimCluster *cluster = world->cluster;
   size_t nodes = (size_t)cluster->node_count;
@@ -35,7 +50,5 @@ int chaos_check_bounds(ChaosWorld *world, int node, Error *err) {
   if (result == 0)
     result = check_limit("reservations", sim_check_count_reservations(cluster), RESERVATIONS_PER_NODE * nodes,
                          err);
-  size_t heap = mallinfo2().uordblks;
-  world->counts.heap_max = heap > world->counts.heap_max ? heap : world->counts.heap_max;
-  return result < 0 ? result : check_limit("bytes of memory", heap, HEAP_MAX, err);
+  return result < 0 ? result : check_heap(world, err);
 }

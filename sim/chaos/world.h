@@ -63,6 +63,8 @@ struct ChaosWorld {
   int lasting;                    /* pods that never end */
   uint32_t kill_controller_in_ms; /* after its next write */
   ChaosCounts counts;
+  char *heap_end;   /* when its size was asked last */
+  size_t heap_size; /* then; of what is in use and what is free */
   Text timeline;
   bool tells_all;      /* what the programs log, too */
   SimState machine;    /* of the node that is being checked */
