@@ -16,12 +16,21 @@ void cli_connect_apply_log_level(const char *word) {
   log_configure((LogConfig){.level = level});
 }
 
+static void on_exec_failed(void *userdata, const Error *err, uint32_t held_back) {
+  log_warn("shell", "no new credential", "held_back=%u hint=" LOG_QUOTED " err=" LOG_QUOTED, held_back,
+           "the old one is used on; run the exec plugin by hand, where it tells more, or log in again",
+           err->text);
+}
+
 static int connect_to(CliShell *shell, const CliConnectOptions *options, KubeConfig *ret_config,
                       KubeCurl **ret_transport, Error *err) {
   int r = kube_config_load(options->kubeconfig, options->context, ret_config, err);
   if (r < 0)
     return r;
-  return kube_curl_new(&shell->loop, ret_config, ret_transport, err);
+  r = kube_curl_new(&shell->loop, ret_config, ret_transport, err);
+  if (r >= 0)
+    kube_curl_hear_exec(*ret_transport, on_exec_failed, NULL);
+  return r;
 }
 
 int cli_connect(CliShell *shell, const CliConnectOptions *options, KubeCurl **ret_transport, Error *err) {

@@ -70,6 +70,47 @@ static void an_exec_plugin_gives_the_token_and_another_one_when_it_is_refused(vo
   unlink(runs);
 }
 
+typedef struct Trouble {
+  int count;
+  char text[ERROR_TEXT_SIZE];
+} Trouble;
+
+static void note_trouble(void *userdata, const Error *err, uint32_t held_back) {
+  Trouble *trouble = userdata;
+  trouble->count++;
+  assert_int_equal(held_back, 0);
+  snprintf(trouble->text, sizeof trouble->text, "%s", err->text);
+}
+
+static void an_exec_plugin_that_fails_when_it_is_asked_again_is_told_of(void **state) {
+  Stage *stage = *state;
+  Trouble trouble = {0};
+  char runs[] = "/tmp/facet-exec-XXXXXX";
+  int fd = mkstemp(runs);
+  assert_true(fd >= 0);
+  close(fd);
+  CLEANUP(cleanup_free)
+  char *script = mem_format("if [ -s %s ]; then echo 'log in again' >&2; exit 4; fi; echo >> %s; "
+                            "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" EXEC_V1
+                            "\",\"status\":{\"token\":\"t1\"}}'",
+                            runs, runs);
+  stage->config.exec = exec_of_script(script);
+  use_config(stage);
+  kube_curl_hear_exec(stage->curl, note_trouble, &trouble);
+  call_once(stage, "/unauthorized");
+  assert_int_equal(trouble.count, 0);
+  call_once(stage, "/x"); /* asks the plugin, and does not wait for it */
+  call_once(stage, "/x");
+  assert_true(was_seen("Authorization: Bearer t1\n"));
+  assert_int_equal(trouble.count, 1);
+  CLEANUP(cleanup_free)
+  char *expected =
+      mem_format("the exec plugin /bin/sh (%s) ended with exit status 4: log in again", stage->config.source);
+  assert_string_equal(trouble.text, expected);
+  kube_exec_free(stage->config.exec);
+  unlink(runs);
+}
+
 static void an_exec_plugin_is_asked_before_its_credential_ends_and_not_too_often(void **state) {
   KubeCurlTarget target = {.config.exec = exec_of_script(""), .expires_s = 1000};
   assert_false(kube_curl_target_asks_exec(&target, 1, 1000 - KUBE_CURL_EXEC_EARLY_S - 1));
@@ -317,6 +358,7 @@ int main(void) {
       cmocka_unit_test(a_refusal_makes_it_look_for_renewed_certificates_at_once),
       cmocka_unit_test(half_a_renewal_leaves_the_old_pair_in_place),
       TEST(an_exec_plugin_gives_the_token_and_another_one_when_it_is_refused),
+      TEST(an_exec_plugin_that_fails_when_it_is_asked_again_is_told_of),
       cmocka_unit_test(an_exec_plugin_is_asked_before_its_credential_ends_and_not_too_often),
       cmocka_unit_test(what_an_exec_plugin_gives_takes_the_place_of_what_was_there),
       TEST(user_and_password_go_as_basic_authentication),

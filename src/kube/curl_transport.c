@@ -11,6 +11,7 @@
 #include "kube/curl_transport.h"
 
 #include "base/array.h"
+#include "base/log_gate.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "kube/curl_error.h"
@@ -44,7 +45,10 @@ struct KubeCurl {
   uv_timer_t timer;
   CURLM *multi;
   KubeCurlTarget target;
-  KubeExecRun *exec; /* the plugin is being asked; NULL */
+  KubeExecRun *exec;                /* the plugin is being asked; NULL */
+  KubeOnExecFailed *on_exec_failed; /* NULL: nobody listens */
+  void *exec_userdata;
+  LogGate exec_gate;
   ARRAY(KubeCall *) calls;
   uint64_t arrivals; /* pieces that came from the server, of any call */
   bool in_turn;
@@ -294,11 +298,15 @@ static void turn(KubeCurl *curl, curl_socket_t fd, int ready) {
       add_call(curl->calls.items[i]);
 }
 
+/* Where it gives none, what there is, is used: the server tells what it thinks of it. */
 static void on_exec(void *userdata, const KubeExecCredential *credential, const Error *err) {
   KubeCurl *curl = userdata;
+  uint32_t held_back;
   curl->exec = NULL;
-  if (credential) /* else what there is, is used: the server tells what it thinks of it */
+  if (credential)
     kube_curl_target_take(&curl->target, credential, uv_now(curl->loop));
+  else if (curl->on_exec_failed && log_gate_pass(&curl->exec_gate, err->text, uv_now(curl->loop), &held_back))
+    curl->on_exec_failed(curl->exec_userdata, err, held_back);
 }
 
 static KubeCall *start(KubeTransport *transport, const KubeRequest *request) {
@@ -377,6 +385,11 @@ void kube_curl_free(KubeCurl *curl) {
     curl->calls.items[i]->is_over = true;
   if (!curl->in_turn)
     destroy(curl);
+}
+
+void kube_curl_hear_exec(KubeCurl *curl, KubeOnExecFailed *on_failed, void *userdata) {
+  curl->on_exec_failed = on_failed;
+  curl->exec_userdata = userdata;
 }
 
 KubeTransport *kube_curl_seam(KubeCurl *curl) {

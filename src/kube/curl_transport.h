@@ -14,4 +14,8 @@ typedef struct KubeCurl KubeCurl;
 int kube_curl_new(uv_loop_t *loop, const KubeConfig *config, KubeCurl **ret_curl, Error *err) MUST_CHECK;
 /* Cancels everything; closes its loop handles (they finish with the loop's next turns). */
 void kube_curl_free(KubeCurl *curl);
+/* The exec plugin was asked again, and failed: what it gave before is used on. The same sentence comes at
+ * most once a minute (base/log_gate.h); held_back: how often it did not since. */
+typedef void KubeOnExecFailed(void *userdata, const Error *err, uint32_t held_back);
+void kube_curl_hear_exec(KubeCurl *curl, KubeOnExecFailed *on_failed, void *userdata);
 KubeTransport *kube_curl_seam(KubeCurl *curl);
