@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A GPU instance without a compute instance is of no use to anybody and blocks its slots. Whoever fails
  * half-way takes it back, in the same job. Where the driver refused even that, or the worker died before, it
- * is there until the agent has found it; at rest it has, or its node says what went wrong. */
+ * is there until the agent has found it, or tries again; at rest it has. */
 #include "sim/chaos/check.h"
 
 static int check_machine(const ChaosWorld *world, const SimState *machine, int node, Error *err) {
@@ -20,19 +20,11 @@ int chaos_check_halves(ChaosWorld *world, int node, Error *err) {
              : check_machine(world, &world->machine, node, err);
 }
 
-/* The driver refused the change and the way back: people are told, and the next plan tries again. */
-static bool is_told_of(const ChaosWorld *world, int node) {
-  const json_t *object = sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_NODES,
-                                            chaos_world_node_name(world, node));
-  const json_t *annotations = json_object_get(json_object_get(object, "metadata"), "annotations");
-  return json_object_get(annotations, MIG_ANNOTATION_ERROR) != NULL;
-}
-
 int chaos_check_left_halves(ChaosWorld *world, int node, Error *err) {
   int result = 0;
   for (int i = 0; i < world->cluster->node_count && result == 0; i++) {
     result = sim_driver_load(world->cluster->nodes[i].driver, &world->machine, err);
-    if (result == 0 && !is_told_of(world, i))
+    if (result == 0)
       result = check_machine(world, &world->machine, i, err);
   }
   return result;

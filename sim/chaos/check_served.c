@@ -24,19 +24,11 @@ static bool is_used(const SimDisk *disk, const SimState *state, int g, const Sim
   return false;
 }
 
-/* A half slice that the driver did not let anybody take back takes its GPU out of the question. */
-static bool has_half(const SimGpu *gpu) {
-  for (int i = 0; i < gpu->gi_count; i++)
-    if (!gpu->gis[i].ci_count)
-      return true;
-  return false;
-}
-
 static bool has_place(const SimDisk *disk, const SimState *state, int g, const char *name) {
   const SimGpu *gpu = &state->gpus[g];
   int profile = mig_model_find_profile(sim_gpu_model(gpu), name);
   MigLayout layout;
-  if (!gpu->mig_on || profile < 0 || has_half(gpu))
+  if (!gpu->mig_on || profile < 0)
     return false;
   mig_layout_init(&layout, sim_gpu_model(gpu));
   for (int i = 0; i < gpu->gi_count; i++)

@@ -46,6 +46,51 @@ static void after_one_failure_the_other_slices_follow(void **state) {
   assert_string_equal(annotation(world, "facet.gpu/error"), "creating 1g.10gb at slot 6 of GPU 0 failed: no");
 }
 
+static int count_in_story(World *world, const char *what) {
+  int count = 0;
+  for (const char *at = text_string(&world->story); (at = strstr(at, what)); at += strlen(what))
+    count++;
+  text_clear(&world->story);
+  return count;
+}
+
+/* No other plan comes. */
+static void half_a_slice_that_the_driver_refuses_to_remove_is_tried_again_and_told_of(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6?");
+  world->destructions_left = -1;
+  start_agent(world);
+  run_for(world, 20000);
+  assert_int_equal(count_in_story(world, "destroy 1g.10gb@6;"), 1);
+  assert_string_equal(
+      annotation(world, "facet.gpu/error"),
+      "destroying 1g.10gb at slot 6 of GPU 0 failed: In use by another client; half of 1g.10gb "
+      "at slot 6 of GPU 0 is left: the driver neither completed nor removed it; facet goes on "
+      "trying, at least every 10 minutes");
+  run_for(world, 30000);
+  assert_int_equal(count_in_story(world, "destroy 1g.10gb@6;"), 1);
+  run_for(world, 45000);
+  assert_int_equal(count_in_story(world, "destroy 1g.10gb@6;"), 0);
+  world->destructions_left = 0;
+  run_for(world, 20000);
+  assert_int_equal(count_in_story(world, "destroy 1g.10gb@6;"), 1);
+  assert_int_equal(world->truth->gpus[0].instance_count, 0);
+  assert_string_equal(annotation(world, "facet.gpu/error"),
+                      "destroying 1g.10gb at slot 6 of GPU 0 failed: In use by another client");
+}
+
+static void half_a_slice_that_stays_holds_up_nothing_else_on_its_gpu(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6?");
+  world->destructions_left = -1;
+  start_agent(world);
+  run_for(world, 60000);
+  set_plan(world, "p1", "GPU-0 1g.10gb@4");
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, ECHO), "p1");
+  assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
+}
+
 static void a_worker_that_dies_is_tried_three_times_for_one_slice(void **state) {
   World *world = *state;
   settle(world);
@@ -197,6 +242,8 @@ int main(void) {
       WORLD_TEST(a_slice_that_cannot_be_created_is_named_and_the_plan_is_answered),
       WORLD_TEST(the_next_plan_tries_again_and_takes_the_error_back),
       WORLD_TEST(after_one_failure_the_other_slices_follow),
+      WORLD_TEST(half_a_slice_that_the_driver_refuses_to_remove_is_tried_again_and_told_of),
+      WORLD_TEST(half_a_slice_that_stays_holds_up_nothing_else_on_its_gpu),
       WORLD_TEST(a_worker_that_dies_is_tried_three_times_for_one_slice),
       WORLD_TEST(a_worker_that_dies_twice_is_no_failure),
       WORLD_TEST(a_gpu_that_kills_the_worker_three_times_is_left_alone_and_the_next_one_goes_on),

@@ -85,8 +85,8 @@ static void without_free_slices_the_scheduler_is_asked_all_the_same(void **state
   assert_true(leaves_within(world, 200, &has_left));
 }
 
-/* No witness asks the scheduler for a node that is not ours. Whose slice became free, and was promised, is not
- * known when the label goes. */
+/* No witness asks the scheduler for a node that is not ours. Whose slice became free, and was promised, is
+ * not known when the label goes. */
 static void without_free_slices_a_node_whose_label_goes_serves_on_for_a_while(void **state) {
   World *world = *state;
   text_append(&world->kubelet.held, "MIG-0-5 MIG-0-6");

@@ -241,6 +241,38 @@ static void note_relied(Agent *agent, const Node *node) {
     agent_relied_note(&agent->relied, &agent->used, agent->observation);
 }
 
+static void on_half_cleared(void *userdata, const GpuResult *result) {
+  Agent *agent = userdata;
+  const AgentHalf *half = &agent->clearing;
+  uint32_t held_back;
+  agent->driver_busy = false;
+  agent_gpus_take(agent, result);
+  agent_counting_note_job(agent->metrics, GPU_JOB_DESTROY, result);
+  agent_service_note(&agent->service, result, agent->host->now_ms);
+  agent->observe_due = agent->observe_due || !result->observed;
+  const GpuObserved *gpu = result->observed ? gpu_observed_gpu(agent->observation, half->gpu_uuid) : NULL;
+  if (gpu && !gpu->trouble[0] && !gpu_observed_find(gpu, half->place.nvml_id, half->place.start))
+    log_info(AGENT_COMPONENT, "half of a slice cleared away", "gpu=%d profile=%s start=%d took_ms=%u",
+             half->gpu, half->profile, half->place.start, result->took_ms);
+  else if (log_gate_pass(&agent->gate, result->err.text, agent->host->now_ms, &held_back))
+    log_warn(AGENT_COMPONENT, "half of a slice stays",
+             "gpu=%d profile=%s start=%d again_ms=%u held_back=%u err=" LOG_QUOTED, half->gpu, half->profile,
+             half->place.start, half->delay_ms, held_back, result->err.text);
+  agent_kick(agent);
+}
+
+/* Last of all: while slices are taken away or waited for, their place in the driver's queue is not taken. */
+static void clear_half(Agent *agent, const AgentWantedView *view) {
+  const AgentHalf *half =
+      agent->recutting.recuts.count ? NULL : agent_halves_next(&agent->halves, view, &agent->transactions);
+  if (!half)
+    return;
+  GpuJob job;
+  agent->clearing = *half;
+  agent_halves_set_job(half, &job);
+  agent_gpus_submit(agent, &job, on_half_cleared);
+}
+
 /* Starts the next creation, or sees that there is none. */
 static void change_next(Agent *agent, const Node *node) {
   if (agent_wanted_is_paused(node)) {
@@ -264,6 +296,7 @@ static void change_next(Agent *agent, const Node *node) {
   agent->recutting.awaits_first = false;
   if (was_done || (!agent_recutting_is_pending(agent) && !agent->current.is_waiting))
     finish_plan(agent, &agent->current);
+  clear_half(agent, &view);
 }
 
 void agent_gpus_step(Agent *agent, const Node *node) {
@@ -326,6 +359,7 @@ const char *agent_gpus_error(const Agent *agent, char *buffer, size_t size) {
   text_append_item(&text, "; ",
                    agent->observe_error.code ? agent->observe_error.text : describe_node_problem(agent));
   append_failures(agent, &text);
+  agent_halves_append(&agent->halves, &text);
   append_services(agent, &text);
   agent_migmode_append_error(agent, &text);
   agent_health_append(&agent->health, agent->host->now_ms, &text);
@@ -346,6 +380,7 @@ void agent_gpus_init(Agent *agent) {
 
 void agent_gpus_deinit(Agent *agent) {
   timer_cancel(agent->host, &agent->observe_timer);
+  agent_halves_deinit(&agent->halves);
   agent_relied_deinit(&agent->relied);
   map_deinit(&agent->fresh);
   free(agent->observation);

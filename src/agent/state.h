@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "agent/counting.h"
+#include "agent/halves.h"
 #include "agent/health.h"
 #include "agent/leaving.h"
 #include "agent/migmode.h"
@@ -63,6 +64,8 @@ struct Agent {
   AgentRelied relied;             /* what pods hold, and where */
   bool relied_read;               /* ... with what the node said of the time before */
   AgentWanted current;            /* the job in the driver */
+  AgentHalves halves;             /* of slices, that the driver refuses to remove */
+  AgentHalf clearing;             /* the one in the driver */
   AgentTarget doomed;             /* the destruction in the driver, where is_destroying */
   bool is_destroying;
   Map fresh;      /* ids of slices made since a plan was last answered */

@@ -173,12 +173,17 @@ static bool is_kept(const Node *node, const GpuObserved *gpu, const GpuInstance 
 }
 
 /* Another program may be between its two steps: what no plan needs the room of has time to be completed. */
+bool agent_wanted_is_leftover(const AgentWantedView *view, const GpuObserved *gpu,
+                              const GpuInstance *instance) {
+  return gpu_observed_is_bare(instance) && instance->bare_since_ms &&
+         view->now_ms - instance->bare_since_ms >= AGENT_BARE_MS && !is_kept(view->node, gpu, instance);
+}
+
 static bool may_destroy(void *userdata, const GpuObserved *gpu, const GpuInstance *instance) {
   const Errand *errand = userdata;
-  bool is_leftover =
-      instance->bare_since_ms && errand->view->now_ms - instance->bare_since_ms >= AGENT_BARE_MS;
-  return gpu_observed_is_bare(instance) && (errand->takes_away || is_leftover) &&
-         !is_kept(errand->view->node, gpu, instance);
+  if (errand->takes_away)
+    return gpu_observed_is_bare(instance) && !is_kept(errand->view->node, gpu, instance);
+  return agent_wanted_is_leftover(errand->view, gpu, instance);
 }
 
 /* False where it cannot be understood: nothing is changed then. */
@@ -210,11 +215,15 @@ static void run_errand(Errand *errand, const GpuObserved *gpu, AgentTransactions
            gpu_observed_profile_name(gpu, wanted->job.nvml_id));
 }
 
+bool agent_wanted_is_workable(const Node *node, const GpuObserved *gpu) {
+  return !gpu->is_out_of_service && !agent_wanted_is_excluded(node, gpu) && gpu->mode == MIG_MODE_ON &&
+         gpu->model.profile_count && !gpu->trouble[0];
+}
+
 static bool is_workable(const Node *node, const GpuObserved *gpu, AgentWanted *wanted) {
-  if (gpu->is_out_of_service || agent_wanted_is_excluded(node, gpu))
-    return false;
-  wanted->is_waiting = wanted->is_waiting || !agent_service_is_readable(gpu);
-  return gpu->mode == MIG_MODE_ON && gpu->model.profile_count && !gpu->trouble[0];
+  if (!gpu->is_out_of_service && !agent_wanted_is_excluded(node, gpu))
+    wanted->is_waiting = wanted->is_waiting || !agent_service_is_readable(gpu);
+  return agent_wanted_is_workable(node, gpu);
 }
 
 void agent_wanted_compute(const AgentWantedView *view, AgentTransactions *transactions,

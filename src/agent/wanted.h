@@ -52,6 +52,11 @@ typedef struct AgentWanted {
   char problem[512]; /* "" or a sentence about the spec (garbage, other GPU, unknown profile) */
 } AgentWanted;
 
+/* Can slices of this GPU be created and destroyed now, and may they? */
+bool agent_wanted_is_workable(const Node *node, const GpuObserved *gpu);
+/* Is it half of a slice, has been for longer than another program takes to complete it, and may go? */
+bool agent_wanted_is_leftover(const AgentWantedView *view, const GpuObserved *gpu,
+                              const GpuInstance *instance);
 /* Begins a transaction where a GPU has none yet. First what pods rely on, on all GPUs, then the wish. */
 void agent_wanted_compute(const AgentWantedView *view, AgentTransactions *transactions,
                           AgentWanted *ret_wanted);
