@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each pool keeps its GPUs in buckets by state (bulk_state.h). To fill it, those are
+/* Each pool keeps its GPUs in buckets by state (bulk_state.h, bulk_gpus.h). To fill it, those are
  * taken first that lose the least; among them those come first that were changed already, then those on hosts
  * that were, then the others, each by name.
  *
@@ -8,30 +8,12 @@
  * reserved still fits; once they say no, no other place of that loss is any better. */
 #include "plan/bulk_place.h"
 
-void plan_places_put_back(PlanPlaces *places, int pool, int gpu) {
-  PlanBuckets *buckets = &places->buckets[pool];
-  while ((int)buckets->count <= places->state[gpu])
-    array_push(buckets);
-  *array_push(&buckets->items[places->state[gpu]]) = gpu;
-}
-
-static void change_holes(const PlanStates *states, PlanHoles *holes, const PlanGpuState *before,
-                         const PlanGpuState *after) {
-  for (int type = 0; type < states->geometry->type_count; type++)
-    holes->count[type] += after->holes.count[type] - before->holes.count[type];
-}
-
-const PlanHoles *plan_places_holes(const PlanPlaces *places, int pool) {
-  return &places->holes[pool];
-}
-
 /* What a host that is not tight has left nobody asks. */
 static void seat(PlanPlaces *places, int waiting, int host) {
   const PlanProblem *problem = places->problem;
   if (places->tight[host])
     plan_rooms_take(problem, plan_problem_class(problem, waiting), plan_places_rooms(places, host));
   places->offer->hosts[waiting] = host;
-  places->offer->served[problem->waiting.items[waiting].tier]++;
 }
 
 bool plan_places_seat(PlanPlaces *places, int waiting, int host) {
@@ -44,45 +26,38 @@ bool plan_places_seat(PlanPlaces *places, int waiting, int host) {
   return false;
 }
 
-void plan_batch_add(PlanPlaces *places, PlanBatch *batch, int waiting) {
-  if (batch->count++)
-    places->next[batch->last] = waiting;
-  else
-    batch->first = waiting;
-  batch->last = waiting;
-  places->next[waiting] = -1;
-}
-
 typedef struct Queue { /* pods of a batch that have no place yet, those of one class where that matters */
   int class_;
   int first, last; /* -1: none */
 } Queue;
 
+enum { NO_WAY = -1, UNKNOWN_WAY = -2 };
+
 typedef struct Filling {
   PlanPlaces *places;
   PlanStates *states;
-  PlanBuckets *buckets;
-  int pool, rank, number;
+  PlanPoolGpus *gpus;
+  int rank, number;
   PlanAmounts *reserved;
-  PlanHoles *holes;
+  PlanHoles *holes;    /* without the ways that were taken since, which `taken` lists */
+  ARRAY(int) taken;    /* ways, each with how often */
   uint64_t loss_min;   /* holes of less worth cannot be spared */
+  ARRAY(int) cheapest; /* by state: the way of the least loss that can be spared */
   int safe, safe_type; /* so many of the type can be taken without asking */
   ARRAY(Queue) queues;
   const int *next;      /* by waiting pod: behind it in its queue */
   int left;             /* pods without a place */
   double slots_per_pod; /* of those to come */
-  ARRAY(int) group;     /* the GPUs that are gone through */
-  ARRAY(int) refused;   /* on hosts that have room for none of the pods */
-  int *order;           /* the group, best first */
-  uint8_t *preferences;
+  ARRAY(int) group;     /* the states whose GPUs are gone through */
+  ARRAY(int) refused;   /* places of GPUs on hosts that have room for none of the pods: in no bucket */
 } Filling;
 
 static void filling_deinit(Filling *filling) {
+  array_deinit(&filling->taken);
+  array_deinit(&filling->cheapest);
   array_deinit(&filling->queues);
   array_deinit(&filling->group);
   array_deinit(&filling->refused);
-  free(filling->order);
-  free(filling->preferences);
 }
 
 /* Where no host is tight it does not matter of which class they are: one queue for all. */
@@ -122,74 +97,50 @@ static double mean_size(const Filling *filling) {
   return slots / pods;
 }
 
-static const PlanGpuState *state_of(const Filling *filling, int gpu) {
-  return &filling->states->items.items[filling->places->state[gpu]];
+static PlanWay *way_at(const Filling *filling, int way) {
+  return &filling->states->ways.items[way];
 }
 
-/* The place of the least loss that can be spared; NULL where there is none. */
-static PlanWay *find_way(const Filling *filling, int number) {
+static int find_way(const Filling *filling, int number) {
   const PlanGpuState *state = &filling->states->items.items[number];
-  for (int i = state->first_way[filling->rank]; i < state->first_way[filling->rank + 1]; i++) {
-    PlanWay *way = &filling->states->ways.items[i];
-    if (way->loss >= filling->loss_min)
-      return way;
-  }
-  return NULL;
+  for (int i = state->first_way[filling->rank]; i < state->first_way[filling->rank + 1]; i++)
+    if (way_at(filling, i)->loss >= filling->loss_min)
+      return i;
+  return NO_WAY;
 }
 
-/* Takes the GPUs of the least loss out of their buckets and marks them. False where there are none left. */
-static bool mark_group(Filling *filling, uint64_t *ret_loss) {
-  bool found = false;
-  for (int number = 0; number < (int)filling->buckets->count; number++) {
-    const PlanWay *way = filling->buckets->items[number].count ? find_way(filling, number) : NULL;
-    if (way && (!found || way->loss < *ret_loss))
-      *ret_loss = way->loss;
-    found |= way != NULL;
-  }
-  for (int number = 0; found && number < (int)filling->buckets->count; number++) {
-    PlanBucket *bucket = &filling->buckets->items[number];
-    const PlanWay *way = bucket->count ? find_way(filling, number) : NULL;
-    if (!way || way->loss != *ret_loss)
-      continue;
-    for (size_t i = 0; i < bucket->count; i++)
-      filling->places->marks[bucket->items[i] / 64] |= UINT64_C(1) << bucket->items[i] % 64;
-    array_clear(bucket);
-  }
-  return found;
+/* The way of the least loss that can be spared, or NO_WAY. */
+static int cheapest_way(Filling *filling, int state) {
+  while ((int)filling->cheapest.count <= state)
+    *array_push(&filling->cheapest) = UNKNOWN_WAY;
+  int *known = &filling->cheapest.items[state];
+  if (*known == UNKNOWN_WAY)
+    *known = find_way(filling, state);
+  return *known;
 }
 
-/* The marked GPUs in their order. Those of a pool lie anywhere among the others. */
-static bool take_group(Filling *filling, uint64_t *ret_loss) {
+/* Worth that cannot be spared once is not tried again. */
+static void raise_loss_min(Filling *filling, uint64_t loss_min) {
+  filling->loss_min = loss_min;
+  array_clear(&filling->cheapest);
+}
+
+/* The states of the GPUs that lose the least. False where there are none left. */
+static bool find_group(Filling *filling, uint64_t *ret_loss) {
   array_clear(&filling->group);
-  if (!mark_group(filling, ret_loss))
-    return false;
-  uint64_t *marks = filling->places->marks;
-  for (size_t word = 0; word * 64 < filling->places->problem->gpus.count; word++) {
-    for (; marks[word]; marks[word] &= marks[word] - 1)
-      *array_push(&filling->group) = (int)word * 64 + __builtin_ctzll(marks[word]);
+  for (int state = 0; state < (int)filling->gpus->buckets.count; state++) {
+    int way = filling->gpus->buckets.items[state].count ? cheapest_way(filling, state) : NO_WAY;
+    if (way < 0)
+      continue;
+    uint64_t loss = way_at(filling, way)->loss;
+    if (filling->group.count && loss > *ret_loss)
+      continue;
+    if (filling->group.count && loss < *ret_loss)
+      array_clear(&filling->group);
+    *ret_loss = loss;
+    *array_push(&filling->group) = state;
   }
-  return true;
-}
-
-/* 0: the GPU was changed already, 1: its host was, 2: neither. */
-static int preference(const PlanPlaces *places, int gpu) {
-  if (places->touched_gpus[gpu])
-    return 0;
-  return places->touched_hosts[places->problem->gpus.items[gpu].host] ? 1 : 2;
-}
-
-static void order_group(Filling *filling) {
-  const int *gpus = filling->group.items;
-  size_t count = filling->group.count, ends[4] = {0};
-  filling->order = mem_grow(filling->order, count, sizeof *filling->order);
-  filling->preferences = mem_grow(filling->preferences, count, sizeof *filling->preferences);
-  for (size_t i = 0; i < count; i++) {
-    filling->preferences[i] = (uint8_t)preference(filling->places, gpus[i]);
-    ends[filling->preferences[i] + 1]++;
-  }
-  ends[2] += ends[1];
-  for (size_t i = 0; i < count; i++)
-    filling->order[ends[filling->preferences[i]]++] = gpus[i];
+  return filling->group.count > 0;
 }
 
 /* How much the pod takes of what falls to each of the pods that the host can still serve, of the resource
@@ -245,40 +196,73 @@ static Queue *choose_queue(const Filling *filling, int host) {
   return chosen;
 }
 
+/* Brings the holes of the pool up to date. */
+static void count_holes(Filling *filling) {
+  const PlanGpuState *states = filling->states->items.items;
+  for (size_t i = 0; i < filling->taken.count; i++) {
+    PlanWay *way = way_at(filling, filling->taken.items[i]);
+    for (int type = 0; type < filling->states->geometry->type_count; type++)
+      filling->holes->count[type] +=
+          way->taken * (states[way->after].holes.count[type] - states[way->before].holes.count[type]);
+    way->taken = 0;
+  }
+  array_clear(&filling->taken);
+}
+
+static void take_way(Filling *filling, int number) {
+  PlanWay *way = way_at(filling, number);
+  if (!way->taken++)
+    *array_push(&filling->taken) = number;
+}
+
 /* Would all that is reserved still fit, the slice itself not counted? */
-static bool is_spared(const Filling *filling, const PlanGpuState *before, const PlanGpuState *after) {
+static bool is_spared(const Filling *filling, const PlanWay *way) {
+  const PlanGpuState *states = filling->states->items.items;
   PlanAmounts reserved = *filling->reserved;
   PlanHoles holes = *filling->holes;
   reserved.count[filling->rank]--;
-  change_holes(filling->states, &holes, before, after);
+  for (int type = 0; type < filling->states->geometry->type_count; type++)
+    holes.count[type] += states[way->after].holes.count[type] - states[way->before].holes.count[type];
   return plan_holes_fit(filling->states->geometry, &holes, &reserved);
 }
 
-static bool may_take(Filling *filling, int gpu, const PlanWay *way) {
+static bool may_take(Filling *filling, const PlanWay *way) {
   if (!filling->reserved || (filling->safe > 0 && filling->safe_type == way->type))
     return true;
+  count_holes(filling);
   filling->safe_type = way->type;
   filling->safe = plan_holes_safe(filling->states->geometry, filling->holes, filling->rank, way->type);
-  return filling->safe > 0 ||
-         is_spared(filling, state_of(filling, gpu), &filling->states->items.items[way->after]);
+  return filling->safe > 0 || is_spared(filling, way);
 }
 
-static void place(Filling *filling, Queue *queue, int gpu, const PlanWay *way) {
+/* All GPUs of the host are near one that was changed. */
+static void touch_host(PlanPlaces *places, int host) {
+  const PlanHost *touched = &places->problem->hosts.items[host];
+  if (places->touched_hosts[host])
+    return;
+  places->touched_hosts[host] = true;
+  for (int gpu = touched->first_gpu; gpu < touched->first_gpu + touched->gpu_count; gpu++)
+    if (places->place[gpu] >= 0)
+      plan_bit_set(places->pools[places->problem->gpus.items[gpu].pool].near, places->place[gpu]);
+}
+
+static void place(Filling *filling, Queue *queue, int at, int number) {
   PlanPlaces *places = filling->places;
+  const PlanWay *way = way_at(filling, number);
+  int gpu = filling->gpus->gpus[at], waiting = queue->first;
   const PlanHostGpu *placed = &places->problem->gpus.items[gpu];
-  int waiting = queue->first;
   int kind = plan_class_single_kind(&places->problem->classes.items[queue->class_]);
   places->slices[waiting] =
       (PlanSlice){.waiting = waiting,
                   .gpu = gpu,
                   .profile = (uint8_t)places->problem->models.items[placed->model].profile_of_kind[kind],
                   .start = way->start};
-  change_holes(filling->states, filling->holes, state_of(filling, gpu),
-               &filling->states->items.items[way->after]);
-  places->state[gpu] = way->after;
-  places->free_slots[placed->host] -= filling->states->geometry->ranks[filling->rank].size;
-  places->touched_gpus[gpu] = true;
-  places->touched_hosts[placed->host] = true;
+  take_way(filling, number);
+  filling->gpus->states[at] = way->after;
+  if (places->tight[placed->host])
+    places->free_slots[placed->host] -= filling->states->geometry->ranks[filling->rank].size;
+  plan_bit_set(filling->gpus->changed, at);
+  touch_host(places, placed->host);
   seat(places, waiting, placed->host);
   queue->first = filling->next[waiting];
   filling->safe--;
@@ -288,51 +272,52 @@ static void place(Filling *filling, Queue *queue, int gpu, const PlanWay *way) {
 }
 
 /* Sets the way's outcome. */
-static const PlanWay *know_outcome(Filling *filling, int gpu, PlanWay *way) {
+static void know_outcome(Filling *filling, int number) {
+  PlanWay *way = way_at(filling, number);
   if (way->after >= 0)
-    return way;
+    return;
   const PlanRank *rank = &filling->states->geometry->ranks[filling->rank];
-  size_t index = (size_t)(way - filling->states->ways.items);
-  uint32_t occupied = state_of(filling, gpu)->occupied | plan_rank_slots(rank, way->start);
+  uint32_t occupied = filling->states->items.items[way->before].occupied | plan_rank_slots(rank, way->start);
   int after = plan_states_find(filling->states, occupied); /* may move the ways */
-  filling->states->ways.items[index].after = after;
-  return &filling->states->ways.items[index];
+  way_at(filling, number)->after = after;
 }
 
-/* Slices for the GPU as long as no more is lost than this. A worth that cannot be spared once is not tried
- * again: it may be less than this, where what the GPU has left is worth less. */
-static void fill_gpu(Filling *filling, uint64_t loss, int gpu) {
-  int host = filling->places->problem->gpus.items[gpu].host;
+/* Slices for the GPU, which is in no bucket, as long as no more is lost than this. Worth that cannot be
+ * spared may be less than this, where what the GPU has left is worth less. */
+static void fill_gpu(Filling *filling, uint64_t loss, int at) {
+  int host = filling->places->problem->gpus.items[filling->gpus->gpus[at]].host;
   while (filling->left) {
-    PlanWay *cheapest = find_way(filling, filling->places->state[gpu]);
-    if (!cheapest || cheapest->loss > loss)
+    int way = cheapest_way(filling, filling->gpus->states[at]);
+    if (way < 0 || way_at(filling, way)->loss > loss)
       break;
-    const PlanWay *way = know_outcome(filling, gpu, cheapest);
-    if (!may_take(filling, gpu, way)) {
-      filling->loss_min = way->loss + 1;
+    know_outcome(filling, way);
+    if (!may_take(filling, way_at(filling, way))) {
+      raise_loss_min(filling, way_at(filling, way)->loss + 1);
       continue;
     }
     Queue *queue = filling->places->full[host] != filling->number ? choose_queue(filling, host) : NULL;
     if (!queue) {
       filling->places->full[host] = filling->number;
-      *array_push(&filling->refused) = gpu;
+      *array_push(&filling->refused) = at;
       return;
     }
-    place(filling, queue, gpu, way);
+    place(filling, queue, at, way);
   }
-  plan_places_put_back(filling->places, filling->pool, gpu);
+  plan_pool_gpus_put(filling->gpus, at);
 }
 
-/* Once the worth cannot be spared, the GPUs go back: they may have other places. */
+/* Once the worth cannot be spared, the others stay where they are: they may have other places. */
 static void fill_group(Filling *filling, uint64_t loss) {
-  order_group(filling);
-  for (size_t i = 0; i < filling->group.count; i++) {
-    int gpu = filling->order[i];
-    if (filling->left && filling->loss_min <= loss)
-      fill_gpu(filling, loss, gpu);
-    else
-      plan_places_put_back(filling->places, filling->pool, gpu);
-  }
+  PlanPoolGpus *gpus = filling->gpus;
+  plan_pool_gpus_group(gpus, filling->group.items, filling->group.count);
+  for (size_t word = 0; word < PLAN_PREFERENCES * gpus->word_count; word++)
+    for (uint64_t bits = gpus->group[word]; bits; bits &= bits - 1) {
+      if (!filling->left || filling->loss_min > loss)
+        return;
+      int at = (int)(word % gpus->word_count) * 64 + __builtin_ctzll(bits);
+      plan_pool_gpus_take(gpus, at);
+      fill_gpu(filling, loss, at);
+    }
 }
 
 void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *batch, PlanAmounts *reserved) {
@@ -341,8 +326,7 @@ void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *b
   CLEANUP(filling_deinit)
   Filling filling = {.places = places,
                      .states = plan_places_states(places, pool),
-                     .buckets = &places->buckets[pool],
-                     .pool = pool,
+                     .gpus = &places->pools[pool],
                      .rank = rank,
                      .number = ++places->fillings,
                      .reserved = reserved,
@@ -350,23 +334,12 @@ void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *b
   uint64_t loss = 0;
   filling.slots_per_pod = mean_size(&filling);
   queue_pods(&filling, batch);
-  while (filling.left && take_group(&filling, &loss))
+  while (filling.left && find_group(&filling, &loss))
     fill_group(&filling, loss);
+  count_holes(&filling);
   for (size_t i = 0; i < filling.refused.count; i++)
-    plan_places_put_back(places, pool, filling.refused.items[i]);
+    plan_pool_gpus_put(filling.gpus, filling.refused.items[i]);
   places->refused |= filling.left > 0; /* there were places enough, or nothing would have been reserved */
   if (reserved)
     reserved->count[rank] -= filling.left;
-}
-
-void plan_places_finish(PlanPlaces *places) {
-  size_t count = 0;
-  for (size_t i = 0; i < places->problem->waiting.count; i++)
-    if (places->slices[i].gpu >= 0)
-      places->slices[count++] = places->slices[i];
-  free(places->offer->slices.items);
-  places->offer->slices.items = places->slices;
-  places->offer->slices.count = count;
-  places->offer->slices.capacity = places->problem->waiting.count;
-  places->slices = NULL;
 }

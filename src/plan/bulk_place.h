@@ -2,23 +2,20 @@
 /* The second half of bulk.c: who sits where, once it is known who is served. Nobody else includes this. */
 #pragma once
 
-#include "plan/bulk_state.h"
+#include "plan/bulk_gpus.h"
 #include "plan/offer.h"
-
-typedef ARRAY(int) PlanBucket;         /* GPUs of one pool in one state */
-typedef ARRAY(PlanBucket) PlanBuckets; /* by state */
 
 typedef struct PlanPlaces {
   const PlanProblem *problem;
-  PlanOffer *offer;     /* its hosts and served are kept up to date, its slices come at the end */
+  PlanOffer *offer;     /* its hosts are kept up to date, the rest comes at the end */
   PlanStates *states;   /* by shape: what is worth knowing of a GPU with these slots occupied */
-  int *state;           /* by GPU: which of them */
-  PlanBuckets *buckets; /* by pool: those of its GPUs that can be counted */
-  uint64_t *marks;      /* bit per GPU; all zero between fillings */
+  PlanPoolGpus *pools;  /* those of its GPUs that can be counted */
+  int *place;           /* by GPU: there; -1: it cannot be counted */
+  int *gpus, *in_state; /* what the pools have of them */
   PlanHoles *holes;     /* by pool, as they are now */
   int64_t *rooms;       /* as PlanProblem.rooms, as they are now on hosts that are tight */
-  bool *touched_gpus, *touched_hosts;
-  int *free_slots; /* by host */
+  bool *touched_hosts;
+  int *free_slots; /* by host: kept up to date where it is tight */
   bool *tight;     /* by host: it may run short of something else before it runs out of slices */
   bool any_tight;
   int *full; /* by host: the filling that found no pod for it */
@@ -43,14 +40,18 @@ static inline PlanStates *plan_places_states(const PlanPlaces *places, int pool)
 static inline int64_t *plan_places_rooms(const PlanPlaces *places, int host) {
   return &places->rooms[(size_t)host * (places->problem->resources.count + 1)];
 }
-/* Puts the GPU into the bucket of its state. */
-void plan_places_put_back(PlanPlaces *places, int pool, int gpu);
-const PlanHoles *plan_places_holes(const PlanPlaces *places, int pool);
 /* Puts the pod on the host if there is room for it, slices aside. */
 bool plan_places_seat(PlanPlaces *places, int waiting, int host);
-void plan_batch_add(PlanPlaces *places, PlanBatch *batch, int waiting);
+static inline void plan_batch_add(PlanPlaces *places, PlanBatch *batch, int waiting) {
+  if (batch->count++)
+    places->next[batch->last] = waiting;
+  else
+    batch->first = waiting;
+  batch->last = waiting;
+  places->next[waiting] = -1;
+}
 /* Places as many of the batch as possible; with all that is reserved in the pool, their slices included, of
  * which no larger one is left. What was reserved for the batch is not any more. NULL: nothing is reserved. */
 void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *batch, PlanAmounts *reserved);
-/* Hands the slices over to the offer. */
+/* Counts who is served, and hands the slices over to the offer. */
 void plan_places_finish(PlanPlaces *places);

@@ -5,20 +5,45 @@
 
 static void sum_holes(PlanPlaces *places, int pool) {
   const PlanStates *states = plan_places_states(places, pool);
-  for (size_t number = 0; number < places->buckets[pool].count; number++)
+  const PlanPoolGpus *gpus = &places->pools[pool];
+  for (size_t state = 0; state < gpus->buckets.count; state++)
     for (int type = 0; type < states->geometry->type_count; type++)
       places->holes[pool].count[type] +=
-          states->items.items[number].holes.count[type] * (int)places->buckets[pool].items[number].count;
+          states->items.items[state].holes.count[type] * gpus->buckets.items[state].count;
+}
+
+static bool can_be_counted(const PlanProblem *problem, const PlanHostGpu *gpu) {
+  return gpu->pool >= 0 && problem->models.items[gpu->model].is_counted;
+}
+
+/* Makes room for the GPUs of each pool. */
+static void divide_gpus(PlanPlaces *places) {
+  const PlanProblem *problem = places->problem;
+  CLEANUP(cleanup_free) size_t *counts = mem_alloc(problem->pools.count * sizeof *counts);
+  size_t begin = 0;
+  for (size_t i = 0; i < problem->gpus.count; i++)
+    if (can_be_counted(problem, &problem->gpus.items[i]))
+      counts[problem->gpus.items[i].pool]++;
+  for (size_t pool = 0; pool < problem->pools.count; pool++) {
+    plan_pool_gpus_init(&places->pools[pool], &places->gpus[begin], &places->in_state[begin], counts[pool]);
+    begin += counts[pool];
+  }
 }
 
 static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
+  CLEANUP(cleanup_free) int *ends = mem_alloc(problem->pools.count * sizeof *ends);
+  divide_gpus(places);
   for (size_t i = 0; i < problem->gpus.count; i++) {
     const PlanHostGpu *gpu = &problem->gpus.items[i];
-    if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted)
+    places->place[i] = -1;
+    if (!can_be_counted(problem, gpu))
       continue;
-    places->state[i] = plan_states_find(plan_places_states(places, gpu->pool), gpu->occupied);
-    plan_places_put_back(places, gpu->pool, (int)i);
+    PlanPoolGpus *pool = &places->pools[gpu->pool];
+    int place = places->place[i] = ends[gpu->pool]++;
+    pool->gpus[place] = (int)i;
+    pool->states[place] = plan_states_find(plan_places_states(places, gpu->pool), gpu->occupied);
+    plan_pool_gpus_put(pool, place);
   }
   for (int pool = 0; pool < (int)problem->pools.count; pool++)
     sum_holes(places, pool);
@@ -87,18 +112,17 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
       .problem = problem,
       .offer = offer,
       .states = mem_alloc(problem->shapes.count * sizeof *places->states),
-      .state = mem_alloc(problem->gpus.count * sizeof *places->state),
-      .buckets = mem_alloc(problem->pools.count * sizeof *places->buckets),
-      .marks = mem_alloc((problem->gpus.count / 64 + 1) * sizeof *places->marks),
+      .pools = mem_alloc(problem->pools.count * sizeof *places->pools),
+      .place = mem_grow(NULL, problem->gpus.count, sizeof *places->place),
+      .gpus = mem_grow(NULL, problem->gpus.count, sizeof *places->gpus),
+      .in_state = mem_grow(NULL, problem->gpus.count, sizeof *places->in_state),
       .holes = mem_alloc(problem->pools.count * sizeof *places->holes),
-      .touched_gpus = mem_alloc(problem->gpus.count * sizeof *places->touched_gpus),
       .touched_hosts = mem_alloc(hosts * sizeof *places->touched_hosts),
       .full = mem_alloc(hosts * sizeof *places->full),
       .free_slots = mem_alloc(hosts * sizeof *places->free_slots),
       .tight = mem_alloc(hosts * sizeof *places->tight),
-      .slices = mem_alloc(waiting * sizeof *places->slices),
-      .next = mem_alloc(waiting * sizeof *places->next),
-      .next_equal = mem_alloc(waiting * sizeof *places->next_equal),
+      .slices = mem_grow(NULL, waiting, sizeof *places->slices),
+      .next = mem_grow(NULL, waiting, sizeof *places->next),
   };
   for (size_t i = 0; i < problem->shapes.count; i++)
     plan_states_init(&places->states[i], &problem->shapes.items[i].geometry);
@@ -106,24 +130,49 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
     places->slices[i].gpu = -1;
   copy_rooms(places);
   find_tight_hosts(places);
+  if (places->any_tight)
+    places->next_equal = mem_grow(NULL, waiting, sizeof *places->next_equal);
   sort_gpus(places);
+}
+
+/* The tiers stand one behind the other. */
+static void count_served(const PlanPlaces *places) {
+  const PlanProblem *problem = places->problem;
+  const int *hosts = places->offer->hosts;
+  size_t end;
+  for (size_t first = 0; first < problem->waiting.count; first = end) {
+    int tier = problem->waiting.items[first].tier, served = 0;
+    for (end = first; end < problem->waiting.count && problem->waiting.items[end].tier == tier; end++)
+      served += hosts[end] >= 0;
+    places->offer->served[tier] = served;
+  }
+}
+
+void plan_places_finish(PlanPlaces *places) {
+  size_t count = 0;
+  count_served(places);
+  for (size_t i = 0; i < places->problem->waiting.count; i++)
+    if (places->slices[i].gpu >= 0)
+      places->slices[count++] = places->slices[i];
+  free(places->offer->slices.items);
+  places->offer->slices.items = places->slices;
+  places->offer->slices.count = count;
+  places->offer->slices.capacity = places->problem->waiting.count;
+  places->slices = NULL;
 }
 
 void plan_places_deinit(PlanPlaces *places) {
   for (size_t i = 0; i < places->problem->shapes.count; i++)
     plan_states_deinit(&places->states[i]);
   free(places->states);
-  free(places->state);
-  for (size_t pool = 0; pool < places->problem->pools.count; pool++) {
-    for (size_t i = 0; i < places->buckets[pool].count; i++)
-      array_deinit(&places->buckets[pool].items[i]);
-    array_deinit(&places->buckets[pool]);
-  }
-  free(places->buckets);
-  free(places->marks);
+  for (size_t pool = 0; pool < places->problem->pools.count; pool++)
+    plan_pool_gpus_deinit(&places->pools[pool]);
+  free(places->pools);
+  free(places->place);
+  free(places->gpus);
+  free(places->in_state);
   free(places->holes);
   free(places->rooms);
-  free(places->touched_gpus);
   free(places->touched_hosts);
   free(places->full);
   free(places->free_slots);

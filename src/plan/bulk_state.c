@@ -38,6 +38,7 @@ static void add_ways(PlanStates *states, uint32_t occupied, int rank) {
       continue;
     add_way(states, base,
             (PlanWay){.loss = worth - plan_geometry_worth(geometry, ~(occupied | slots)),
+                      .before = (int)states->items.count - 1, /* the one that is being made */
                       .after = -1,
                       .start = (uint8_t)start,
                       .type = type_at(geometry, slots)});

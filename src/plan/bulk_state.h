@@ -9,7 +9,8 @@
 
 typedef struct PlanWay { /* to place one slice */
   uint64_t loss;
-  int after; /* the state that comes of it, -1: not known yet */
+  int before, after; /* the state that it is a way of, and the one that comes of it, -1: not known yet */
+  int taken;         /* how often since somebody counted */
   uint8_t start, type;
 } PlanWay;
 
