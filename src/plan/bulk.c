@@ -124,15 +124,30 @@ static bool take_existing(Bulk *bulk, int waiting, int class_, int kind) {
   return false;
 }
 
+/* The end of those from `first` on that are of its class. */
+static int end_of_run(const PlanProblem *problem, int first, int end) {
+  int run = first + 1;
+  while (run < end && problem->waiting.items[run].class_ == problem->waiting.items[first].class_)
+    run++;
+  return run;
+}
+
+/* Pods of one class: who comes first gets what there is, and where one gets nothing, those behind it do not
+ * either. */
+static void accept_run(Bulk *bulk, int waiting, int end) {
+  int class_ = bulk->problem->waiting.items[waiting].class_;
+  int kind = plan_class_single_kind(&bulk->problem->classes.items[class_]);
+  while (waiting < end && take_existing(bulk, waiting, class_, kind))
+    waiting++;
+  int counted = plan_counts_add(&bulk->counts, class_, kind, end - waiting);
+  memset(&bulk->counted[waiting], true, (size_t)counted);
+}
+
 static void accept(Bulk *bulk, int first, int end) {
-  const PlanProblem *problem = bulk->problem;
-  for (int waiting = first; waiting < end; waiting++) {
-    int class_ = problem->waiting.items[waiting].class_;
-    if (bulk->left_out[class_])
-      continue;
-    int kind = plan_class_single_kind(&problem->classes.items[class_]);
-    if (!take_existing(bulk, waiting, class_, kind))
-      bulk->counted[waiting] = plan_counts_add(&bulk->counts, class_, kind);
+  for (int run; first < end; first = run) {
+    run = end_of_run(bulk->problem, first, end);
+    if (!bulk->left_out[bulk->problem->waiting.items[first].class_])
+      accept_run(bulk, first, run);
   }
 }
 

@@ -306,28 +306,38 @@ static int least_loaded_pool(PlanCounts *counts, int class_, int kind) {
   return chosen;
 }
 
-/* Where pools are filled one after the other, mostly the pod does as the one of its class before it. */
-static bool add_as_before(PlanCounts *counts, int class_) {
+/* Where pools are filled one after the other, mostly pods do as the one of their class before them. Returns
+ * how many do. */
+static int add_as_before(PlanCounts *counts, int class_, int most) {
   PlanShares *shares = &counts->shares[class_];
   if (counts->is_balanced || !shares->count ||
       counts->next_pools[class_] >= (int)counts->problem->pools.count)
-    return false;
+    return 0;
   PlanShare *share = &shares->items[counts->latest[class_]];
+  int spare = counts->spare[share->pool * PLAN_RANKS_MAX + share->rank], added = spare < most ? spare : most;
   if (share->pool != counts->pools[counts->next_pools[class_]] ||
-      !(counts->known[share->pool] >> share->rank & 1) ||
-      counts->spare[share->pool * PLAN_RANKS_MAX + share->rank] <= 0)
-    return false;
-  share->count++;
-  reserve(counts, share->pool, share->rank, 1);
-  return true;
+      !(counts->known[share->pool] >> share->rank & 1) || added <= 0)
+    return 0;
+  share->count += added;
+  reserve(counts, share->pool, share->rank, added);
+  return added;
 }
 
-bool plan_counts_add(PlanCounts *counts, int class_, int kind) {
-  if (add_as_before(counts, class_))
-    return true;
+static bool add_one(PlanCounts *counts, int class_, int kind) {
   int pool = counts->is_balanced ? least_loaded_pool(counts, class_, kind) : first_pool(counts, class_, kind);
   if (pool < 0)
     return make_room(counts, class_);
   change(counts, class_, pool, rank_in(counts, class_, pool), 1);
   return true;
+}
+
+int plan_counts_add(PlanCounts *counts, int class_, int kind, int most) {
+  int added = 0;
+  while (added < most) {
+    int more = add_as_before(counts, class_, most - added);
+    if (!more && !add_one(counts, class_, kind))
+      break;
+    added += more ? more : 1;
+  }
+  return added;
 }

@@ -44,8 +44,9 @@ typedef struct PlanCounts {
 /* The holes are borrowed; they must not change between the first count and plan_counts_clear(). */
 void plan_counts_init(PlanCounts *counts, const PlanProblem *problem, const PlanHoles *holes);
 void plan_counts_deinit(PlanCounts *counts);
-/* One more pod of the class, which asks one slice of the kind: it gets it where there is one to spare, or
- * where pods of other classes can make room by moving to other pools. False where it cannot be served. */
-bool plan_counts_add(PlanCounts *counts, int class_, int kind);
+/* More pods of the class, `most` at most, each of which asks one slice of the kind: a pod gets it where there
+ * is one to spare, or where pods of other classes can make room by moving to other pools. Returns how many
+ * get one; where that is not all, no pod of the class gets one any more. */
+int plan_counts_add(PlanCounts *counts, int class_, int kind, int most);
 /* Forgets all that was counted: it is placed now, or nobody wants it any more. */
 void plan_counts_clear(PlanCounts *counts);
