@@ -94,36 +94,49 @@ static void sort_pods(const Snapshot *snapshot, OrderKey *keys, size_t count) {
   }
 }
 
-/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. */
-static void rank_classes(const PlanProblem *problem, int *ret_ranks) {
-  size_t count = problem->classes.count;
+/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. Returns
+ * how many sizes there are. */
+static size_t rank_classes(const PlanProblem *problem, int *ret_ranks) {
+  size_t count = problem->classes.count, rank = 0;
   CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(count * sizeof *keys);
   for (size_t i = 0; i < count; i++)
     keys[i] = (OrderKey){.high = (uint32_t)problem->classes.items[i].slot_count,
                          .low = (uint64_t)problem->classes.items[i].slice_count,
                          .index = (int)i};
   order_sort(keys, count);
-  for (size_t i = 0, rank = 0; i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     rank += i && (keys[i].high != keys[i - 1].high || keys[i].low != keys[i - 1].low);
     ret_ranks[keys[i].index] = (int)rank;
   }
+  return rank + 1;
 }
 
-/* Within a tier the smallest come first: that serves the most. */
+/* Those of one rank are moved together, in their order. */
+static void sort_tier(PlanWaiting *waiting, size_t count, const int *ranks, size_t rank_count,
+                      PlanWaiting *scratch) {
+  CLEANUP(cleanup_free) size_t *ends = mem_alloc((rank_count + 1) * sizeof *ends); /* of the rank before */
+  for (size_t i = 0; i < count; i++)
+    ends[ranks[waiting[i].class_] + 1]++;
+  for (size_t rank = 0; rank < rank_count; rank++)
+    ends[rank + 1] += ends[rank];
+  memcpy(scratch, waiting, count * sizeof *waiting);
+  for (size_t i = 0; i < count; i++)
+    waiting[ends[ranks[scratch[i].class_]]++] = scratch[i];
+}
+
+/* Within a tier the smallest come first: that serves the most. Tiers stand one behind the other already. */
 void plan_queue_sort(PlanProblem *problem) {
   size_t count = problem->waiting.count;
-  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(count * sizeof *keys);
-  CLEANUP(cleanup_free) PlanWaiting *before = mem_alloc(count * sizeof *before);
+  CLEANUP(cleanup_free) PlanWaiting *scratch = mem_grow(NULL, count, sizeof *scratch);
   CLEANUP(cleanup_free) int *ranks = mem_alloc(problem->classes.count * sizeof *ranks);
-  rank_classes(problem, ranks);
-  for (size_t i = 0; i < count; i++) {
-    before[i] = problem->waiting.items[i];
-    keys[i] = (OrderKey){
-        .high = (uint32_t)before[i].tier, .low = (uint64_t)ranks[before[i].class_], .index = (int)i};
+  PlanWaiting *waiting = problem->waiting.items;
+  size_t rank_count = rank_classes(problem, ranks);
+  for (size_t first = 0, end; first < count; first = end) {
+    for (end = first + 1; end < count && waiting[end].tier == waiting[first].tier;)
+      end++;
+    if (end - first > 1)
+      sort_tier(&waiting[first], end - first, ranks, rank_count, scratch);
   }
-  order_sort(keys, count);
-  for (size_t i = 0; i < count; i++)
-    problem->waiting.items[i] = before[keys[i].index];
 }
 
 /* No slice is published under another spelling, so "nvidia.com/mig-1g.10gb+me" names no profile. */

@@ -50,6 +50,21 @@ static bool deserves_turn(const PlanProblem *problem, size_t waiting, Chance *ch
   return *chance == SOME;
 }
 
+/* Those without a turn, who are in no tier yet, into this one, behind the others. */
+static void put_others_last(PlanWaiting *waiting, size_t count, int tier) {
+  CLEANUP(cleanup_free) PlanWaiting *others = mem_grow(NULL, count, sizeof *others);
+  size_t turns = 0, other_count = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (waiting[i].tier >= 0) {
+      waiting[turns++] = waiting[i];
+    } else {
+      others[other_count] = waiting[i];
+      others[other_count++].tier = tier;
+    }
+  }
+  memcpy(&waiting[turns], others, other_count * sizeof *others);
+}
+
 void plan_turns_give(PlanProblem *problem) {
   int turns = 1 + (int)problem->gpus.count / PLAN_TURN_GPUS_EACH;
   size_t end, count = problem->waiting.count;
@@ -67,9 +82,7 @@ void plan_turns_give(PlanProblem *problem) {
       others += !has_turn;
       waiting[end].tier = has_turn ? problem->tier_count++ : -1;
     }
-    for (size_t i = first; i < end; i++)
-      if (waiting[i].tier < 0)
-        waiting[i].tier = problem->tier_count;
+    put_others_last(&waiting[first], end - first, problem->tier_count);
     problem->tier_count += others > 0;
   }
 }
