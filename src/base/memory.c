@@ -28,6 +28,10 @@ void *mem_alloc(size_t size) {
   return block;
 }
 
+void *mem_alloc_raw(size_t count, size_t item_size) {
+  return mem_grow(NULL, count, item_size);
+}
+
 void *mem_grow(void *old, size_t count, size_t item_size) {
   void *block = reallocarray(old, count ? count : 1, item_size ? item_size : 1);
   if (!block)

@@ -46,26 +46,29 @@ static unsigned bits_of(uint64_t number) {
   return number ? 64 - (unsigned)__builtin_clzll(number) : 0;
 }
 
-static void scatter_words(const uint64_t *from, uint64_t *into, size_t count, unsigned shift) {
-  size_t ends[DIGITS + 1] = {0};
+static void scatter_words(const uint64_t *from, uint64_t *into, size_t count, unsigned shift,
+                          unsigned digit_bits) {
+  uint32_t ends[DIGITS + 1] = {0};
+  unsigned digits = 1U << digit_bits;
   for (size_t i = 0; i < count; i++)
-    ends[(from[i] >> shift & (DIGITS - 1)) + 1]++;
-  for (int digit = 0; digit < DIGITS; digit++)
+    ends[(from[i] >> shift & (digits - 1)) + 1]++;
+  for (unsigned digit = 0; digit < digits; digit++)
     ends[digit + 1] += ends[digit];
   for (size_t i = 0; i < count; i++)
-    into[ends[from[i] >> shift & (DIGITS - 1)]++] = from[i];
+    into[ends[from[i] >> shift & (digits - 1)]++] = from[i];
 }
 
 static void sort_words(OrderKey *keys, size_t count, const Range *range, unsigned low_bits, unsigned bits) {
-  CLEANUP(cleanup_free) uint64_t *words = mem_alloc(2 * count * sizeof *words);
+  CLEANUP(cleanup_free) uint64_t *words = mem_alloc_raw(2 * count, sizeof *words);
   uint64_t *from = words, *into = words + count;
   const OrderKey *least = &range->least;
   for (size_t i = 0; i < count; i++) {
     uint64_t value = (uint64_t)(keys[i].high - least->high) << low_bits | (keys[i].low - least->low);
     from[i] = value << INDEX_BITS | (uint32_t)keys[i].index;
   }
-  for (unsigned shift = INDEX_BITS; shift < INDEX_BITS + bits; shift += DIGIT_BITS) {
-    scatter_words(from, into, count, shift);
+  unsigned rounds = (bits + DIGIT_BITS - 1) / DIGIT_BITS, digit_bits = (bits + rounds - 1) / rounds;
+  for (unsigned shift = INDEX_BITS; shift < INDEX_BITS + bits; shift += digit_bits) {
+    scatter_words(from, into, count, shift, digit_bits);
     uint64_t *sorted = into;
     into = from;
     from = sorted;
@@ -96,7 +99,7 @@ static void sort_bytes(OrderKey *keys, size_t count) {
     differing.low |= keys[i].low ^ keys[0].low;
     differing.high |= keys[i].high ^ keys[0].high;
   }
-  CLEANUP(cleanup_free) OrderKey *other = mem_alloc(count * sizeof *other);
+  CLEANUP(cleanup_free) OrderKey *other = mem_alloc_raw(count, sizeof *other);
   OrderKey *from = keys, *into = other;
   for (size_t byte = 0; byte < BYTES; byte++) {
     if (!byte_of(&differing, byte))

@@ -113,16 +113,16 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
       .offer = offer,
       .states = mem_alloc(problem->shapes.count * sizeof *places->states),
       .pools = mem_alloc(problem->pools.count * sizeof *places->pools),
-      .place = mem_grow(NULL, problem->gpus.count, sizeof *places->place),
-      .gpus = mem_grow(NULL, problem->gpus.count, sizeof *places->gpus),
-      .in_state = mem_grow(NULL, problem->gpus.count, sizeof *places->in_state),
+      .place = mem_alloc_raw(problem->gpus.count, sizeof *places->place),
+      .gpus = mem_alloc_raw(problem->gpus.count, sizeof *places->gpus),
+      .in_state = mem_alloc_raw(problem->gpus.count, sizeof *places->in_state),
       .holes = mem_alloc(problem->pools.count * sizeof *places->holes),
       .touched_hosts = mem_alloc(hosts * sizeof *places->touched_hosts),
       .full = mem_alloc(hosts * sizeof *places->full),
       .free_slots = mem_alloc(hosts * sizeof *places->free_slots),
       .tight = mem_alloc(hosts * sizeof *places->tight),
-      .slices = mem_grow(NULL, waiting, sizeof *places->slices),
-      .next = mem_grow(NULL, waiting, sizeof *places->next),
+      .slices = mem_alloc_raw(waiting, sizeof *places->slices),
+      .next = mem_alloc_raw(waiting, sizeof *places->next),
   };
   for (size_t i = 0; i < problem->shapes.count; i++)
     plan_states_init(&places->states[i], &problem->shapes.items[i].geometry);
@@ -131,7 +131,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
   copy_rooms(places);
   find_tight_hosts(places);
   if (places->any_tight)
-    places->next_equal = mem_grow(NULL, waiting, sizeof *places->next_equal);
+    places->next_equal = mem_alloc_raw(waiting, sizeof *places->next_equal);
   sort_gpus(places);
 }
 

@@ -103,8 +103,13 @@ static int find_model(PlanProblem *problem, const MigModel *content, uint32_t al
   return (int)problem->models.count - 1;
 }
 
-/* What was read of ten thousand nodes lies all over the memory. */
+/* What was read of ten thousand nodes lies all over the memory: first the node is fetched, then its GPUs. */
 static void fetch_ahead(const PlanProblem *problem, int host) {
+  if (host + AHEAD < (int)problem->hosts.count) {
+    const SnapshotNode *next = plan_problem_node(problem, host + AHEAD);
+    __builtin_prefetch(&next->briefs);
+    __builtin_prefetch(&next->pod_count);
+  }
   if (host >= (int)problem->hosts.count)
     return;
   const SnapshotNode *node = plan_problem_node(problem, host);
@@ -147,11 +152,15 @@ static int compare_hosts(const void *a, const void *b, void *userdata) {
 }
 
 static void add_hosts(PlanProblem *problem) {
+  size_t gpus = 0;
+  array_reserve(&problem->hosts, problem->snapshot->nodes.count);
   for (size_t i = 0; i < problem->snapshot->nodes.count; i++) {
     const SnapshotNode *node = &problem->snapshot->nodes.items[i];
     if (node->gpu_count > 0 || plan_fleet_has_slices(problem, node))
       array_push(&problem->hosts)->node = (int)i;
+    gpus += (size_t)node->gpu_count;
   }
+  array_reserve(&problem->gpus, gpus);
   if (problem->snapshot->is_unordered && problem->hosts.count)
     qsort_r(problem->hosts.items, problem->hosts.count, sizeof problem->hosts.items[0], compare_hosts,
             problem->snapshot);
@@ -311,12 +320,15 @@ static void sign_hosts(PlanProblem *problem) {
   }
 }
 
-/* The pool of each shape and signature. */
-static int find_pool(PlanProblem *problem, Intern *known, int shape, int host) {
+/* The pool of each shape and signature. `last`: the pool that was asked for before, mostly the same; NULL. */
+static int find_pool(PlanProblem *problem, Intern *known, int shape, int host, const PlanHostGpu *last) {
   const struct {
     uint64_t signature;
     int64_t shape;
   } key = {.signature = problem->hosts.items[host].signature, .shape = shape};
+  if (last && last->pool >= 0 && problem->pools.items[last->pool].shape == shape &&
+      problem->hosts.items[last->host].signature == key.signature)
+    return last->pool;
   int pool = intern_number(known, &key, sizeof key);
   if (pool == (int)problem->pools.count)
     *array_push(&problem->pools) = (PlanPool){.shape = shape, .host = host};
@@ -325,14 +337,14 @@ static int find_pool(PlanProblem *problem, Intern *known, int shape, int host) {
 
 static void find_pools(PlanProblem *problem) {
   CLEANUP(intern_deinit) Intern known = {0};
-  const PlanHostGpu *last = NULL; /* of the same host, mostly of the same shape */
+  const PlanHostGpu *last = NULL;
   for (size_t i = 0; i < problem->gpus.count; i++) {
     PlanHostGpu *gpu = &problem->gpus.items[i];
     int shape = problem->models.items[gpu->model].shape;
     if (last && last->host == gpu->host && last->model == gpu->model)
       gpu->pool = last->pool;
     else if (problem->shapes.items[shape].exact)
-      gpu->pool = find_pool(problem, &known, shape, gpu->host);
+      gpu->pool = find_pool(problem, &known, shape, gpu->host, last);
     last = gpu;
   }
 }

@@ -5,7 +5,7 @@
 
 void plan_offer_init(PlanOffer *offer, const PlanProblem *problem) {
   *offer = (PlanOffer){.tier_count = problem->tier_count};
-  offer->hosts = mem_alloc(problem->waiting.count * sizeof *offer->hosts);
+  offer->hosts = mem_alloc_raw(problem->waiting.count, sizeof *offer->hosts);
   for (size_t i = 0; i < problem->waiting.count; i++)
     offer->hosts[i] = -1;
   offer->served = mem_alloc((size_t)problem->tier_count * sizeof *offer->served);

@@ -12,7 +12,7 @@
  *      before (rehearse.c), on small clusters replaced by what disturbs less and serves as many (calm.c), and
  *      where nothing is withdrawn, its new slices are moved as long as that disturbs less (settle.c)
  *   4. fill the rest of the changed GPUs (fill.c)
- *   5. take the result out, undo the fork, and say why the others are not helped (reason.c) */
+ *   5. write the result down (outcome.c), undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
 
 #include "plan/bound.h"
@@ -23,6 +23,7 @@
 #include "plan/greedy.h"
 #include "plan/improve.h"
 #include "plan/kept.h"
+#include "plan/outcome.h"
 #include "plan/reason.h"
 #include "plan/rehearse.h"
 #include "plan/search.h"
@@ -30,10 +31,6 @@
 #include "sched/coupling.h"
 
 #include <math.h>
-
-enum {
-  AHEAD = 16, /* pods */
-};
 
 /* What is spent on the search for better offers, and what came of it. */
 typedef struct Work {
@@ -147,138 +144,6 @@ static void solve(const PlanProblem *problem, Work *work, Solution *ret_solution
     (void)plan_improve(problem, PLAN_BY_EXISTING, &work->prices, &work->budget, &ret_solution->offer);
 }
 
-/* What the plan does, whoever found it out. */
-typedef struct Outcome {
-  const PlanProblem *problem;
-  const int *hosts;   /* by waiting pod, -1: not served */
-  const bool *recuts; /* by waiting pod; NULL: none */
-  const int *turns;   /* by waiting pod; NULL: in the order of the queue */
-  const PlanSlice *creates, *destroys;
-  size_t create_count, destroy_count;
-} Outcome;
-
-/* By GPU, the order among equals kept; returns where those of each GPU begin. */
-static int *sort_by_gpu(const PlanProblem *problem, const PlanSlice *slices, size_t count,
-                        PlanSlice *ret_sorted) {
-  int *ends =
-      mem_alloc((problem->gpus.count + 2) * sizeof *ends); /* of the GPU before, while they are filled */
-  for (size_t i = 0; i < count; i++)
-    ends[slices[i].gpu + 2]++;
-  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++)
-    ends[gpu + 2] += ends[gpu + 1];
-  for (size_t i = 0; i < count; i++)
-    ret_sorted[ends[slices[i].gpu + 1]++] = slices[i];
-  return ends;
-}
-
-/* What is asked for comes first, in the order of service. */
-static bool goes_before(const PlanSlice *slice, const PlanSlice *other) {
-  bool leftover = slice->waiting < 0, leftover_other = other->waiting < 0;
-  if (leftover != leftover_other)
-    return leftover_other;
-  return slice->waiting != other->waiting ? slice->waiting < other->waiting : slice->start > other->start;
-}
-
-/* Those of one GPU are few. */
-static void sort_creates(PlanSlice *slices, int count) {
-  for (int i = 1; i < count; i++) {
-    PlanSlice slice = slices[i];
-    int place = i;
-    for (; place > 0 && goes_before(&slice, &slices[place - 1]); place--)
-      slices[place] = slices[place - 1];
-    slices[place] = slice;
-  }
-}
-
-static void sort_destroys(PlanSlice *slices, int count) {
-  for (int i = 1; i < count; i++) {
-    PlanSlice slice = slices[i];
-    int place = i;
-    for (; place > 0 && slice.start < slices[place - 1].start; place--)
-      slices[place] = slices[place - 1];
-    slices[place] = slice;
-  }
-}
-
-static void take_gpu(const PlanProblem *problem, Plan *plan, int gpu, PlanCreate *creates, int create_count,
-                     PlanDestroy *destroys, int destroy_count) {
-  const PlanHostGpu *changed = &problem->gpus.items[gpu];
-  int node = problem->hosts.items[changed->host].node;
-  assert(create_count <= MIG_INSTANCES_MAX && destroy_count <= MIG_INSTANCES_MAX);
-  plan->nodes_changed += !plan->gpus.count || plan->gpus.items[plan->gpus.count - 1].node != node;
-  plan->create += create_count;
-  plan->destroy += destroy_count;
-  *array_push(&plan->gpus) = (PlanGpu){.node = node,
-                                       .gpu = changed->gpu,
-                                       .creates = creates,
-                                       .create_count = create_count,
-                                       .destroys = destroys,
-                                       .destroy_count = destroy_count};
-}
-
-static size_t count_changed(const PlanProblem *problem, const int *first_create, const int *first_destroy) {
-  size_t changed = 0;
-  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++)
-    changed += first_create[gpu] != first_create[gpu + 1] || first_destroy[gpu] != first_destroy[gpu + 1];
-  return changed;
-}
-
-static void take_changes(const Outcome *outcome, Plan *plan) {
-  const PlanProblem *problem = outcome->problem;
-  CLEANUP(cleanup_free) PlanSlice *created = mem_alloc(outcome->create_count * sizeof *created);
-  CLEANUP(cleanup_free) PlanSlice *destroyed = mem_alloc(outcome->destroy_count * sizeof *destroyed);
-  CLEANUP(cleanup_free)
-  int *first_create = sort_by_gpu(problem, outcome->creates, outcome->create_count, created);
-  CLEANUP(cleanup_free)
-  int *first_destroy = sort_by_gpu(problem, outcome->destroys, outcome->destroy_count, destroyed);
-  PlanCreate *creates = arena_alloc(&plan->arena, outcome->create_count * sizeof *creates);
-  PlanDestroy *destroys = arena_alloc(&plan->arena, outcome->destroy_count * sizeof *destroys);
-  array_reserve(&plan->gpus, count_changed(problem, first_create, first_destroy));
-  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
-    int create = first_create[gpu], create_count = first_create[gpu + 1] - create;
-    int destroy = first_destroy[gpu], destroy_count = first_destroy[gpu + 1] - destroy;
-    if (!create_count && !destroy_count)
-      continue;
-    sort_creates(&created[create], create_count);
-    sort_destroys(&destroyed[destroy], destroy_count);
-    for (int i = create; i < create + create_count; i++)
-      creates[i] = (PlanCreate){
-          .profile = created[i].profile, .start = created[i].start, .leftover = created[i].waiting < 0};
-    for (int i = destroy; i < destroy + destroy_count; i++)
-      destroys[i] = (PlanDestroy){.profile = destroyed[i].profile, .start = destroyed[i].start};
-    take_gpu(problem, plan, gpu, &creates[create], create_count, &destroys[destroy], destroy_count);
-  }
-}
-
-/* In their order of service the pods lie all over the memory. */
-static void fetch_ahead(const PlanProblem *problem, const Plan *plan, size_t waiting) {
-  if (waiting < problem->waiting.count)
-    __builtin_prefetch(&plan->pods.items[problem->waiting.items[waiting].pod], 1);
-}
-
-static void take_services(const Outcome *outcome, Plan *plan) {
-  const PlanProblem *problem = outcome->problem;
-  for (size_t i = 0; i < problem->waiting.count; i++) {
-    fetch_ahead(problem, plan, i + AHEAD);
-    PlanPod *pod = &plan->pods.items[problem->waiting.items[i].pod];
-    int host = outcome->hosts[i];
-    pod->verdict = host < 0 ? PLAN_BLOCKED : PLAN_FITS;
-    pod->node = host < 0 ? -1 : problem->hosts.items[host].node;
-    pod->turn = host < 0 ? -1 : outcome->turns ? outcome->turns[i] : (int)i;
-    plan->already_fit += host >= 0;
-  }
-  for (size_t i = 0; i < outcome->create_count; i++) {
-    int waiting = outcome->creates[i].waiting;
-    PlanPod *pod = waiting < 0 ? NULL : &plan->pods.items[problem->waiting.items[waiting].pod];
-    if (!pod || pod->verdict == PLAN_ADMITTED)
-      continue;
-    pod->verdict = PLAN_ADMITTED;
-    pod->recut = outcome->recuts && outcome->recuts[waiting];
-    plan->admitted++;
-    plan->already_fit--;
-  }
-}
-
 /* Withdrawing for one pod after the other leaves some out for whom there would be room as well. What serves
  * more, and does so when it is carried out, replaces the offer. */
 static void withdraw_better(const PlanProblem *problem, Work *work, PlanOffer *offer) {
@@ -296,11 +161,10 @@ static void withdraw_better(const PlanProblem *problem, Work *work, PlanOffer *o
     plan_offer_swap(offer, &better);
 }
 
-static void take(const Outcome *outcome, int *hosts, Plan *plan) {
+static void take(const PlanOutcome *outcome, int *hosts, Plan *plan) {
   if (outcome->problem->waiting.count)
     memcpy(hosts, outcome->hosts, outcome->problem->waiting.count * sizeof *hosts);
-  take_services(outcome, plan);
-  take_changes(outcome, plan);
+  plan_outcome_write(outcome, plan);
 }
 
 /* What comes of the offer replaces it. */
@@ -314,14 +178,14 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, Pl
   plan_draft_reprieve(&draft);
   if (options->leftover == PLAN_LEFTOVER_FILL)
     plan_fill(&draft, options);
-  const Outcome outcome = {.problem = problem,
-                           .hosts = draft.hosts,
-                           .recuts = draft.recuts,
-                           .turns = draft.turns,
-                           .creates = draft.slices.items,
-                           .create_count = draft.slices.count,
-                           .destroys = draft.withdrawn.items,
-                           .destroy_count = draft.withdrawn.count};
+  const PlanOutcome outcome = {.problem = problem,
+                               .hosts = draft.hosts,
+                               .recuts = draft.recuts,
+                               .turns = draft.turns,
+                               .creates = draft.slices.items,
+                               .create_count = draft.slices.count,
+                               .destroys = draft.withdrawn.items,
+                               .destroy_count = draft.withdrawn.count};
   take(&outcome, hosts, plan);
   plan_offer_deinit(offer);
   plan_draft_get_offer(&draft, offer);
@@ -333,26 +197,11 @@ static void take_offer(const PlanProblem *problem, const PlanOptions *options, P
                        Plan *plan) {
   if (options->leftover == PLAN_LEFTOVER_FILL)
     plan_fill_offer(problem, options, offer);
-  const Outcome outcome = {.problem = problem,
-                           .hosts = offer->hosts,
-                           .creates = offer->slices.items,
-                           .create_count = offer->slices.count};
+  const PlanOutcome outcome = {.problem = problem,
+                               .hosts = offer->hosts,
+                               .creates = offer->slices.items,
+                               .create_count = offer->slices.count};
   take(&outcome, hosts, plan);
-}
-
-static void list_pods(const PlanProblem *problem, Plan *plan) {
-  const Snapshot *snapshot = problem->snapshot;
-  CLEANUP(cleanup_free) const char **reasons = mem_alloc(snapshot->specs.count * sizeof *reasons);
-  for (size_t spec = 0; spec < snapshot->specs.count; spec++)
-    reasons[spec] = problem->ignored[spec] ? arena_strdup(&plan->arena, problem->ignored[spec]) : "";
-  plan->pods.items = mem_alloc(snapshot->pods.count * sizeof plan->pods.items[0]);
-  plan->pods.count = plan->pods.capacity = snapshot->pods.count;
-  for (size_t i = 0; i < snapshot->pods.count; i++)
-    plan->pods.items[i] = (PlanPod){.pod = (int)i,
-                                    .verdict = PLAN_IGNORED,
-                                    .node = -1,
-                                    .turn = -1,
-                                    .reason = reasons[snapshot->pods.items[i].spec]};
 }
 
 /* What is told to a blocked pod of the class. */
@@ -438,8 +287,7 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, size_t searc
   *ret_plan = (Plan){0};
   size_t mark = place_nominated(snapshot);
   plan_problem_init(&problem, snapshot, options->old_before);
-  list_pods(&problem, ret_plan);
-  CLEANUP(cleanup_free) int *hosts = mem_alloc(problem.waiting.count * sizeof *hosts);
+  CLEANUP(cleanup_free) int *hosts = mem_alloc_raw(problem.waiting.count, sizeof *hosts);
   CLEANUP(work_deinit) Work work;
   work_init(&work, options);
   solve(&problem, &work, &solution);

@@ -28,10 +28,10 @@ typedef enum PlanVerdict {
 typedef enum PlanState { PLAN_USED, PLAN_KEEP, PLAN_CREATE, PLAN_DESTROY } PlanState;
 
 typedef struct PlanPod {
-  int pod; /* index in snapshot.pods */
-  PlanVerdict verdict;
-  int node;           /* where the plan counts on it; -1 for ignored and blocked */
-  int turn;           /* whom the plan serves first, second...: each fits where those before it are; -1 */
+  int pod;  /* index in snapshot.pods */
+  int node; /* where the plan counts on it; -1 for ignored and blocked */
+  int turn; /* whom the plan serves first, second...: each fits where those before it are; -1 */
+  PlanVerdict verdict : 8;
   bool recut;         /* admitted where free slices have to go first */
   bool premature;     /* blocked, but a node that is being re-cut may serve it when it has answered */
   const char *reason; /* a sentence for people, "" for fits and admitted; in the plan's arena */

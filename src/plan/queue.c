@@ -127,7 +127,7 @@ static void sort_tier(PlanWaiting *waiting, size_t count, const int *ranks, size
 /* Within a tier the smallest come first: that serves the most. Tiers stand one behind the other already. */
 void plan_queue_sort(PlanProblem *problem) {
   size_t count = problem->waiting.count;
-  CLEANUP(cleanup_free) PlanWaiting *scratch = mem_grow(NULL, count, sizeof *scratch);
+  CLEANUP(cleanup_free) PlanWaiting *scratch = mem_alloc_raw(count, sizeof *scratch);
   CLEANUP(cleanup_free) int *ranks = mem_alloc(problem->classes.count * sizeof *ranks);
   PlanWaiting *waiting = problem->waiting.items;
   size_t rank_count = rank_classes(problem, ranks);
@@ -275,11 +275,11 @@ static bool has_waited_long(const PlanProblem *problem, const OrderKey *key) {
 }
 
 static void collect_waiting(PlanProblem *problem, Findings *findings) {
-  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(problem->snapshot->pods.count * sizeof *keys);
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(problem->snapshot->pods.count, sizeof *keys);
   size_t count = list_waiting(problem, findings, keys);
   bool was_long = false;
   sort_pods(problem->snapshot, keys, count);
-  problem->waiting.items = mem_alloc(count * sizeof problem->waiting.items[0]);
+  problem->waiting.items = mem_alloc_raw(count, sizeof problem->waiting.items[0]);
   problem->waiting.count = problem->waiting.capacity = count;
   for (size_t i = 0; i < count; i++) {
     bool is_long = has_waited_long(problem, &keys[i]);
@@ -293,7 +293,7 @@ static void collect_waiting(PlanProblem *problem, Findings *findings) {
 
 void plan_queue_init(PlanProblem *problem) {
   CLEANUP(findings_deinit)
-  Findings findings = {.spec_of_pod = mem_alloc(problem->snapshot->pods.count * sizeof(int)),
+  Findings findings = {.spec_of_pod = mem_alloc_raw(problem->snapshot->pods.count, sizeof(int)),
                        .class_of_spec = mem_alloc(problem->snapshot->specs.count * sizeof(int))};
   collect_waiting(problem, &findings);
   problem->asks_count = (int)findings.asks.count;

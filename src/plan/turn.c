@@ -52,7 +52,7 @@ static bool deserves_turn(const PlanProblem *problem, size_t waiting, Chance *ch
 
 /* Those without a turn, who are in no tier yet, into this one, behind the others. */
 static void put_others_last(PlanWaiting *waiting, size_t count, int tier) {
-  CLEANUP(cleanup_free) PlanWaiting *others = mem_grow(NULL, count, sizeof *others);
+  CLEANUP(cleanup_free) PlanWaiting *others = mem_alloc_raw(count, sizeof *others);
   size_t turns = 0, other_count = 0;
   for (size_t i = 0; i < count; i++) {
     if (waiting[i].tier >= 0) {
