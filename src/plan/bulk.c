@@ -22,6 +22,12 @@ typedef struct Home { /* a host with free slices of one kind */
 
 typedef ARRAY(Home) Homes;
 
+typedef struct Run { /* waiting pods of one class that stand together */
+  int first, end;
+} Run;
+
+typedef ARRAY(Run) Runs;
+
 typedef struct Bulk {
   const PlanProblem *problem;
   PlanPlaces places;
@@ -29,7 +35,7 @@ typedef struct Bulk {
   bool *left_out;     /* by class */
   Homes *homes;       /* by kind: where free slices are; hosts that fewer classes can use first */
   int *next_homes;    /* by class: those before this position have nothing for it any more */
-  bool *counted;      /* by waiting pod: it gets a new slice */
+  Runs counted;       /* they get new slices */
   size_t *next_share; /* by class: of its shares, the one that the next pod takes from */
   PlanBatch *batches; /* by pool, by rank */
 } Bulk;
@@ -42,7 +48,7 @@ static void bulk_deinit(Bulk *bulk) {
   free(bulk->left_out);
   free(bulk->homes);
   free(bulk->next_homes);
-  free(bulk->counted);
+  array_deinit(&bulk->counted);
   free(bulk->next_share);
   free(bulk->batches);
 }
@@ -98,7 +104,6 @@ static void bulk_init(Bulk *bulk, const PlanProblem *problem, PlanOffer *offer) 
       .left_out = mem_alloc(classes * sizeof *bulk->left_out),
       .homes = mem_alloc(problem->kinds.count * sizeof *bulk->homes),
       .next_homes = mem_alloc(classes * sizeof *bulk->next_homes),
-      .counted = mem_alloc(problem->waiting.count * sizeof *bulk->counted),
       .next_share = mem_alloc(classes * sizeof *bulk->next_share),
       .batches = mem_alloc(pools * PLAN_RANKS_MAX * sizeof *bulk->batches),
   };
@@ -140,10 +145,12 @@ static void accept_run(Bulk *bulk, int waiting, int end) {
   while (waiting < end && take_existing(bulk, waiting, class_, kind))
     waiting++;
   int counted = plan_counts_add(&bulk->counts, class_, kind, end - waiting);
-  memset(&bulk->counted[waiting], true, (size_t)counted);
+  if (counted)
+    *array_push(&bulk->counted) = (Run){.first = waiting, .end = waiting + counted};
 }
 
 static void accept(Bulk *bulk, int first, int end) {
+  array_clear(&bulk->counted);
   for (int run; first < end; first = run) {
     run = end_of_run(bulk->problem, first, end);
     if (!bulk->left_out[bulk->problem->waiting.items[first].class_])
@@ -151,25 +158,28 @@ static void accept(Bulk *bulk, int first, int end) {
   }
 }
 
-/* The pods of a class are spread over the pools in which it has shares, the oldest first. */
-static void spread(Bulk *bulk, int first, int end) {
-  const PlanProblem *problem = bulk->problem;
-  memset(bulk->next_share, 0, problem->classes.count * sizeof *bulk->next_share);
-  memset(bulk->batches, 0, problem->pools.count * PLAN_RANKS_MAX * sizeof *bulk->batches);
-  for (int waiting = first; waiting < end; waiting++) {
-    if (!bulk->counted[waiting])
-      continue;
-    int class_ = problem->waiting.items[waiting].class_;
-    PlanShare *share = &bulk->counts.shares[class_].items[bulk->next_share[class_]];
-    for (; !share->count; share++)
-      bulk->next_share[class_]++;
-    share->count--;
-    plan_batch_add(&bulk->places, &bulk->batches[share->pool * PLAN_RANKS_MAX + share->rank], waiting);
+static void spread_run(Bulk *bulk, const Run *run) {
+  int class_ = bulk->problem->waiting.items[run->first].class_;
+  size_t *next = &bulk->next_share[class_];
+  for (int waiting = run->first; waiting < run->end;) {
+    PlanShare *share = &bulk->counts.shares[class_].items[*next];
+    PlanBatch *batch = &bulk->batches[share->pool * PLAN_RANKS_MAX + share->rank];
+    for (; share->count && waiting < run->end; share->count--)
+      plan_batch_add(&bulk->places, batch, waiting++);
+    *next += !share->count;
   }
 }
 
-static void place_reservations(Bulk *bulk, int first, int end) {
-  spread(bulk, first, end);
+/* The pods of a class are spread over the pools in which it has shares, the oldest first. */
+static void spread(Bulk *bulk) {
+  memset(bulk->next_share, 0, bulk->problem->classes.count * sizeof *bulk->next_share);
+  memset(bulk->batches, 0, bulk->problem->pools.count * PLAN_RANKS_MAX * sizeof *bulk->batches);
+  for (size_t i = 0; i < bulk->counted.count; i++)
+    spread_run(bulk, &bulk->counted.items[i]);
+}
+
+static void place_reservations(Bulk *bulk) {
+  spread(bulk);
   for (int pool = 0; pool < (int)bulk->problem->pools.count; pool++)
     for (int rank = PLAN_RANKS_MAX - 1; rank >= 0; rank--)
       plan_places_fill(&bulk->places, pool, rank, &bulk->batches[pool * PLAN_RANKS_MAX + rank],
@@ -221,7 +231,7 @@ static void serve_rest(Bulk *bulk, int first, int count) {
 
 static void serve(Bulk *bulk, int first, int end) {
   accept(bulk, first, end);
-  place_reservations(bulk, first, end);
+  place_reservations(bulk);
   if (bulk->places.refused)
     serve_rest(bulk, first, end);
 }

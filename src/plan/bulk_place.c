@@ -31,13 +31,13 @@ typedef struct Queue { /* pods of a batch that have no place yet, those of one c
   int first, last; /* -1: none */
 } Queue;
 
-enum { NO_WAY = -1, UNKNOWN_WAY = -2 };
+enum { NO_WAY = -1, UNKNOWN_WAY = -2, AHEAD = 16 /* GPUs */ };
 
 typedef struct Filling {
   PlanPlaces *places;
   PlanStates *states;
   PlanPoolGpus *gpus;
-  int rank, number;
+  int rank, kind, number;
   PlanAmounts *reserved;
   PlanHoles *holes;    /* without the ways that were taken since, which `taken` lists */
   ARRAY(int) taken;    /* ways, each with how often */
@@ -184,7 +184,7 @@ static Queue *match_queue(const Filling *filling, int host) {
 }
 
 /* Of the pods that have room on the host, the first one's queue; NULL where none has. */
-static Queue *choose_queue(const Filling *filling, int host) {
+static Queue *find_queue(const Filling *filling, int host) {
   Queue *chosen = NULL;
   if (filling->places->tight[host])
     return match_queue(filling, host);
@@ -194,6 +194,17 @@ static Queue *choose_queue(const Filling *filling, int host) {
       chosen = queue;
   }
   return chosen;
+}
+
+/* The same, while some pod waits. Resources only shrink, so a host is asked in vain once. */
+static Queue *choose_queue(const Filling *filling, int host) {
+  PlanPlaces *places = filling->places;
+  if (!places->any_tight)
+    return filling->queues.items;
+  Queue *queue = places->full[host] == filling->number ? NULL : find_queue(filling, host);
+  if (!queue)
+    places->full[host] = filling->number;
+  return queue;
 }
 
 /* Brings the holes of the pool up to date. */
@@ -209,10 +220,9 @@ static void count_holes(Filling *filling) {
   array_clear(&filling->taken);
 }
 
-static void take_way(Filling *filling, int number) {
-  PlanWay *way = way_at(filling, number);
+static void take_way(Filling *filling, PlanWay *way) {
   if (!way->taken++)
-    *array_push(&filling->taken) = number;
+    *array_push(&filling->taken) = (int)(way - filling->states->ways.items);
 }
 
 /* Would all that is reserved still fit, the slice itself not counted? */
@@ -246,31 +256,6 @@ static void touch_host(PlanPlaces *places, int host) {
       plan_bit_set(places->pools[places->problem->gpus.items[gpu].pool].near, places->place[gpu]);
 }
 
-static void place(Filling *filling, Queue *queue, int at, int number) {
-  PlanPlaces *places = filling->places;
-  const PlanWay *way = way_at(filling, number);
-  int gpu = filling->gpus->gpus[at], waiting = queue->first;
-  const PlanHostGpu *placed = &places->problem->gpus.items[gpu];
-  int kind = plan_class_single_kind(&places->problem->classes.items[queue->class_]);
-  places->slices[waiting] =
-      (PlanSlice){.waiting = waiting,
-                  .gpu = gpu,
-                  .profile = (uint8_t)places->problem->models.items[placed->model].profile_of_kind[kind],
-                  .start = way->start};
-  take_way(filling, number);
-  filling->gpus->states[at] = way->after;
-  if (places->tight[placed->host])
-    places->free_slots[placed->host] -= filling->states->geometry->ranks[filling->rank].size;
-  plan_bit_set(filling->gpus->changed, at);
-  touch_host(places, placed->host);
-  seat(places, waiting, placed->host);
-  queue->first = filling->next[waiting];
-  filling->safe--;
-  filling->left--;
-  if (filling->reserved)
-    filling->reserved->count[filling->rank]--;
-}
-
 /* Sets the way's outcome. */
 static void know_outcome(Filling *filling, int number) {
   PlanWay *way = way_at(filling, number);
@@ -282,28 +267,76 @@ static void know_outcome(Filling *filling, int number) {
   way_at(filling, number)->after = after;
 }
 
-/* Slices for the GPU, which is in no bucket, as long as no more is lost than this. Worth that cannot be
- * spared may be less than this, where what the GPU has left is worth less. */
-static void fill_gpu(Filling *filling, uint64_t loss, int at) {
-  int host = filling->places->problem->gpus.items[filling->gpus->gpus[at]].host;
-  while (filling->left) {
-    int way = cheapest_way(filling, filling->gpus->states[at]);
-    if (way < 0 || way_at(filling, way)->loss > loss)
-      break;
-    know_outcome(filling, way);
-    if (!may_take(filling, way_at(filling, way))) {
-      raise_loss_min(filling, way_at(filling, way)->loss + 1);
-      continue;
-    }
-    Queue *queue = filling->places->full[host] != filling->number ? choose_queue(filling, host) : NULL;
-    if (!queue) {
-      filling->places->full[host] = filling->number;
-      *array_push(&filling->refused) = at;
-      return;
-    }
-    place(filling, queue, at, way);
+/* The next way for a GPU in the state, NULL where none can be spared that loses no more than this. Worth that
+ * cannot be spared may be less than this, where what the GPU has left is worth less. */
+static PlanWay *choose_way(Filling *filling, int state, uint64_t loss) {
+  for (;;) {
+    int number = cheapest_way(filling, state);
+    if (number < 0 || way_at(filling, number)->loss > loss)
+      return NULL;
+    know_outcome(filling, number);
+    if (may_take(filling, way_at(filling, number)))
+      return way_at(filling, number);
+    raise_loss_min(filling, way_at(filling, number)->loss + 1);
   }
-  plan_pool_gpus_put(filling->gpus, at);
+}
+
+/* The slice for the first pod of the queue. */
+static void place(Filling *filling, Queue *queue, PlanSlice slice, int host) {
+  PlanPlaces *places = filling->places;
+  slice.waiting = queue->first;
+  places->slices[slice.waiting] = slice;
+  if (places->tight[host])
+    places->free_slots[host] -= filling->states->geometry->ranks[filling->rank].size;
+  seat(places, slice.waiting, host);
+  queue->first = filling->next[slice.waiting];
+  filling->safe--;
+  filling->left--;
+  if (filling->reserved)
+    filling->reserved->count[filling->rank]--;
+}
+
+/* The GPU is in another state than before, or refused by all pods. */
+static void move_gpu(Filling *filling, int at, int host, int state, bool is_refused) {
+  plan_pool_gpus_take(filling->gpus, at);
+  if (state != filling->gpus->states[at]) {
+    filling->gpus->states[at] = state;
+    plan_bit_set(filling->gpus->changed, at);
+    touch_host(filling->places, host);
+  }
+  if (is_refused)
+    *array_push(&filling->refused) = at;
+  else
+    plan_pool_gpus_put(filling->gpus, at);
+}
+
+/* Slices for the GPU as long as no more is lost than this. */
+static void fill_gpu(Filling *filling, uint64_t loss, int at) {
+  const PlanProblem *problem = filling->places->problem;
+  int gpu = filling->gpus->gpus[at], host = problem->gpus.items[gpu].host, state = filling->gpus->states[at];
+  const PlanModel *model = &problem->models.items[problem->gpus.items[gpu].model];
+  PlanSlice slice = {.gpu = gpu, .profile = (uint8_t)model->profile_of_kind[filling->kind]};
+  bool is_refused = false;
+  while (filling->left) {
+    PlanWay *way = choose_way(filling, state, loss);
+    if (!way)
+      break;
+    Queue *queue = choose_queue(filling, host);
+    is_refused = !queue;
+    if (is_refused)
+      break;
+    take_way(filling, way);
+    slice.start = way->start;
+    place(filling, queue, slice, host);
+    state = way->after;
+  }
+  if (is_refused || state != filling->gpus->states[at])
+    move_gpu(filling, at, host, state, is_refused);
+}
+
+static void fetch_ahead(const Filling *filling, int at) {
+  if (at < (int)filling->gpus->count)
+    __builtin_prefetch(&filling->places->problem->gpus.items[filling->gpus->gpus[at]]);
 }
 
 /* Once the worth cannot be spared, the others stay where they are: they may have other places. */
@@ -315,7 +348,7 @@ static void fill_group(Filling *filling, uint64_t loss) {
       if (!filling->left || filling->loss_min > loss)
         return;
       int at = (int)(word % gpus->word_count) * 64 + __builtin_ctzll(bits);
-      plan_pool_gpus_take(gpus, at);
+      fetch_ahead(filling, at + AHEAD);
       fill_gpu(filling, loss, at);
     }
 }
@@ -328,6 +361,7 @@ void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *b
                      .states = plan_places_states(places, pool),
                      .gpus = &places->pools[pool],
                      .rank = rank,
+                     .kind = plan_class_single_kind(plan_problem_class(places->problem, batch->first)),
                      .number = ++places->fillings,
                      .reserved = reserved,
                      .holes = &places->holes[pool]};

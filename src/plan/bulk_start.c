@@ -12,24 +12,24 @@ static void sum_holes(PlanPlaces *places, int pool) {
           states->items.items[state].holes.count[type] * gpus->buckets.items[state].count;
 }
 
-static bool can_be_counted(const PlanProblem *problem, const PlanHostGpu *gpu) {
-  return gpu->pool >= 0 && problem->models.items[gpu->model].is_counted;
-}
-
 /* Makes room for the GPUs of each pool. */
 static void divide_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
-  CLEANUP(cleanup_free) size_t *counts = mem_alloc(problem->pools.count * sizeof *counts);
   size_t begin = 0;
-  for (size_t i = 0; i < problem->gpus.count; i++)
-    if (can_be_counted(problem, &problem->gpus.items[i]))
-      counts[problem->gpus.items[i].pool]++;
-  for (size_t pool = 0; pool < problem->pools.count; pool++) {
-    plan_pool_gpus_init(&places->pools[pool], &places->gpus[begin], &places->in_state[begin], counts[pool]);
-    begin += counts[pool];
+  for (size_t i = 0; i < problem->pools.count; i++) {
+    size_t count = (size_t)problem->pools.items[i].gpu_count;
+    plan_pool_gpus_init(&places->pools[i], &places->gpus[begin], &places->in_state[begin], count);
+    begin += count;
   }
 }
 
+static int free_slots_of(const PlanProblem *problem, const PlanHostGpu *gpu) {
+  int slot_count = problem->shapes.items[problem->models.items[gpu->model].shape].geometry.slot_count;
+  uint32_t slots = slot_count < 32 ? (UINT32_C(1) << slot_count) - 1 : UINT32_MAX;
+  return __builtin_popcount(slots & ~gpu->occupied);
+}
+
+/* GPUs that can be counted get a place in their pool. */
 static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
   CLEANUP(cleanup_free) int *ends = mem_alloc(problem->pools.count * sizeof *ends);
@@ -37,16 +37,22 @@ static void sort_gpus(PlanPlaces *places) {
   for (size_t i = 0; i < problem->gpus.count; i++) {
     const PlanHostGpu *gpu = &problem->gpus.items[i];
     places->place[i] = -1;
-    if (!can_be_counted(problem, gpu))
+    if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted) {
+      places->free_slots[gpu->host] += free_slots_of(problem, gpu);
       continue;
+    }
     PlanPoolGpus *pool = &places->pools[gpu->pool];
-    int place = places->place[i] = ends[gpu->pool]++;
+    PlanStates *states = plan_places_states(places, gpu->pool);
+    int place = places->place[i] = ends[gpu->pool]++, state = plan_states_find(states, gpu->occupied);
     pool->gpus[place] = (int)i;
-    pool->states[place] = plan_states_find(plan_places_states(places, gpu->pool), gpu->occupied);
+    pool->states[place] = state;
     plan_pool_gpus_put(pool, place);
+    places->free_slots[gpu->host] += states->items.items[state].free_slots;
   }
-  for (int pool = 0; pool < (int)problem->pools.count; pool++)
+  for (int pool = 0; pool < (int)problem->pools.count; pool++) {
+    places->pools[pool].count = (size_t)ends[pool];
     sum_holes(places, pool);
+  }
 }
 
 /* That the host can still take: those that get a free slice and those that get a new one. */
@@ -69,23 +75,9 @@ static bool is_tight(const PlanPlaces *places, const int64_t *most, int host) {
   return false;
 }
 
-static void count_free_slots(PlanPlaces *places) {
-  const PlanProblem *problem = places->problem;
-  CLEANUP(cleanup_free) uint32_t *slots = mem_alloc(problem->models.count * sizeof *slots);
-  for (size_t i = 0; i < problem->models.count; i++) {
-    int slot_count = problem->shapes.items[problem->models.items[i].shape].geometry.slot_count;
-    slots[i] = slot_count < 32 ? (UINT32_C(1) << slot_count) - 1 : UINT32_MAX;
-  }
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    const PlanHostGpu *gpu = &problem->gpus.items[i];
-    places->free_slots[gpu->host] += __builtin_popcount(slots[gpu->model] & ~gpu->occupied);
-  }
-}
-
 static void find_tight_hosts(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
   int64_t most[PLAN_RESOURCES_MAX + 1] = {0};
-  count_free_slots(places);
   if (!problem->rooms)
     return;
   for (size_t i = 0; i < problem->classes.count; i++)
@@ -129,10 +121,10 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
   for (size_t i = 0; i < waiting; i++)
     places->slices[i].gpu = -1;
   copy_rooms(places);
+  sort_gpus(places);
   find_tight_hosts(places);
   if (places->any_tight)
     places->next_equal = mem_alloc_raw(waiting, sizeof *places->next_equal);
-  sort_gpus(places);
 }
 
 /* The tiers stand one behind the other. */

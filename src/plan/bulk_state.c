@@ -47,7 +47,9 @@ static void add_ways(PlanStates *states, uint32_t occupied, int rank) {
 
 static int add_state(PlanStates *states, uint32_t occupied) {
   PlanGpuState *state = array_push(&states->items);
+  uint32_t slots = (uint32_t)((UINT64_C(1) << states->geometry->slot_count) - 1);
   state->occupied = occupied;
+  state->free_slots = __builtin_popcount(slots & ~occupied);
   plan_holes_of_slots(states->geometry, occupied, &state->holes);
   for (int rank = 0; rank < states->geometry->rank_count; rank++) {
     state->first_way[rank] = (int)states->ways.count;

@@ -16,6 +16,7 @@ typedef struct PlanWay { /* to place one slice */
 
 typedef struct PlanGpuState {
   uint32_t occupied;
+  int free_slots;
   PlanHoles holes;
   int first_way[PLAN_RANKS_MAX + 1]; /* of each rank in PlanStates.ways, the least loss first */
 } PlanGpuState;

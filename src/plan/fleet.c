@@ -345,6 +345,8 @@ static void find_pools(PlanProblem *problem) {
       gpu->pool = last->pool;
     else if (problem->shapes.items[shape].exact)
       gpu->pool = find_pool(problem, &known, shape, gpu->host, last);
+    if (gpu->pool >= 0)
+      problem->pools.items[gpu->pool].gpu_count++;
     last = gpu;
   }
 }

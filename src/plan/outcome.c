@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two passes, one in the order of the snapshot's pods and one in that of its GPUs, so that what is written
- * lies side by side: in their order of service both lie all over the memory. */
+/* Written in the order of the snapshot's pods and in that of its GPUs, side by side. In their order of
+ * service pods lie all over the memory: so what becomes of each is put into one word first, which is little
+ * enough to stay in the cache. */
 #include "plan/outcome.h"
 
 /* ---- pods ---- */
 
-enum { NOT_WAITING = -1 };
+typedef struct Fate { /* of a pod */
+  int node;
+  uint32_t turn : 29;
+  uint32_t verdict : 2; /* PlanVerdict */
+  uint32_t recut : 1;
+} Fate;
 
-/* By pod of the snapshot: which waiting pod it is. */
-static int *index_waiting(const PlanProblem *problem) {
-  size_t pods = problem->snapshot->pods.count;
-  int *waiting_of_pod = mem_alloc_raw(pods, sizeof *waiting_of_pod);
-  for (size_t i = 0; i < pods; i++)
-    waiting_of_pod[i] = NOT_WAITING;
-  for (size_t i = 0; i < problem->waiting.count; i++)
-    waiting_of_pod[problem->waiting.items[i].pod] = (int)i;
-  return waiting_of_pod;
-}
+enum { PODS_MAX = 1 << 29 };
 
 /* By waiting pod: a new slice is for it. */
 static bool *find_admitted(const PlanOutcome *outcome) {
@@ -36,44 +33,57 @@ static const char **copy_reasons(const PlanProblem *problem, Arena *arena) {
   return reasons;
 }
 
-static PlanPod describe(const PlanOutcome *outcome, int pod, int waiting, bool is_admitted) {
+static Fate find_fate(const PlanOutcome *outcome, int waiting, bool is_admitted) {
   int host = outcome->hosts[waiting];
   if (host < 0)
-    return (PlanPod){.pod = pod, .verdict = PLAN_BLOCKED, .node = -1, .turn = -1, .reason = ""};
-  return (PlanPod){.pod = pod,
-                   .verdict = is_admitted ? PLAN_ADMITTED : PLAN_FITS,
-                   .node = outcome->problem->hosts.items[host].node,
-                   .turn = outcome->turns ? outcome->turns[waiting] : waiting,
-                   .recut = is_admitted && outcome->recuts && outcome->recuts[waiting],
-                   .reason = ""};
+    return (Fate){.node = -1, .verdict = PLAN_BLOCKED};
+  return (Fate){.node = outcome->problem->hosts.items[host].node,
+                .turn = (uint32_t)(outcome->turns ? outcome->turns[waiting] : waiting),
+                .verdict = is_admitted ? PLAN_ADMITTED : PLAN_FITS,
+                .recut = is_admitted && outcome->recuts && outcome->recuts[waiting]};
+}
+
+/* By pod of the snapshot. */
+static Fate *find_fates(const PlanOutcome *outcome, Plan *plan) {
+  const PlanProblem *problem = outcome->problem;
+  CLEANUP(cleanup_free) bool *admitted = find_admitted(outcome);
+  size_t pods = problem->snapshot->pods.count;
+  assert(pods <= PODS_MAX);
+  Fate *fates = mem_alloc_raw(pods, sizeof *fates);
+  for (size_t i = 0; i < pods && problem->waiting.count < pods; i++)
+    fates[i] = (Fate){.node = -1, .verdict = PLAN_IGNORED};
+  for (int i = 0; i < (int)problem->waiting.count; i++) {
+    Fate fate = find_fate(outcome, i, admitted[i]);
+    fates[problem->waiting.items[i].pod] = fate;
+    plan->admitted += fate.verdict == PLAN_ADMITTED;
+    plan->already_fit += fate.verdict == PLAN_FITS;
+  }
+  return fates;
 }
 
 static void write_pods(const PlanOutcome *outcome, Plan *plan) {
   const Snapshot *snapshot = outcome->problem->snapshot;
   CLEANUP(cleanup_free) const char **reasons = copy_reasons(outcome->problem, &plan->arena);
-  CLEANUP(cleanup_free) int *waiting_of_pod = index_waiting(outcome->problem);
-  CLEANUP(cleanup_free) bool *admitted = find_admitted(outcome);
-  plan->pods.items = mem_alloc_raw(snapshot->pods.count, sizeof plan->pods.items[0]);
+  CLEANUP(cleanup_free) Fate *fates = find_fates(outcome, plan);
+  PlanPod *pods = mem_alloc_raw(snapshot->pods.count, sizeof *pods);
+  for (int i = 0; i < (int)snapshot->pods.count; i++)
+    pods[i] =
+        (PlanPod){.pod = i,
+                  .node = fates[i].node,
+                  .turn = fates[i].node < 0 ? -1 : (int)fates[i].turn,
+                  .verdict = fates[i].verdict,
+                  .recut = fates[i].recut,
+                  .reason = fates[i].verdict == PLAN_IGNORED ? reasons[snapshot->pods.items[i].spec] : ""};
+  plan->pods.items = pods;
   plan->pods.count = plan->pods.capacity = snapshot->pods.count;
-  for (int i = 0; i < (int)snapshot->pods.count; i++) {
-    PlanPod *pod = &plan->pods.items[i];
-    int waiting = waiting_of_pod[i];
-    *pod = waiting == NOT_WAITING ? (PlanPod){.pod = i,
-                                              .verdict = PLAN_IGNORED,
-                                              .node = -1,
-                                              .turn = -1,
-                                              .reason = reasons[snapshot->pods.items[i].spec]}
-                                  : describe(outcome, i, waiting, admitted[waiting]);
-    plan->admitted += pod->verdict == PLAN_ADMITTED;
-    plan->already_fit += pod->verdict == PLAN_FITS;
-  }
 }
 
 /* ---- GPUs ---- */
 
 typedef struct ByGpu { /* slices of one GPU stand together, the order among equals kept */
   PlanSlice *slices;
-  int *first; /* by GPU, and the end; NULL: there are no slices */
+  int *first;       /* by GPU, and the end; NULL: there are no slices */
+  size_t gpu_count; /* that have some */
 } ByGpu;
 
 static void by_gpu_deinit(ByGpu *by_gpu) {
@@ -86,16 +96,19 @@ static void sort_by_gpu(const PlanProblem *problem, const PlanSlice *slices, siz
   *ret_by_gpu = (ByGpu){0};
   if (!count)
     return;
+  size_t gpus = 0;
   PlanSlice *sorted = mem_alloc_raw(count, sizeof *sorted);
   int *ends =
       mem_alloc((problem->gpus.count + 2) * sizeof *ends); /* of the GPU before, while they are filled */
   for (size_t i = 0; i < count; i++)
     ends[slices[i].gpu + 2]++;
-  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++)
+  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++) {
+    gpus += ends[gpu + 2] > 0;
     ends[gpu + 2] += ends[gpu + 1];
+  }
   for (size_t i = 0; i < count; i++)
     sorted[ends[slices[i].gpu + 1]++] = slices[i];
-  *ret_by_gpu = (ByGpu){.slices = sorted, .first = ends};
+  *ret_by_gpu = (ByGpu){.slices = sorted, .first = ends, .gpu_count = gpus};
 }
 
 static int find_slices(const ByGpu *by_gpu, int gpu, PlanSlice **ret_slices) {
@@ -134,15 +147,7 @@ static void sort_destroys(PlanSlice *slices, int count) {
   }
 }
 
-static size_t count_changed(const PlanProblem *problem, const ByGpu *created, const ByGpu *destroyed) {
-  PlanSlice *slices;
-  size_t changed = 0;
-  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++)
-    changed += find_slices(created, gpu, &slices) || find_slices(destroyed, gpu, &slices);
-  return changed;
-}
-
-/* There is room for them behind both. */
+/* There is room. */
 static void write_gpu(const PlanProblem *problem, int gpu, PlanGpu written, Plan *plan) {
   const PlanHostGpu *changed = &problem->gpus.items[gpu];
   written.node = problem->hosts.items[changed->host].node;
@@ -162,7 +167,7 @@ static void write_gpus(const PlanOutcome *outcome, Plan *plan) {
   sort_by_gpu(problem, outcome->destroys, outcome->destroy_count, &destroyed);
   PlanCreate *creates = arena_alloc(&plan->arena, outcome->create_count * sizeof *creates);
   PlanDestroy *destroys = arena_alloc(&plan->arena, outcome->destroy_count * sizeof *destroys);
-  array_reserve(&plan->gpus, count_changed(problem, &created, &destroyed));
+  array_reserve(&plan->gpus, created.gpu_count + destroyed.gpu_count);
   for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
     PlanSlice *create = NULL, *destroy = NULL;
     int create_count = find_slices(&created, gpu, &create);

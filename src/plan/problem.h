@@ -85,6 +85,7 @@ typedef struct PlanHostGpu {
 typedef struct PlanPool {
   int shape;
   int host; /* one of them */
+  int gpu_count;
 } PlanPool;
 
 typedef struct PlanProblem {
