@@ -13,7 +13,8 @@ enum {
   BYTES = sizeof(uint64_t) + sizeof(uint32_t),
   DIGIT_BITS = 11,
   DIGITS = 1 << DIGIT_BITS,
-  INDEX_BITS = 32
+  INDEX_BITS = 32,
+  DIGITS_MAX = (64 - INDEX_BITS + DIGIT_BITS - 1) / DIGIT_BITS
 };
 
 static unsigned byte_of(const OrderKey *key, size_t byte) {
@@ -46,29 +47,46 @@ static unsigned bits_of(uint64_t number) {
   return number ? 64 - (unsigned)__builtin_clzll(number) : 0;
 }
 
-static void scatter_words(const uint64_t *from, uint64_t *into, size_t count, unsigned shift,
-                          unsigned digit_bits) {
-  uint32_t ends[DIGITS + 1] = {0};
-  unsigned digits = 1U << digit_bits;
+/* How many words have each value of each digit, in one look at them. */
+typedef struct Digits {
+  unsigned bits, rounds;
+  uint32_t counts[DIGITS_MAX][DIGITS];
+} Digits;
+
+static void pack_words(const OrderKey *keys, size_t count, const OrderKey *least, unsigned low_bits,
+                       uint64_t *words, Digits *digits) {
+  uint64_t mask = (UINT64_C(1) << digits->bits) - 1;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t value = (uint64_t)(keys[i].high - least->high) << low_bits | (keys[i].low - least->low);
+    words[i] = value << INDEX_BITS | (uint32_t)keys[i].index;
+    for (unsigned round = 0; round < digits->rounds; round++, value >>= digits->bits)
+      digits->counts[round][value & mask]++;
+  }
+}
+
+static void scatter_words(const uint64_t *from, uint64_t *into, size_t count, unsigned round,
+                          Digits *digits) {
+  unsigned shift = INDEX_BITS + round * digits->bits;
+  uint64_t mask = (UINT64_C(1) << digits->bits) - 1;
+  uint32_t *begins = digits->counts[round], sum = 0;
+  for (uint64_t digit = 0; digit <= mask; digit++) {
+    uint32_t digit_count = begins[digit];
+    begins[digit] = sum;
+    sum += digit_count;
+  }
   for (size_t i = 0; i < count; i++)
-    ends[(from[i] >> shift & (digits - 1)) + 1]++;
-  for (unsigned digit = 0; digit < digits; digit++)
-    ends[digit + 1] += ends[digit];
-  for (size_t i = 0; i < count; i++)
-    into[ends[from[i] >> shift & (digits - 1)]++] = from[i];
+    into[begins[from[i] >> shift & mask]++] = from[i];
 }
 
 static void sort_words(OrderKey *keys, size_t count, const Range *range, unsigned low_bits, unsigned bits) {
   CLEANUP(cleanup_free) uint64_t *words = mem_alloc_raw(2 * count, sizeof *words);
   uint64_t *from = words, *into = words + count;
   const OrderKey *least = &range->least;
-  for (size_t i = 0; i < count; i++) {
-    uint64_t value = (uint64_t)(keys[i].high - least->high) << low_bits | (keys[i].low - least->low);
-    from[i] = value << INDEX_BITS | (uint32_t)keys[i].index;
-  }
-  unsigned rounds = (bits + DIGIT_BITS - 1) / DIGIT_BITS, digit_bits = (bits + rounds - 1) / rounds;
-  for (unsigned shift = INDEX_BITS; shift < INDEX_BITS + bits; shift += digit_bits) {
-    scatter_words(from, into, count, shift, digit_bits);
+  Digits digits = {.rounds = (bits + DIGIT_BITS - 1) / DIGIT_BITS};
+  digits.bits = (bits + digits.rounds - 1) / digits.rounds;
+  pack_words(keys, count, least, low_bits, words, &digits);
+  for (unsigned round = 0; round < digits.rounds; round++) {
+    scatter_words(from, into, count, round, &digits);
     uint64_t *sorted = into;
     into = from;
     from = sorted;

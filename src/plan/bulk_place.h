@@ -36,7 +36,7 @@ void plan_places_deinit(PlanPlaces *places);
 static inline PlanStates *plan_places_states(const PlanPlaces *places, int pool) {
   return &places->states[places->problem->pools.items[pool].shape];
 }
-/* What the host has left: of each resource, then of pods. Kept up to date where it is tight. */
+/* What a tight host has left: of each resource, then of pods. */
 static inline int64_t *plan_places_rooms(const PlanPlaces *places, int host) {
   return &places->rooms[(size_t)host * (places->problem->resources.count + 1)];
 }

@@ -69,7 +69,7 @@ static bool is_tight(const PlanPlaces *places, const int64_t *most, int host) {
   for (size_t i = 0; i <= places->problem->resources.count; i++) {
     int64_t all;
     if (__builtin_mul_overflow(most[i], most_pods(places, host), &all) ||
-        (all > 0 && all > plan_places_rooms(places, host)[i]))
+        (all > 0 && all > plan_problem_rooms(places->problem, host)[i]))
       return true;
   }
   return false;
@@ -90,12 +90,13 @@ static void find_tight_hosts(PlanPlaces *places) {
   }
 }
 
-static void copy_rooms(PlanPlaces *places) {
+/* What only tight hosts are asked. */
+static void prepare_tight_hosts(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
-  size_t size = problem->hosts.count * (problem->resources.count + 1) * sizeof *places->rooms;
-  places->rooms = mem_alloc(size);
-  if (problem->rooms && size)
-    memcpy(places->rooms, problem->rooms, size);
+  size_t count = problem->hosts.count * (problem->resources.count + 1);
+  places->rooms = mem_alloc_raw(count, sizeof *places->rooms);
+  memcpy(places->rooms, problem->rooms, count * sizeof *places->rooms);
+  places->next_equal = mem_alloc_raw(problem->waiting.count, sizeof *places->next_equal);
 }
 
 void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer *offer) {
@@ -120,11 +121,10 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
     plan_states_init(&places->states[i], &problem->shapes.items[i].geometry);
   for (size_t i = 0; i < waiting; i++)
     places->slices[i].gpu = -1;
-  copy_rooms(places);
   sort_gpus(places);
   find_tight_hosts(places);
   if (places->any_tight)
-    places->next_equal = mem_alloc_raw(waiting, sizeof *places->next_equal);
+    prepare_tight_hosts(places);
 }
 
 /* The tiers stand one behind the other. */

@@ -281,14 +281,28 @@ static bool admits(const PlanProblem *problem, const PlanClass *class_, int host
   return sched_admits(problem->snapshot, class_->pod, problem->hosts.items[host].node, &verdict);
 }
 
+/* Hosts of this word of bits. */
+static uint64_t hosts_of(const PlanProblem *problem, size_t word) {
+  size_t left = problem->hosts.count - word * 64;
+  return left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+}
+
 static void ask_hosts(PlanProblem *problem, PlanClass *class_, const Likeness *likeness) {
   bool each = sched_has_volumes(problem->snapshot, class_->pod); /* they ask for labels of their own */
+  bool has_room_everywhere = class_->takes && plan_rooms_hold(problem, class_, problem->least_rooms);
+  bool all_admit = !each && has_room_everywhere;
+  size_t words = (problem->hosts.count + 63) / 64;
   CLEANUP(cleanup_free) bool *admitted = mem_alloc(likeness->examples.count);
-  for (size_t group = 0; group < likeness->examples.count; group++)
+  for (size_t group = 0; group < likeness->examples.count; group++) {
     admitted[group] = each || admits(problem, class_, likeness->examples.items[group]);
-  class_->admits = arena_alloc(&problem->arena, (problem->hosts.count + 63) / 64 * sizeof *class_->admits);
-  for (size_t host = 0; host < problem->hosts.count; host++)
-    if (admitted[likeness->group_of_host[host]] && has_room(problem, class_, (int)host) &&
+    all_admit &= admitted[group];
+  }
+  class_->admits = arena_alloc(&problem->arena, words * sizeof *class_->admits);
+  for (size_t word = 0; word < words && all_admit; word++)
+    class_->admits[word] = hosts_of(problem, word);
+  for (size_t host = 0; host < problem->hosts.count && !all_admit; host++)
+    if (admitted[likeness->group_of_host[host]] &&
+        (has_room_everywhere || has_room(problem, class_, (int)host)) &&
         (!each || admits(problem, class_, (int)host)))
       class_->admits[host / 64] |= UINT64_C(1) << host % 64;
 }
@@ -308,14 +322,36 @@ static void finish_classes(PlanProblem *problem) {
   }
 }
 
+static void sign_host(PlanProblem *problem, size_t host) {
+  PlanHost *signed_ = &problem->hosts.items[host];
+  signed_->signature = UINT64_C(14695981039346656037); /* FNV-1a */
+  for (size_t i = 0; i < problem->classes.count; i++) {
+    bool admits = plan_class_admits(&problem->classes.items[i], (int)host);
+    signed_->contention += admits;
+    signed_->signature = (signed_->signature ^ (admits ? i + 1 : 0)) * UINT64_C(1099511628211);
+  }
+}
+
+/* Does each class admit all hosts of this word of bits, or none? */
+static bool are_alike(const PlanProblem *problem, size_t word) {
+  for (size_t i = 0; i < problem->classes.count; i++) {
+    uint64_t admits = problem->classes.items[i].admits[word];
+    if (admits && admits != hosts_of(problem, word))
+      return false;
+  }
+  return true;
+}
+
 static void sign_hosts(PlanProblem *problem) {
-  for (size_t h = 0; h < problem->hosts.count; h++) {
-    PlanHost *host = &problem->hosts.items[h];
-    host->signature = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (size_t i = 0; i < problem->classes.count; i++) {
-      bool admits = plan_class_admits(&problem->classes.items[i], (int)h);
-      host->contention += admits;
-      host->signature = (host->signature ^ (admits ? i + 1 : 0)) * UINT64_C(1099511628211);
+  bool alike = false;
+  for (size_t host = 0; host < problem->hosts.count; host++) {
+    if (host % 64 == 0)
+      alike = are_alike(problem, host / 64);
+    if (host % 64 == 0 || !alike) {
+      sign_host(problem, host);
+    } else {
+      problem->hosts.items[host].signature = problem->hosts.items[host - 1].signature;
+      problem->hosts.items[host].contention = problem->hosts.items[host - 1].contention;
     }
   }
 }

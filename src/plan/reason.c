@@ -248,9 +248,9 @@ static void bind_served(PlanReasons *reasons, int host, SnapshotNode *after) {
 
 /* The host's node with the pods bound that the plan serves there. */
 static const SnapshotNode *node_after(PlanReasons *reasons, int host) {
-  SnapshotNode *after = &reasons->after[host];
-  if (after->name)
-    return after;
+  if (reasons->after[host])
+    return reasons->after[host];
+  SnapshotNode *after = reasons->after[host] = arena_alloc(&reasons->arena, sizeof *after);
   const SnapshotNode *before = plan_problem_node(reasons->problem, host);
   *after = *before;
   after->requested = (Resources){0};

@@ -17,7 +17,7 @@ typedef struct PlanReasons {
   const int *hosts;           /* by waiting pod: which host serves it, -1: none */
   int *pods_on;               /* by host: pods that the plan serves there */
   int *served, *first_served; /* those pods, host by host; NULL until somebody asks who they are */
-  SnapshotNode *after; /* by host: the node with these pods bound; its name is NULL until it is asked for */
+  SnapshotNode **after;       /* by host: the node with these pods bound; NULL until it is asked for */
   Arena arena;
   PlanCompany *company; /* by class; NULL: no class is coupled */
   int8_t *rooms; /* by set of slices and host: 1 room for them before the plan, -1 none, 0 not asked yet */

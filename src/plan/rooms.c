@@ -131,6 +131,17 @@ static void fetch_ahead(const PlanProblem *problem, int host) {
   __builtin_prefetch(node->requested.items);
 }
 
+static void find_least(PlanProblem *problem) {
+  size_t count = problem->resources.count + 1;
+  problem->least_rooms = arena_alloc(&problem->arena, count * sizeof *problem->least_rooms);
+  for (size_t i = 0; i < count; i++)
+    problem->least_rooms[i] = INT64_MAX;
+  for (size_t room = 0; room < problem->hosts.count * count; room += count)
+    for (size_t i = 0; i < count; i++)
+      if (problem->rooms[room + i] < problem->least_rooms[i])
+        problem->least_rooms[i] = problem->rooms[room + i];
+}
+
 void plan_rooms_init(PlanProblem *problem) {
   CLEANUP(columns_deinit) Columns columns;
   problem->free =
@@ -144,6 +155,8 @@ void plan_rooms_init(PlanProblem *problem) {
     fetch_ahead(problem, host + AHEAD);
     measure_host(problem, &columns, host);
   }
+  if (problem->rooms)
+    find_least(problem);
   for (size_t i = 0; i < problem->classes.count && problem->rooms; i++)
     measure_class(problem, &columns, &problem->classes.items[i]);
 }
