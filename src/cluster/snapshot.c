@@ -31,6 +31,8 @@ void snapshot_deinit(Snapshot *snapshot) {
   map_deinit(&snapshot->names);
   array_deinit(&snapshot->specs);
   intern_deinit(&snapshot->spec_numbers);
+  array_deinit(&snapshot->gpu_sorts);
+  intern_deinit(&snapshot->gpu_sort_numbers);
   text_deinit(&snapshot->spec_key);
   array_deinit(&snapshot->placed);
   array_deinit(&snapshot->nominated);
@@ -102,12 +104,29 @@ static void judge_node(SnapshotNode *node, const char *held) {
   node->may_change = node->managed && !node->blocked;
 }
 
-void snapshot_brief_gpu(SnapshotNode *node, int gpu) {
+/* Mostly the same as of the GPU before. */
+static int find_gpu_sort(Snapshot *snapshot, const SnapshotGpu *gpu) {
+  const struct {
+    const MigModel *model;
+    uint64_t allowed;
+  } key = {.model = gpu->model, .allowed = gpu->allowed};
+  if (snapshot->gpu_sorts.count) {
+    const SnapshotGpuSort *last = &snapshot->gpu_sorts.items[snapshot->gpu_sort];
+    if (last->model == gpu->model && last->allowed == gpu->allowed)
+      return snapshot->gpu_sort;
+  }
+  snapshot->gpu_sort = intern_number(&snapshot->gpu_sort_numbers, &key, sizeof key);
+  if (snapshot->gpu_sort == (int)snapshot->gpu_sorts.count)
+    *array_push(&snapshot->gpu_sorts) = (SnapshotGpuSort){.model = gpu->model, .allowed = gpu->allowed};
+  return snapshot->gpu_sort;
+}
+
+void snapshot_brief_gpu(Snapshot *snapshot, SnapshotNode *node, int gpu) {
   const SnapshotGpu *from = &node->gpus[gpu];
-  node->briefs[gpu] = (SnapshotGpuBrief){.model = snapshot_may_change(node, from) ? from->model : NULL,
-                                         .allowed = from->allowed,
-                                         .occupied = from->model ? snapshot_occupied(&from->layout) : 0,
-                                         .withdrawable = snapshot_withdrawable(node, from)};
+  bool may_change = snapshot_may_change(node, from);
+  node->briefs[gpu] = (SnapshotGpuBrief){.occupied = from->model ? snapshot_occupied(&from->layout) : 0,
+                                         .sort = may_change ? (uint32_t)find_gpu_sort(snapshot, from) + 1 : 0,
+                                         .withdrawable = snapshot_withdrawable(node, from) != 0};
 }
 
 void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
@@ -124,7 +143,7 @@ void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node
   node_recut_read(snapshot, item);
   item->briefs = arena_alloc(&item->arena, (size_t)item->gpu_count * sizeof *item->briefs);
   for (int gpu = 0; gpu < item->gpu_count; gpu++)
-    snapshot_brief_gpu(item, gpu);
+    snapshot_brief_gpu(snapshot, item, gpu);
 }
 
 void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptions *options,

@@ -44,13 +44,18 @@ typedef struct SnapshotGpu {
   const char *model_label;
 } SnapshotGpu;
 
-/* What every plan reads of eighty thousand GPUs, side by side. Follows what is placed and removed in a fork.
- */
-typedef struct SnapshotGpuBrief {
-  const MigModel *model; /* NULL: nothing may be created here now, nor withdrawn */
+/* What may be created on a GPU: mostly the same on all of them. */
+typedef struct SnapshotGpuSort {
+  const MigModel *model;
   uint32_t allowed;
-  uint32_t occupied;     /* as snapshot_occupied() says */
-  uint32_t withdrawable; /* as snapshot_withdrawable() says */
+} SnapshotGpuSort;
+
+/* What every plan reads of eighty thousand GPUs, in eight bytes, those of a node side by side. Follows what
+ * is placed and removed in a fork. */
+typedef struct SnapshotGpuBrief {
+  uint32_t occupied;         /* as snapshot_occupied() says */
+  uint32_t sort : 31;        /* index in Snapshot.gpu_sorts + 1; 0: nothing may be created or withdrawn now */
+  uint32_t withdrawable : 1; /* some slice is, as snapshot_withdrawable() says */
 } SnapshotGpuBrief;
 
 typedef struct SnapshotNode {
@@ -131,8 +136,11 @@ typedef struct Snapshot {
    * Otherwise nothing is concluded from what is missing. */
   bool is_complete;
   SnapshotObserver observer;
-  Map rows;  /* label of a GPU model -> its MigModelRow */
-  Map names; /* names that many objects have in common -> one copy of each */
+  ARRAY(SnapshotGpuSort) gpu_sorts;
+  Intern gpu_sort_numbers;
+  int gpu_sort; /* scratch: the last one */
+  Map rows;     /* label of a GPU model -> its MigModelRow */
+  Map names;    /* names that many objects have in common -> one copy of each */
   SnapshotUndo *undo;
   size_t undo_count, undo_capacity;
 } Snapshot;

@@ -25,7 +25,7 @@ void node_recut_read(Snapshot *snapshot, SnapshotNode *node);
 void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
                         bool growth_only, SnapshotWarnings *warnings);
 /* Says again what is brief about the GPU. */
-void snapshot_brief_gpu(SnapshotNode *node, int gpu);
+void snapshot_brief_gpu(Snapshot *snapshot, SnapshotNode *node, int gpu);
 /* Charges a pod that is on the node. */
 void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec);
 

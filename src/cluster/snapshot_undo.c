@@ -56,7 +56,7 @@ static void undo_place(Snapshot *snapshot, SnapshotNode *node, const SnapshotUnd
   snapshot_add_slices(snapshot, node, &node->allocatable, layout->model->profiles[instance->profile].name,
                       -1);
   mig_layout_remove(layout, undo->start);
-  snapshot_brief_gpu(node, undo->gpu);
+  snapshot_brief_gpu(snapshot, node, undo->gpu);
 }
 
 static void undo_remove(Snapshot *snapshot, SnapshotNode *node, const SnapshotUndo *undo) {
@@ -64,7 +64,7 @@ static void undo_remove(Snapshot *snapshot, SnapshotNode *node, const SnapshotUn
   mig_layout_place(&gpu->layout, undo->profile, undo->start);
   gpu->existing_starts |= UINT32_C(1) << undo->start;
   snapshot_add_slices(snapshot, node, &node->allocatable, gpu->model->profiles[undo->profile].name, 1);
-  snapshot_brief_gpu(node, undo->gpu);
+  snapshot_brief_gpu(snapshot, node, undo->gpu);
 }
 
 static void undo_change(Snapshot *snapshot, const SnapshotUndo *undo) {
@@ -101,7 +101,7 @@ void snapshot_place(Snapshot *snapshot, int node, int gpu, int profile, int star
   push_undo(snapshot, (SnapshotUndo){.kind = UNDO_PLACE, .node = node, .gpu = gpu, .start = start});
   mig_layout_place(layout, profile, start);
   snapshot_add_slices(snapshot, item, &item->allocatable, layout->model->profiles[profile].name, 1);
-  snapshot_brief_gpu(item, gpu);
+  snapshot_brief_gpu(snapshot, item, gpu);
 }
 
 void snapshot_remove(Snapshot *snapshot, int node, int gpu, int start) {
@@ -115,7 +115,7 @@ void snapshot_remove(Snapshot *snapshot, int node, int gpu, int start) {
   mig_layout_remove(&changed->layout, start);
   changed->existing_starts &= ~(UINT32_C(1) << start);
   snapshot_add_slices(snapshot, item, &item->allocatable, changed->model->profiles[profile].name, -1);
-  snapshot_brief_gpu(item, gpu);
+  snapshot_brief_gpu(snapshot, item, gpu);
 }
 
 void snapshot_bind(Snapshot *snapshot, int pod, int node) {
@@ -156,8 +156,7 @@ static void hash_node(uint64_t *hash, const SnapshotNode *node) {
   hash_resources(hash, &node->requested);
   hash_bytes(hash, &node->pod_count, sizeof node->pod_count);
   for (int i = 0; i < node->gpu_count; i++) {
-    hash_bytes(hash, &node->briefs[i].occupied, sizeof node->briefs[i].occupied);
-    hash_bytes(hash, &node->briefs[i].withdrawable, sizeof node->briefs[i].withdrawable);
+    hash_bytes(hash, &node->briefs[i], sizeof node->briefs[i]);
     const MigLayout *layout = &node->gpus[i].layout;
     hash_bytes(hash, &layout->mask, sizeof layout->mask);
     hash_bytes(hash, &layout->count, sizeof layout->count);

@@ -117,23 +117,24 @@ static void fetch_ahead(const PlanProblem *problem, int host) {
     __builtin_prefetch(&node->briefs[g]);
 }
 
-static void add_gpus(PlanProblem *problem, int host) {
+/* `models`: by sort of the snapshot's GPUs, -1: not known yet. */
+static void add_gpus(PlanProblem *problem, int host, int *models) {
+  const Snapshot *snapshot = problem->snapshot;
   const SnapshotNode *node = plan_problem_node(problem, host);
-  const SnapshotGpuBrief *last = NULL; /* mostly they are alike */
-  int model = -1;
   PlanHost *on = &problem->hosts.items[host];
   fetch_ahead(problem, host + AHEAD);
   on->first_gpu = (int)problem->gpus.count;
   for (int g = 0; g < node->gpu_count; g++) {
-    const SnapshotGpuBrief *gpu = &node->briefs[g];
-    if (!gpu->model)
+    const SnapshotGpuBrief gpu = node->briefs[g];
+    if (!gpu.sort)
       continue;
-    if (!last || last->model != gpu->model || last->allowed != gpu->allowed)
-      model = find_model(problem, gpu->model, gpu->allowed);
-    last = gpu;
-    *array_push(&problem->gpus) =
-        (PlanHostGpu){.host = host, .gpu = g, .model = model, .pool = -1, .occupied = gpu->occupied};
-    problem->has_withdrawable |= gpu->withdrawable != 0;
+    int *model = &models[gpu.sort - 1];
+    if (*model < 0)
+      *model = find_model(problem, snapshot->gpu_sorts.items[gpu.sort - 1].model,
+                          snapshot->gpu_sorts.items[gpu.sort - 1].allowed);
+    problem->gpus.items[problem->gpus.count++] =
+        (PlanHostGpu){.host = host, .gpu = g, .model = *model, .pool = -1, .occupied = gpu.occupied};
+    problem->has_withdrawable |= gpu.withdrawable;
   }
   on->gpu_count = (int)problem->gpus.count - on->first_gpu;
 }
@@ -164,8 +165,11 @@ static void add_hosts(PlanProblem *problem) {
   if (problem->snapshot->is_unordered && problem->hosts.count)
     qsort_r(problem->hosts.items, problem->hosts.count, sizeof problem->hosts.items[0], compare_hosts,
             problem->snapshot);
+  CLEANUP(cleanup_free) int *models = mem_alloc_raw(problem->snapshot->gpu_sorts.count, sizeof *models);
+  for (size_t i = 0; i < problem->snapshot->gpu_sorts.count; i++)
+    models[i] = -1;
   for (size_t host = 0; host < problem->hosts.count; host++)
-    add_gpus(problem, (int)host);
+    add_gpus(problem, (int)host, models);
 }
 
 /* Largest first, so that a pod's slices are placed largest first. */
