@@ -18,7 +18,23 @@ enum { ORACLE_KINDS_MAX = 32, ORACLE_OUTCOMES_MAX = 40000, ORACLE_TABLE_MAX = 1 
 /* In the order in which they matter. */
 typedef struct OracleCost {
   int destroyed, created, gpus, nodes;
+  int16_t
+      places[ORACLE_KINDS_MAX]; /* that are left for each plain profile, the largest first: more are better */
+  uint64_t names; /* of the changed GPUs: bit 63 is the first one by name, and better than all others */
 } OracleCost;
+
+/* The first level at which a plan can be worse than another. */
+typedef enum OracleLevel {
+  ORACLE_SAME,
+  ORACLE_RECUT, /* something goes, where nothing has to */
+  ORACLE_DESTROYED,
+  ORACLE_CREATED,
+  ORACLE_GPUS,
+  ORACLE_NODES,
+  ORACLE_PLACES,
+  ORACLE_NAMES,
+  ORACLE_LEVELS,
+} OracleLevel;
 
 /* What could become of a GPU, or of all GPUs of a node up to this one. */
 typedef struct OracleOutcome {
@@ -35,6 +51,7 @@ typedef struct Oracle {
   const Snapshot *snapshot;
   char kinds[ORACLE_KINDS_MAX][MIG_PROFILE_NAME_SIZE];
   int kind_count;
+  int order[ORACLE_KINDS_MAX];  /* the kinds, the largest first */
   int wanted[ORACLE_KINDS_MAX]; /* pods that ask for it */
   int stride[ORACLE_KINDS_MAX]; /* in the tables */
   int table_size;
@@ -48,19 +65,38 @@ typedef struct Oracle {
 
 static const OracleCost oracle_impossible = {.destroyed = INT_MAX};
 
-static inline int oracle_compare(const OracleCost *a, const OracleCost *b) {
-  if (a->destroyed != b->destroyed)
-    return a->destroyed < b->destroyed ? -1 : 1;
-  if (a->created != b->created)
-    return a->created < b->created ? -1 : 1;
-  if (a->gpus != b->gpus)
-    return a->gpus < b->gpus ? -1 : 1;
-  return (a->nodes > b->nodes) - (a->nodes < b->nodes);
+/* Where the two differ first; *ret_worse says whether it is `a` that is worse. */
+static inline OracleLevel oracle_compare(const OracleCost *a, const OracleCost *b, bool *ret_worse) {
+  const int first[] = {a->destroyed, a->created, a->gpus, a->nodes};
+  const int second[] = {b->destroyed, b->created, b->gpus, b->nodes};
+  for (int i = 0; i < 4; i++)
+    if (first[i] != second[i]) {
+      *ret_worse = first[i] > second[i];
+      return i || (first[i] && second[i]) ? (OracleLevel)(ORACLE_DESTROYED + i) : ORACLE_RECUT;
+    }
+  for (int i = 0; i < ORACLE_KINDS_MAX; i++)
+    if (a->places[i] != b->places[i]) {
+      *ret_worse = a->places[i] < b->places[i];
+      return ORACLE_PLACES;
+    }
+  *ret_worse = a->names < b->names;
+  return a->names == b->names ? ORACLE_SAME : ORACLE_NAMES;
 }
 
 static inline void oracle_keep_less(OracleCost *cost, const OracleCost *other) {
-  if (oracle_compare(other, cost) < 0)
+  bool worse;
+  if (oracle_compare(cost, other, &worse) != ORACLE_SAME && worse)
     *cost = *other;
+}
+
+static inline void oracle_add(OracleCost *cost, const OracleCost *more) {
+  cost->destroyed += more->destroyed;
+  cost->created += more->created;
+  cost->gpus += more->gpus;
+  cost->nodes += more->nodes;
+  cost->names |= more->names;
+  for (int i = 0; i < ORACLE_KINDS_MAX; i++)
+    cost->places[i] = (int16_t)(cost->places[i] + more->places[i]);
 }
 
 /* ---- the wishes of people ---- */
@@ -132,9 +168,25 @@ typedef struct OracleGpu {
   Oracle *oracle;
   const Node *node;
   int index;
+  int number; /* in the order of the nodes' names and the GPUs' indexes */
   MigLayout before, layout;
   OracleOutcomes *outcomes;
 } OracleGpu;
+
+/* The places that the layout leaves for the plain profiles that may be created there, by slots alone. */
+static inline void oracle_count_places(const Oracle *oracle, const Node *node, int gpu,
+                                       const MigLayout *layout, int16_t *ret_places) {
+  for (int i = 0; i < oracle->kind_count; i++) {
+    const char *name = oracle->kinds[oracle->order[i]];
+    int profile = mig_model_find_profile(layout->model, name);
+    ret_places[i] = 0;
+    if (profile < 0 || strpbrk(name, "+-") || !oracle_may_create(node, gpu, name))
+      continue;
+    for (int start = 0; start < layout->model->slot_count; start++)
+      ret_places[i] += layout->model->profiles[profile].starts >> start & 1 &&
+                       !(mig_placement_mask(layout->model, profile, start) & layout->mask);
+  }
+}
 
 /* No slice goes whose place is not needed: the same with it in its place disturbs less and offers no less. */
 static inline bool oracle_goes_in_vain(const OracleGpu *gpu, uint32_t gone) {
@@ -149,6 +201,8 @@ static inline bool oracle_goes_in_vain(const OracleGpu *gpu, uint32_t gone) {
 static inline void oracle_fill(OracleGpu *gpu, OracleOutcome outcome, uint32_t gone, int slot) {
   Oracle *oracle = gpu->oracle;
   outcome.cost.gpus = outcome.cost.destroyed || outcome.cost.created;
+  outcome.cost.names = outcome.cost.gpus ? UINT64_C(1) << (63 - gpu->number) : 0;
+  oracle_count_places(oracle, gpu->node, gpu->index, &gpu->layout, outcome.cost.places);
   if (!oracle_goes_in_vain(gpu, gone))
     oracle_add_outcome(gpu->outcomes, &outcome);
   for (int start = slot; start < gpu->layout.model->slot_count; start++)
@@ -197,9 +251,7 @@ static inline bool oracle_combine(const Oracle *oracle, const int *left, const O
     ret_both->created[kind] = (int8_t)created;
     ret_both->destroyed[kind] = (int8_t)destroyed;
   }
-  ret_both->cost.destroyed += b->cost.destroyed;
-  ret_both->cost.created += b->cost.created;
-  ret_both->cost.gpus += b->cost.gpus;
+  oracle_add(&ret_both->cost, &b->cost);
   ret_both->cost.nodes = ret_both->cost.gpus > 0;
   return true;
 }
@@ -225,6 +277,13 @@ static inline void oracle_tabulate(const Oracle *oracle, const int *left, const 
         oracle_keep_less(&table[i], &table[i + oracle->stride[kind]]);
 }
 
+/* The snapshot's nodes are in the order of their names, their GPUs in that of their indexes. */
+static inline int oracle_number(const Snapshot *snapshot, int node, int gpu) {
+  for (int before = 0; before < node; before++)
+    gpu += snapshot->nodes.items[before].gpu_count;
+  return gpu;
+}
+
 static inline void oracle_add_node(Oracle *oracle, int index) {
   static OracleOutcomes all, of_gpu, both;
   const SnapshotNode *node = &oracle->snapshot->nodes.items[index];
@@ -241,6 +300,7 @@ static inline void oracle_add_node(Oracle *oracle, int index) {
     OracleGpu gpu = {.oracle = oracle,
                      .node = node->object,
                      .index = node->gpus[g].index,
+                     .number = oracle_number(oracle->snapshot, index, g),
                      .before = *layout,
                      .layout = *layout,
                      .outcomes = &of_gpu};
@@ -262,13 +322,8 @@ static inline void oracle_add_node(Oracle *oracle, int index) {
 
 static inline void oracle_note_assignment(Oracle *oracle) {
   OracleCost cost = {0};
-  for (size_t node = 0; node < oracle->snapshot->nodes.count; node++) {
-    const OracleCost *more = &oracle->tables[node][oracle->asked[node]];
-    cost.destroyed += more->destroyed;
-    cost.created += more->created;
-    cost.gpus += more->gpus;
-    cost.nodes += more->nodes;
-  }
+  for (size_t node = 0; node < oracle->snapshot->nodes.count; node++)
+    oracle_add(&cost, &oracle->tables[node][oracle->asked[node]]);
   oracle_keep_less(&oracle->least[oracle->served[0]][oracle->served[1]][oracle->served[2]], &cost);
 }
 
@@ -292,6 +347,24 @@ static inline void oracle_assign(Oracle *oracle, size_t pod) {
   oracle->served[oracle->tier_of_pod[pod]]--;
 }
 
+/* "7g.80gb" before "4g.40gb" before "4g.20gb". */
+static inline int oracle_worth_of_kind(const char *name) {
+  int slices = 0, memory = 0;
+  assert_int_equal(sscanf(name, "%dg.%dgb", &slices, &memory), 2);
+  return slices * 1000 + memory;
+}
+
+static inline void oracle_order_kinds(Oracle *oracle) {
+  for (int i = 0; i < oracle->kind_count; i++) {
+    int place = i;
+    for (; place > 0 && oracle_worth_of_kind(oracle->kinds[oracle->order[place - 1]]) <
+                            oracle_worth_of_kind(oracle->kinds[i]);
+         place--)
+      oracle->order[place] = oracle->order[place - 1];
+    oracle->order[place] = i;
+  }
+}
+
 static inline void oracle_read_pods(Oracle *oracle) {
   for (size_t i = 0; i < oracle->snapshot->pods.count; i++) {
     const SnapshotPod *pod = &oracle->snapshot->pods.items[i];
@@ -308,6 +381,34 @@ static inline void oracle_read_pods(Oracle *oracle) {
       const MigModel *model = oracle->snapshot->nodes.items[n].gpus[g].model;
       for (int p = 0; p < model->profile_count; p++)
         (void)oracle_kind(oracle, model->profiles[p].name);
+    }
+  oracle_order_kinds(oracle);
+}
+
+/* What the plan changes. */
+static inline void oracle_weigh(const Oracle *oracle, const Plan *plan, OracleCost *ret_cost) {
+  const Snapshot *snapshot = oracle->snapshot;
+  *ret_cost = (OracleCost){.destroyed = plan->destroy,
+                           .created = plan->create,
+                           .gpus = (int)plan->gpus.count,
+                           .nodes = plan->nodes_changed};
+  for (int n = 0; n < (int)snapshot->nodes.count; n++)
+    for (int g = 0; g < snapshot->nodes.items[n].gpu_count; g++) {
+      const SnapshotNode *node = &snapshot->nodes.items[n];
+      MigLayout layout = node->gpus[g].layout;
+      OracleCost of_gpu = {0};
+      for (size_t i = 0; i < plan->gpus.count; i++) {
+        const PlanGpu *changed = &plan->gpus.items[i];
+        MigList list;
+        Error err;
+        if (changed->node != n || changed->gpu != g)
+          continue;
+        plan_gpu_list(snapshot, changed, &list);
+        assert_ok(mig_list_bind(&list, layout.model, &layout, &err));
+        of_gpu.names = UINT64_C(1) << (63 - oracle_number(snapshot, n, g));
+      }
+      oracle_count_places(oracle, node->object, node->gpus[g].index, &layout, of_gpu.places);
+      oracle_add(ret_cost, &of_gpu);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Least disturbance against exhaustive search, on random small clusters: one or two nodes, up to three GPUs,
+/* Least disturbance against exhaustive search, on random small clusters: up to three nodes and GPUs,
  * up to six pods that ask one slice each in up to three tiers, used and free slices, floating claims, and
  * whatever people may wish by facet.gpu/keep-gpu-<i>, exclude-gpus, allowed-profiles and paused. Nothing is
  * left over.
@@ -7,8 +7,10 @@
  * Asserted of each of them:
  *
  *   - as many pods are served, tier by tier, as any plan can serve that may withdraw free slices;
- *   - of such plans none withdraws fewer free slices: none at all where that is possible;
- *   - of these none creates fewer, so all free slices that help are used as they are;
+ *   - of such plans none disturbs less, in this order: nothing is withdrawn where nothing has to be; the
+ * fewest free slices are; the fewest are created, so all free slices that help are used as they are; the
+ * fewest GPUs are changed, then the fewest nodes; the most places are left for the largest profile of the
+ * fleet, then for the next one...; the changed GPUs come first in the order of names;
  *   - each slice that is created is for one admitted pod;
  *   - no slice is withdrawn that is used, kept, on a paused node or an excluded GPU, or that a floating
  *     claim needs, and none is created there or of a profile that is not allowed (also with FILL);
@@ -16,10 +18,6 @@
  *     because created slices of a profile set older ones free that a floating claim pinned; in
  *     IDEMPOTENT_SHARE percent nothing changes;
  *   - the order of nodes and pods does not matter.
- *
- * Measured only: how often the plan changes no more GPUs, and then no more nodes, than it has to. It need not
- * be the least, because the planner prefers to keep large holes where growth costs nobody anything; below
- * GPUS_SHARE percent of those that change something the test fails.
  *
  *     test-plan-disturbance [SEED [INSTANCES]]
  *
@@ -34,7 +32,6 @@ enum {
   GPUS_MAX = 3,
   PODS_MAX = 6,
   IDEMPOTENT_SHARE = 99,
-  GPUS_SHARE = 96,  /* and of nodes */
   SHARES_FROM = 500 /* instances */
 };
 
@@ -96,8 +93,10 @@ static void add_pod(Fixture *f, Random *random, const MigModel *model) {
 
 static void make_cluster(Fixture *f, Random *random) {
   const char *names[GPUS_MAX];
-  int gpus = 1 + (int)random_below(random, GPUS_MAX), nodes = 1 + (gpus > 1 && random_below(random, 2));
-  Node *first = fixture_node(f, "n0"), *made[] = {first, nodes > 1 ? fixture_node(f, "n1") : first};
+  int gpus = 1 + (int)random_below(random, GPUS_MAX), nodes = 1 + (int)random_below(random, (uint64_t)gpus);
+  Node *made[GPUS_MAX];
+  for (int i = 0; i < nodes; i++)
+    made[i] = fixture_node(f, arena_format(&f->arena, "n%d", i));
   names[0] = gpu_models[random_below(random, COUNT_OF(gpu_models))];
   for (int i = 0; i < gpus; i++) {
     names[i] = random_below(random, 4) ? names[0] : gpu_models[random_below(random, COUNT_OF(gpu_models))];
@@ -136,10 +135,20 @@ static void find_most(const Oracle *oracle, int *ret_served) {
       }
 }
 
+static const char *const level_names[] = {
+    [ORACLE_SAME] = "least",      [ORACLE_RECUT] = "re-cut", [ORACLE_DESTROYED] = "destroyed",
+    [ORACLE_CREATED] = "created", [ORACLE_GPUS] = "GPUs",    [ORACLE_NODES] = "nodes",
+    [ORACLE_PLACES] = "holes",    [ORACLE_NAMES] = "names"};
+
+static void print_differences(const int *differences) {
+  for (int level = ORACLE_RECUT; level < ORACLE_LEVELS; level++)
+    print_message("#   %s: %d differences\n", level_names[level], differences[level]);
+}
+
 static void plans_serve_the_most_and_disturb_the_least(void **state) {
   static Oracle oracle;
   Random random = {.state = seed};
-  int changed = 0, fewest_gpus = 0, fewest_nodes = 0, recuts = 0;
+  int changed = 0, recuts = 0, differences[ORACLE_LEVELS] = {0};
   print_message("# seed %llu\n", (unsigned long long)seed);
   for (int i = 0; i < instances; i++) {
     unsigned long long from = random.state;
@@ -147,6 +156,8 @@ static void plans_serve_the_most_and_disturb_the_least(void **state) {
     make_cluster(&f, &random);
     const Plan *plan = fixture_plan(&f, NULL);
     int served[RANDOM_TIERS_MAX], most[RANDOM_TIERS_MAX];
+    bool worse;
+    OracleCost cost;
     random_count_served(&f, served);
     oracle_run(&oracle, &f.snapshot);
     find_most(&oracle, most);
@@ -154,24 +165,20 @@ static void plans_serve_the_most_and_disturb_the_least(void **state) {
     if (compare_served(served, most) != 0)
       fail_msg("seed %llu: served %d %d %d of %d %d %d\n%s", from, served[0], served[1], served[2], most[0],
                most[1], most[2], describe(&f));
-    if (plan->destroy != least->destroyed || plan->create != least->created)
-      fail_msg("seed %llu: %d slices go and %d come, where %d and %d would do\n%s", from, plan->destroy,
-               plan->create, least->destroyed, least->created, describe(&f));
     assert_int_equal(plan->create, plan->admitted);
-    assert_true((int)plan->gpus.count >= least->gpus);
+    oracle_weigh(&oracle, plan, &cost);
+    OracleLevel level = oracle_compare(&cost, least, &worse);
+    assert_true(level == ORACLE_SAME || worse); /* the oracle has tried everything */
+    if (level != ORACLE_SAME && !differences[level]++)
+      print_message("# seed %llu: not the least: %s\n%s\n", from, level_names[level], describe(&f));
     changed += plan->create > 0;
     recuts += plan->destroy > 0;
-    fewest_gpus += plan->create && (int)plan->gpus.count == least->gpus;
-    fewest_nodes +=
-        plan->create && (int)plan->gpus.count == least->gpus && plan->nodes_changed == least->nodes;
   }
-  print_message(
-      "# %d of %d plans change something, %d of them withdraw; %d change the fewest GPUs, %d of these the "
-      "fewest nodes\n",
-      changed, instances, recuts, fewest_gpus, fewest_nodes);
+  print_message("# %d of %d plans change something, %d of them withdraw\n", changed, instances, recuts);
+  print_differences(differences);
   assert_true(instances < SHARES_FROM || recuts >= instances / 10);
-  assert_true(instances < SHARES_FROM || (int64_t)fewest_gpus * 100 >= (int64_t)changed * GPUS_SHARE);
-  assert_true(instances < SHARES_FROM || (int64_t)fewest_nodes * 100 >= (int64_t)changed * GPUS_SHARE);
+  for (int level = ORACLE_RECUT; level < ORACLE_LEVELS; level++)
+    assert_int_equal(differences[level], 0);
 }
 
 /* ---- what people wish ---- */
@@ -306,12 +313,29 @@ static void what_serves_a_higher_tier_moves_for_a_lower_one(void **state) {
   assert_string_equal(fixture_verdicts(&f), "p0 admitted n1; p1 admitted n1");
 }
 
+/* Either pod could take the free slice of n0. Then the other one gets a new slice: p0 on n1 or n2, p1 on n2.
+ */
+static void of_equal_plans_the_first_node_by_name_is_changed(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  for (int i = 0; i < 3; i++) {
+    Node *node = fixture_node(&f, arena_format(&f.arena, "n%d", i));
+    fixture_gpu(&f, node, A100, i ? "" : "4g.40gb@0:used,2g.20gb@4:used,1g.10gb@6:free");
+    fixture_set(&f, &node->meta.labels, "zone", i == 1 ? "b" : "a");
+  }
+  fixture_pod(&f, "p0", "1g.10gb");
+  fixture_set(&f, &fixture_pod(&f, "p1", "1g.10gb")->node_selector, "zone", "a");
+  fixture_plan(&f, NULL);
+  assert_string_equal(fixture_changes(&f), "n1/0: 1g.10gb@6");
+  assert_string_equal(fixture_verdicts(&f), "p0 admitted n1; p1 fits n0");
+}
+
 int main(int argc, char **argv) {
   test_seed_read(argc, argv, &seed, &instances);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_higher_tier_grows_where_a_lower_one_disturbs_least),
       cmocka_unit_test(pods_of_one_node_are_placed_together),
       cmocka_unit_test(what_serves_a_higher_tier_moves_for_a_lower_one),
+      cmocka_unit_test(of_equal_plans_the_first_node_by_name_is_changed),
       cmocka_unit_test(plans_serve_the_most_and_disturb_the_least),
       cmocka_unit_test(what_people_wish_is_obeyed_and_floating_claims_keep_a_slice),
       cmocka_unit_test(a_plan_that_was_carried_out_is_not_changed_by_the_next_one),

@@ -272,7 +272,7 @@ static void pods_are_spread_where_cpu_is_short(void **state) {
   for (int i = 0; i < 5; i++)
     fixture_ask(&f, fixture_pod(&f, arena_format(&f.arena, "p%d", i), "1g.10gb"), "cpu", "1500m");
   const Plan *plan = fixture_plan(&f, NULL);
-  assert_string_equal(fixture_changes(&f), "n1/0: 1g.10gb@4 1g.10gb@5; n2/0: 1g.10gb@4 1g.10gb@5");
+  assert_string_equal(fixture_changes(&f), "n1/0: 1g.10gb@5 1g.10gb@4; n2/0: 1g.10gb@5 1g.10gb@4");
   assert_int_equal(plan->admitted, 4);
   assert_int_equal(plan->bound, 4);
 }
@@ -423,7 +423,7 @@ static void a_model_whose_placements_overlap_without_nesting_is_planned_too(void
   fixture_pods(&f, 3, "q", "1g.10gb");
   const Plan *plan = fixture_plan(&f, &fill);
   assert_string_equal(fixture_changes(&f),
-                      "n1/0: 1g.10gb@7 1g.10gb@6 1g.10gb@5 2g.20gb@2 +1g.10gb@1 +1g.10gb@0");
+                      "n1/0: 1g.10gb@4 1g.10gb@3 1g.10gb@2 2g.20gb@5 +1g.10gb@1 +1g.10gb@0");
   assert_int_equal(plan->admitted, 4);
   assert_int_equal(plan->bound, 4);
 }

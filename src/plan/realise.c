@@ -163,15 +163,15 @@ static void count_asked(Realise *realise, int host) {
 }
 
 /* The pod takes free slices of the host first, then packed ones that nobody has taken. */
-static void hand_out(Realise *realise, int waiting) {
-  const PlanClass *class_ = plan_problem_class(realise->problem, waiting);
+static void hand_out(const PlanProblem *problem, int *kept, PlanPacking *packing, int waiting) {
+  const PlanClass *class_ = plan_problem_class(problem, waiting);
   for (int n = 0; n < class_->need_count; n++) {
-    int lacking = class_->needs[n].count, *left = &realise->kept[class_->needs[n].kind];
+    int lacking = class_->needs[n].count, *left = &kept[class_->needs[n].kind];
     for (; lacking > 0 && *left > 0; lacking--)
       --*left;
-    for (int i = 0; i < realise->packing.count && lacking > 0; i++) {
-      PlanSlice *slice = &realise->packing.slices[i];
-      const PlanModel *model = plan_problem_model(realise->problem, slice->gpu);
+    for (int i = 0; i < packing->count && lacking > 0; i++) {
+      PlanSlice *slice = &packing->slices[i];
+      const PlanModel *model = plan_problem_model(problem, slice->gpu);
       if (slice->waiting >= 0 || slice->profile != model->profile_of_kind[class_->needs[n].kind])
         continue;
       slice->waiting = waiting;
@@ -197,11 +197,12 @@ static bool needs_withdrawal(const PlanProblem *problem, const PlanSlice *slice,
 
 /* The first pod that needs the withdrawal; where only a rule of the whole GPU made the slice go, the first
  * that gets one there. */
-static int find_beneficiary(const Realise *realise, int gpu, const MigInstance *old) {
+static int find_beneficiary(const PlanProblem *problem, const PlanPacking *packing, int gpu,
+                            const MigInstance *old) {
   int needing = -1, first = -1;
-  for (int i = 0; i < realise->packing.count; i++) {
-    const PlanSlice *slice = &realise->packing.slices[i];
-    if (needs_withdrawal(realise->problem, slice, gpu, old) && (needing < 0 || slice->waiting < needing))
+  for (int i = 0; i < packing->count; i++) {
+    const PlanSlice *slice = &packing->slices[i];
+    if (needs_withdrawal(problem, slice, gpu, old) && (needing < 0 || slice->waiting < needing))
       needing = slice->waiting;
     if (slice->gpu == gpu && (first < 0 || slice->waiting < first))
       first = slice->waiting;
@@ -210,20 +211,31 @@ static int find_beneficiary(const Realise *realise, int gpu, const MigInstance *
   return needing >= 0 ? needing : first;
 }
 
-static void take_withdrawals(Realise *realise, int host) {
-  const PlanHost *from = &realise->problem->hosts.items[host];
+static void take_withdrawals(const PlanProblem *problem, int host, const PlanPacking *packing,
+                             PlanOffer *offer) {
+  const PlanHost *from = &problem->hosts.items[host];
   for (int i = 0; i < from->gpu_count; i++) {
     int gpu = from->first_gpu + i;
-    for (uint32_t starts = realise->packing.withdraws[i]; starts; starts &= starts - 1) {
+    for (uint32_t starts = packing->withdraws[i]; starts; starts &= starts - 1) {
       const MigInstance *instance =
-          mig_layout_find(&plan_problem_gpu(realise->problem, gpu)->layout, __builtin_ctz(starts));
-      *array_push(&realise->offer->withdrawals) =
-          (PlanSlice){.waiting = find_beneficiary(realise, gpu, instance),
+          mig_layout_find(&plan_problem_gpu(problem, gpu)->layout, __builtin_ctz(starts));
+      *array_push(&offer->withdrawals) =
+          (PlanSlice){.waiting = find_beneficiary(problem, packing, gpu, instance),
                       .gpu = gpu,
                       .profile = instance->profile,
                       .start = instance->start};
     }
   }
+}
+
+void plan_realise_take(const PlanProblem *problem, int host, int *kept, PlanPacking *packing,
+                       PlanOffer *offer) {
+  for (size_t waiting = 0; waiting < problem->waiting.count; waiting++)
+    if (offer->hosts[waiting] == host)
+      hand_out(problem, kept, packing, (int)waiting);
+  for (int i = 0; i < packing->count; i++)
+    *array_push(&offer->slices) = packing->slices[i];
+  take_withdrawals(problem, host, packing, offer);
 }
 
 static void leave_out(Realise *realise, int host) {
@@ -242,7 +254,6 @@ static bool pack_by_cuts(Realise *realise, int host) {
 }
 
 static void realise_host(Realise *realise, int host) {
-  PlanOffer *offer = realise->offer;
   int64_t steps = REALISE_STEPS_MAX;
   const PlanRealiseQuestion question = {.problem = realise->problem,
                                         .host = host,
@@ -255,12 +266,7 @@ static void realise_host(Realise *realise, int host) {
     leave_out(realise, host);
     return;
   }
-  for (size_t waiting = 0; waiting < realise->problem->waiting.count; waiting++)
-    if (offer->hosts[waiting] == host)
-      hand_out(realise, (int)waiting);
-  for (int i = 0; i < realise->packing.count; i++)
-    *array_push(&offer->slices) = realise->packing.slices[i];
-  take_withdrawals(realise, host);
+  plan_realise_take(realise->problem, host, realise->kept, &realise->packing, realise->offer);
 }
 
 void plan_realise(const PlanProblem *problem, PlanMeans means, PlanOffer *offer) {

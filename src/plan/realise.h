@@ -23,6 +23,10 @@ typedef struct PlanRealiseQuestion {
  * free slices are used as they are; the packing has the others. */
 bool plan_realise_pack(const PlanRealiseQuestion *question, int64_t *steps, int *ret_kept,
                        PlanPacking *ret_packing);
+/* Hands out to the offer's pods of the host what `kept`, by kind, says of its free slices, then the packing's
+ * new ones, and adds its slices and withdrawals to the offer. There is exactly as much as they ask. */
+void plan_realise_take(const PlanProblem *problem, int host, int *kept, PlanPacking *packing,
+                       PlanOffer *offer);
 /* Makes the offer's slices and withdrawals afresh, from its hosts. Pods of a host for which there turns out
  * to be no place are not served any more. */
 void plan_realise(const PlanProblem *problem, PlanMeans means, PlanOffer *offer);
