@@ -10,8 +10,8 @@
  *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier.
  *      An offer of bulk.c to which nothing can be added is taken as it is. What comes of it is rehearsed
  *      before (rehearse.c), on small clusters replaced by what disturbs less and serves as many (calm.c),
- * then by what disturbs least (calmest.c). Where that cannot be told and nothing is withdrawn, its new slices
- *      are moved as long as that disturbs less (settle.c)
+ *      then by what disturbs least (calmest.c). Where that cannot be told and nothing is withdrawn, its new
+ *      slices are moved as long as that disturbs less (settle.c)
  *   4. fill the rest of the changed GPUs (fill.c)
  *   5. write the result down (outcome.c), undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
@@ -34,10 +34,14 @@
 
 #include <math.h>
 
+/* One in so many steps goes to better growth, where free slices may go as well. */
+enum { GROWTH_PART = 4 };
+
 /* What is spent on the search for better offers, and what came of it. */
 typedef struct Work {
   PlanBudget budget;
   PlanPrices prices; /* asked for where counting leaves something open */
+  bool stopped_early;
 } Work;
 
 static void work_init(Work *work, const PlanOptions *options) {
@@ -51,23 +55,6 @@ static void work_init(Work *work, const PlanOptions *options) {
 
 static void work_deinit(Work *work) {
   plan_prices_deinit(&work->prices);
-}
-
-static const char *const verdict_names[] = {[PLAN_IGNORED] = "ignored",
-                                            [PLAN_FITS] = "fits",
-                                            [PLAN_ADMITTED] = "admitted",
-                                            [PLAN_BLOCKED] = "blocked"};
-static const char *const state_names[] = {
-    [PLAN_USED] = "used", [PLAN_KEEP] = "keep", [PLAN_CREATE] = "create", [PLAN_DESTROY] = "destroy"};
-
-const char *plan_verdict_name(PlanVerdict verdict) {
-  assert(verdict < COUNT_OF(verdict_names));
-  return verdict_names[verdict];
-}
-
-const char *plan_state_name(PlanState state) {
-  assert(state < COUNT_OF(state_names));
-  return state_names[state];
 }
 
 static void keep_better(PlanOffer *offer, PlanOffer *other) {
@@ -92,6 +79,22 @@ static void compute_prices(const PlanProblem *problem, const PlanOffer *offer, W
     served += offer->served[tier];
   if (!work->prices.costs)
     plan_prices_init(&work->prices, problem, served, &work->budget);
+}
+
+/* Growth that is searched for. What free slices make room for is searched for afterwards, and decides who is
+ * served: most of the budget is left to that. */
+static void improve_growth(const PlanProblem *problem, Work *work, PlanOffer *offer) {
+  PlanBudget part = work->budget;
+  if (problem->has_withdrawable)
+    part.steps /= GROWTH_PART;
+  part.next_look = part.steps;
+  int64_t before = part.steps;
+  if (plan_improve(problem, PLAN_BY_GROWTH, &work->prices, &part, offer))
+    (void)plan_improve(problem, PLAN_BY_EXISTING, &work->prices, &part, offer);
+  work->stopped_early |= part.exhausted;
+  work->budget.steps -= before - part.steps;
+  work->budget.next_look = work->budget.steps;
+  work->budget.exhausted |= part.exhausted && (part.steps > 0 || work->budget.steps <= 0); /* it is late */
 }
 
 /* On clusters that are small, or where pods ask for more than counting can answer. True where it is proven
@@ -142,8 +145,7 @@ static void solve(const PlanProblem *problem, Work *work, Solution *ret_solution
   if (ret_solution->proven)
     return;
   compute_prices(problem, &ret_solution->offer, work);
-  if (plan_improve(problem, PLAN_BY_GROWTH, &work->prices, &work->budget, &ret_solution->offer))
-    (void)plan_improve(problem, PLAN_BY_EXISTING, &work->prices, &work->budget, &ret_solution->offer);
+  improve_growth(problem, work, &ret_solution->offer);
 }
 
 /* Withdrawing for one pod after the other leaves some out for whom there would be room as well. What serves
@@ -307,7 +309,7 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, size_t searc
   explain(&problem, hosts, ret_plan);
   ret_plan->pending = (int)problem.waiting.count;
   ret_plan->bound = bound_of(&problem, &work.prices, ret_plan, solution.proven);
-  ret_plan->stopped_early = work.budget.exhausted;
+  ret_plan->stopped_early = work.stopped_early || work.budget.exhausted;
   snapshot_rollback(snapshot, mark);
   return ret_kept && keep(&problem, &solution, ret_plan, searched_min, ret_kept);
 }
@@ -329,18 +331,4 @@ void plan_deinit(Plan *plan) {
 
 double plan_gap(const Plan *plan) {
   return plan->bound > 0 ? (double)(plan->bound - plan->admitted) / plan->bound : 0;
-}
-
-void plan_gpu_list(const Snapshot *snapshot, const PlanGpu *gpu, MigList *ret_list) {
-  const SnapshotGpu *existing = &snapshot->nodes.items[gpu->node].gpus[gpu->gpu];
-  MigLayout stays = existing->layout;
-  for (int i = 0; i < gpu->destroy_count; i++)
-    mig_layout_remove(&stays, gpu->destroys[i].start);
-  mig_list_from_layout(&stays, ret_list);
-  for (int i = 0; i < gpu->create_count; i++) {
-    assert(ret_list->count < MIG_INSTANCES_MAX);
-    MigListItem *item = &ret_list->items[ret_list->count++];
-    *item = (MigListItem){.start = gpu->creates[i].start};
-    memcpy(item->profile, existing->model->profiles[gpu->creates[i].profile].name, sizeof item->profile);
-  }
 }
