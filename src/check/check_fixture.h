@@ -18,6 +18,7 @@ enum { BENCH_OBJECTS_MAX = 8, BENCH_TEXTS_MAX = 12 };
 typedef struct Bench {
   Node nodes[BENCH_OBJECTS_MAX];
   Pod pods[BENCH_OBJECTS_MAX];
+  PodTemplate templates[BENCH_OBJECTS_MAX];
   KeyValue labels[BENCH_OBJECTS_MAX][BENCH_TEXTS_MAX], annotations[BENCH_OBJECTS_MAX][BENCH_TEXTS_MAX];
   KeyValue pod_labels[BENCH_OBJECTS_MAX][BENCH_TEXTS_MAX];
   ResourceText capacity[BENCH_OBJECTS_MAX][BENCH_TEXTS_MAX];
@@ -116,8 +117,9 @@ static inline Pod *bench_waiting(Bench *bench, const char *name, const char *res
   bench->containers[n].name = "c";
   bench->containers[n].requests.items = &bench->requests[n];
   bench->containers[n].requests.count = 1;
-  pod->containers.items = &bench->containers[n];
-  pod->containers.count = 1;
+  pod->template = &bench->templates[n];
+  pod->template->containers.items = &bench->containers[n];
+  pod->template->containers.count = 1;
   return pod;
 }
 

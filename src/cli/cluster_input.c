@@ -85,11 +85,12 @@ static void trim(KubeObject *object) {
   if (object->type != &kube_pod_type)
     return;
   Pod *pod = object->value;
+  PodTemplate *template = pod->template;
   size_t kept = 0;
-  for (size_t i = 0; i < pod->volumes.count; i++)
-    if (pod->volumes.items[i].claim_name || pod->volumes.items[i].is_ephemeral)
-      pod->volumes.items[kept++] = pod->volumes.items[i];
-  pod->volumes.count = kept;
+  for (size_t i = 0; i < template->volumes.count; i++)
+    if (template->volumes.items[i].claim_name || template->volumes.items[i].is_ephemeral)
+      template->volumes.items[kept++] = template->volumes.items[i];
+  template->volumes.count = kept;
   pod->meta.uid = NULL;
 }
 

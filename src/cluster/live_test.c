@@ -55,8 +55,9 @@ static void pod_free(Pod *pod) {
   free((char *)pod->meta.name);
   free((char *)pod->node_name);
   free((char *)pod->nominated_node_name);
-  free_pairs((KeyValues *)&pod->containers.items[0].requests);
-  free(pod->containers.items);
+  free_pairs((KeyValues *)&pod_template(pod)->containers.items[0].requests);
+  free(pod->template->containers.items);
+  free(pod->template);
   free(pod);
 }
 
@@ -96,14 +97,15 @@ static Pod *make_pod(Random *random, int number) {
     pod->node_name = mem_strdup(node_names[random_below(random, NODES)]);
   else if (!random_below(random, 4))
     pod->nominated_node_name = mem_strdup(node_names[random_below(random, NODES)]);
-  pod->containers.items = mem_alloc(sizeof(Container));
-  pod->containers.count = 1;
-  pod->containers.items[0].name = "c";
+  pod->template = mem_alloc(sizeof *pod->template);
+  pod->template->containers.items = mem_alloc(sizeof(Container));
+  pod->template->containers.count = 1;
+  pod->template->containers.items[0].name = "c";
   if (!random_below(random, 5)) {
     static KeyValue reservation = {.key = MIG_LABEL_RESERVATION, .value = ""};
     pod->meta.labels = (KeyValues){&reservation, 1};
   }
-  ResourceTexts *requests = &pod->containers.items[0].requests;
+  ResourceTexts *requests = &pod_template(pod)->containers.items[0].requests;
   *requests = (ResourceTexts){mem_alloc(2 * sizeof(KeyValue)), 2};
   copy_pair(&requests->items[0], "cpu", amounts[random_below(random, COUNT_OF(amounts))]);
   copy_pair(&requests->items[1], SLICE_1G, amounts[random_below(random, 3)]);

@@ -20,6 +20,8 @@ const char *key_values_find_index(const KeyValues *list, const char *prefix, int
   return key_values_find(list, key);
 }
 
+const PodTemplate pod_template_empty;
+
 bool pod_is_terminal(const Pod *pod) {
   return string_equal(pod->phase, "Succeeded") || string_equal(pod->phase, "Failed");
 }

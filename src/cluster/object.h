@@ -73,6 +73,7 @@ typedef struct PodAffinityTerm {
   bool has_selector;           /* without one the term matches no pod */
   bool has_namespace_selector; /* without one only `namespaces` count, or else the pod's own namespace */
 } PodAffinityTerm;
+typedef LIST(PodAffinityTerm) PodAffinityTerms;
 
 typedef struct TopologySpreadConstraint {
   LabelSelector selector;
@@ -131,18 +132,14 @@ typedef struct SchedulingGate {
   const char *name;
 } SchedulingGate;
 
-typedef struct Pod {
-  ObjectMeta meta;
-  /* spec */
-  const char *node_name;
+/* What the pods of one Deployment have in common of their specs: a hundred thousand pods have a few thousand
+ * of them, so whoever keeps many pods keeps equal ones once. */
+typedef struct PodTemplate {
   const char *scheduler_name;
   const char *priority_class_name;
-  int32_t priority;
   KeyValues node_selector;
-  bool has_required_node_affinity; /* affinity.nodeAffinity.requiredDuringScheduling... is present */
-  LIST(NodeSelectorTerm) required_terms;
-  LIST(PodAffinityTerm) affinity_terms;      /* required ones */
-  LIST(PodAffinityTerm) anti_affinity_terms; /* required ones */
+  PodAffinityTerms affinity_terms;      /* required ones */
+  PodAffinityTerms anti_affinity_terms; /* required ones */
   LIST(TopologySpreadConstraint) spread_constraints;
   LIST(Toleration) tolerations;
   LIST(Volume) volumes;
@@ -152,6 +149,16 @@ typedef struct Pod {
   ResourceTexts overhead;
   bool has_pod_resources;     /* spec.resources is present */
   ResourceTexts pod_requests; /* spec.resources.requests */
+} PodTemplate;
+
+typedef struct Pod {
+  ObjectMeta meta;
+  /* spec */
+  PodTemplate *template; /* read by pod_template(), changed by who made the pod alone; NULL: an empty one */
+  const char *node_name;
+  int32_t priority;
+  bool has_required_node_affinity;       /* affinity.nodeAffinity.requiredDuringScheduling... is present */
+  LIST(NodeSelectorTerm) required_terms; /* of a DaemonSet's pods each has its own */
   /* status */
   const char *phase; /* Pending, Running, Succeeded, Failed, Unknown */
   const char *reason;
@@ -225,10 +232,16 @@ typedef struct Lease { /* coordination.k8s.io/v1 */
   int32_t transitions;
 } Lease;
 
+extern const PodTemplate pod_template_empty;
+
 /* The value for a key, or NULL. */
 const char *key_values_find(const KeyValues *list, const char *key);
 /* The value of "<prefix><index>", as annotations about one GPU of a node are called, or NULL. */
 const char *key_values_find_index(const KeyValues *list, const char *prefix, int index);
+/* What the pod shares with others; never NULL. */
+static inline const PodTemplate *pod_template(const Pod *pod) {
+  return pod->template ? pod->template : &pod_template_empty;
+}
 /* Succeeded or Failed: holds nothing any more. */
 bool pod_is_terminal(const Pod *pod);
 /* Made by facet's own agent to take slices out of the scheduler's reach. */

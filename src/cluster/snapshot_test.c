@@ -18,8 +18,9 @@
 
 #define POD_ON(node_, ...)                                                                                   \
   {                                                                                                          \
-    .meta = {.namespace_ = "demo", .name = "p"}, .node_name = node_,                                         \
-    .containers = LIST_OF(Container, {.name = "c", .requests = LIST_OF(ResourceText, __VA_ARGS__)})          \
+    .meta = {.namespace_ = "demo", .name = "p"}, .node_name = node_, .template = &(PodTemplate) {            \
+      .containers = LIST_OF(Container, {.name = "c", .requests = LIST_OF(ResourceText, __VA_ARGS__)})        \
+    }                                                                                                        \
   }
 
 static void assert_one_warning(const SnapshotWarnings *warnings, const char *object, const char *text) {

@@ -102,10 +102,11 @@ static Container *rewrite_containers(ExplainTrial *trial, const Container *conta
 
 static Pod *rewrite_pod(ExplainTrial *trial, size_t index, Rewrite *rewrite, const void *userdata) {
   Pod *pod = explain_trial_edit_pod(trial, index);
-  pod->containers.items =
-      rewrite_containers(trial, pod->containers.items, pod->containers.count, rewrite, userdata);
-  pod->init_containers.items =
-      rewrite_containers(trial, pod->init_containers.items, pod->init_containers.count, rewrite, userdata);
+  PodTemplate *template = pod->template;
+  template->containers.items =
+      rewrite_containers(trial, template->containers.items, template->containers.count, rewrite, userdata);
+  template->init_containers.items = rewrite_containers(trial, template->init_containers.items,
+                                                       template->init_containers.count, rewrite, userdata);
   return pod;
 }
 
@@ -159,10 +160,10 @@ bool explain_edit_ask_less(ExplainTrial *trial, size_t pod, const Resources *req
                 explain_amount_format(&trial->arena, request->name, amount),
                 explain_amount_format(&trial->arena, request->name, request->amount));
   }
-  edited->has_pod_resources = false;
-  edited->pod_requests.count = 0;
-  edited->overhead.items = overhead;
-  edited->overhead.count = count;
+  edited->template->has_pod_resources = false;
+  edited->template->pod_requests.count = 0;
+  edited->template->overhead.items = overhead;
+  edited->template->overhead.count = count;
   return lowered > 0;
 }
 

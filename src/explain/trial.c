@@ -83,7 +83,8 @@ Pod *explain_trial_edit_pod(ExplainTrial *trial, size_t pod) {
   Pod *copy = arena_copy(&trial->arena, explain_trial_pod(trial, pod), sizeof *copy);
   copy_list(trial, &copy->meta.labels);
   copy_list(trial, &copy->meta.annotations);
-  copy_list(trial, &copy->node_selector);
+  copy->template = arena_copy(&trial->arena, pod_template(copy), sizeof *copy->template);
+  copy_list(trial, &copy->template->node_selector);
   get_edit(trial->pods, &trial->pod_edits, pod)->object = copy;
   return copy;
 }

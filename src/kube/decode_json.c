@@ -199,14 +199,14 @@ static int decode_map(const KubeField *field, Decoder *decoder, void *target, Er
     result = chain_store(decoder, &chain, field, target, err);
   if (result < 0)
     return result;
-  kube_store_sort((KeyValues *)((char *)target + field->offset));
+  kube_store_sort(kube_field_place(field, target));
   return 0;
 }
 
 static int decode_message(const KubeField *field, Decoder *decoder, void *target, Error *err) {
   if (field->present_offset >= 0)
-    *(bool *)((char *)target + field->present_offset) = true;
-  return decode_object(field->message, decoder, (char *)target + field->offset, err);
+    *kube_field_presence(field, target) = true;
+  return decode_object(field->message, decoder, kube_field_place(field, target), err);
 }
 
 static int decode_value(const KubeField *field, Decoder *decoder, void *target, Error *err) {
@@ -216,7 +216,7 @@ static int decode_value(const KubeField *field, Decoder *decoder, void *target, 
   int result = check_kind(field->name, json_kind_of(field), json, err);
   if (result < 0)
     return result;
-  void *place = (char *)target + field->offset;
+  void *place = kube_field_place(field, target);
   switch (field->kind) {
   case KUBE_STRING:
     return decode_field_string(decoder, place, err);

@@ -101,7 +101,7 @@ static int decode_entry(const KubeField *known, KubeBytes entry, Arena *arena, v
 
 static int decode_field(const KubeField *known, const KubeWireField *field, Arena *arena, void *target,
                         Error *err) {
-  char *place = (char *)target + known->offset;
+  char *place = kube_field_place(known, target);
   KubeBytes bytes = field->bytes;
   switch (known->kind) {
   case KUBE_STRING:
@@ -117,7 +117,7 @@ static int decode_field(const KubeField *known, const KubeWireField *field, Aren
     return decode_time(bytes, (int64_t *)place, err);
   case KUBE_MESSAGE:
     if (known->present_offset >= 0)
-      *(bool *)((char *)target + known->present_offset) = true;
+      *kube_field_presence(known, target) = true;
     return kube_decode_protobuf(known->message, bytes, arena, place, err);
   case KUBE_LIST:
     return kube_decode_protobuf(known->message, bytes, arena, kube_store_push(known, target), err);
@@ -135,7 +135,7 @@ static void sort_maps(const KubeMessage *message, void *target) {
   for (size_t i = 0; i < message->field_count; i++) {
     const KubeField *field = &message->fields[i];
     if (field->kind == KUBE_MAP || field->kind == KUBE_QUANTITIES)
-      kube_store_sort((KeyValues *)((char *)target + field->offset));
+      kube_store_sort(kube_field_place(field, target));
   }
 }
 

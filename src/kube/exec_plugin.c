@@ -206,17 +206,17 @@ typedef struct Answer {
 } Answer;
 
 static const KubeField status_fields[] = {
-    {"token", 1, KUBE_STRING, offsetof(Answer, token), NULL, 0, -1},
-    {"clientCertificateData", 2, KUBE_STRING, offsetof(Answer, certificate), NULL, 0, -1},
-    {"clientKeyData", 3, KUBE_STRING, offsetof(Answer, key), NULL, 0, -1},
-    {"expirationTimestamp", 4, KUBE_TIME, offsetof(Answer, expires_s), NULL, 0, -1},
+    {"token", 1, KUBE_STRING, offsetof(Answer, token), NULL, 0, -1, 0},
+    {"clientCertificateData", 2, KUBE_STRING, offsetof(Answer, certificate), NULL, 0, -1, 0},
+    {"clientKeyData", 3, KUBE_STRING, offsetof(Answer, key), NULL, 0, -1, 0},
+    {"expirationTimestamp", 4, KUBE_TIME, offsetof(Answer, expires_s), NULL, 0, -1, 0},
 };
 static const KubeMessage status_message = {status_fields, COUNT_OF(status_fields)};
 
 static const KubeField answer_fields[] = {
-    {"kind", 1, KUBE_STRING, offsetof(Answer, kind), NULL, 0, -1},
-    {"apiVersion", 2, KUBE_STRING, offsetof(Answer, api_version), NULL, 0, -1},
-    {"status", 3, KUBE_MESSAGE, 0, &status_message, 0, -1},
+    {"kind", 1, KUBE_STRING, offsetof(Answer, kind), NULL, 0, -1, 0},
+    {"apiVersion", 2, KUBE_STRING, offsetof(Answer, api_version), NULL, 0, -1, 0},
+    {"status", 3, KUBE_MESSAGE, 0, &status_message, 0, -1, 0},
 };
 static const KubeMessage answer_message = {answer_fields, COUNT_OF(answer_fields)};
 

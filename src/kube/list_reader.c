@@ -18,8 +18,8 @@ struct KubeListReader {
 
 /* Numbers of apimachinery meta/v1 generated.proto. */
 static const KubeField list_meta_fields[] = {
-    {"resourceVersion", 2, KUBE_STRING, offsetof(KubeListMeta, resource_version), NULL, 0, -1},
-    {"continue", 3, KUBE_STRING, offsetof(KubeListMeta, continue_), NULL, 0, -1},
+    {"resourceVersion", 2, KUBE_STRING, offsetof(KubeListMeta, resource_version), NULL, 0, -1, 0},
+    {"continue", 3, KUBE_STRING, offsetof(KubeListMeta, continue_), NULL, 0, -1, 0},
 };
 static const KubeMessage list_meta = {list_meta_fields, COUNT_OF(list_meta_fields)};
 

@@ -20,6 +20,8 @@ static KubeObject *object_new(const KubeType *type) {
   KubeObject *object = arena_alloc(&arena, sizeof *object);
   object->type = type;
   object->value = arena_alloc(&arena, type->size);
+  if (type->part)
+    *(void **)((char *)object->value + type->part) = arena_alloc(&arena, type->part_size);
   object->arena = arena;
   return object;
 }

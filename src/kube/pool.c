@@ -149,7 +149,7 @@ static void share_items(KubePool *pool, const KubeField *field, AnyList *list) {
 }
 
 static void share_field(KubePool *pool, const KubeField *field, char *target) {
-  void *place = target + field->offset;
+  void *place = kube_field_place(field, target);
   switch (field->kind) {
   case KUBE_INT32:
   case KUBE_BOOL:
@@ -180,11 +180,21 @@ static void share_message(KubePool *pool, const KubeMessage *message, char *targ
     share_field(pool, &message->fields[i], target);
 }
 
+/* Its strings and lists are kept ones by now. */
+static void share_part(KubePool *pool, void **place, size_t size) {
+  Shared *shared = share(pool, *place, size, true);
+  if (!shared->at)
+    shared->at = arena_copy(&pool->arena, *place, size);
+  *place = (void *)shared->at;
+}
+
 const void *kube_pool_add(KubePool *pool, const KubeType *type, void *object) {
   ObjectMeta *meta = object;
   const char *name = meta->name, *uid = meta->uid;
   meta->name = meta->uid = meta->resource_version = NULL;
   share_message(pool, type->message, object);
+  if (type->part)
+    share_part(pool, (void **)((char *)object + type->part), type->part_size);
   meta->name = store_own(pool, name);
   meta->uid = store_own(pool, uid);
   return arena_copy(&pool->arena, object, type->size);

@@ -15,7 +15,8 @@ KubePool *kube_pool_new(void);
 void kube_pool_free(KubePool *pool);
 DEFINE_CLEANUP(KubePool, kube_pool_free)
 /* A copy of the object: the struct of that type, without its resourceVersion, which nobody asks for who looks
- * at a whole cluster. `object` may be freed afterwards; its lists are left in disorder. */
+ * at a whole cluster. `object` is as a reader makes it, its part (KubeType) included; it may be freed
+ * afterwards, and its lists are left in disorder. */
 const void *kube_pool_add(KubePool *pool, const KubeType *type, void *object);
 /* All is there: what was only needed to find equal ones is given back. Another add would find none. */
 void kube_pool_seal(KubePool *pool);

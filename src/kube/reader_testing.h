@@ -72,9 +72,9 @@ static inline void testing_print_items(Text *out, const char *path, const KubeFi
 
 static inline void testing_print_field(Text *out, const char *path, const KubeField *field,
                                        const char *value) {
-  const char *place = value + field->offset;
+  const char *place = kube_field_place(field, value);
   if (field->present_offset >= 0)
-    text_format(out, "%s: %s\n", path, *(const bool *)(value + field->present_offset) ? "present" : "absent");
+    text_format(out, "%s: %s\n", path, *kube_field_presence(field, value) ? "present" : "absent");
   if (field->kind == KUBE_MESSAGE) {
     testing_print_message(out, path, field->message, place);
     return;

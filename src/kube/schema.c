@@ -9,18 +9,31 @@
 #include "cluster/object.h"
 
 #define ROW(struct_, number, name, kind, member)                                                             \
-  { name, number, kind, offsetof(struct_, member), NULL, 0, -1 }
+  { name, number, kind, offsetof(struct_, member), NULL, 0, -1, 0 }
 #define STRING(struct_, number, name, member) ROW(struct_, number, name, KUBE_STRING, member)
 #define LIST_OF(struct_, number, name, member, message)                                                      \
-  { name, number, KUBE_LIST, offsetof(struct_, member), &(message), sizeof *((struct_ *)0)->member.items, -1 }
+  {                                                                                                          \
+    name, number, KUBE_LIST, offsetof(struct_, member), &(message), sizeof *((struct_ *)0)->member.items,    \
+        -1, 0                                                                                                \
+  }
 /* A message whose rows are offsets into the struct around it. */
 #define INLINE(number, name, message)                                                                        \
-  { name, number, KUBE_MESSAGE, 0, &(message), 0, -1 }
+  { name, number, KUBE_MESSAGE, 0, &(message), 0, -1, 0 }
 #define INLINE_PRESENT(struct_, number, name, message, member)                                               \
-  { name, number, KUBE_MESSAGE, 0, &(message), 0, offsetof(struct_, member) }
+  { name, number, KUBE_MESSAGE, 0, &(message), 0, offsetof(struct_, member), 0 }
 /* A message with a struct of its own inside the one around it; `present` says whether it is there. */
 #define NESTED(struct_, number, name, member, message, present)                                              \
-  { name, number, KUBE_MESSAGE, offsetof(struct_, member), &(message), 0, offsetof(struct_, present) }
+  { name, number, KUBE_MESSAGE, offsetof(struct_, member), &(message), 0, offsetof(struct_, present), 0 }
+/* Rows of what pods have in common; the rows around them are offsets into Pod. */
+#define TEMPLATE_ROW(number, name, kind, member)                                                             \
+  { name, number, kind, offsetof(PodTemplate, member), NULL, 0, -1, offsetof(Pod, template) }
+#define TEMPLATE_LIST_OF(number, name, member, message)                                                      \
+  {                                                                                                          \
+    name, number, KUBE_LIST, offsetof(PodTemplate, member), &(message),                                      \
+        sizeof *((PodTemplate *)0)->member.items, -1, offsetof(Pod, template)                                \
+  }
+#define TEMPLATE_PRESENT(number, name, message, member)                                                      \
+  { name, number, KUBE_MESSAGE, 0, &(message), 0, offsetof(PodTemplate, member), offsetof(Pod, template) }
 #define MESSAGE(name, fields) static const KubeMessage name = {fields, COUNT_OF(fields)}
 
 /* meta/v1 */
@@ -96,12 +109,12 @@ static const KubeField affinity_term_fields[] = {
 MESSAGE(affinity_term, affinity_term_fields);
 
 static const KubeField pod_affinity_fields[] = {
-    LIST_OF(Pod, 1, "requiredDuringSchedulingIgnoredDuringExecution", affinity_terms, affinity_term),
+    TEMPLATE_LIST_OF(1, "requiredDuringSchedulingIgnoredDuringExecution", affinity_terms, affinity_term),
 };
 MESSAGE(pod_affinity, pod_affinity_fields);
 
 static const KubeField pod_anti_affinity_fields[] = {
-    LIST_OF(Pod, 1, "requiredDuringSchedulingIgnoredDuringExecution", anti_affinity_terms, affinity_term),
+    TEMPLATE_LIST_OF(1, "requiredDuringSchedulingIgnoredDuringExecution", anti_affinity_terms, affinity_term),
 };
 MESSAGE(pod_anti_affinity, pod_anti_affinity_fields);
 
@@ -173,7 +186,7 @@ static const KubeField volume_fields[] = {
 MESSAGE(volume, volume_fields);
 
 static const KubeField pod_resources_fields[] = {
-    ROW(Pod, 2, "requests", KUBE_QUANTITIES, pod_requests),
+    ROW(PodTemplate, 2, "requests", KUBE_QUANTITIES, pod_requests),
 };
 MESSAGE(pod_resources, pod_resources_fields);
 
@@ -193,20 +206,20 @@ MESSAGE(pod_condition, pod_condition_fields);
 /* core/v1: Pod */
 
 static const KubeField pod_spec_fields[] = {
-    LIST_OF(Pod, 1, "volumes", volumes, volume),
-    LIST_OF(Pod, 2, "containers", containers, container),
-    ROW(Pod, 7, "nodeSelector", KUBE_MAP, node_selector),
+    TEMPLATE_LIST_OF(1, "volumes", volumes, volume),
+    TEMPLATE_LIST_OF(2, "containers", containers, container),
+    TEMPLATE_ROW(7, "nodeSelector", KUBE_MAP, node_selector),
     STRING(Pod, 10, "nodeName", node_name),
     INLINE(18, "affinity", affinity),
-    STRING(Pod, 19, "schedulerName", scheduler_name),
-    LIST_OF(Pod, 20, "initContainers", init_containers, container),
-    LIST_OF(Pod, 22, "tolerations", tolerations, toleration),
-    STRING(Pod, 24, "priorityClassName", priority_class_name),
+    TEMPLATE_ROW(19, "schedulerName", KUBE_STRING, scheduler_name),
+    TEMPLATE_LIST_OF(20, "initContainers", init_containers, container),
+    TEMPLATE_LIST_OF(22, "tolerations", tolerations, toleration),
+    TEMPLATE_ROW(24, "priorityClassName", KUBE_STRING, priority_class_name),
     ROW(Pod, 25, "priority", KUBE_INT32, priority),
-    ROW(Pod, 32, "overhead", KUBE_QUANTITIES, overhead),
-    LIST_OF(Pod, 33, "topologySpreadConstraints", spread_constraints, spread_constraint),
-    LIST_OF(Pod, 38, "schedulingGates", scheduling_gates, scheduling_gate),
-    INLINE_PRESENT(Pod, 40, "resources", pod_resources, has_pod_resources),
+    TEMPLATE_ROW(32, "overhead", KUBE_QUANTITIES, overhead),
+    TEMPLATE_LIST_OF(33, "topologySpreadConstraints", spread_constraints, spread_constraint),
+    TEMPLATE_LIST_OF(38, "schedulingGates", scheduling_gates, scheduling_gate),
+    TEMPLATE_PRESENT(40, "resources", pod_resources, has_pod_resources),
 };
 MESSAGE(pod_spec, pod_spec_fields);
 
@@ -220,7 +233,7 @@ static const KubeField pod_status_fields[] = {
 MESSAGE(pod_status, pod_status_fields);
 
 static const KubeField pod_fields[] = {
-    {"metadata", 1, KUBE_MESSAGE, offsetof(Pod, meta), &meta, 0, -1},
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Pod, meta), &meta, 0, -1, 0},
     INLINE(2, "spec", pod_spec),
     INLINE(3, "status", pod_status),
 };
@@ -264,7 +277,7 @@ static const KubeField node_status_fields[] = {
 MESSAGE(node_status, node_status_fields);
 
 static const KubeField node_fields[] = {
-    {"metadata", 1, KUBE_MESSAGE, offsetof(Node, meta), &meta, 0, -1},
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Node, meta), &meta, 0, -1, 0},
     INLINE(2, "spec", node_spec),
     INLINE(3, "status", node_status),
 };
@@ -273,7 +286,7 @@ MESSAGE(node, node_fields);
 /* core/v1: Namespace, and where volumes come from */
 
 static const KubeField namespace_fields[] = {
-    {"metadata", 1, KUBE_MESSAGE, offsetof(Namespace, meta), &meta, 0, -1},
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Namespace, meta), &meta, 0, -1, 0},
 };
 MESSAGE(namespace_, namespace_fields);
 
@@ -311,7 +324,7 @@ static const KubeField persistent_volume_status_fields[] = {
 MESSAGE(persistent_volume_status, persistent_volume_status_fields);
 
 static const KubeField persistent_volume_fields[] = {
-    {"metadata", 1, KUBE_MESSAGE, offsetof(PersistentVolume, meta), &meta, 0, -1},
+    {"metadata", 1, KUBE_MESSAGE, offsetof(PersistentVolume, meta), &meta, 0, -1, 0},
     INLINE(2, "spec", persistent_volume_spec),
     INLINE(3, "status", persistent_volume_status),
 };
@@ -339,7 +352,7 @@ static const KubeField claim_status_fields[] = {
 MESSAGE(claim_status, claim_status_fields);
 
 static const KubeField claim_fields[] = {
-    {"metadata", 1, KUBE_MESSAGE, offsetof(PersistentVolumeClaim, meta), &meta, 0, -1},
+    {"metadata", 1, KUBE_MESSAGE, offsetof(PersistentVolumeClaim, meta), &meta, 0, -1, 0},
     INLINE(2, "spec", claim_spec),
     INLINE(3, "status", claim_status),
 };
@@ -359,7 +372,7 @@ static const KubeField topology_term_fields[] = {
 MESSAGE(topology_term, topology_term_fields);
 
 static const KubeField storage_class_fields[] = {
-    {"metadata", 1, KUBE_MESSAGE, offsetof(StorageClass, meta), &meta, 0, -1},
+    {"metadata", 1, KUBE_MESSAGE, offsetof(StorageClass, meta), &meta, 0, -1, 0},
     STRING(StorageClass, 2, "provisioner", provisioner),
     STRING(StorageClass, 7, "volumeBindingMode", binding_mode),
     LIST_OF(StorageClass, 8, "allowedTopologies", allowed_topologies, topology_term),
@@ -378,22 +391,25 @@ static const KubeField lease_spec_fields[] = {
 MESSAGE(lease_spec, lease_spec_fields);
 
 static const KubeField lease_fields[] = {
-    {"metadata", 1, KUBE_MESSAGE, offsetof(Lease, meta), &meta, 0, -1},
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Lease, meta), &meta, 0, -1, 0},
     INLINE(2, "spec", lease_spec),
 };
 MESSAGE(lease, lease_fields);
 
-const KubeType kube_pod_type = {"Pod", "/api/v1/pods", &pod, sizeof(Pod)};
-const KubeType kube_node_type = {"Node", "/api/v1/nodes", &node, sizeof(Node)};
-const KubeType kube_namespace_type = {"Namespace", "/api/v1/namespaces", &namespace_, sizeof(Namespace)};
-const KubeType kube_persistent_volume_type = {"PersistentVolume", "/api/v1/persistentvolumes",
-                                              &persistent_volume, sizeof(PersistentVolume)};
-const KubeType kube_persistent_volume_claim_type = {"PersistentVolumeClaim", "/api/v1/persistentvolumeclaims",
-                                                    &claim, sizeof(PersistentVolumeClaim)};
-const KubeType kube_storage_class_type = {"StorageClass", "/apis/storage.k8s.io/v1/storageclasses",
-                                          &storage_class, sizeof(StorageClass)};
+const KubeType kube_pod_type = {"Pod",       "/api/v1/pods",          &pod,
+                                sizeof(Pod), offsetof(Pod, template), sizeof(PodTemplate)};
+const KubeType kube_node_type = {"Node", "/api/v1/nodes", &node, sizeof(Node), 0, 0};
+const KubeType kube_namespace_type = {
+    "Namespace", "/api/v1/namespaces", &namespace_, sizeof(Namespace), 0, 0};
+const KubeType kube_persistent_volume_type = {
+    "PersistentVolume", "/api/v1/persistentvolumes", &persistent_volume, sizeof(PersistentVolume), 0, 0};
+const KubeType kube_persistent_volume_claim_type = {
+    "PersistentVolumeClaim", "/api/v1/persistentvolumeclaims", &claim, sizeof(PersistentVolumeClaim), 0, 0};
+const KubeType kube_storage_class_type = {
+    "StorageClass", "/apis/storage.k8s.io/v1/storageclasses", &storage_class, sizeof(StorageClass), 0, 0};
 
-const KubeType kube_lease_type = {"Lease", "/apis/coordination.k8s.io/v1/leases", &lease, sizeof(Lease)};
+const KubeType kube_lease_type = {"Lease", "/apis/coordination.k8s.io/v1/leases", &lease, sizeof(Lease), 0,
+                                  0};
 
 const KubeType *const kube_types[] = {&kube_pod_type,
                                       &kube_node_type,

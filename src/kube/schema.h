@@ -5,6 +5,7 @@
  * goes. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ typedef struct KubeField {
   const KubeMessage *message; /* of KUBE_MESSAGE and KUBE_LIST */
   size_t item_size;           /* of KUBE_LIST */
   ptrdiff_t present_offset;   /* a bool set where the message is there at all; -1: none */
+  size_t part; /* not 0: the field is in the type's part, to which the pointer at this offset points */
 } KubeField;
 
 /* The name of a message whose JSON members stand among those of the message around it; its offset is 0. */
@@ -46,7 +48,23 @@ typedef struct KubeType {
   const char *path; /* "/api/v1/pods" */
   const KubeMessage *message;
   size_t size; /* of the C struct, which begins with ObjectMeta */
+  size_t part; /* offset of the pointer to a second struct, which many objects may have in common; 0: none */
+  size_t part_size;
 } KubeType;
+
+/* Where the field's value is, or the message's fields, and the bool that says whether the message is there.
+ * The part, if the field is in it, must be there. */
+static inline void *kube_field_base(const KubeField *field, const void *target) {
+  return field->part ? *(void *const *)((const char *)target + field->part) : (void *)target;
+}
+
+static inline void *kube_field_place(const KubeField *field, const void *target) {
+  return (char *)kube_field_base(field, target) + field->offset;
+}
+
+static inline bool *kube_field_presence(const KubeField *field, const void *target) {
+  return (bool *)((char *)kube_field_base(field, target) + field->present_offset);
+}
 
 extern const KubeType kube_pod_type;
 extern const KubeType kube_node_type;

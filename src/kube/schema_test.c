@@ -34,34 +34,45 @@ static void claim(unsigned char *claimed, size_t struct_size, size_t offset, siz
     assert_int_equal(claimed[offset + i]++, 0);
 }
 
-static void check_message(const KubeMessage *message, unsigned char *claimed, size_t struct_size,
-                          size_t base);
+/* The bytes of a struct, and of the part that it points to. */
+typedef struct Claims {
+  unsigned char claimed[1024];
+  size_t size;
+  struct Claims *part;
+  size_t part_offset;
+} Claims;
 
-static void check_field(const KubeField *field, unsigned char *claimed, size_t struct_size, size_t base) {
+static void check_message(const KubeMessage *message, Claims *claims, size_t base);
+
+static void check_field(const KubeField *field, Claims *claims, size_t base) {
   bool nested = field->kind == KUBE_MESSAGE || field->kind == KUBE_LIST;
   assert_true(field->number > 0);
   assert_true(*field->name || (field->kind == KUBE_MESSAGE && field->offset == 0)); /* embedded */
   assert_int_equal(field->message != NULL, nested);
   assert_int_equal(field->item_size != 0, field->kind == KUBE_LIST);
-  claim(claimed, struct_size, base + field->offset, size_of(field));
+  if (field->part) { /* parts have none of their own */
+    assert_true(claims->part && base == 0);
+    assert_int_equal(field->part, claims->part_offset);
+    claims = claims->part;
+  }
+  claim(claims->claimed, claims->size, base + field->offset, size_of(field));
   if (field->present_offset >= 0) {
     assert_int_equal(field->kind, KUBE_MESSAGE);
-    claim(claimed, struct_size, base + (size_t)field->present_offset, sizeof(bool));
+    claim(claims->claimed, claims->size, base + (size_t)field->present_offset, sizeof(bool));
   }
   if (field->kind == KUBE_MESSAGE)
-    check_message(field->message, claimed, struct_size, base + field->offset);
+    check_message(field->message, claims, base + field->offset);
   if (field->kind == KUBE_LIST) {
-    unsigned char item[1024] = {0};
-    assert_true(field->item_size <= sizeof item && field->message->field_count > 0);
-    check_message(field->message, item, field->item_size, 0);
+    Claims item = {.size = field->item_size};
+    assert_true(field->item_size <= sizeof item.claimed && field->message->field_count > 0);
+    check_message(field->message, &item, 0);
   }
 }
 
-static void check_message(const KubeMessage *message, unsigned char *claimed, size_t struct_size,
-                          size_t base) {
+static void check_message(const KubeMessage *message, Claims *claims, size_t base) {
   for (size_t i = 0; i < message->field_count; i++) {
     const KubeField *field = &message->fields[i];
-    check_field(field, claimed, struct_size, base);
+    check_field(field, claims, base);
     for (size_t j = 0; j < i; j++) {
       assert_true(message->fields[j].number < field->number);
       assert_string_not_equal(message->fields[j].name, field->name);
@@ -69,10 +80,18 @@ static void check_message(const KubeMessage *message, unsigned char *claimed, si
   }
 }
 
-static void check_type(const KubeType *type) {
-  unsigned char claimed[1024] = {0};
-  assert_true(type->size <= sizeof claimed);
-  check_message(type->message, claimed, type->size, 0);
+static void check_type(const KubeType *type, Claims *claims, Claims *part) {
+  *part = (Claims){.size = type->part_size};
+  *claims = (Claims){.size = type->size, .part = type->part ? part : NULL, .part_offset = type->part};
+  assert_true(type->size <= sizeof claims->claimed && type->part_size <= sizeof part->claimed);
+  if (type->part)
+    claim(claims->claimed, claims->size, type->part, sizeof(void *));
+  check_message(type->message, claims, 0);
+}
+
+static void check_every_word(const Claims *claims) {
+  for (size_t i = 0; i < claims->size; i += sizeof(void *))
+    assert_true(claims->claimed[i]);
 }
 
 static const KubeType *const types[] = {&kube_pod_type,
@@ -85,17 +104,17 @@ static const KubeType *const types[] = {&kube_pod_type,
 
 static void fields_are_ordered_unique_and_do_not_overlap(void **state) {
   for (size_t i = 0; i < COUNT_OF(types); i++)
-    check_type(types[i]);
+    check_type(types[i], &(Claims){0}, &(Claims){0});
 }
 
 /* Every byte of the structs is some field's, but for the padding: nothing of cluster/object.h was forgotten.
  */
 static void every_field_of_the_structs_is_read(void **state) {
   for (size_t t = 0; t < COUNT_OF(types); t++) {
-    unsigned char claimed[1024] = {0};
-    check_message(types[t]->message, claimed, types[t]->size, 0);
-    for (size_t i = 0; i < types[t]->size; i += sizeof(void *))
-      assert_true(claimed[i]);
+    Claims claims, part;
+    check_type(types[t], &claims, &part);
+    check_every_word(&claims);
+    check_every_word(&part);
   }
 }
 

@@ -16,7 +16,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { KEPT_UNIT = 32, SLOTS_FIRST = 1024 };
+enum { KEPT_UNIT = 32, HEAP_BYTES = 8 /* that the heap adds to each piece */, SLOTS_FIRST = 1024 };
 
 /* Equal stretches of memory, each kept once. */
 typedef struct Shared {
@@ -155,7 +155,7 @@ static void release_list(KubeShelf *shelf, const KubeField *field, const AnyList
 }
 
 static void release_field(KubeShelf *shelf, const KubeField *field, char *target) {
-  void *place = target + field->offset;
+  void *place = kube_field_place(field, target);
   switch (field->kind) {
   case KUBE_INT32:
   case KUBE_BOOL:
@@ -178,9 +178,36 @@ static void release_field(KubeShelf *shelf, const KubeField *field, char *target
   assert(!"a kind of field that the shelf does not know");
 }
 
+/* Of a message with a part, all but what is in it. */
 static void release_message(KubeShelf *shelf, const KubeMessage *message, char *target) {
   for (size_t i = 0; i < message->field_count; i++)
-    release_field(shelf, &message->fields[i], target);
+    if (!message->fields[i].part)
+      release_field(shelf, &message->fields[i], target);
+}
+
+static void release_part_fields(KubeShelf *shelf, const KubeMessage *message, char *target) {
+  for (size_t i = 0; i < message->field_count; i++) {
+    const KubeField *field = &message->fields[i];
+    if (field->part)
+      release_field(shelf, field, target);
+    else if (field->kind == KUBE_MESSAGE)
+      release_part_fields(shelf, field->message, kube_field_place(field, target));
+  }
+}
+
+/* Where the object points to its part; NULL: objects of this type have none. */
+static void **part_of(const KubeShelf *shelf, char *object) {
+  return shelf->type->part ? (void **)(object + shelf->type->part) : NULL;
+}
+
+static void release_object(KubeShelf *shelf, char *object) {
+  void **part = part_of(shelf, object);
+  release_message(shelf, shelf->type->message, object);
+  if (!part)
+    return;
+  if (shared_of(*part)->holders == 1)
+    release_part_fields(shelf, shelf->type->message, object);
+  let_go(shelf, *part);
 }
 
 static void share_text(KubeShelf *shelf, const char **place) {
@@ -216,7 +243,7 @@ static void share_list(KubeShelf *shelf, const KubeField *field, AnyList *list) 
 }
 
 static void share_field(KubeShelf *shelf, const KubeField *field, char *target) {
-  void *place = target + field->offset;
+  void *place = kube_field_place(field, target);
   switch (field->kind) {
   case KUBE_INT32:
   case KUBE_BOOL:
@@ -241,6 +268,18 @@ static void share_field(KubeShelf *shelf, const KubeField *field, char *target) 
 static void share_message(KubeShelf *shelf, const KubeMessage *message, char *target) {
   for (size_t i = 0; i < message->field_count; i++)
     share_field(shelf, &message->fields[i], target);
+}
+
+static void share_object(KubeShelf *shelf, char *object) {
+  void **part = part_of(shelf, object);
+  share_message(shelf, shelf->type->message, object);
+  if (!part)
+    return;
+  bool is_new;
+  char *kept = hold(shelf, *part, shelf->type->part_size, true, &is_new);
+  if (!is_new) /* as with lists */
+    release_part_fields(shelf, shelf->type->message, object);
+  *part = kept;
 }
 
 /* ---- objects ---- */
@@ -283,14 +322,14 @@ void kube_shelf_free(KubeShelf *shelf) {
 /* So that the place of one that went fits the next that comes: names differ by a few letters, and holes that
  * are a little too small were a seventh of all memory after some churn. */
 static size_t round_up(size_t size) {
-  return (size + KEPT_UNIT - 1) / KEPT_UNIT * KEPT_UNIT;
+  return (size + HEAP_BYTES + KEPT_UNIT - 1) / KEPT_UNIT * KEPT_UNIT - HEAP_BYTES;
 }
 
 KubeKept *kube_shelf_keep(KubeShelf *shelf, void *object) {
   ObjectMeta *meta = object;
   assert(meta->name);
   Own own = take_own(meta);
-  share_message(shelf, shelf->type->message, object);
+  share_object(shelf, object);
   size_t prefix = !*string_or_empty(meta->namespace_) ? 0 : strlen(meta->namespace_) + 1;
   size_t texts = prefix + size_of(own.name) + size_of(own.uid) + size_of(own.resource_version);
   KubeKept *kept = mem_alloc(round_up(sizeof(KubeKept) + shelf->type->size + texts));
@@ -320,7 +359,7 @@ void kube_shelf_release(KubeShelf *shelf, KubeKept *kept) {
   if (--kept->holders)
     return;
   take_own((ObjectMeta *)kept->value);
-  release_message(shelf, shelf->type->message, kept->value);
+  release_object(shelf, kept->value);
   free(kept);
 }
 

@@ -19,7 +19,8 @@ typedef struct KubeKept {
 KubeShelf *kube_shelf_new(const KubeType *type);
 /* All objects must be gone. */
 void kube_shelf_free(KubeShelf *shelf);
-/* A copy with one holder. `object` may be freed afterwards; its lists are left in disorder. */
+/* A copy with one holder. `object` is as a reader makes it, its part (KubeType) included; it may be freed
+ * afterwards, and its lists are left in disorder. */
 KubeKept *kube_shelf_keep(KubeShelf *shelf, void *object);
 void kube_shelf_hold(KubeKept *kept);
 void kube_shelf_release(KubeShelf *shelf,

@@ -14,15 +14,15 @@ typedef struct Status {
 
 /* Numbers of apimachinery meta/v1 generated.proto. */
 static const KubeField details_fields[] = {
-    {"retryAfterSeconds", 5, KUBE_INT32, offsetof(Status, retry_after_s), NULL, 0, -1},
+    {"retryAfterSeconds", 5, KUBE_INT32, offsetof(Status, retry_after_s), NULL, 0, -1, 0},
 };
 static const KubeMessage details = {details_fields, COUNT_OF(details_fields)};
 
 static const KubeField status_fields[] = {
-    {"message", 3, KUBE_STRING, offsetof(Status, message), NULL, 0, -1},
-    {"reason", 4, KUBE_STRING, offsetof(Status, reason), NULL, 0, -1},
-    {"details", 5, KUBE_MESSAGE, 0, &details, 0, -1},
-    {"code", 6, KUBE_INT32, offsetof(Status, code), NULL, 0, -1},
+    {"message", 3, KUBE_STRING, offsetof(Status, message), NULL, 0, -1, 0},
+    {"reason", 4, KUBE_STRING, offsetof(Status, reason), NULL, 0, -1, 0},
+    {"details", 5, KUBE_MESSAGE, 0, &details, 0, -1, 0},
+    {"code", 6, KUBE_INT32, offsetof(Status, code), NULL, 0, -1, 0},
 };
 static const KubeMessage status_message = {status_fields, COUNT_OF(status_fields)};
 

@@ -94,7 +94,7 @@ size_t kube_store_item_size(const KubeField *field) {
 }
 
 int kube_store_reserve(Arena *arena, const KubeField *field, void *target, size_t count, Error *err) {
-  AnyList *list = (AnyList *)((char *)target + field->offset);
+  AnyList *list = kube_field_place(field, target);
   if (count > KUBE_ITEMS_MAX)
     return error_set(err, ERROR_LIMIT, "\"%s\" has %zu entries; at most %d are read", field->name, count,
                      KUBE_ITEMS_MAX);
@@ -103,7 +103,7 @@ int kube_store_reserve(Arena *arena, const KubeField *field, void *target, size_
 }
 
 void *kube_store_push(const KubeField *field, void *target) {
-  AnyList *list = (AnyList *)((char *)target + field->offset);
+  AnyList *list = kube_field_place(field, target);
   assert(list->items);
   return (char *)list->items + list->count++ * kube_store_item_size(field);
 }

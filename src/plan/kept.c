@@ -11,14 +11,15 @@ enum { GREW_OLD_MAX = 256 /* pods in one go */ };
 /* ---- pods ---- */
 
 static bool is_pod_tied(const Pod *pod) {
-  if (pod->affinity_terms.count || pod->anti_affinity_terms.count || pod->spread_constraints.count ||
-      pod->volumes.count)
+  const PodTemplate *template = pod_template(pod);
+  if (template->affinity_terms.count || template->anti_affinity_terms.count ||
+      template->spread_constraints.count || template->volumes.count)
     return true;
-  for (size_t i = 0; i < pod->containers.count; i++)
-    if (pod->containers.items[i].ports.count)
+  for (size_t i = 0; i < template->containers.count; i++)
+    if (template->containers.items[i].ports.count)
       return true;
-  for (size_t i = 0; i < pod->init_containers.count; i++)
-    if (pod->init_containers.items[i].ports.count)
+  for (size_t i = 0; i < template->init_containers.count; i++)
+    if (template->init_containers.items[i].ports.count)
       return true;
   return false;
 }

@@ -90,7 +90,7 @@ static inline int fixture_gpu(Fixture *f, Node *node, const char *model, const c
 }
 
 static inline void fixture_ask(Fixture *f, Pod *pod, const char *resource, const char *amount) {
-  fixture_set(f, (KeyValues *)&pod->containers.items[0].requests, resource, amount);
+  fixture_set(f, (KeyValues *)&pod->template->containers.items[0].requests, resource, amount);
 }
 
 static inline void fixture_ask_slices(Fixture *f, Pod *pod, const char *profile, int count) {
@@ -106,9 +106,10 @@ static inline Pod *fixture_pod(Fixture *f, const char *name, const char *profile
   pod->meta.namespace_ = "demo";
   pod->meta.creation_time = (int64_t)f->pods.count + 1;
   pod->phase = "Pending";
-  pod->containers.items = arena_alloc(&f->arena, sizeof *pod->containers.items);
-  pod->containers.count = 1;
-  pod->containers.items[0].name = "main";
+  pod->template = arena_alloc(&f->arena, sizeof *pod->template);
+  pod->template->containers.items = arena_alloc(&f->arena, sizeof *pod_template(pod)->containers.items);
+  pod->template->containers.count = 1;
+  pod->template->containers.items[0].name = "main";
   pod->conditions.items = arena_alloc(&f->arena, sizeof *pod->conditions.items);
   pod->conditions.count = 1;
   pod->conditions.items[0] =

@@ -10,7 +10,8 @@
 static KeyValue app_x = {"app", "x"}, app_y = {"app", "y"};
 
 static Pod pod_x(void) {
-  return (Pod){.meta = {.name = "p", .namespace_ = "a", .labels = {&app_x, 1}}};
+  return (Pod){.meta = {.name = "p", .namespace_ = "a", .labels = {&app_x, 1}},
+               .template = fixture_template()};
 }
 
 static Pod with_port(ContainerPort *port) {
@@ -18,7 +19,9 @@ static Pod with_port(ContainerPort *port) {
   static int next;
   Container *container = &containers[next++ % 8];
   *container = (Container){.ports = {port, 1}};
-  return (Pod){.meta = {.name = "p"}, .containers = {container, 1}};
+  Pod pod = {.meta = {.name = "p"}, .template = fixture_template()};
+  pod.template->containers = (__typeof__(pod.template->containers)){container, 1};
+  return pod;
 }
 
 static PodAffinityTerm near_by(const char *topology, KeyValue *label) {
@@ -27,11 +30,11 @@ static PodAffinityTerm near_by(const char *topology, KeyValue *label) {
 }
 
 static Pod pod_y(PodAffinityTerm *affinity, PodAffinityTerm *anti) {
-  Pod pod = {.meta = {.name = "y", .namespace_ = "a", .labels = {&app_y, 1}}};
+  Pod pod = {.meta = {.name = "y", .namespace_ = "a", .labels = {&app_y, 1}}, .template = fixture_template()};
   if (affinity)
-    pod.affinity_terms = (__typeof__(pod.affinity_terms)){affinity, 1};
+    pod.template->affinity_terms = (__typeof__(pod.template->affinity_terms)){affinity, 1};
   if (anti)
-    pod.anti_affinity_terms = (__typeof__(pod.anti_affinity_terms)){anti, 1};
+    pod.template->anti_affinity_terms = (__typeof__(pod.template->anti_affinity_terms)){anti, 1};
   return pod;
 }
 
@@ -75,7 +78,7 @@ static void all_affinity_terms_must_mean_the_same_pod(void **state) {
   KeyValue tier = {"tier", "1"}, both[] = {{"app", "x"}, {"tier", "1"}};
   PodAffinityTerm terms[] = {near_by("zone", &app_x), near_by("zone", &tier)};
   Pod y = pod_y(NULL, NULL), x = pod_x(), one = pod_x(), whole = pod_x();
-  y.affinity_terms = (__typeof__(y.affinity_terms)){terms, 2};
+  y.template->affinity_terms = (__typeof__(y.template->affinity_terms)){terms, 2};
   one.meta.labels = (KeyValues){&tier, 1};
   whole.meta.labels = (KeyValues){both, 2};
   fixture_node(&f, "n1", "z1");
@@ -239,7 +242,8 @@ static void a_nominated_pod_satisfies_nobodys_affinity(void **state) {
 
 static void a_gated_pod_waits_for_its_gates_wherever_it_is(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
-  Pod gated = {.meta = {.name = "p"}, .scheduling_gates = LIST_OF(SchedulingGate, {"quota"}, {"data"})};
+  Pod gated = {.meta = {.name = "p"},
+               .template = &(PodTemplate){.scheduling_gates = LIST_OF(SchedulingGate, {"quota"}, {"data"})}};
   fixture_node(&f, "n1", NULL);
   assert_says(&f, fixture_wait(&f, &gated), "n1",
               "SchedulingGates: waiting for scheduling gates: [quota data]");

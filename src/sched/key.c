@@ -52,7 +52,7 @@ void sched_key_add_selector(Text *key, const LabelSelector *selector) {
 }
 
 void sched_key_add_node_affinity(Text *key, const Pod *pod) {
-  sched_key_add_pairs(key, &pod->node_selector);
+  sched_key_add_pairs(key, &pod_template(pod)->node_selector);
   text_append(key, pod->has_required_node_affinity ? "affinity" : "");
   add_count(key, pod->required_terms.count);
   for (size_t i = 0; i < pod->required_terms.count; i++) {
@@ -63,9 +63,10 @@ void sched_key_add_node_affinity(Text *key, const Pod *pod) {
 }
 
 void sched_key_add_tolerations(Text *key, const Pod *pod) {
-  add_count(key, pod->tolerations.count);
-  for (size_t i = 0; i < pod->tolerations.count; i++) {
-    const Toleration *toleration = &pod->tolerations.items[i];
+  const PodTemplate *template = pod_template(pod);
+  add_count(key, template->tolerations.count);
+  for (size_t i = 0; i < template->tolerations.count; i++) {
+    const Toleration *toleration = &template->tolerations.items[i];
     sched_key_add(key, toleration->key);
     sched_key_add(key, toleration->operator_);
     sched_key_add(key, toleration->value);
@@ -92,9 +93,10 @@ void sched_key_add_term(Text *key, const Pod *pod, const PodAffinityTerm *term) 
 }
 
 void sched_key_add_spread(Text *key, const Pod *pod) {
+  const PodTemplate *template = pod_template(pod);
   bool is_hard = false;
-  for (size_t i = 0; i < pod->spread_constraints.count; i++) {
-    const TopologySpreadConstraint *constraint = &pod->spread_constraints.items[i];
+  for (size_t i = 0; i < template->spread_constraints.count; i++) {
+    const TopologySpreadConstraint *constraint = &template->spread_constraints.items[i];
     if (!sched_spread_is_hard(constraint))
       continue;
     is_hard = true;
@@ -125,6 +127,7 @@ static void add_ports(Text *key, const Container *containers, size_t count, bool
 }
 
 void sched_key_add_ports(Text *key, const Pod *pod) {
-  add_ports(key, pod->init_containers.items, pod->init_containers.count, true);
-  add_ports(key, pod->containers.items, pod->containers.count, false);
+  const PodTemplate *template = pod_template(pod);
+  add_ports(key, template->init_containers.items, template->init_containers.count, true);
+  add_ports(key, template->containers.items, template->containers.count, false);
 }
