@@ -26,7 +26,7 @@ static size_t round_up(size_t size) {
 
 static void add_block(Arena *arena, size_t needed) {
   size_t first = arena->first ? arena->first : FIRST_BLOCK;
-  size_t size = arena->blocks ? arena->blocks->size * 2 : first;
+  size_t size = !arena->blocks ? first : arena->step ? arena->step : arena->blocks->size * 2;
   if (size > LARGEST_BLOCK)
     size = LARGEST_BLOCK;
   if (size < needed)

@@ -15,6 +15,7 @@ typedef struct Arena {
   size_t used;        /* bytes handed out of the newest block */
   size_t total;       /* bytes held in all blocks */
   size_t first;       /* bytes of the first block; 0: 512 */
+  size_t step; /* bytes of the further ones; 0: each is twice as large as the one before, up to 64 KiB */
 } Arena;
 
 void *arena_alloc(Arena *arena, size_t size);       /* zeroed, aligned for any type */

@@ -31,11 +31,24 @@ static void an_allocation_larger_than_a_block_is_served(void **state) {
   assert_non_null(arena_alloc(&arena, 1));
 }
 
+static void blocks_grow_by_steps_where_that_is_asked_for(void **state) {
+  CLEANUP(arena_deinit) Arena arena = {.first = 1024, .step = 64};
+  arena_alloc(&arena, 1000);
+  assert_int_equal(arena.total, 1024);
+  arena_alloc(&arena, 40);
+  assert_int_equal(arena.total, 1024 + 64);
+  arena_alloc(&arena, 40);
+  assert_int_equal(arena.total, 1024 + 64 + 64);
+  arena_alloc(&arena, 96); /* larger than a step */
+  assert_int_equal(arena.total, 1024 + 64 + 64 + 96);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(memory_is_zeroed_and_aligned),
       cmocka_unit_test(strings_are_copied_with_their_end),
       cmocka_unit_test(an_allocation_larger_than_a_block_is_served),
+      cmocka_unit_test(blocks_grow_by_steps_where_that_is_asked_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

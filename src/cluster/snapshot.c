@@ -10,7 +10,12 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { NODE_BYTES = 320 /* what a node without GPUs, and with some pods, needs */ };
+enum {
+  NODE_BYTES = 320,  /* what a node without GPUs, and with some pods, needs */
+  SLICE_BYTES = 192, /* and for amounts of slices, where it has GPUs */
+  STEP_BYTES = 256,
+  GPU_BYTES = sizeof(SnapshotGpu) + sizeof(SnapshotGpuBrief) + 48 /* its uuid */,
+};
 
 void snapshot_init(Snapshot *snapshot) {
   *snapshot = (Snapshot){0};
@@ -129,13 +134,21 @@ void snapshot_brief_gpu(Snapshot *snapshot, SnapshotNode *node, int gpu) {
                                          .withdrawable = snapshot_withdrawable(node, from) != 0};
 }
 
+/* So that all that is read of the node fits into the first block of its arena, and little is left. */
+static size_t expect_bytes(const Node *node) {
+  size_t gpus = 0;
+  for (size_t i = 0; i < node->meta.annotations.count; i++)
+    gpus += mig_key_parse_index(node->meta.annotations.items[i].key, MIG_ANNOTATION_IDENTITY_PREFIX) >= 0;
+  return NODE_BYTES + (gpus ? SLICE_BYTES + gpus * GPU_BYTES : 0);
+}
+
 void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
                         bool growth_only, SnapshotWarnings *warnings) {
   arena_deinit(&item->arena);
   *item = (SnapshotNode){.object = node,
                          .name = string_or_empty(node->meta.name),
                          .growth_only = growth_only,
-                         .arena = {.first = NODE_BYTES}};
+                         .arena = {.first = expect_bytes(node), .step = STEP_BYTES}};
   read_allocatable(snapshot, item, warnings);
   item->pod_max = resources_get(&item->allocatable, "pods");
   node_gpus_read(snapshot, item, warnings);
