@@ -59,20 +59,21 @@ typedef struct SnapshotGpuBrief {
 } SnapshotGpuBrief;
 
 typedef struct SnapshotNode {
+  /* What every plan reads of ten thousand nodes stands first. */
+  SnapshotGpuBrief *briefs; /* by GPU */
+  Resources allocatable;    /* MIG resources of managed nodes: counts of the layouts */
+  Resources requested;      /* by pods on the node; of MIG slices at least those reported in use */
+  int gpu_count;
+  bool managed;     /* carries the label gpu-partitioning=mig and reported its GPUs */
+  bool may_change;  /* managed, not paused, ready, not held, not being re-cut */
+  bool being_recut; /* its plan takes slices away and is not answered: shown as it will be */
+  bool growth_only; /* none of its free slices may be withdrawn now */
+  int64_t pod_count, pod_max;
   const Node *object; /* borrowed from the caller */
   const char *name;
-  Resources allocatable; /* MIG resources of managed nodes: counts of the layouts */
-  Resources requested;   /* by pods on the node; of MIG slices at least those reported in use */
-  Resources bound;       /* by pods that were on the node when the snapshot was taken */
-  int64_t pod_count, pod_max;
+  Resources bound; /* by pods that were on the node when the snapshot was taken */
   SnapshotGpu *gpus;
-  SnapshotGpuBrief *briefs; /* by GPU */
-  int gpu_count;
-  bool managed;          /* carries the label gpu-partitioning=mig and reported its GPUs */
-  bool may_change;       /* managed, not paused, ready, not held, not being re-cut */
-  bool being_recut;      /* its plan takes slices away and is not answered: shown as it will be */
   const char *blocked;   /* why it may not change, for people; NULL where it may */
-  bool growth_only;      /* none of its free slices may be withdrawn now */
   const char *spec_plan; /* annotation values, NULL where absent */
   const char *status_plan;
   Arena arena; /* what was read of this node alone, and what forks have added */

@@ -9,7 +9,7 @@
 #include "plan/bulk_place.h"
 
 /* What a host that is not tight has left nobody asks. */
-static void seat(PlanPlaces *places, int waiting, int host) {
+static inline void seat(PlanPlaces *places, int waiting, int host) {
   const PlanProblem *problem = places->problem;
   if (places->tight[host])
     plan_rooms_take(problem, plan_problem_class(problem, waiting), plan_places_rooms(places, host));
@@ -109,14 +109,16 @@ static int find_way(const Filling *filling, int number) {
   return NO_WAY;
 }
 
-/* The way of the least loss that can be spared, or NO_WAY. */
-static int cheapest_way(Filling *filling, int state) {
+static int find_cheapest_way(Filling *filling, int state) {
   while ((int)filling->cheapest.count <= state)
     *array_push(&filling->cheapest) = UNKNOWN_WAY;
-  int *known = &filling->cheapest.items[state];
-  if (*known == UNKNOWN_WAY)
-    *known = find_way(filling, state);
-  return *known;
+  return filling->cheapest.items[state] = find_way(filling, state);
+}
+
+/* The way of the least loss that can be spared, or NO_WAY. */
+static inline int cheapest_way(Filling *filling, int state) {
+  int known = state < (int)filling->cheapest.count ? filling->cheapest.items[state] : UNKNOWN_WAY;
+  return known != UNKNOWN_WAY ? known : find_cheapest_way(filling, state);
 }
 
 /* Worth that cannot be spared once is not tried again. */

@@ -43,7 +43,7 @@ static void sort_gpus(PlanPlaces *places) {
     }
     PlanPoolGpus *pool = &places->pools[gpu->pool];
     PlanStates *states = plan_places_states(places, gpu->pool);
-    int place = places->place[i] = ends[gpu->pool]++, state = plan_states_find(states, gpu->occupied);
+    int place = places->place[i] = ends[gpu->pool]++, state = plan_states_look_up(states, gpu->occupied);
     pool->gpus[place] = (int)i;
     pool->states[place] = state;
     plan_pool_gpus_put(pool, place);

@@ -60,8 +60,8 @@ static int add_state(PlanStates *states, uint32_t occupied) {
 }
 
 int plan_states_find(PlanStates *states, uint32_t occupied) {
-  if (states->geometry->slot_count <= DIRECT_SLOTS_MAX) {
-    occupied &= (UINT32_C(1) << states->geometry->slot_count) - 1;
+  if (states->direct) {
+    occupied &= states->direct_slots;
     if (!states->direct[occupied])
       states->direct[occupied] = add_state(states, occupied) + 1;
     return states->direct[occupied] - 1;
@@ -72,8 +72,10 @@ int plan_states_find(PlanStates *states, uint32_t occupied) {
 
 void plan_states_init(PlanStates *states, const PlanGeometry *geometry) {
   *states = (PlanStates){.geometry = geometry};
-  if (geometry->slot_count <= DIRECT_SLOTS_MAX)
-    states->direct = mem_alloc(((size_t)1 << geometry->slot_count) * sizeof *states->direct);
+  if (geometry->slot_count > DIRECT_SLOTS_MAX)
+    return;
+  states->direct_slots = (UINT32_C(1) << geometry->slot_count) - 1;
+  states->direct = mem_alloc(((size_t)1 << geometry->slot_count) * sizeof *states->direct);
 }
 
 void plan_states_deinit(PlanStates *states) {

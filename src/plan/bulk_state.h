@@ -25,8 +25,9 @@ typedef struct PlanStates {
   const PlanGeometry *geometry;
   ARRAY(PlanGpuState) items;
   ARRAY(PlanWay) ways;
-  int *direct;   /* by occupied slots: state + 1, where they are few */
-  Intern others; /* where they are many */
+  int *direct;           /* by occupied slots: state + 1, where they are few; else NULL */
+  uint32_t direct_slots; /* all of them */
+  Intern others;         /* where they are many */
 } PlanStates;
 
 /* The geometry is borrowed. */
@@ -34,5 +35,10 @@ void plan_states_init(PlanStates *states, const PlanGeometry *geometry);
 void plan_states_deinit(PlanStates *states);
 /* The state of a GPU with these slots occupied, as an index; others move when it is a new one. */
 int plan_states_find(PlanStates *states, uint32_t occupied);
+/* The same, where it mostly is known already. */
+static inline int plan_states_look_up(PlanStates *states, uint32_t occupied) {
+  int known = states->direct ? states->direct[occupied & states->direct_slots] : 0;
+  return known ? known - 1 : plan_states_find(states, occupied);
+}
 /* The slots that a slice of the rank takes. */
 uint32_t plan_rank_slots(const PlanRank *rank, int start);

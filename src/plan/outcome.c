@@ -7,13 +7,10 @@
 /* ---- pods ---- */
 
 typedef struct Fate { /* of a pod */
-  int node;
-  uint32_t turn : 29;
-  uint32_t verdict : 2; /* PlanVerdict */
-  uint32_t recut : 1;
+  int node, turn;
+  uint8_t verdict; /* PlanVerdict */
+  bool recut;
 } Fate;
-
-enum { PODS_MAX = 1 << 29 };
 
 /* By waiting pod: a new slice is for it. */
 static bool *find_admitted(const PlanOutcome *outcome) {
@@ -33,31 +30,29 @@ static const char **copy_reasons(const PlanProblem *problem, Arena *arena) {
   return reasons;
 }
 
-static Fate find_fate(const PlanOutcome *outcome, int waiting, bool is_admitted) {
-  int host = outcome->hosts[waiting];
-  if (host < 0)
-    return (Fate){.node = -1, .verdict = PLAN_BLOCKED};
-  return (Fate){.node = outcome->problem->hosts.items[host].node,
-                .turn = (uint32_t)(outcome->turns ? outcome->turns[waiting] : waiting),
-                .verdict = is_admitted ? PLAN_ADMITTED : PLAN_FITS,
-                .recut = is_admitted && outcome->recuts && outcome->recuts[waiting]};
-}
-
 /* By pod of the snapshot. */
 static Fate *find_fates(const PlanOutcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
   CLEANUP(cleanup_free) bool *admitted = find_admitted(outcome);
   size_t pods = problem->snapshot->pods.count;
-  assert(pods <= PODS_MAX);
+  int served = 0, served_anew = 0;
   Fate *fates = mem_alloc_raw(pods, sizeof *fates);
-  for (size_t i = 0; i < pods && problem->waiting.count < pods; i++)
-    fates[i] = (Fate){.node = -1, .verdict = PLAN_IGNORED};
+  for (size_t i = 0; i < pods; i++)
+    fates[i] = (Fate){.node = -1, .turn = -1, .verdict = PLAN_IGNORED};
   for (int i = 0; i < (int)problem->waiting.count; i++) {
-    Fate fate = find_fate(outcome, i, admitted[i]);
-    fates[problem->waiting.items[i].pod] = fate;
-    plan->admitted += fate.verdict == PLAN_ADMITTED;
-    plan->already_fit += fate.verdict == PLAN_FITS;
+    Fate *fate = &fates[problem->waiting.items[i].pod];
+    fate->verdict = PLAN_BLOCKED;
+    if (outcome->hosts[i] < 0)
+      continue;
+    *fate = (Fate){.node = problem->hosts.items[outcome->hosts[i]].node,
+                   .turn = outcome->turns ? outcome->turns[i] : i,
+                   .verdict = admitted[i] ? PLAN_ADMITTED : PLAN_FITS,
+                   .recut = admitted[i] && outcome->recuts && outcome->recuts[i]};
+    served++;
+    served_anew += admitted[i];
   }
+  plan->admitted = served_anew;
+  plan->already_fit = served - served_anew;
   return fates;
 }
 
@@ -70,7 +65,7 @@ static void write_pods(const PlanOutcome *outcome, Plan *plan) {
     pods[i] =
         (PlanPod){.pod = i,
                   .node = fates[i].node,
-                  .turn = fates[i].node < 0 ? -1 : (int)fates[i].turn,
+                  .turn = fates[i].turn,
                   .verdict = fates[i].verdict,
                   .recut = fates[i].recut,
                   .reason = fates[i].verdict == PLAN_IGNORED ? reasons[snapshot->pods.items[i].spec] : ""};

@@ -112,31 +112,35 @@ static size_t rank_classes(const PlanProblem *problem, int *ret_ranks) {
 }
 
 /* Those of one rank are moved together, in their order. */
-static void sort_tier(PlanWaiting *waiting, size_t count, const int *ranks, size_t rank_count,
-                      PlanWaiting *scratch) {
+static void sort_tier(const PlanWaiting *waiting, size_t count, const int *ranks, size_t rank_count,
+                      PlanWaiting *ret_sorted) {
   CLEANUP(cleanup_free) size_t *ends = mem_alloc((rank_count + 1) * sizeof *ends); /* of the rank before */
   for (size_t i = 0; i < count; i++)
     ends[ranks[waiting[i].class_] + 1]++;
   for (size_t rank = 0; rank < rank_count; rank++)
     ends[rank + 1] += ends[rank];
-  memcpy(scratch, waiting, count * sizeof *waiting);
   for (size_t i = 0; i < count; i++)
-    waiting[ends[ranks[scratch[i].class_]]++] = scratch[i];
+    ret_sorted[ends[ranks[waiting[i].class_]]++] = waiting[i];
 }
 
 /* Within a tier the smallest come first: that serves the most. Tiers stand one behind the other already. */
 void plan_queue_sort(PlanProblem *problem) {
   size_t count = problem->waiting.count;
-  CLEANUP(cleanup_free) PlanWaiting *scratch = mem_alloc_raw(count, sizeof *scratch);
+  const PlanWaiting *waiting = problem->waiting.items;
+  PlanWaiting *sorted = mem_alloc_raw(count, sizeof *sorted);
   CLEANUP(cleanup_free) int *ranks = mem_alloc(problem->classes.count * sizeof *ranks);
-  PlanWaiting *waiting = problem->waiting.items;
   size_t rank_count = rank_classes(problem, ranks);
   for (size_t first = 0, end; first < count; first = end) {
     for (end = first + 1; end < count && waiting[end].tier == waiting[first].tier;)
       end++;
-    if (end - first > 1)
-      sort_tier(&waiting[first], end - first, ranks, rank_count, scratch);
+    if (end - first == 1)
+      sorted[first] = waiting[first];
+    else
+      sort_tier(&waiting[first], end - first, ranks, rank_count, &sorted[first]);
   }
+  free(problem->waiting.items);
+  problem->waiting.items = sorted;
+  problem->waiting.capacity = count;
 }
 
 /* No slice is published under another spelling, so "nvidia.com/mig-1g.10gb+me" names no profile. */
