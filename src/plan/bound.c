@@ -17,6 +17,8 @@
  * together are not. */
 #include "plan/bound.h"
 
+#include "plan/bulk_state.h"
+
 enum { ALL = -1 };
 
 typedef struct Group { /* hosts that admit the same classes */
@@ -47,7 +49,12 @@ static int fixed_free(const PlanProblem *problem, int host, int kind) {
   return count > 0 ? count : 0;
 }
 
+/* Mostly nothing may be withdrawn, and the brief on the GPU says it all. */
 static uint32_t fixed_slots(const PlanProblem *problem, int gpu) {
+  const PlanHostGpu *host_gpu = &problem->gpus.items[gpu];
+  const SnapshotGpuBrief brief = plan_problem_node(problem, host_gpu->host)->briefs[host_gpu->gpu];
+  if (!brief.withdrawable && brief.occupied != UINT32_MAX)
+    return brief.occupied;
   const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
   uint32_t slots = layout->mask;
   for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1) {
@@ -58,7 +65,7 @@ static uint32_t fixed_slots(const PlanProblem *problem, int gpu) {
 }
 
 static int count_room(const PlanProblem *problem, int gpu) {
-  const MigModel *model = plan_problem_gpu(problem, gpu)->model;
+  const MigModel *model = plan_problem_model(problem, gpu)->model;
   return model->slot_count - __builtin_popcount(fixed_slots(problem, gpu));
 }
 
@@ -161,19 +168,30 @@ static int serve_group(const PlanProblem *problem, int host, const int *pods_of_
   return group.served < group.pods ? group.served : group.pods;
 }
 
+/* By pool: the holes of its GPUs. */
+static void sum_holes(const PlanProblem *problem, PlanHoles *holes) {
+  CLEANUP(cleanup_free) PlanStates *states = mem_alloc(problem->shapes.count * sizeof *states);
+  for (size_t i = 0; i < problem->shapes.count; i++)
+    plan_states_init(&states[i], &problem->shapes.items[i].geometry);
+  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
+    int pool = problem->gpus.items[gpu].pool;
+    if (pool < 0)
+      continue;
+    PlanStates *known = &states[problem->pools.items[pool].shape];
+    int state = plan_states_look_up(known, fixed_slots(problem, gpu));
+    plan_holes_add(known->geometry, &holes[pool], &known->items.items[state].holes, 1);
+  }
+  for (size_t i = 0; i < problem->shapes.count; i++)
+    plan_states_deinit(&states[i]);
+}
+
 static int bound_by_holes(const PlanProblem *problem) {
   CLEANUP(cleanup_free) int *pods_of_class = mem_alloc(problem->classes.count * sizeof *pods_of_class);
   CLEANUP(cleanup_free) PlanHoles *holes = mem_alloc(problem->pools.count * sizeof *holes);
   int64_t served = 0;
   for (size_t i = 0; i < problem->waiting.count; i++)
     pods_of_class[problem->waiting.items[i].class_]++;
-  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
-    PlanHoles of_gpu;
-    if (problem->gpus.items[gpu].pool < 0)
-      continue;
-    plan_holes_of_slots(plan_problem_geometry(problem, gpu), fixed_slots(problem, gpu), &of_gpu);
-    plan_holes_add(plan_problem_geometry(problem, gpu), &holes[problem->gpus.items[gpu].pool], &of_gpu, 1);
-  }
+  sum_holes(problem, holes);
   for (int host = 0; host < (int)problem->hosts.count; host++)
     if (is_first_of_group(problem, host))
       served += serve_group(problem, host, pods_of_class, holes);

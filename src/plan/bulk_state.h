@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GPUs of one shape with the same slots occupied are alike: they share a state, which knows their holes and
- * what each place for each rank costs. Part of bulk_place.c. */
+ * what each place for each rank costs. */
 #pragma once
 
 #include "base/array.h"
