@@ -3,6 +3,8 @@
 
 #include "base/order.h"
 
+enum { STARTS_BITS = 8 };
+
 void plan_offer_init(PlanOffer *offer, const PlanProblem *problem) {
   *offer = (PlanOffer){.tier_count = problem->tier_count};
   offer->hosts = mem_alloc_raw(problem->waiting.count, sizeof *offer->hosts);
@@ -38,21 +40,25 @@ void plan_offer_swap(PlanOffer *a, PlanOffer *b) {
   *b = other;
 }
 
-static int compare_slices(const void *a, const void *b) {
-  const PlanSlice *left = a, *right = b;
-  if (left->waiting != right->waiting)
-    return left->waiting < right->waiting ? -1 : 1;
-  if (left->gpu != right->gpu)
-    return left->gpu < right->gpu ? -1 : 1;
-  return left->start - right->start;
+/* By pod, GPU and start, the least significant first. */
+static void sort_slices(PlanSlice *slices, size_t count) {
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
+  CLEANUP(cleanup_free) PlanSlice *before = mem_alloc_raw(count, sizeof *before);
+  for (size_t i = 0; i < count; i++) {
+    before[i] = slices[i];
+    keys[i] = (OrderKey){.low = (uint64_t)slices[i].gpu << STARTS_BITS | slices[i].start, .index = (int)i};
+  }
+  order_sort(keys, count);
+  for (size_t i = 0; i < count; i++)
+    keys[i].low = order_key(before[keys[i].index].waiting);
+  order_sort(keys, count);
+  for (size_t i = 0; i < count; i++)
+    slices[i] = before[keys[i].index];
 }
 
 void plan_offer_sort(PlanOffer *offer) {
-  if (offer->slices.count)
-    qsort(offer->slices.items, offer->slices.count, sizeof offer->slices.items[0], compare_slices);
-  if (offer->withdrawals.count)
-    qsort(offer->withdrawals.items, offer->withdrawals.count, sizeof offer->withdrawals.items[0],
-          compare_slices);
+  sort_slices(offer->slices.items, offer->slices.count);
+  sort_slices(offer->withdrawals.items, offer->withdrawals.count);
 }
 
 size_t plan_offer_find(const PlanSlice *slices, size_t count, int waiting) {
