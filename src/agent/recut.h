@@ -17,7 +17,7 @@
  *         |
  *     SHOWING     what is wanted is created, listed and known, the node says so, and our own watch of the
  *         |       node shows it
- *     LINGERING   the scheduler reads nodes and pods in two streams, either of which     60 s
+ *     LINGERING   the scheduler reads nodes and pods in two streams, either of which     180 s
  *         |       may be late. Until it has seen what the node offers now, it counts slices that are gone.
  *         |       So a witness pod goes through it, one that fits the node only by its newest label
  *         |
@@ -40,8 +40,8 @@
 #include "agent/withdrawal.h"
 
 enum {
-  AGENT_RECUT_PATIENCE_MS = 10000, /* for scheduler and kubelet, each */
-  AGENT_RECUT_LINGER_MS = 60000,   /* a scheduler that lost the API server may take that long to come back */
+  AGENT_RECUT_PATIENCE_MS = 10000,    /* for scheduler and kubelet, each */
+  AGENT_RECUT_LINGER_MS = 180000,     /* a client may take 150 s to see that its connection is dead */
   AGENT_RECUT_BLIND_LINGER_MS = 1000, /* where nobody can be asked */
   AGENT_RECUT_WITNESS_AGAIN_MS = 5000,
   AGENT_RECUT_RELEASE_AGAIN_MS = 5000,

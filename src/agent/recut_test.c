@@ -272,7 +272,7 @@ static void patience_ends_in_each_state_that_waits_for_others(void **state) {
   play_deinit(&play);
 }
 
-static void a_witness_is_asked_for_again_and_waited_for_a_minute_at_most(void **state) {
+static void a_witness_is_asked_for_again_and_waited_for_three_minutes_at_most(void **state) {
   Play play = {.f = *state};
   play.recut = agent_recut_new_orphan("r", 1000);
   play.view = (AgentRecutView){
@@ -389,7 +389,7 @@ int main(void) {
       FIXTURE_TEST(a_target_that_must_stay_after_all_is_not_destroyed),
       FIXTURE_TEST(what_the_reservation_does_not_hold_any_more_is_not_destroyed),
       FIXTURE_TEST(patience_ends_in_each_state_that_waits_for_others),
-      FIXTURE_TEST(a_witness_is_asked_for_again_and_waited_for_a_minute_at_most),
+      FIXTURE_TEST(a_witness_is_asked_for_again_and_waited_for_three_minutes_at_most),
       FIXTURE_TEST(a_deletion_that_is_not_heard_is_asked_for_again),
       FIXTURE_TEST(unsteered_it_destroys_only_while_it_holds_them),
       FIXTURE_TEST(it_never_destroys_what_is_not_its_own_and_always_ends),
