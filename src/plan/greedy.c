@@ -38,8 +38,8 @@ typedef struct Ranked {
 struct PlanQuotes { /* what the hosts said to one set of slices */
   int asks;         /* as in PlanClass; -1: unused */
   uint64_t loss_min;
-  uint32_t number; /* of the asking: hosts are asked afresh when the memory is used for something else */
-  Quote *hosts;
+  uint32_t number;      /* of the asking: hosts are asked afresh when the memory is used for something else */
+  Quote *hosts;         /* NULL until it is used */
   int latest;           /* the host that was asked last, which is often the one that is chosen; -1 */
   PlanPacking *packing; /* its answer */
 };
@@ -60,10 +60,6 @@ void plan_greedy_init(PlanGreedy *greedy, PlanDraft *draft) {
                          .ranked_hosts_min = PLAN_RANKED_HOSTS_MIN,
                          .refusal_words = (problem->hosts.count + 63) / 64};
   greedy->quotes = mem_alloc(MEMORIES * sizeof *greedy->quotes);
-  for (int i = 0; i < MEMORIES; i++) {
-    greedy->quotes[i].hosts = mem_alloc(problem->hosts.count * sizeof *greedy->quotes[i].hosts);
-    greedy->quotes[i].packing = mem_alloc(sizeof *greedy->quotes[i].packing);
-  }
   greedy->rankings = mem_alloc(RANKINGS * sizeof *greedy->rankings);
   for (int i = 0; i < RANKINGS; i++)
     greedy->rankings[i].class_ = -1;
@@ -104,11 +100,16 @@ static PlanQuotes *quotes_for(PlanGreedy *greedy, int asks, uint64_t loss_min) {
   PlanQuotes *quotes = &greedy->quotes[(key >> 40) % MEMORIES];
   if (quotes->asks == asks && quotes->loss_min == loss_min)
     return quotes;
+  size_t hosts_size = greedy->draft->problem->hosts.count * sizeof *quotes->hosts;
+  if (!quotes->hosts) { /* few are used where few pods wait */
+    quotes->hosts = mem_alloc(hosts_size);
+    quotes->packing = mem_alloc(sizeof *quotes->packing);
+  }
   quotes->asks = asks;
   quotes->loss_min = loss_min;
   quotes->number = ++greedy->askings;
   quotes->latest = -1;
-  memset(quotes->hosts, 0, greedy->draft->problem->hosts.count * sizeof *quotes->hosts);
+  memset(quotes->hosts, 0, hosts_size);
   return quotes;
 }
 
