@@ -336,7 +336,7 @@ static void find_ways_of_host(PlanWays *ways, int host, const Digits *digits, co
 int plan_ways_find(PlanWays *ways, int host) {
   const PlanProblem *problem = ways->problem;
   const PlanHost *on = &problem->hosts.items[host];
-  int key[MIG_GPU_INDEX_MAX + 1 + 2 * PLAN_AMOUNT_KINDS_MAX], size = 0;
+  int key[MIG_GPU_INDEX_MAX + 1 + 2 * PLAN_AMOUNT_KINDS_MAX] = {0}, size = 0;
   Digits digits;
   if (ways->failed || on->gpu_count > MIG_GPU_INDEX_MAX + 1 || !find_digits(ways, host, &digits)) {
     ways->failed = true;
