@@ -323,7 +323,7 @@ static void of_equal_plans_the_first_node_by_name_is_changed(void **state) {
     fixture_set(&f, &node->meta.labels, "zone", i == 1 ? "b" : "a");
   }
   fixture_pod(&f, "p0", "1g.10gb");
-  fixture_set(&f, &fixture_pod(&f, "p1", "1g.10gb")->node_selector, "zone", "a");
+  fixture_set(&f, &fixture_pod(&f, "p1", "1g.10gb")->template->node_selector, "zone", "a");
   fixture_plan(&f, NULL);
   assert_string_equal(fixture_changes(&f), "n1/0: 1g.10gb@6");
   assert_string_equal(fixture_verdicts(&f), "p0 admitted n1; p1 fits n0");
