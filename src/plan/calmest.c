@@ -10,7 +10,11 @@
 #include "plan/search.h"
 #include "plan/way.h"
 
-enum { TYPES_MAX = PLAN_AMOUNT_KINDS_MAX, INDEXES_MAX = 1 << 16 };
+enum {
+  TYPES_MAX = PLAN_AMOUNT_KINDS_MAX,
+  INDEXES_MAX = 1 << 16,
+  VALUES_EACH = 4, /* options looked at for a step: most do not fit the choice */
+};
 
 typedef struct Type {
   int class_, tier;
@@ -265,7 +269,8 @@ static bool find_values(Calmest *calmest) {
   for (int choice = 0; choice < (int)choices; choice++)
     value_of(calmest, hosts, choice)->option = calmest->choices.items[choice].index ? -1 : 0;
   for (int host = hosts - 1; host >= 0; host--) {
-    calmest->ways.steps -= (int64_t)choices * (calmest->first_option[host + 1] - calmest->first_option[host]);
+    calmest->ways.steps -=
+        (int64_t)choices * (calmest->first_option[host + 1] - calmest->first_option[host]) / VALUES_EACH;
     if (calmest->ways.steps < 0)
       return false;
     for (int choice = 0; choice < (int)choices; choice++)
@@ -335,11 +340,26 @@ static bool make_offer(Calmest *calmest, int choice, PlanOffer *ret_offer) {
   return true;
 }
 
+/* What the offer changes: the less, the less there is to look at. Where its withdrawals are is not known. */
+static uint64_t changes_of(const Calmest *calmest) {
+  const PlanProblem *problem = calmest->problem;
+  CLEANUP(cleanup_free) bool *gpus = mem_alloc(problem->gpus.count * sizeof *gpus);
+  CLEANUP(cleanup_free) bool *hosts = mem_alloc(problem->hosts.count * sizeof *hosts);
+  int gpu_count = 0, host_count = 0;
+  if (calmest->cost.withdrawn)
+    return plan_toll_changes(calmest->cost.withdrawn, calmest->cost.created, UINT16_MAX, UINT16_MAX);
+  for (size_t i = 0; i < calmest->offer->slices.count; i++) {
+    int gpu = calmest->offer->slices.items[i].gpu, host = problem->gpus.items[gpu].host;
+    gpu_count += !gpus[gpu];
+    host_count += !hosts[host];
+    gpus[gpu] = hosts[host] = true;
+  }
+  return plan_toll_changes(0, calmest->cost.created, gpu_count, host_count);
+}
+
 static bool limit(Calmest *calmest) {
   PlanWayLimits limits = {
-      .withdrawn = calmest->cost.withdrawn,
-      .created = calmest->cost.created,
-      .changes = plan_toll_changes(calmest->cost.withdrawn, calmest->cost.created, UINT16_MAX, UINT16_MAX)};
+      .withdrawn = calmest->cost.withdrawn, .created = calmest->cost.created, .changes = changes_of(calmest)};
   if (calmest->cost.withdrawn > PLAN_TOLL_CHANGES_MAX || calmest->cost.created > PLAN_TOLL_CHANGES_MAX ||
       calmest->problem->kinds.count > PLAN_AMOUNT_KINDS_MAX)
     return false;

@@ -15,7 +15,7 @@
 
 enum {
   PLAN_CALMEST_CHOICES_MAX = 16000,
-  PLAN_CALMEST_STEPS_MAX = 2000000, /* some 10 ms */
+  PLAN_CALMEST_STEPS_MAX = 2000000, /* some 20 ms */
 };
 
 /* Replaces the offer by what disturbs least of all that serves as many; false where that is not known, or

@@ -9,9 +9,9 @@
  *   3. carry the best offer out in a fork, tier by tier, every service verified by the scheduler's filters.
  *      For the pods of a tier that are still blocked, withdraw free slices (recut.c) before the next tier.
  *      An offer of bulk.c to which nothing can be added is taken as it is. What comes of it is rehearsed
- *      before (rehearse.c), on small clusters replaced by what disturbs less and serves as many (calm.c),
- *      then by what disturbs least (calmest.c). Where that cannot be told and nothing is withdrawn, its new
- *      slices are moved as long as that disturbs less (settle.c)
+ *      before (rehearse.c), on small clusters replaced by what disturbs less and serves as many (calm.c), and
+ *      where nothing is withdrawn, its new slices are moved as long as that disturbs less (settle.c). Then it
+ *      is replaced by what disturbs least, where that can be told (calmest.c)
  *   4. fill the rest of the changed GPUs (fill.c)
  *   5. write the result down (outcome.c), undo the fork, and say why the others are not helped (reason.c) */
 #include "plan/plan.h"
@@ -299,8 +299,9 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, size_t searc
     withdraw_better(&problem, &work, &solution.offer);
   if (plan_calm_down(&problem, &solution.offer))
     solution.is_final = false;
-  if (plan_calmest_find(&problem, &solution.offer) ||
-      ((!solution.is_final || plan_search_is_possible(&problem)) && plan_settle(&problem, &solution.offer)))
+  if ((!solution.is_final || plan_search_is_possible(&problem)) && plan_settle(&problem, &solution.offer))
+    solution.is_final = false;
+  if (plan_calmest_find(&problem, &solution.offer))
     solution.is_final = false;
   if (solution.is_final && !solution.offer.withdrawals.count)
     take_offer(&problem, options, &solution.offer, hosts, ret_plan);

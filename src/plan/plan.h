@@ -9,11 +9,11 @@
  *
  * Growth comes first. Only for a pod that no new slice beside the existing ones can serve are free slices
  * withdrawn, tier by tier, as few as possible (plan/recut.h): never one that is used, kept, or promised to a
- * bound pod or to one that this plan serves. On small clusters the plan that serves as many and disturbs
- * least is computed (plan/calmest.h): the fewest withdrawals, the fewest new slices, changed GPUs and nodes,
- * the largest holes kept, the first names. Where the pods have too many ways to go for that, a plan with few
- * withdrawals and few new slices is searched for (plan/calm.h), and where nothing goes, the new slices then
- * move until no move changes fewer GPUs or nodes or keeps larger holes (plan/settle.h). */
+ * bound pod or to one that this plan serves. On small clusters a plan with few
+ * withdrawals, then few new slices is searched for (plan/calm.h). Where nothing goes, the new slices then
+ * move until no move changes fewer GPUs or nodes or keeps larger holes (plan/settle.h). And where the pods
+ * have few enough ways to go, the plan that disturbs least is computed (plan/calmest.h): the fewest
+ * withdrawals, new slices, changed GPUs and nodes, the largest holes kept, the first names. */
 #pragma once
 
 #include "cluster/snapshot.h"

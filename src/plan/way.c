@@ -6,9 +6,9 @@
 #include "plan/way.h"
 
 enum {
-  WAY_STEPS = 20,         /* that a layout of a GPU costs */
-  BALANCES_MAX = 1 << 16, /* different ones of a host */
-  DIGIT_MAX = 127,
+  WAY_STEPS = 20,                              /* that a layout of a GPU costs */
+  BALANCES_MAX = 1 << 16,                      /* different ones of a host */
+  DIGIT_MAX = PLAN_AMOUNT_MAX - MIG_SLOTS_MAX, /* so that what one GPU adds is no overflow */
 };
 
 void plan_ways_init(PlanWays *ways, const PlanProblem *problem, const PlanTollScale *scale,
@@ -20,8 +20,10 @@ void plan_ways_init(PlanWays *ways, const PlanProblem *problem, const PlanTollSc
 void plan_ways_deinit(PlanWays *ways) {
   for (size_t i = 0; i < ways->of_gpus.count; i++)
     array_deinit(&ways->of_gpus.items[i].items);
-  for (size_t i = 0; i < ways->of_hosts.count; i++)
+  for (size_t i = 0; i < ways->of_hosts.count; i++) {
     array_deinit(&ways->of_hosts.items[i].items);
+    free(ways->of_hosts.items[i].chosen);
+  }
   array_deinit(&ways->of_gpus);
   array_deinit(&ways->of_hosts);
   intern_deinit(&ways->states);
@@ -214,11 +216,13 @@ static int least_of(int a, int64_t b) {
 static bool find_digits(const PlanWays *ways, int host, Digits *ret_digits) {
   const PlanProblem *problem = ways->problem;
   const PlanHost *on = &problem->hosts.items[host];
-  int loose[PLAN_WAY_STOCKS_MAX] = {0};
+  int loose[PLAN_WAY_STOCKS_MAX] = {0}, slots = 0;
   *ret_digits = (Digits){.balances = 1, .kinds = (int)problem->kinds.count};
-  for (int gpu = on->first_gpu; gpu < on->first_gpu + on->gpu_count && ways->limits.withdrawn; gpu++) {
+  for (int gpu = on->first_gpu; gpu < on->first_gpu + on->gpu_count; gpu++) {
     const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
-    for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1)
+    uint32_t starts = ways->limits.withdrawn ? plan_problem_withdrawable(problem, gpu) : 0;
+    slots += layout->model->slot_count;
+    for (; starts; starts &= starts - 1)
       loose[plan_problem_model(problem, gpu)
                 ->stock_of_profile[mig_layout_find(layout, __builtin_ctz(starts))->profile]]++;
   }
@@ -226,8 +230,9 @@ static bool find_digits(const PlanWays *ways, int host, Digits *ret_digits) {
     int stock = problem->kinds.items[kind].stock, wanted = ways->limits.wanted.of_kind[kind];
     int lowest = stock < 0 ? 0 : least_of(ways->limits.withdrawn, loose[stock]);
     int missing = wanted > free_of(ways, host, kind) ? wanted - free_of(ways, host, kind) : 0;
+    int created = least_of(slots, least_of(wanted, missing + lowest));
     ret_digits->lowest[kind] = lowest;
-    if (!add_digit(ret_digits, stock, lowest + least_of(wanted, missing + lowest)))
+    if (!add_digit(ret_digits, stock, lowest + created))
       return false;
   }
   for (int stock = 0; stock < (int)problem->stocks.count; stock++) {
@@ -257,13 +262,11 @@ static bool apply_move(const PlanAmount *balance, const Move *move, const PlanAm
   *ret_balance = *balance;
   for (int i = 0; i < words; i++)
     ret_balance->words[i] += move->plus.words[i];
-  for (int i = 0; i < words * 8; i++)
-    if (ret_balance->of_kind[i] < move->minus.of_kind[i] ||
-        ret_balance->of_kind[i] - move->minus.of_kind[i] > most->of_kind[i])
-      return false;
+  if (!plan_amount_contains(ret_balance, &move->minus, words))
+    return false;
   for (int i = 0; i < words; i++)
     ret_balance->words[i] -= move->minus.words[i];
-  return true;
+  return plan_amount_contains(most, ret_balance, words);
 }
 
 static bool is_less(const PlanHostWay *a, const PlanHostWay *b, int words) {
@@ -292,18 +295,19 @@ static void add_gpu(PlanWays *ways, const Digits *digits, PlanHostWays *made, in
   for (size_t i = 0; i < of_gpu->items.count; i++)
     find_move(digits, &of_gpu->items.items[i], &moves[i]);
   for (size_t before = (size_t)begin; before < end; before++) {
+    const PlanHostWay from = made->items.items[before];
     if (!take_steps(ways, (int64_t)of_gpu->items.count))
       return;
     for (size_t i = 0; i < of_gpu->items.count; i++) {
       const PlanWay *way = &of_gpu->items.items[i];
-      PlanHostWay next = made->items.items[before];
-      if (next.toll.changes + way->toll.changes > ways->limits.changes ||
-          !apply_move(&made->items.items[before].balance, &moves[i], &digits->most, made->words,
-                      &next.balance))
+      PlanHostWay next;
+      if (from.toll.changes + way->toll.changes > ways->limits.changes ||
+          !apply_move(&from.balance, &moves[i], &made->most, made->words, &next.balance))
         continue;
+      next.toll = from.toll;
       plan_toll_add(&next.toll, &way->toll, ways->scale->words);
-      next.index += moves[i].index;
-      next.names |= i ? UINT64_C(1) << (63 - gpu) : 0;
+      next.index = from.index + moves[i].index;
+      next.names = from.names | (i ? UINT64_C(1) << (63 - gpu) : 0);
       next.before = (int)before;
       next.way = (int)i;
       keep_host_way(ways, made, (int)end, known, &next);
@@ -317,7 +321,10 @@ static void find_ways_of_host(PlanWays *ways, int host, const Digits *digits, co
   const PlanHost *on = &ways->problem->hosts.items[host];
   CLEANUP(cleanup_free) int *known = mem_alloc((size_t)digits->balances * sizeof *known);
   PlanHostWay none = {.before = -1};
-  *ret_ways = (PlanHostWays){.words = (digits->count + 7) / 8};
+  *ret_ways = (PlanHostWays){.words = (digits->count + 7) / 8,
+                             .most = digits->most,
+                             .chosen = mem_alloc((size_t)digits->balances * sizeof *ret_ways->chosen)};
+  memcpy(ret_ways->stride, digits->stride, sizeof digits->stride);
   for (int kind = 0; kind < digits->kinds; kind++) {
     none.balance.of_kind[kind] = (uint8_t)digits->lowest[kind];
     none.index += digits->lowest[kind] * digits->stride[kind];
@@ -359,23 +366,32 @@ int plan_ways_find(PlanWays *ways, int host) {
   return ways->failed ? -1 : number;
 }
 
-int plan_ways_choose(PlanWays *ways, int host, int found, const int *asked) {
-  const PlanHostWays *of_host = &ways->of_hosts.items[found];
-  PlanAmount need = {.words = {0}};
+/* The way with the least toll whose balance has what is needed; -1: none. */
+static int choose(PlanWays *ways, const PlanHostWays *of_host, const PlanAmount *need) {
   int best = -1;
-  for (int kind = 0; kind < (int)ways->problem->kinds.count; kind++) {
-    int balance = of_host->base.of_kind[kind] + asked[kind] - free_of(ways, host, kind);
-    if (balance > DIGIT_MAX)
-      return -1;
-    need.of_kind[kind] = balance > 0 ? (uint8_t)balance : 0;
-  }
   if (!take_steps(ways, (int64_t)of_host->items.count - of_host->first))
     return -1;
   for (int i = of_host->first; i < (int)of_host->items.count; i++)
-    if (plan_amount_contains(&of_host->items.items[i].balance, &need, of_host->words) &&
+    if (plan_amount_contains(&of_host->items.items[i].balance, need, of_host->words) &&
         (best < 0 || is_less(&of_host->items.items[i], &of_host->items.items[best], ways->scale->words)))
       best = i;
   return best;
+}
+
+int plan_ways_choose(PlanWays *ways, int host, int found, const int *asked) {
+  const PlanHostWays *of_host = &ways->of_hosts.items[found];
+  PlanAmount need = {.words = {0}};
+  int64_t index = 0;
+  for (int kind = 0; kind < (int)ways->problem->kinds.count; kind++) {
+    int balance = of_host->base.of_kind[kind] + asked[kind] - free_of(ways, host, kind);
+    if (balance > of_host->most.of_kind[kind])
+      return -1;
+    need.of_kind[kind] = balance > 0 ? (uint8_t)balance : 0;
+    index += need.of_kind[kind] * of_host->stride[kind];
+  }
+  if (!of_host->chosen[index])
+    of_host->chosen[index] = choose(ways, of_host, &need) + 2;
+  return of_host->chosen[index] - 2;
 }
 
 static bool pack_gpu(const PlanWays *ways, int host, int gpu, const PlanWay *way, PlanPacking *packing) {

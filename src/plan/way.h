@@ -46,10 +46,13 @@ typedef struct PlanHostWay {
 } PlanHostWay;
 
 typedef struct PlanHostWays {
-  ARRAY(PlanHostWay) items; /* GPU by GPU */
-  int first;                /* those of all GPUs begin here */
-  PlanAmount base;          /* the balance of changing nothing */
-  int words;                /* of balances */
+  ARRAY(PlanHostWay) items;              /* GPU by GPU */
+  int first;                             /* those of all GPUs begin here */
+  PlanAmount base;                       /* the balance of changing nothing */
+  int words;                             /* of balances */
+  PlanAmount most;                       /* balances have no more */
+  int64_t stride[PLAN_AMOUNT_KINDS_MAX]; /* of the balances' numbers in their index */
+  int *chosen; /* by index of what is needed: the way, plus two; 0: nobody asked yet */
 } PlanHostWays;
 
 typedef struct PlanWays {
