@@ -125,7 +125,9 @@ static void append_pod(Text *out, const Shape *shape, int i, uint64_t version) {
       out, "\"tolerations\":["
            "{\"key\":\"node.kubernetes.io/not-ready\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"},"
            "{\"key\":\"node.kubernetes.io/unreachable\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"}],"
-           "\"volumes\":[{\"name\":\"kube-api-access\"}],\"containers\":[");
+           "\"volumes\":[");
+  text_format(out, "{\"name\":\"kube-api-access-%05x\"}],\"containers\":[",
+              (unsigned)(scramble(9, (uint64_t)i) & 0xfffff));
   append_container(out, "main", deployment, ordinal < shape->slice_pods ? slices[deployment % 3] : NULL);
   text_append(out, ",");
   append_container(out, "sidecar", deployment, NULL);

@@ -79,18 +79,12 @@ static int kind_of(const KubeType *type) {
   return -1;
 }
 
-/* What planning does not read of a pod, and what would be different in each of them: its uid, and volumes
- * that come from no claim, as the one with the service account's token that every pod has. */
+/* Nor does planning read its uid. */
 static void trim(KubeObject *object) {
   if (object->type != &kube_pod_type)
     return;
   Pod *pod = object->value;
-  PodTemplate *template = pod->template;
-  size_t kept = 0;
-  for (size_t i = 0; i < template->volumes.count; i++)
-    if (template->volumes.items[i].claim_name || template->volumes.items[i].is_ephemeral)
-      template->volumes.items[kept++] = template->volumes.items[i];
-  template->volumes.count = kept;
+  pod_trim(pod);
   pod->meta.uid = NULL;
 }
 

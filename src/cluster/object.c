@@ -22,6 +22,17 @@ const char *key_values_find_index(const KeyValues *list, const char *prefix, int
 
 const PodTemplate pod_template_empty;
 
+void pod_trim(void *pod) {
+  Pod *trimmed = pod;
+  PodTemplate *template = trimmed->template;
+  size_t kept = 0;
+  for (size_t i = 0; i < template->volumes.count; i++)
+    if (template->volumes.items[i].claim_name || template->volumes.items[i].is_ephemeral)
+      template->volumes.items[kept++] = template->volumes.items[i];
+  template->volumes.count = kept;
+  trimmed->meta.annotations.count = 0;
+}
+
 bool pod_is_terminal(const Pod *pod) {
   return string_equal(pod->phase, "Succeeded") || string_equal(pod->phase, "Failed");
 }

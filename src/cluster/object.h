@@ -242,6 +242,10 @@ const char *key_values_find_index(const KeyValues *list, const char *prefix, int
 static inline const PodTemplate *pod_template(const Pod *pod) {
   return pod->template ? pod->template : &pod_template_empty;
 }
+/* Takes out what would be different in each pod of a Deployment and nobody reads who plans: volumes that come
+ * from no claim, as the one with the service account's token that every pod has, and annotations. Of a pod
+ * (Pod) with a template of its own. */
+void pod_trim(void *pod);
 /* Succeeded or Failed: holds nothing any more. */
 bool pod_is_terminal(const Pod *pod);
 /* Made by facet's own agent to take slices out of the scheduler's reach. */

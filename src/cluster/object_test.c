@@ -40,12 +40,30 @@ static void a_condition_is_found_by_its_type(void **state) {
   assert_null(node_find_condition(&(Node){0}, "Ready"));
 }
 
+static void what_planning_does_not_read_is_trimmed(void **state) {
+  Volume volumes[] = {{.name = "kube-api-access-x7k2p"},
+                      {.name = "data", .claim_name = "data-0"},
+                      {.name = "config"},
+                      {.name = "scratch", .is_ephemeral = true}};
+  KeyValue label = {"app", "web"}, annotation = {"cni.example.com/ip", "10.0.0.7"};
+  PodTemplate template = {.volumes = {volumes, 4}};
+  Pod pod = {.meta = {.name = "p", .labels = {&label, 1}, .annotations = {&annotation, 1}},
+             .template = &template};
+  pod_trim(&pod);
+  assert_int_equal(pod.meta.annotations.count, 0);
+  assert_int_equal(pod.meta.labels.count, 1);
+  assert_int_equal(template.volumes.count, 2);
+  assert_string_equal(template.volumes.items[0].claim_name, "data-0");
+  assert_string_equal(template.volumes.items[1].name, "scratch");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_value_is_found_by_its_key),
       cmocka_unit_test(a_value_is_found_by_the_index_in_its_key),
       cmocka_unit_test(only_succeeded_and_failed_pods_are_terminal),
       cmocka_unit_test(a_condition_is_found_by_its_type),
+      cmocka_unit_test(what_planning_does_not_read_is_trimmed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -438,6 +438,7 @@ static KubeInformer *watch_type(Controller *controller, KubeTransport *transport
                                 void (*on_change)(void *, const void *, const void *)) {
   return kube_informer_new(controller->host, transport,
                            &(KubeInformerOptions){.type = type,
+                                                  .trim = type == &kube_pod_type ? pod_trim : NULL,
                                                   .on_change = on_change,
                                                   .on_synced = on_synced,
                                                   .on_trouble = on_trouble,

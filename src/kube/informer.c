@@ -439,6 +439,7 @@ KubeInformer *kube_informer_new(Host *host, KubeTransport *transport, const Kube
   informer->selector = mem_strdup(options->selector);
   informer->timer = (HostTimer){.fire = on_timer, .userdata = informer};
   kube_cache_init(&informer->cache, options->type, options->on_change, options->userdata);
+  informer->cache.trim = options->trim;
   return informer;
 }
 

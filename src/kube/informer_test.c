@@ -22,6 +22,36 @@ static void a_list_fills_the_cache_and_a_watch_follows(void **state) {
   assert_int_equal(fake_open_call(&stage->fake)->request.timeout_ms, 0);
 }
 
+static void forget_annotations(void *object) {
+  ((ObjectMeta *)object)->annotations.count = 0;
+}
+
+static void what_nobody_needs_is_taken_out_before_it_is_kept(void **state) {
+  Stage *stage = *state;
+  KubeInformerOptions options = {.type = &kube_pod_type,
+                                 .trim = forget_annotations,
+                                 .on_change = on_change,
+                                 .on_synced = on_synced,
+                                 .on_trouble = on_trouble,
+                                 .userdata = stage};
+#define ANNOTATED(name, version)                                                                             \
+  "{\"metadata\":{\"name\":\"" name                                                                          \
+  "\",\"namespace\":\"default\",\"uid\":\"1\",\"resourceVersion\":\"" version                                \
+  "\",\"labels\":{\"app\":\"web\"},\"annotations\":{\"ip\":\"10.0.0.7\"}}}"
+  kube_informer_free(stage->informer);
+  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+  kube_informer_start(stage->informer);
+  fake_answer(fake_open_call(&stage->fake), 200, PAGE("10", "", ANNOTATED("a", "5")));
+  fake_head(fake_open_call(&stage->fake), 200, -1);
+  fake_body(fake_open_call(&stage->fake), EVENT("ADDED", ANNOTATED("b", "11")));
+  diary_is(stage, "+a:1 synced +b:1 ");
+  for (size_t i = 0; i < 2; i++) {
+    const Pod *pod = kube_informer_at(stage->informer, i);
+    assert_int_equal(pod->meta.annotations.count, 0);
+    assert_int_equal(pod->meta.labels.count, 1);
+  }
+}
+
 static void an_empty_list_is_synced_too(void **state) {
   Stage *stage = *state;
   kube_informer_start(stage->informer);
@@ -140,6 +170,7 @@ static void half_an_event_at_the_end_is_forgotten(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_list_fills_the_cache_and_a_watch_follows),
+      TEST(what_nobody_needs_is_taken_out_before_it_is_kept),
       TEST(an_empty_list_is_synced_too),
       TEST(a_selector_goes_with_every_request),
       TEST(pages_are_put_together_before_anything_is_told),
