@@ -161,7 +161,7 @@ static void note_not_written(Controller *controller, NodeWrite *write, const Kub
     log_write(outdated ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, COMPONENT, "node not written",
               "node=%s plan=%s held_back=%u err=" LOG_QUOTED, write->node, write->plan_id, held_back,
               why->text);
-  if (is_refusal(answer)) {
+  if (is_refusal(answer) && kube_informer_find(controller->nodes, write->node)) {
     controller_memory_note_refused(&controller->memory, write->node, why->text, controller->host->now_ms);
     controller_cluster_judge(&controller->cluster, write->node);
   }

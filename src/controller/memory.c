@@ -121,7 +121,17 @@ static uint64_t judge_answer(ControllerNodeMemory *mine, const Node *node, uint6
   return UINT64_MAX;
 }
 
+/* Of most nodes there is nothing to remember. */
+static bool owes_nothing(const Node *node) {
+  const KeyValues *annotations = &node->meta.annotations;
+  const char *spec = key_values_find(annotations, MIG_ANNOTATION_SPEC_PLAN);
+  return !spec || (string_equal(spec, key_values_find(annotations, MIG_ANNOTATION_STATUS_PLAN)) &&
+                   !key_values_find(annotations, MIG_ANNOTATION_ERROR));
+}
+
 uint64_t controller_memory_judge_node(ControllerMemory *memory, const Node *node, uint64_t now_ms) {
+  if (owes_nothing(node) && !map_find(&memory->nodes, node->meta.name))
+    return UINT64_MAX;
   ControllerNodeMemory *mine = get_node(memory, node->meta.name);
   uint64_t wake_ms = judge_answer(mine, node, now_ms);
   if (mine->held || now_ms >= mine->refused_until_ms)
@@ -166,9 +176,7 @@ void controller_memory_note_written(ControllerMemory *memory, const char *node) 
 
 void controller_memory_note_refused(ControllerMemory *memory, const char *node, const char *why,
                                     uint64_t now_ms) {
-  ControllerNodeMemory *mine = map_find(&memory->nodes, node);
-  if (!mine) /* it went away meanwhile */
-    return;
+  ControllerNodeMemory *mine = get_node(memory, node);
   free(mine->refusal);
   mine->refusal = mem_strdup(why);
   if (++mine->refusals > 1)

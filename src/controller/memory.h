@@ -61,7 +61,7 @@ bool controller_memory_is_recut_out(ControllerMemory *memory, const char *node, 
 
 /* The API server took the write for the node, or refused it. One refusal is the guard at work: the node is
  * not as the plan saw it, and the next pass sees the truth. From the second in a row on the node rests,
- * doubling. */
+ * doubling. Only of a node that is there. */
 void controller_memory_note_written(ControllerMemory *memory, const char *node);
 void controller_memory_note_refused(ControllerMemory *memory, const char *node, const char *why,
                                     uint64_t now_ms);

@@ -190,11 +190,19 @@ static void what_the_node_says_is_told_before_what_the_server_says(void **state)
                       "node n1 could not carry out its last plan and is given time: broken");
 }
 
+static void of_a_node_that_owes_nothing_nothing_is_remembered(void **state) {
+  CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
+  assert_true(judge(&memory, NULL, NULL, NULL, NOW) == UINT64_MAX);
+  assert_true(judge(&memory, "p1", "p1", NULL, NOW) == UINT64_MAX);
+  assert_int_equal(memory.nodes.count, 0);
+  judge(&memory, "p2", "p1", NULL, NOW);
+  assert_int_equal(memory.nodes.count, 1);
+}
+
 static void an_answer_about_a_node_that_is_gone_is_not_remembered(void **state) {
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
   judge(&memory, "p1", NULL, NULL, NOW);
   controller_memory_forget_node(&memory, "n1");
-  controller_memory_note_refused(&memory, "n1", "no such node", NOW);
   controller_memory_note_written(&memory, "n1");
   controller_memory_forget_node(&memory, "n1");
   assert_true(memory.nodes.count == 0);
@@ -399,6 +407,7 @@ int main(void) {
       cmocka_unit_test(a_node_whose_writes_are_refused_in_a_row_rests_doubling),
       cmocka_unit_test(a_write_that_succeeds_ends_the_row_of_refusals),
       cmocka_unit_test(what_the_node_says_is_told_before_what_the_server_says),
+      cmocka_unit_test(of_a_node_that_owes_nothing_nothing_is_remembered),
       cmocka_unit_test(an_answer_about_a_node_that_is_gone_is_not_remembered),
       cmocka_unit_test(a_node_that_comes_back_begins_without_a_past),
       cmocka_unit_test(a_node_may_be_recut_so_often_in_a_minute),
