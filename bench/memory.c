@@ -306,8 +306,11 @@ static void fail(void *userdata, const Error *err, uint64_t retry_ms) {
 }
 
 static KubeInformer *start_informer(Host *host, Server *server, const KubeType *type) {
-  KubeInformerOptions options = {
-      .type = type, .on_change = ignore_change, .on_synced = ignore_synced, .on_trouble = fail};
+  KubeInformerOptions options = {.type = type,
+                                 .trim = type == &kube_pod_type ? pod_trim : NULL,
+                                 .on_change = ignore_change,
+                                 .on_synced = ignore_synced,
+                                 .on_trouble = fail};
   KubeInformer *informer = kube_informer_new(host, &server->seam, &options);
   kube_informer_start(informer);
   return informer;
