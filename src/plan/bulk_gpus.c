@@ -2,7 +2,9 @@
 #include "plan/bulk_gpus.h"
 
 void plan_pool_gpus_init(PlanPoolGpus *pool, int *gpus, int *states, size_t count) {
-  *pool = (PlanPoolGpus){.gpus = gpus, .states = states, .count = count, .word_count = (count + 63) / 64};
+  *pool = (PlanPoolGpus){.count = count, .word_count = (count + 63) / 64};
+  pool->gpus = gpus;
+  pool->states = states;
   pool->changed = mem_alloc(pool->word_count * sizeof *pool->changed);
   pool->near = mem_alloc(pool->word_count * sizeof *pool->near);
   pool->group = mem_alloc(PLAN_PREFERENCES * pool->word_count * sizeof *pool->group);
