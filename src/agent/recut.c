@@ -182,8 +182,8 @@ static AgentRecutAction confirm(AgentRecut *recut, const AgentRecutView *view) {
 static AgentRecutAction cut(AgentRecut *recut, const AgentRecutView *view, const AgentTarget **ret_target) {
   for (size_t i = 0; view->pod == AGENT_POD_BOUND && i < recut->targets.count; i++) {
     const AgentTarget *target = &recut->targets.items[i];
-    if (agent_publish_find(view->observation, target->uuid, NULL) &&
-        agent_targets_find(view->wanted, target->uuid)) {
+    const GpuInstance *instance = agent_publish_find(view->observation, target->uuid, NULL);
+    if (instance && agent_target_is(target, instance) && agent_targets_find(view->wanted, target->uuid)) {
       *ret_target = target;
       return AGENT_RECUT_DESTROY;
     }

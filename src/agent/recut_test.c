@@ -2,6 +2,7 @@
 /* The machine alone: its way, its losses, and a random walk through whatever the world may show it. */
 #include "agent/agent_fixture.h"
 
+#include "agent/publish.h"
 #include "agent/recut.h"
 #include "base/host.h"
 #include "base/random.h"
@@ -16,8 +17,10 @@ typedef struct Play {
   const AgentTarget *target; /* of the last step */
 } Play;
 
-static void add_target(AgentTargets *targets, const char *uuid) {
+static void add_target(AgentTargets *targets, const GpuObservation *observation, const char *uuid) {
+  const GpuInstance *instance = agent_publish_find(observation, uuid, NULL);
   AgentTarget *target = array_push(targets);
+  *target = (AgentTarget){.nvml_id = instance->nvml_id, .start = instance->start, .size = instance->size};
   snprintf(target->uuid, sizeof target->uuid, "%s", uuid);
   snprintf(target->resource, sizeof target->resource, "nvidia.com/mig-1g.10gb");
 }
@@ -26,11 +29,11 @@ static void add_target(AgentTargets *targets, const char *uuid) {
 static void play_init(Play *play, Fixture *f) {
   AgentTargets targets = {0};
   observe(f, "A100-80GB", "1g.10gb@6 1g.10gb@5 1g.10gb@4");
-  add_target(&targets, "MIG-0-6");
-  add_target(&targets, "MIG-0-5");
+  add_target(&targets, f->observation, "MIG-0-6");
+  add_target(&targets, f->observation, "MIG-0-5");
   *play = (Play){.f = f};
-  add_target(&play->wanted, "MIG-0-6");
-  add_target(&play->wanted, "MIG-0-5");
+  add_target(&play->wanted, f->observation, "MIG-0-6");
+  add_target(&play->wanted, f->observation, "MIG-0-5");
   play->held_ids[0] = "MIG-0-5";
   play->held_ids[1] = "MIG-0-6";
   play->held = (Strings){.items = play->held_ids, .count = 2};
@@ -224,6 +227,22 @@ static void a_target_that_must_stay_after_all_is_not_destroyed(void **state) {
   play_deinit(&play);
 }
 
+/* Somebody cuts by hand where a target has just gone, and the driver gives the new slice the old one's UUID.
+ */
+static void what_came_in_the_place_of_a_target_is_left_alone(void **state) {
+  Play play;
+  play_init(&play, *state);
+  go_to_unlisting(&play);
+  assert_int_equal(confirm(&play, 1), AGENT_RECUT_DESTROY);
+  play.f->observation->gpus[0].instances[0].nvml_id++;
+  assert_int_equal(step(&play, 1), AGENT_RECUT_DESTROY);
+  assert_string_equal(play.target->uuid, "MIG-0-5");
+  destroy(&play, "MIG-0-5");
+  step(&play, 1);
+  assert_int_equal(play.recut->state, AGENT_RECUT_SHOWING);
+  play_deinit(&play);
+}
+
 static void what_the_reservation_does_not_hold_any_more_is_not_destroyed(void **state) {
   Play play;
   play_init(&play, *state);
@@ -387,6 +406,7 @@ int main(void) {
       FIXTURE_TEST(slices_that_it_lost_before_they_were_off_the_list_are_not_destroyed),
       FIXTURE_TEST(a_slice_that_an_earlier_life_destroyed_is_no_wrong_one),
       FIXTURE_TEST(a_target_that_must_stay_after_all_is_not_destroyed),
+      FIXTURE_TEST(what_came_in_the_place_of_a_target_is_left_alone),
       FIXTURE_TEST(what_the_reservation_does_not_hold_any_more_is_not_destroyed),
       FIXTURE_TEST(patience_ends_in_each_state_that_waits_for_others),
       FIXTURE_TEST(a_witness_is_asked_for_again_and_waited_for_three_minutes_at_most),

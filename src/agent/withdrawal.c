@@ -95,6 +95,11 @@ void agent_targets_append(AgentTargets *into, const AgentTargets *from) {
     *array_push(into) = from->items[i];
 }
 
+bool agent_target_is(const AgentTarget *target, const GpuInstance *instance) {
+  return strcmp(target->uuid, instance->uuid) == 0 && target->nvml_id == instance->nvml_id &&
+         target->start == instance->start;
+}
+
 const AgentTarget *agent_targets_find(const AgentTargets *targets, const char *uuid) {
   for (size_t i = 0; i < targets->count; i++)
     if (strcmp(targets->items[i].uuid, uuid) == 0)

@@ -30,6 +30,8 @@ void agent_withdrawal_compute(const Node *node, const GpuObservation *observatio
  */
 void agent_withdrawal_add_free(const GpuObservation *observation, const Map *used, AgentTargets *targets);
 void agent_targets_append(AgentTargets *into, const AgentTargets *from);
+/* Is it the slice that was meant? One that somebody makes in its place may have got its UUID. */
+bool agent_target_is(const AgentTarget *target, const GpuInstance *instance);
 /* The target with that slice, or NULL. */
 const AgentTarget *agent_targets_find(const AgentTargets *targets, const char *uuid);
 /* How many of the targets are of the resource. */
