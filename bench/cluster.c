@@ -59,12 +59,12 @@ static void add_pod(BenchCluster *cluster, int number, int deployment, const cha
   pod->meta.namespace_ = "bench";
   pod->meta.creation_time = 1700000000 + number;
   pod->phase = "Pending";
-  pod->conditions.items = &unschedulable;
-  pod->conditions.count = 1;
-  pod->template = arena_alloc(arena, sizeof *pod->template);
-  pod->template->containers.items = arena_alloc(arena, sizeof *pod_template(pod)->containers.items);
-  pod->template->containers.count = 1;
-  Container *container = &pod_template(pod)->containers.items[0];
+  pod->common->conditions.items = &unschedulable;
+  pod->common->conditions.count = 1;
+  pod->common = arena_alloc(arena, sizeof *pod->common);
+  pod->common->containers.items = arena_alloc(arena, sizeof *pod_common(pod)->containers.items);
+  pod->common->containers.count = 1;
+  Container *container = &pod_common(pod)->containers.items[0];
   KeyValues requests = {.items = arena_alloc(arena, REQUESTS * sizeof(KeyValue))};
   set(&requests, "cpu", "2");
   set(&requests, "memory", "8Gi");
@@ -100,8 +100,8 @@ void bench_cluster_init_mix(BenchCluster *cluster, int node_count, int pod_count
     add_node(cluster, i, 8, NULL);
   for (int i = 0; i < pod_count; i++) {
     add_pod(cluster, i, 0, mix[i % (int)COUNT_OF(mix)]);
-    cluster->pods.items[i].template->containers.items[0].requests.items += REQUESTS - 1; /* the slice alone */
-    cluster->pods.items[i].template->containers.items[0].requests.count = 1;
+    cluster->pods.items[i].common->containers.items[0].requests.items += REQUESTS - 1; /* the slice alone */
+    cluster->pods.items[i].common->containers.items[0].requests.count = 1;
   }
 }
 
@@ -109,13 +109,13 @@ static const char *const zones[] = {"north", "east", "south", "west"};
 
 static void couple_pod(BenchCluster *cluster, Pod *pod, int deployment) {
   Arena *arena = &cluster->arena;
-  KeyValue *requests = pod_template(pod)->containers.items[0].requests.items;
+  KeyValue *requests = pod_common(pod)->containers.items[0].requests.items;
   requests[0].value = arena_format(arena, "%d", 2 + deployment % 13);
   requests[1].value = arena_format(arena, "%dGi", 4 + 4 * (deployment % 7));
   if (deployment % 2)
     return;
-  pod->template->node_selector.items = arena_alloc(arena, sizeof(KeyValue));
-  set(&pod->template->node_selector, "topology.kubernetes.io/zone",
+  pod->common->node_selector.items = arena_alloc(arena, sizeof(KeyValue));
+  set(&pod->common->node_selector, "topology.kubernetes.io/zone",
       zones[deployment / 2 % (int)COUNT_OF(zones)]);
 }
 

@@ -55,10 +55,10 @@ static void tie_pods(BenchCluster *cluster, Ties *ties, bool tied) {
     pod->meta.labels = (KeyValues){&ties->labels[deployment], 1};
     if (!tied)
       continue;
-    pod->template->spread_constraints =
-        (__typeof__(pod->template->spread_constraints)){&ties->spread[deployment], 1};
-    pod->template->anti_affinity_terms =
-        (__typeof__(pod->template->anti_affinity_terms)){&ties->anti[deployment], 1};
+    pod->common->spread_constraints =
+        (__typeof__(pod->common->spread_constraints)){&ties->spread[deployment], 1};
+    pod->common->anti_affinity_terms =
+        (__typeof__(pod->common->anti_affinity_terms)){&ties->anti[deployment], 1};
   }
 }
 
@@ -80,19 +80,17 @@ static int64_t count_afresh(const Snapshot *snapshot, int pod) {
   for (size_t i = 0; i < snapshot->placed.count; i++) {
     const Pod *other = snapshot->placed.items[i].object;
     bool counts =
-        !pod_template(object)->spread_constraints.count ||
+        !pod_common(object)->spread_constraints.count ||
                 strcmp(object->meta.namespace_, other->meta.namespace_) != 0
             ? false
-            : strcmp(
-                  key_values_find(&other->meta.labels, "app"),
-                  pod_template(object)->spread_constraints.items[0].selector.match_labels.items[0].value) ==
+            : strcmp(key_values_find(&other->meta.labels, "app"),
+                     pod_common(object)->spread_constraints.items[0].selector.match_labels.items[0].value) ==
                   0;
     counted += counts;
-    for (size_t t = 0; t < pod_template(object)->anti_affinity_terms.count; t++)
+    for (size_t t = 0; t < pod_common(object)->anti_affinity_terms.count; t++)
       counted +=
           strcmp(key_values_find(&other->meta.labels, "app"),
-                 pod_template(object)->anti_affinity_terms.items[t].selector.match_labels.items[0].value) ==
-          0;
+                 pod_common(object)->anti_affinity_terms.items[t].selector.match_labels.items[0].value) == 0;
   }
   return counted;
 }

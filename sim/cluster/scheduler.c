@@ -230,9 +230,9 @@ static void add_pods(SimScheduler *scheduler, Arena *arena, Snapshot *snapshot) 
 }
 
 static bool is_ours(const Pod *pod) {
-  bool is_for_us = !pod_template(pod)->scheduler_name ||
-                   strcmp(pod_template(pod)->scheduler_name, "default-scheduler") == 0;
-  return is_for_us && !pod_template(pod)->scheduling_gates.count && !pod->meta.deletion_time;
+  bool is_for_us =
+      !pod_common(pod)->scheduler_name || strcmp(pod_common(pod)->scheduler_name, "default-scheduler") == 0;
+  return is_for_us && !pod_common(pod)->scheduling_gates.count && !pod->meta.deletion_time;
 }
 
 static size_t first_node(SimScheduler *scheduler, size_t count) {

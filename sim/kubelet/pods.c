@@ -134,12 +134,12 @@ static void read_container(SimPod *pod, const Container *container) {
 
 static void read_needs(SimPod *pod, const Pod *object) {
   size_t most = 0;
-  for (size_t i = 0; i < pod_template(object)->containers.count; i++)
-    most += pod_template(object)->containers.items[i].limits.count +
-            pod_template(object)->containers.items[i].requests.count;
+  for (size_t i = 0; i < pod_common(object)->containers.count; i++)
+    most += pod_common(object)->containers.items[i].limits.count +
+            pod_common(object)->containers.items[i].requests.count;
   pod->needs.items = arena_alloc(&pod->arena, most * sizeof *pod->needs.items);
-  for (size_t i = 0; i < pod_template(object)->containers.count; i++)
-    read_container(pod, &pod_template(object)->containers.items[i]);
+  for (size_t i = 0; i < pod_common(object)->containers.count; i++)
+    read_container(pod, &pod_common(object)->containers.items[i]);
 }
 
 static bool holds_all(const SimPod *pod) {

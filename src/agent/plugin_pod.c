@@ -18,8 +18,8 @@ const char *agent_plugin_pod_selector(size_t i) {
 }
 
 static bool has_plugin_container(const Pod *pod) {
-  for (size_t i = 0; i < pod_template(pod)->containers.count; i++)
-    if (strstr(string_or_empty(pod_template(pod)->containers.items[i].name), "device-plugin"))
+  for (size_t i = 0; i < pod_common(pod)->containers.count; i++)
+    if (strstr(string_or_empty(pod_common(pod)->containers.items[i].name), "device-plugin"))
       return true;
   return false;
 }

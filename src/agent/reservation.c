@@ -134,7 +134,7 @@ AgentPodState agent_reservation_judge(const Pod *pod, const char **ret_says) {
   if (pod->meta.deletion_time)
     return AGENT_POD_LEAVING;
   if (pod_is_terminal(pod)) {
-    *ret_says = pod->message;
+    *ret_says = pod_common(pod)->message;
     return AGENT_POD_ENDED;
   }
   if (pod->node_name && *pod->node_name)

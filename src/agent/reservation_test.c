@@ -130,17 +130,19 @@ static void long_node_names_make_short_labels(void **state) {
 static void its_state_is_read_from_the_pod(void **state) {
   Condition unschedulable = {"PodScheduled", "False", "Unschedulable", "no room"};
   Condition waiting = {"PodScheduled", "False", "SchedulerError", "try again"};
+  PodCommon waits = {.conditions = {&waiting, 1}}, refused = {.conditions = {&unschedulable, 1}},
+            failed = {.message = "no devices"};
   const struct {
     Pod pod;
     AgentPodState state;
     const char *says;
   } cases[] = {
       {{.phase = "Pending"}, AGENT_POD_WAITING, NULL},
-      {{.phase = "Pending", .conditions = {&waiting, 1}}, AGENT_POD_WAITING, NULL},
-      {{.phase = "Pending", .conditions = {&unschedulable, 1}}, AGENT_POD_UNSCHEDULABLE, "no room"},
+      {{.phase = "Pending", .common = &waits}, AGENT_POD_WAITING, NULL},
+      {{.phase = "Pending", .common = &refused}, AGENT_POD_UNSCHEDULABLE, "no room"},
       {{.phase = "Pending", .node_name = "n1"}, AGENT_POD_BOUND, NULL},
       {{.phase = "Pending", .node_name = "n1", .meta = {.deletion_time = 1}}, AGENT_POD_LEAVING, NULL},
-      {{.phase = "Failed", .node_name = "n1", .message = "no devices"}, AGENT_POD_ENDED, "no devices"},
+      {{.phase = "Failed", .node_name = "n1", .common = &failed}, AGENT_POD_ENDED, "no devices"},
   };
   const char *says;
   for (size_t i = 0; i < COUNT_OF(cases); i++) {

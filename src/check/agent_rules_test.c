@@ -44,8 +44,8 @@ static void an_agent_that_does_not_run_or_says_nothing_is_an_error(void **state)
   POD(&bench, "agent-2", "n2", FACET("agent"));
   Pod *pod = POD(&bench, "agent-3", "n3", FACET("agent"));
   bench.conditions[0] = (Condition){.type = "Ready", .status = "False"};
-  pod->conditions.items = bench.conditions;
-  pod->conditions.count = 1;
+  pod->common->conditions.items = bench.conditions;
+  pod->common->conditions.count = 1;
   bench_expect(&bench, "agent",
                "error node n1: facet's agent does not run: its pod ops/agent-1 is Pending, and what the node "
                "says of its "

@@ -18,7 +18,7 @@ enum { BENCH_OBJECTS_MAX = 8, BENCH_TEXTS_MAX = 12 };
 typedef struct Bench {
   Node nodes[BENCH_OBJECTS_MAX];
   Pod pods[BENCH_OBJECTS_MAX];
-  PodTemplate templates[BENCH_OBJECTS_MAX];
+  PodCommon commons[BENCH_OBJECTS_MAX];
   KeyValue labels[BENCH_OBJECTS_MAX][BENCH_TEXTS_MAX], annotations[BENCH_OBJECTS_MAX][BENCH_TEXTS_MAX];
   KeyValue pod_labels[BENCH_OBJECTS_MAX][BENCH_TEXTS_MAX];
   ResourceText capacity[BENCH_OBJECTS_MAX][BENCH_TEXTS_MAX];
@@ -99,6 +99,7 @@ static inline Pod *bench_pod(Bench *bench, const char *name, const char *node, c
   pod->meta.labels.count = count;
   pod->node_name = node;
   pod->phase = node ? "Running" : "Pending";
+  pod->common = &bench->commons[n];
   return pod;
 }
 
@@ -117,9 +118,8 @@ static inline Pod *bench_waiting(Bench *bench, const char *name, const char *res
   bench->containers[n].name = "c";
   bench->containers[n].requests.items = &bench->requests[n];
   bench->containers[n].requests.count = 1;
-  pod->template = &bench->templates[n];
-  pod->template->containers.items = &bench->containers[n];
-  pod->template->containers.count = 1;
+  pod->common->containers.items = &bench->containers[n];
+  pod->common->containers.count = 1;
   return pod;
 }
 

@@ -62,7 +62,7 @@ void check_nos_scheduler(CheckPass *pass) {
   for (size_t i = 0; !schedulers && i < pass->cluster->pod_count; i++) {
     const Pod *pod = pass->cluster->pods[i];
     bool waits = !pod->node_name && !pod_is_terminal(pod) &&
-                 string_has_prefix(string_or_empty(pod_template(pod)->scheduler_name), "nos-");
+                 string_has_prefix(string_or_empty(pod_common(pod)->scheduler_name), "nos-");
     first = waits && !first ? pod : first;
     waiting += waits;
   }
@@ -70,10 +70,9 @@ void check_nos_scheduler(CheckPass *pass) {
     check_add(
         pass, CHECK_ERROR, check_format(pass, "pod %s", check_pod_name(pass, first)),
         check_format(pass, "kubectl get pods --all-namespaces --field-selector spec.schedulerName=%s",
-                     check_word(pass, pod_template(first)->scheduler_name)),
+                     check_word(pass, pod_common(first)->scheduler_name)),
         "%zu pod%s for the scheduler %s, of which no pod runs: leave schedulerName out of their templates",
-        waiting, waiting == 1 ? " waits" : "s wait",
-        check_excerpt(pass, pod_template(first)->scheduler_name));
+        waiting, waiting == 1 ? " waits" : "s wait", check_excerpt(pass, pod_common(first)->scheduler_name));
 }
 
 /* ---- profiles that nobody has ---- */
@@ -150,9 +149,9 @@ static void note_container(CheckPass *pass, Wants *wants, const Pod *pod, const 
 }
 
 static void note_pod(CheckPass *pass, Wants *wants, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->containers.count; i++) {
-    const Container *container = &template->containers.items[i];
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->containers.count; i++) {
+    const Container *container = &common->containers.items[i];
     note_container(pass, wants, pod, container->requests.count ? &container->requests : &container->limits);
   }
 }

@@ -32,9 +32,9 @@ static void parts_of_nos_that_cut_are_an_error(void **state) {
 static void pods_for_a_scheduler_of_nos_that_is_gone_are_an_error(void **state) {
   Bench bench;
   bench_init(&bench);
-  bench_waiting(&bench, "p-1", "cpu")->template->scheduler_name = "nos-scheduler";
-  bench_waiting(&bench, "p-2", "cpu")->template->scheduler_name = "nos-scheduler";
-  bench_waiting(&bench, "p-3", "cpu")->template->scheduler_name = "default-scheduler";
+  bench_waiting(&bench, "p-1", "cpu")->common->scheduler_name = "nos-scheduler";
+  bench_waiting(&bench, "p-2", "cpu")->common->scheduler_name = "nos-scheduler";
+  bench_waiting(&bench, "p-3", "cpu")->common->scheduler_name = "default-scheduler";
   bench_expect(&bench, "nos-scheduler",
                "error pod ops/p-1: 2 pods wait for the scheduler nos-scheduler, of which no pod runs: leave "
                "schedulerName "
@@ -77,7 +77,7 @@ static void a_pod_that_asks_twice_is_one_pod(void **state) {
   NODE(&bench, "n1", MIG, A100, EMPTY);
   Pod *pod = bench_waiting(&bench, "p", "nvidia.com/mig-3g.20gb");
   bench.containers[1] = bench.containers[0];
-  pod->template->containers.count = 2;
+  pod->common->containers.count = 2;
   bench_expect(&bench, "profile",
                "warning pod ops/p: 1 pod waits for nvidia.com/mig-3g.20gb, which no GPU that is handed to "
                "facet can be cut "

@@ -54,10 +54,10 @@ static void pod_free(Pod *pod) {
     return;
   free((char *)pod->meta.name);
   free((char *)pod->node_name);
-  free((char *)pod->nominated_node_name);
-  free_pairs((KeyValues *)&pod_template(pod)->containers.items[0].requests);
-  free(pod->template->containers.items);
-  free(pod->template);
+  free((char *)pod->common->nominated_node_name);
+  free_pairs((KeyValues *)&pod_common(pod)->containers.items[0].requests);
+  free(pod->common->containers.items);
+  free(pod->common);
   free(pod);
 }
 
@@ -88,6 +88,7 @@ static Pod *make_pod(Random *random, int number) {
   char name[16];
   snprintf(name, sizeof name, "p%d", number);
   Pod *pod = mem_alloc(sizeof *pod);
+  pod->common = mem_alloc(sizeof *pod->common);
   pod->meta.name = mem_strdup(name);
   pod->meta.namespace_ = "demo";
   pod->meta.creation_time = (int64_t)random_below(random, 3);
@@ -96,16 +97,15 @@ static Pod *make_pod(Random *random, int number) {
   if (random_below(random, 2))
     pod->node_name = mem_strdup(node_names[random_below(random, NODES)]);
   else if (!random_below(random, 4))
-    pod->nominated_node_name = mem_strdup(node_names[random_below(random, NODES)]);
-  pod->template = mem_alloc(sizeof *pod->template);
-  pod->template->containers.items = mem_alloc(sizeof(Container));
-  pod->template->containers.count = 1;
-  pod->template->containers.items[0].name = "c";
+    pod->common->nominated_node_name = mem_strdup(node_names[random_below(random, NODES)]);
+  pod->common->containers.items = mem_alloc(sizeof(Container));
+  pod->common->containers.count = 1;
+  pod->common->containers.items[0].name = "c";
   if (!random_below(random, 5)) {
     static KeyValue reservation = {.key = MIG_LABEL_RESERVATION, .value = ""};
     pod->meta.labels = (KeyValues){&reservation, 1};
   }
-  ResourceTexts *requests = &pod_template(pod)->containers.items[0].requests;
+  ResourceTexts *requests = &pod_common(pod)->containers.items[0].requests;
   *requests = (ResourceTexts){mem_alloc(2 * sizeof(KeyValue)), 2};
   copy_pair(&requests->items[0], "cpu", amounts[random_below(random, COUNT_OF(amounts))]);
   copy_pair(&requests->items[1], SLICE_1G, amounts[random_below(random, 3)]);

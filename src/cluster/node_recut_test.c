@@ -108,7 +108,7 @@ static void a_reservation_takes_only_what_goes(void **state) {
                       .name = "r",
                       .labels = LIST_OF(KeyValue, {MIG_LABEL_RESERVATION, "n1"})},
              .node_name = "n1",
-             .template = &(PodTemplate){.containers = {&container, 1}}};
+             .common = &(PodCommon){.containers = {&container, 1}}};
   take(&snapshot, &node, NULL);
   snapshot_add_pod(&snapshot, &pod, NULL);
   assert_int_equal(snapshot_free_of(&snapshot.nodes.items[0], SLICE_1G), 1);

@@ -20,16 +20,16 @@ const char *key_values_find_index(const KeyValues *list, const char *prefix, int
   return key_values_find(list, key);
 }
 
-const PodTemplate pod_template_empty;
+const PodCommon pod_common_empty;
 
 void pod_trim(void *pod) {
   Pod *trimmed = pod;
-  PodTemplate *template = trimmed->template;
+  PodCommon *common = trimmed->common;
   size_t kept = 0;
-  for (size_t i = 0; i < template->volumes.count; i++)
-    if (template->volumes.items[i].claim_name || template->volumes.items[i].is_ephemeral)
-      template->volumes.items[kept++] = template->volumes.items[i];
-  template->volumes.count = kept;
+  for (size_t i = 0; i < common->volumes.count; i++)
+    if (common->volumes.items[i].claim_name || common->volumes.items[i].is_ephemeral)
+      common->volumes.items[kept++] = common->volumes.items[i];
+  common->volumes.count = kept;
   trimmed->meta.annotations.count = 0;
 }
 
@@ -49,7 +49,7 @@ static const Condition *find_condition(const Condition *conditions, size_t count
 }
 
 const Condition *pod_find_condition(const Pod *pod, const char *type) {
-  return find_condition(pod->conditions.items, pod->conditions.count, type);
+  return find_condition(pod_common(pod)->conditions.items, pod_common(pod)->conditions.count, type);
 }
 
 const Condition *node_find_condition(const Node *node, const char *type) {

@@ -132,9 +132,11 @@ typedef struct SchedulingGate {
   const char *name;
 } SchedulingGate;
 
-/* What the pods of one Deployment have in common of their specs: a hundred thousand pods have a few thousand
- * of them, so whoever keeps many pods keeps equal ones once. */
-typedef struct PodTemplate {
+/* What the pods of one Deployment have in common: most of their specs, and what is mostly the same of their
+ * status. A hundred thousand pods have a few thousand of them, so whoever keeps many pods keeps equal ones
+ * once. */
+typedef struct PodCommon {
+  /* spec */
   const char *scheduler_name;
   const char *priority_class_name;
   KeyValues node_selector;
@@ -149,22 +151,23 @@ typedef struct PodTemplate {
   ResourceTexts overhead;
   bool has_pod_resources;     /* spec.resources is present */
   ResourceTexts pod_requests; /* spec.resources.requests */
-} PodTemplate;
+  /* status */
+  const char *reason;
+  const char *message;
+  const char *nominated_node_name;
+  LIST(Condition) conditions;
+} PodCommon;
 
 typedef struct Pod {
   ObjectMeta meta;
   /* spec */
-  PodTemplate *template; /* read by pod_template(), changed by who made the pod alone; NULL: an empty one */
+  PodCommon *common; /* read by pod_common(), changed by who made the pod alone; NULL: an empty one */
   const char *node_name;
   int32_t priority;
   bool has_required_node_affinity;       /* affinity.nodeAffinity.requiredDuringScheduling... is present */
   LIST(NodeSelectorTerm) required_terms; /* of a DaemonSet's pods each has its own */
   /* status */
   const char *phase; /* Pending, Running, Succeeded, Failed, Unknown */
-  const char *reason;
-  const char *message;
-  const char *nominated_node_name;
-  LIST(Condition) conditions;
 } Pod;
 
 typedef struct Node {
@@ -232,19 +235,19 @@ typedef struct Lease { /* coordination.k8s.io/v1 */
   int32_t transitions;
 } Lease;
 
-extern const PodTemplate pod_template_empty;
+extern const PodCommon pod_common_empty;
 
 /* The value for a key, or NULL. */
 const char *key_values_find(const KeyValues *list, const char *key);
 /* The value of "<prefix><index>", as annotations about one GPU of a node are called, or NULL. */
 const char *key_values_find_index(const KeyValues *list, const char *prefix, int index);
 /* What the pod shares with others; never NULL. */
-static inline const PodTemplate *pod_template(const Pod *pod) {
-  return pod->template ? pod->template : &pod_template_empty;
+static inline const PodCommon *pod_common(const Pod *pod) {
+  return pod->common ? pod->common : &pod_common_empty;
 }
 /* Takes out what would be different in each pod of a Deployment and nobody reads who plans: volumes that come
  * from no claim, as the one with the service account's token that every pod has, and annotations. Of a pod
- * (Pod) with a template of its own. */
+ * (Pod) that shares its common part with no other. */
 void pod_trim(void *pod);
 /* Succeeded or Failed: holds nothing any more. */
 bool pod_is_terminal(const Pod *pod);

@@ -31,8 +31,9 @@ static void only_succeeded_and_failed_pods_are_terminal(void **state) {
 }
 
 static void a_condition_is_found_by_its_type(void **state) {
-  Pod pod = {.conditions = LIST_OF(Condition, {.type = "Ready", .status = "False"},
-                                   {.type = "PodScheduled", .status = "True"})};
+  PodCommon common = {.conditions = LIST_OF(Condition, {.type = "Ready", .status = "False"},
+                                            {.type = "PodScheduled", .status = "True"})};
+  Pod pod = {.common = &common};
   assert_string_equal(pod_find_condition(&pod, "PodScheduled")->status, "True");
   assert_null(pod_find_condition(&pod, "Initialized"));
   Node node = {.conditions = LIST_OF(Condition, {.type = NULL}, {.type = "Ready", .status = "Unknown"})};
@@ -46,15 +47,15 @@ static void what_planning_does_not_read_is_trimmed(void **state) {
                       {.name = "config"},
                       {.name = "scratch", .is_ephemeral = true}};
   KeyValue label = {"app", "web"}, annotation = {"cni.example.com/ip", "10.0.0.7"};
-  PodTemplate template = {.volumes = {volumes, 4}};
+  PodCommon common = {.volumes = {volumes, 4}};
   Pod pod = {.meta = {.name = "p", .labels = {&label, 1}, .annotations = {&annotation, 1}},
-             .template = &template};
+             .common = &common};
   pod_trim(&pod);
   assert_int_equal(pod.meta.annotations.count, 0);
   assert_int_equal(pod.meta.labels.count, 1);
-  assert_int_equal(template.volumes.count, 2);
-  assert_string_equal(template.volumes.items[0].claim_name, "data-0");
-  assert_string_equal(template.volumes.items[1].name, "scratch");
+  assert_int_equal(common.volumes.count, 2);
+  assert_string_equal(common.volumes.items[0].claim_name, "data-0");
+  assert_string_equal(common.volumes.items[1].name, "scratch");
 }
 
 int main(void) {

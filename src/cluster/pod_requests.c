@@ -35,10 +35,10 @@ static int check_count(const Resources *requests, Error *err) {
 }
 
 static int add_containers(const Pod *pod, Arena *arena, Resources *running, Error *err) {
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->containers.count; i++) {
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->containers.count; i++) {
     Resources requests;
-    if (read_container(&template->containers.items[i], arena, &requests, err) < 0)
+    if (read_container(&common->containers.items[i], arena, &requests, err) < 0)
       return -err->code;
     resources_add(running, &requests, 1, arena);
     if (check_count(running, err) < 0)
@@ -49,10 +49,10 @@ static int add_containers(const Pod *pod, Arena *arena, Resources *running, Erro
 
 static int add_init_containers(const Pod *pod, Arena *arena, Resources *running, Resources *starting,
                                Error *err) {
-  const PodTemplate *template = pod_template(pod);
+  const PodCommon *common = pod_common(pod);
   Resources sidecars = {0};
-  for (size_t i = 0; i < template->init_containers.count; i++) {
-    const Container *container = &template->init_containers.items[i];
+  for (size_t i = 0; i < common->init_containers.count; i++) {
+    const Container *container = &common->init_containers.items[i];
     Resources requests;
     if (read_container(container, arena, &requests, err) < 0)
       return -err->code;
@@ -77,7 +77,7 @@ static bool is_pod_level(const char *resource) {
 
 static int replace_by_pod_level(const Pod *pod, Arena *arena, Resources *requests, Error *err) {
   Resources own;
-  if (resources_parse(&pod_template(pod)->pod_requests, arena, &own, err) < 0)
+  if (resources_parse(&pod_common(pod)->pod_requests, arena, &own, err) < 0)
     return error_prefix(err, "requests of the pod");
   for (size_t i = 0; i < own.count; i++)
     if (is_pod_level(own.items[i].name))
@@ -86,7 +86,7 @@ static int replace_by_pod_level(const Pod *pod, Arena *arena, Resources *request
 }
 
 int pod_requests_compute(const Pod *pod, Arena *arena, Resources *ret_requests, Error *err) {
-  const PodTemplate *template = pod_template(pod);
+  const PodCommon *common = pod_common(pod);
   assert(pod && arena && ret_requests);
   Resources requests = {0}, starting = {0}, overhead;
   if (add_containers(pod, arena, &requests, err) < 0)
@@ -94,9 +94,9 @@ int pod_requests_compute(const Pod *pod, Arena *arena, Resources *ret_requests, 
   if (add_init_containers(pod, arena, &requests, &starting, err) < 0)
     return -err->code;
   resources_max(&requests, &starting, arena);
-  if (template->has_pod_resources && replace_by_pod_level(pod, arena, &requests, err) < 0)
+  if (common->has_pod_resources && replace_by_pod_level(pod, arena, &requests, err) < 0)
     return -err->code;
-  if (resources_parse(&template->overhead, arena, &overhead, err) < 0)
+  if (resources_parse(&common->overhead, arena, &overhead, err) < 0)
     return error_prefix(err, "overhead of the pod");
   resources_add(&requests, &overhead, 1, arena);
   if (check_count(&requests, err) < 0)

@@ -64,10 +64,10 @@ static void add_terms(Text *key, const PodAffinityTerm *terms, size_t count) {
 }
 
 static void add_spread(Text *key, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  add_count(key, template->spread_constraints.count);
-  for (size_t i = 0; i < template->spread_constraints.count; i++) {
-    const TopologySpreadConstraint *constraint = &template->spread_constraints.items[i];
+  const PodCommon *common = pod_common(pod);
+  add_count(key, common->spread_constraints.count);
+  for (size_t i = 0; i < common->spread_constraints.count; i++) {
+    const TopologySpreadConstraint *constraint = &common->spread_constraints.items[i];
     add_selector(key, &constraint->selector, constraint->has_selector);
     add_string(key, constraint->topology_key);
     add_string(key, constraint->when_unsatisfiable);
@@ -81,9 +81,9 @@ static void add_spread(Text *key, const Pod *pod) {
 
 /* The claim of an ephemeral volume has the name of the pod in its own. */
 static void add_volumes(Text *key, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->volumes.count; i++) {
-    const Volume *volume = &template->volumes.items[i];
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->volumes.count; i++) {
+    const Volume *volume = &common->volumes.items[i];
     if (volume->claim_name) {
       add_string(key, volume->claim_name);
     } else if (volume->is_ephemeral) {
@@ -116,17 +116,17 @@ static void add_containers(Text *key, const Container *containers, size_t count)
 }
 
 static void add_requests(Text *key, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  add_containers(key, template->containers.items, template->containers.count);
-  add_containers(key, template->init_containers.items, template->init_containers.count);
-  add_pairs(key, (const KeyValues *)&template->overhead);
-  add_string(key, template->has_pod_resources ? "" : NULL);
-  add_pairs(key, (const KeyValues *)&template->pod_requests);
+  const PodCommon *common = pod_common(pod);
+  add_containers(key, common->containers.items, common->containers.count);
+  add_containers(key, common->init_containers.items, common->init_containers.count);
+  add_pairs(key, (const KeyValues *)&common->overhead);
+  add_string(key, common->has_pod_resources ? "" : NULL);
+  add_pairs(key, (const KeyValues *)&common->pod_requests);
 }
 
 static void add_constraints(Text *key, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  add_pairs(key, &template->node_selector);
+  const PodCommon *common = pod_common(pod);
+  add_pairs(key, &common->node_selector);
   add_string(key, pod->has_required_node_affinity ? "" : NULL);
   add_count(key, pod->required_terms.count);
   for (size_t i = 0; i < pod->required_terms.count; i++) {
@@ -134,19 +134,19 @@ static void add_constraints(Text *key, const Pod *pod) {
     add_requirements(key, term->match_expressions.items, term->match_expressions.count);
     add_requirements(key, term->match_fields.items, term->match_fields.count);
   }
-  add_count(key, template->tolerations.count);
-  for (size_t i = 0; i < template->tolerations.count; i++) {
-    add_string(key, template->tolerations.items[i].key);
-    add_string(key, template->tolerations.items[i].operator_);
-    add_string(key, template->tolerations.items[i].value);
-    add_string(key, template->tolerations.items[i].effect);
+  add_count(key, common->tolerations.count);
+  for (size_t i = 0; i < common->tolerations.count; i++) {
+    add_string(key, common->tolerations.items[i].key);
+    add_string(key, common->tolerations.items[i].operator_);
+    add_string(key, common->tolerations.items[i].value);
+    add_string(key, common->tolerations.items[i].effect);
   }
 }
 
 static void add_company(Text *key, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  add_terms(key, template->affinity_terms.items, template->affinity_terms.count);
-  add_terms(key, template->anti_affinity_terms.items, template->anti_affinity_terms.count);
+  const PodCommon *common = pod_common(pod);
+  add_terms(key, common->affinity_terms.items, common->affinity_terms.count);
+  add_terms(key, common->anti_affinity_terms.items, common->anti_affinity_terms.count);
   add_spread(key, pod);
 }
 
@@ -154,9 +154,9 @@ static void add_company(Text *key, const Pod *pod) {
 static void add_standing(Text *key, const Pod *pod) {
   bool is_bound = pod->node_name && *pod->node_name;
   add_string(key, is_bound ? "bound" : pod->node_name); /* to which node is each pod's own affair */
-  add_string(key, pod->nominated_node_name);
+  add_string(key, pod_common(pod)->nominated_node_name);
   add_string(key, pod->meta.deletion_time ? "" : NULL);
-  add_count(key, pod_template(pod)->scheduling_gates.count);
+  add_count(key, pod_common(pod)->scheduling_gates.count);
   add_count(key, pod->meta.owners.count);
   for (size_t i = 0; i < pod->meta.owners.count; i++)
     add_string(key, pod->meta.owners.items[i].kind);

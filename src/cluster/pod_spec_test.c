@@ -40,28 +40,28 @@ static Container containers[] = {
      .requests = LIST_OF(ResourceText, {"cpu", "1"}),
      .limits = LIST_OF(ResourceText, {"nvidia.com/mig-1g.10gb", "2"})}};
 
-/* A pod that says something in every field; the template is filled. */
-static Pod make_pod(PodTemplate *template) {
-  *template = (PodTemplate){.node_selector = {selector, 1},
-                            .tolerations = {tolerations, 1},
-                            .init_containers = {&init_container, 1},
-                            .containers = {&main_container, 1},
-                            .overhead = {overhead, 1},
-                            .has_pod_resources = true,
-                            .pod_requests = {own, 1}};
+/* A pod that says something in every field; its common part is filled. */
+static Pod make_pod(PodCommon *common) {
+  *common = (PodCommon){.node_selector = {selector, 1},
+                        .tolerations = {tolerations, 1},
+                        .init_containers = {&init_container, 1},
+                        .containers = {&main_container, 1},
+                        .overhead = {overhead, 1},
+                        .has_pod_resources = true,
+                        .pod_requests = {own, 1},
+                        .conditions = {conditions, 1}};
   return (Pod){.meta = {.name = "p", .namespace_ = "demo", .labels = {labels, 1}, .owners = {&owner, 1}},
                .has_required_node_affinity = true,
                .required_terms = {&term, 1},
-               .conditions = {conditions, 1},
-               .template = template};
+               .common = common};
 }
 
 /* Pods that differ from the first in one field each. Returns how many there are. */
 static int make_variants(Pod pods[VARIANTS_MAX]) {
-  static PodTemplate templates[VARIANTS_MAX];
+  static PodCommon commons[VARIANTS_MAX];
   int n = 0;
   for (int i = 0; i < VARIANTS_MAX; i++)
-    pods[i] = make_pod(&templates[i]);
+    pods[i] = make_pod(&commons[i]);
   n++; /* the pod itself */
   pods[n++].meta.namespace_ = "other";
   pods[n++].meta.labels.count = 0;
@@ -71,25 +71,25 @@ static int make_variants(Pod pods[VARIANTS_MAX]) {
   pods[n++].meta.owners.count = 0;
   pods[n++].meta.deletion_time = 1;
   pods[n++].node_name = "";
-  pods[n++].nominated_node_name = "n1";
-  pods[n++].template->scheduling_gates.count = 1;
-  pods[n++].template->node_selector.count = 0;
+  pods[n++].common->nominated_node_name = "n1";
+  pods[n++].common->scheduling_gates.count = 1;
+  pods[n++].common->node_selector.count = 0;
   pods[n++].has_required_node_affinity = false;
   pods[n++].required_terms.count = 0;
   for (size_t i = 0; i < COUNT_OF(terms); i++)
     pods[n++].required_terms.items = &terms[i];
-  pods[n++].template->tolerations.count = 0;
+  pods[n++].common->tolerations.count = 0;
   for (size_t i = 1; i < COUNT_OF(tolerations); i++)
-    pods[n++].template->tolerations.items = &tolerations[i];
+    pods[n++].common->tolerations.items = &tolerations[i];
   for (size_t i = 0; i < COUNT_OF(containers); i++)
-    pods[n++].template->containers.items = &containers[i];
-  pods[n++].template->init_containers.count = 0;
-  pods[n++].template->overhead.count = 0;
-  pods[n++].template->has_pod_resources = false;
-  pods[n++].template->pod_requests.count = 0;
-  pods[n++].conditions.count = 0;
+    pods[n++].common->containers.items = &containers[i];
+  pods[n++].common->init_containers.count = 0;
+  pods[n++].common->overhead.count = 0;
+  pods[n++].common->has_pod_resources = false;
+  pods[n++].common->pod_requests.count = 0;
+  pods[n++].common->conditions.count = 0;
   for (size_t i = 1; i < COUNT_OF(conditions); i++)
-    pods[n++].conditions.items = &conditions[i];
+    pods[n++].common->conditions.items = &conditions[i];
   assert_true(n <= VARIANTS_MAX);
   return n;
 }
@@ -97,8 +97,8 @@ static int make_variants(Pod pods[VARIANTS_MAX]) {
 static void names_ages_and_priorities_make_no_difference(void **state) {
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   snapshot_init(&snapshot);
-  PodTemplate templates[2];
-  Pod a = make_pod(&templates[0]), b = make_pod(&templates[1]);
+  PodCommon commons[2];
+  Pod a = make_pod(&commons[0]), b = make_pod(&commons[1]);
   b.meta.name = "q";
   b.meta.uid = "u";
   b.meta.creation_time = 5;
@@ -115,8 +115,8 @@ static void the_node_that_a_bound_pod_is_on_makes_no_difference(void **state) {
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   snapshot_init(&snapshot);
   Node nodes[] = {{.meta = {.name = "n1"}}, {.meta = {.name = "n2"}}};
-  PodTemplate templates[2];
-  Pod a = make_pod(&templates[0]), b = make_pod(&templates[1]);
+  PodCommon commons[2];
+  Pod a = make_pod(&commons[0]), b = make_pod(&commons[1]);
   a.node_name = "n1";
   b.node_name = "n2";
   for (size_t i = 0; i < COUNT_OF(nodes); i++)
@@ -143,7 +143,7 @@ static void each_pod_is_warned_of_that_cannot_be_read(void **state) {
   SnapshotWarnings warnings = {0};
   snapshot_init(&snapshot);
   Container bad = {.name = "c", .requests = LIST_OF(ResourceText, {"cpu", "much"})};
-  Pod a = {.meta = {.name = "a"}, .template = &(PodTemplate){.containers = {&bad, 1}}}, b = a;
+  Pod a = {.meta = {.name = "a"}, .common = &(PodCommon){.containers = {&bad, 1}}}, b = a;
   b.meta.name = "b";
   snapshot_add_pod(&snapshot, &a, &warnings);
   snapshot_add_pod(&snapshot, &b, &warnings);

@@ -202,7 +202,7 @@ void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec)
 }
 
 bool snapshot_is_nominated(const Snapshot *snapshot, const SnapshotPod *pod) {
-  const char *node = pod->object->nominated_node_name;
+  const char *node = pod_common(pod->object)->nominated_node_name;
   return !pod->invalid && node && snapshot_find_node(snapshot, node) >= 0;
 }
 

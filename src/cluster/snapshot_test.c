@@ -18,7 +18,7 @@
 
 #define POD_ON(node_, ...)                                                                                   \
   {                                                                                                          \
-    .meta = {.namespace_ = "demo", .name = "p"}, .node_name = node_, .template = &(PodTemplate) {            \
+    .meta = {.namespace_ = "demo", .name = "p"}, .node_name = node_, .common = &(PodCommon) {                \
       .containers = LIST_OF(Container, {.name = "c", .requests = LIST_OF(ResourceText, __VA_ARGS__)})        \
     }                                                                                                        \
   }

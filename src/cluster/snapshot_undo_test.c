@@ -33,7 +33,7 @@ static void cluster_init(Cluster *cluster) {
   static ResourceText allocatable[] = {{"cpu", "8"}, {"pods", "20"}};
   static ResourceText requests[] = {{SLICE_1G, "1"}, {"cpu", "100m"}, {"memory", "9E"}};
   static Container container = {.name = "c", .requests = {.items = requests, .count = COUNT_OF(requests)}};
-  static PodTemplate template = {.containers = {&container, 1}};
+  static PodCommon common = {.containers = {&container, 1}};
   *cluster = (Cluster){0};
   snapshot_init(&cluster->snapshot);
   for (int i = 0; i < NODES; i++) {
@@ -44,7 +44,7 @@ static void cluster_init(Cluster *cluster) {
     snapshot_add_node(&cluster->snapshot, &cluster->nodes[i], NULL, NULL);
   }
   for (int i = 0; i < PODS; i++) {
-    cluster->pods[i] = (Pod){.template = &template};
+    cluster->pods[i] = (Pod){.common = &common};
     snapshot_add_pod(&cluster->snapshot, &cluster->pods[i], NULL);
   }
 }

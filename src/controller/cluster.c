@@ -37,10 +37,10 @@ static bool names_a_slice(const ResourceTexts *list) {
 }
 
 static bool asks_for_slices(const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->containers.count; i++)
-    if (names_a_slice(&template->containers.items[i].requests) ||
-        names_a_slice(&template->containers.items[i].limits))
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->containers.count; i++)
+    if (names_a_slice(&common->containers.items[i].requests) ||
+        names_a_slice(&common->containers.items[i].limits))
       return true;
   return false;
 }
@@ -53,7 +53,7 @@ static const char *key_of(ControllerCluster *cluster, const Pod *pod) {
 
 /* What one scheduler has promised, a reservation through another one cannot know. */
 static void note_scheduler(ControllerCluster *cluster, const Pod *pod) {
-  const char *name = string_or_empty(pod_template(pod)->scheduler_name);
+  const char *name = string_or_empty(pod_common(pod)->scheduler_name);
   if (*name && !map_find(&cluster->schedulers, name) && cluster->schedulers.count < CONTROLLER_SCHEDULERS_MAX)
     map_put(&cluster->schedulers, name, mem_strdup(key_of(cluster, pod)));
 }

@@ -68,7 +68,7 @@ static Thing *make_pod(World *world, int number) {
     thing->pod->node_name =
         format(thing, "n", (int)random_below(&world->random, (uint64_t)world->node_count));
   if (once_in(world, 6))
-    thing->pod->template->scheduler_name = "volcano";
+    thing->pod->common->scheduler_name = "volcano";
   return thing;
 }
 

@@ -136,9 +136,9 @@ static void pods_of_another_scheduler_are_warned_of_once(void **state) {
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   add_pods(&f, 3, "p", "1g.10gb");
-  f.pods.items[0]->template->scheduler_name = "default-scheduler";
-  f.pods.items[1]->template->scheduler_name = "volcano";
-  f.pods.items[2]->template->scheduler_name = "volcano";
+  f.pods.items[0]->common->scheduler_name = "default-scheduler";
+  f.pods.items[1]->common->scheduler_name = "volcano";
+  f.pods.items[2]->common->scheduler_name = "volcano";
   CLEANUP(controller_pass_deinit) ControllerPass pass = compute(&f, &memory, NOW);
   assert_int_equal(pass.warnings.count, 1);
   assert_string_equal(pass.warnings.items[0].object, "scheduler volcano");
@@ -152,7 +152,7 @@ static void pods_of_the_scheduler_that_reserves_are_not_warned_of(void **state) 
   CLEANUP(controller_memory_deinit) ControllerMemory memory = {0};
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   add_pods(&f, 1, "p", "1g.10gb");
-  f.pods.items[0]->template->scheduler_name = "volcano";
+  f.pods.items[0]->common->scheduler_name = "volcano";
   ControllerView view = view_of(&f, NOW);
   view.scheduler = "volcano";
   CLEANUP(controller_pass_deinit) ControllerPass pass;

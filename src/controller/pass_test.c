@@ -107,7 +107,7 @@ static void pods_that_partitioning_cannot_help_hear_nothing(void **state) {
   add_pods(&f, 2, "p", "7g.80gb");
   add_pods(&f, 1, "q", NULL);
   f.pods.items[0]->meta.deletion_time = 1;
-  f.pods.items[1]->conditions.items[0].reason = "SchedulerError";
+  f.pods.items[1]->common->conditions.items[0].reason = "SchedulerError";
   CLEANUP(controller_pass_deinit) ControllerPass pass = compute(&f, &memory, NOW);
   assert_true(pass.words.count + pass.writes.count == 0);
   assert_int_equal(pass.pending, 0);

@@ -164,7 +164,7 @@ static void try_constraints(Explanation *explanation) {
   if (!explanation->groups.count)
     return;
   int any = explanation->groups.items[0].node; /* these are changes to the pod */
-  for (size_t i = 0; i < pod_template(pod)->node_selector.count && i < ASKS_MAX; i++)
+  for (size_t i = 0; i < pod_common(pod)->node_selector.count && i < ASKS_MAX; i++)
     try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_SELECTOR, .node = any, .item = i});
   if (pod->has_required_node_affinity)
     try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_AFFINITY, .node = any});

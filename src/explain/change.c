@@ -85,9 +85,9 @@ static const char *drop_taint(const Site *site, size_t item) {
 static const char *drop_selector(const Site *site, size_t item) {
   const Explanation *explanation = site->explanation;
   const KeyValue *selector =
-      &pod_template(explanation->cluster->pods[explanation->subject])->node_selector.items[item];
+      &pod_common(explanation->cluster->pods[explanation->subject])->node_selector.items[item];
   Pod *edited = explain_trial_edit_pod(site->trial, explanation->subject);
-  explain_set(site->trial, &edited->template->node_selector, selector->key, NULL);
+  explain_set(site->trial, &edited->common->node_selector, selector->key, NULL);
   return arena_format(&site->trial->arena, "without %s nodeSelector %s=%s", site->who, selector->key,
                       string_or_empty(selector->value));
 }

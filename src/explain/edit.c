@@ -102,11 +102,11 @@ static Container *rewrite_containers(ExplainTrial *trial, const Container *conta
 
 static Pod *rewrite_pod(ExplainTrial *trial, size_t index, Rewrite *rewrite, const void *userdata) {
   Pod *pod = explain_trial_edit_pod(trial, index);
-  PodTemplate *template = pod->template;
-  template->containers.items =
-      rewrite_containers(trial, template->containers.items, template->containers.count, rewrite, userdata);
-  template->init_containers.items = rewrite_containers(trial, template->init_containers.items,
-                                                       template->init_containers.count, rewrite, userdata);
+  PodCommon *common = pod->common;
+  common->containers.items =
+      rewrite_containers(trial, common->containers.items, common->containers.count, rewrite, userdata);
+  common->init_containers.items = rewrite_containers(trial, common->init_containers.items,
+                                                     common->init_containers.count, rewrite, userdata);
   return pod;
 }
 
@@ -160,10 +160,10 @@ bool explain_edit_ask_less(ExplainTrial *trial, size_t pod, const Resources *req
                 explain_amount_format(&trial->arena, request->name, amount),
                 explain_amount_format(&trial->arena, request->name, request->amount));
   }
-  edited->template->has_pod_resources = false;
-  edited->template->pod_requests.count = 0;
-  edited->template->overhead.items = overhead;
-  edited->template->overhead.count = count;
+  edited->common->has_pod_resources = false;
+  edited->common->pod_requests.count = 0;
+  edited->common->overhead.items = overhead;
+  edited->common->overhead.count = count;
   return lowered > 0;
 }
 

@@ -75,8 +75,8 @@ static void each_of_the_schedulers_conditions_is_named_with_what_the_node_has(vo
   add_taint(&s, node, "team", "vision");
   node->unschedulable = true;
   Pod *pod = fixture_pod(&s.f, "p", "1g.10gb");
-  fixture_set(&s.f, &pod->template->node_selector, "zone", "a");
-  fixture_set(&s.f, &pod->template->node_selector, "disk", "ssd");
+  fixture_set(&s.f, &pod->common->node_selector, "zone", "a");
+  fixture_set(&s.f, &pod->common->node_selector, "disk", "ssd");
   fixture_ask(&s.f, pod, "cpu", "100");
   fixture_ask(&s.f, pod, "memory", "300Gi");
   const char *values[] = {"x", "y"};
@@ -239,7 +239,7 @@ static void selectors_taints_and_cordons_are_tried_one_by_one(void **state) {
   assert_says(advice,
               "tolerate: tolerate taint team:NoSchedule in the pod, or remove it from node n1: facet makes "
               "room for it on node n1\n");
-  fixture_set(&s.f, &s.f.pods.items[0]->template->node_selector, "zone", "a");
+  fixture_set(&s.f, &s.f.pods.items[0]->common->node_selector, "zone", "a");
   advice = scene_advice(&s, "p");
   assert_does_not_say(advice, "uncordon");
   tainted->taints.count = 0;
@@ -297,7 +297,7 @@ static void where_nothing_helps_nothing_is_advised(void **state) {
   fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A30, "");
   Pod *pod = fixture_pod(&s.f, "p", "1g.6gb");
   fixture_ask(&s.f, pod, "example.com/card", "1");
-  fixture_set(&s.f, &pod->template->node_selector, "zone", "a");
+  fixture_set(&s.f, &pod->common->node_selector, "zone", "a");
   assert_string_equal(scene_advice(&s, "p"), "");
   assert_true(s.explanation.tries > 0 && s.explanation.all_ends_tried);
 }

@@ -171,7 +171,7 @@ static bool helps_without_annotation(Truth *truth, const char *text, size_t subj
 
 /* "if it asks PROFILE in place of PROFILE", "if it asks cpu 3 in place of 4" */
 static bool helps_asking(Truth *truth, const char *text, size_t subject) {
-  ResourceTexts *requests = &pod_template(truth->scene.f.pods.items[subject])->containers.items[0].requests;
+  ResourceTexts *requests = &pod_common(truth->scene.f.pods.items[subject])->containers.items[0].requests;
   const char *cpu = word_after(truth, text, "if it asks cpu ");
   const char *profile = word_after(truth, text, "if it asks ");
   char asked[MIG_RESOURCE_NAME_SIZE], other[MIG_RESOURCE_NAME_SIZE];
@@ -228,7 +228,7 @@ static bool helps_together(Truth *truth, const ExplainAdvice *advice, size_t sub
         annotations->items[i].key = "removed";
       }
   }
-  ResourceTexts *requests = &pod_template(truth->scene.f.pods.items[subject])->containers.items[0].requests;
+  ResourceTexts *requests = &pod_common(truth->scene.f.pods.items[subject])->containers.items[0].requests;
   const char *cpu = word_after(truth, advice->text, " asks cpu ");
   ResourceText *request = NULL, asked = {0};
   for (size_t i = 0; cpu && i < requests->count; i++)

@@ -70,13 +70,13 @@ static const char *format_label(Search *search, const char *key) {
 
 static void find_selectors(Search *search) {
   const Pod *pod = search->pod->object;
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->node_selector.count; i++) {
-    PodTemplate one = {.node_selector = {.items = &template->node_selector.items[i], .count = 1}};
-    const Pod asking = {.template = &one};
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->node_selector.count; i++) {
+    PodCommon one = {.node_selector = {.items = &common->node_selector.items[i], .count = 1}};
+    const Pod asking = {.common = &one};
     if (passes(sched_node_affinity, &asking, search->node))
       continue;
-    const KeyValue *wanted = &template->node_selector.items[i];
+    const KeyValue *wanted = &common->node_selector.items[i];
     add(search, EXPLAIN_SELECTOR,
         arena_format(search->arena, "nodeSelector %s=%s: %s", wanted->key, string_or_empty(wanted->value),
                      format_label(search, wanted->key)))

@@ -83,8 +83,8 @@ Pod *explain_trial_edit_pod(ExplainTrial *trial, size_t pod) {
   Pod *copy = arena_copy(&trial->arena, explain_trial_pod(trial, pod), sizeof *copy);
   copy_list(trial, &copy->meta.labels);
   copy_list(trial, &copy->meta.annotations);
-  copy->template = arena_copy(&trial->arena, pod_template(copy), sizeof *copy->template);
-  copy_list(trial, &copy->template->node_selector);
+  copy->common = arena_copy(&trial->arena, pod_common(copy), sizeof *copy->common);
+  copy_list(trial, &copy->common->node_selector);
   get_edit(trial->pods, &trial->pod_edits, pod)->object = copy;
   return copy;
 }

@@ -157,7 +157,7 @@ static void lists_are_read_up_to_the_limit(void **state) {
   CLEANUP(text_deinit) Text within = pod_with_gates(KUBE_ITEMS_MAX);
   assert_ok(decode(&within, &object, &err));
   const Pod *pod = object->value;
-  assert_int_equal(pod_template(pod)->scheduling_gates.count, KUBE_ITEMS_MAX);
+  assert_int_equal(pod_common(pod)->scheduling_gates.count, KUBE_ITEMS_MAX);
   Text beyond = pod_with_gates(KUBE_ITEMS_MAX + 1);
   assert_refused(&beyond,
                  "cannot read a Pod: \"schedulingGates\" has 1048577 entries; at most 1048576 are read");

@@ -77,8 +77,8 @@ static void what_is_equal_is_kept_once(void **state) {
   assert_ptr_equal(a->meta.labels.items, b->meta.labels.items);
   assert_ptr_not_equal(a->meta.labels.items, c->meta.labels.items);
   assert_ptr_equal(a->meta.labels.items[0].value, c->meta.labels.items[0].value);
-  assert_ptr_equal(pod_template(a)->containers.items, pod_template(c)->containers.items);
-  assert_null(pod_template(a)->tolerations.items);
+  assert_ptr_equal(pod_common(a)->containers.items, pod_common(c)->containers.items);
+  assert_null(pod_common(a)->tolerations.items);
   kube_pool_free(kept.pool);
 }
 
@@ -91,7 +91,7 @@ static void many_pods_of_one_template_cost_little_more_than_their_structs(void *
     snprintf(name, sizeof name, "web-%d", i);
     Container container = {.name = "c", .requests = {requests, 2}};
     Pod pod = {.meta = {.name = name, .namespace_ = "n", .labels = {labels, 1}},
-               .template = &(PodTemplate){.containers = {&container, 1}}};
+               .common = &(PodCommon){.containers = {&container, 1}}};
     const Pod *kept = kube_pool_add(pool, &kube_pod_type, &pod);
     assert_string_equal(kept->meta.name, name);
   }

@@ -25,15 +25,15 @@
 #define NESTED(struct_, number, name, member, message, present)                                              \
   { name, number, KUBE_MESSAGE, offsetof(struct_, member), &(message), 0, offsetof(struct_, present), 0 }
 /* Rows of what pods have in common; the rows around them are offsets into Pod. */
-#define TEMPLATE_ROW(number, name, kind, member)                                                             \
-  { name, number, kind, offsetof(PodTemplate, member), NULL, 0, -1, offsetof(Pod, template) }
-#define TEMPLATE_LIST_OF(number, name, member, message)                                                      \
+#define COMMON_ROW(number, name, kind, member)                                                               \
+  { name, number, kind, offsetof(PodCommon, member), NULL, 0, -1, offsetof(Pod, common) }
+#define COMMON_LIST_OF(number, name, member, message)                                                        \
   {                                                                                                          \
-    name, number, KUBE_LIST, offsetof(PodTemplate, member), &(message),                                      \
-        sizeof *((PodTemplate *)0)->member.items, -1, offsetof(Pod, template)                                \
+    name, number, KUBE_LIST, offsetof(PodCommon, member), &(message),                                        \
+        sizeof *((PodCommon *)0)->member.items, -1, offsetof(Pod, common)                                    \
   }
-#define TEMPLATE_PRESENT(number, name, message, member)                                                      \
-  { name, number, KUBE_MESSAGE, 0, &(message), 0, offsetof(PodTemplate, member), offsetof(Pod, template) }
+#define COMMON_PRESENT(number, name, message, member)                                                        \
+  { name, number, KUBE_MESSAGE, 0, &(message), 0, offsetof(PodCommon, member), offsetof(Pod, common) }
 #define MESSAGE(name, fields) static const KubeMessage name = {fields, COUNT_OF(fields)}
 
 /* meta/v1 */
@@ -109,12 +109,12 @@ static const KubeField affinity_term_fields[] = {
 MESSAGE(affinity_term, affinity_term_fields);
 
 static const KubeField pod_affinity_fields[] = {
-    TEMPLATE_LIST_OF(1, "requiredDuringSchedulingIgnoredDuringExecution", affinity_terms, affinity_term),
+    COMMON_LIST_OF(1, "requiredDuringSchedulingIgnoredDuringExecution", affinity_terms, affinity_term),
 };
 MESSAGE(pod_affinity, pod_affinity_fields);
 
 static const KubeField pod_anti_affinity_fields[] = {
-    TEMPLATE_LIST_OF(1, "requiredDuringSchedulingIgnoredDuringExecution", anti_affinity_terms, affinity_term),
+    COMMON_LIST_OF(1, "requiredDuringSchedulingIgnoredDuringExecution", anti_affinity_terms, affinity_term),
 };
 MESSAGE(pod_anti_affinity, pod_anti_affinity_fields);
 
@@ -186,7 +186,7 @@ static const KubeField volume_fields[] = {
 MESSAGE(volume, volume_fields);
 
 static const KubeField pod_resources_fields[] = {
-    ROW(PodTemplate, 2, "requests", KUBE_QUANTITIES, pod_requests),
+    ROW(PodCommon, 2, "requests", KUBE_QUANTITIES, pod_requests),
 };
 MESSAGE(pod_resources, pod_resources_fields);
 
@@ -206,29 +206,29 @@ MESSAGE(pod_condition, pod_condition_fields);
 /* core/v1: Pod */
 
 static const KubeField pod_spec_fields[] = {
-    TEMPLATE_LIST_OF(1, "volumes", volumes, volume),
-    TEMPLATE_LIST_OF(2, "containers", containers, container),
-    TEMPLATE_ROW(7, "nodeSelector", KUBE_MAP, node_selector),
+    COMMON_LIST_OF(1, "volumes", volumes, volume),
+    COMMON_LIST_OF(2, "containers", containers, container),
+    COMMON_ROW(7, "nodeSelector", KUBE_MAP, node_selector),
     STRING(Pod, 10, "nodeName", node_name),
     INLINE(18, "affinity", affinity),
-    TEMPLATE_ROW(19, "schedulerName", KUBE_STRING, scheduler_name),
-    TEMPLATE_LIST_OF(20, "initContainers", init_containers, container),
-    TEMPLATE_LIST_OF(22, "tolerations", tolerations, toleration),
-    TEMPLATE_ROW(24, "priorityClassName", KUBE_STRING, priority_class_name),
+    COMMON_ROW(19, "schedulerName", KUBE_STRING, scheduler_name),
+    COMMON_LIST_OF(20, "initContainers", init_containers, container),
+    COMMON_LIST_OF(22, "tolerations", tolerations, toleration),
+    COMMON_ROW(24, "priorityClassName", KUBE_STRING, priority_class_name),
     ROW(Pod, 25, "priority", KUBE_INT32, priority),
-    TEMPLATE_ROW(32, "overhead", KUBE_QUANTITIES, overhead),
-    TEMPLATE_LIST_OF(33, "topologySpreadConstraints", spread_constraints, spread_constraint),
-    TEMPLATE_LIST_OF(38, "schedulingGates", scheduling_gates, scheduling_gate),
-    TEMPLATE_PRESENT(40, "resources", pod_resources, has_pod_resources),
+    COMMON_ROW(32, "overhead", KUBE_QUANTITIES, overhead),
+    COMMON_LIST_OF(33, "topologySpreadConstraints", spread_constraints, spread_constraint),
+    COMMON_LIST_OF(38, "schedulingGates", scheduling_gates, scheduling_gate),
+    COMMON_PRESENT(40, "resources", pod_resources, has_pod_resources),
 };
 MESSAGE(pod_spec, pod_spec_fields);
 
 static const KubeField pod_status_fields[] = {
     STRING(Pod, 1, "phase", phase),
-    LIST_OF(Pod, 2, "conditions", conditions, pod_condition),
-    STRING(Pod, 3, "message", message),
-    STRING(Pod, 4, "reason", reason),
-    STRING(Pod, 11, "nominatedNodeName", nominated_node_name),
+    COMMON_LIST_OF(2, "conditions", conditions, pod_condition),
+    COMMON_ROW(3, "message", KUBE_STRING, message),
+    COMMON_ROW(4, "reason", KUBE_STRING, reason),
+    COMMON_ROW(11, "nominatedNodeName", KUBE_STRING, nominated_node_name),
 };
 MESSAGE(pod_status, pod_status_fields);
 
@@ -396,8 +396,8 @@ static const KubeField lease_fields[] = {
 };
 MESSAGE(lease, lease_fields);
 
-const KubeType kube_pod_type = {"Pod",       "/api/v1/pods",          &pod,
-                                sizeof(Pod), offsetof(Pod, template), sizeof(PodTemplate)};
+const KubeType kube_pod_type = {"Pod",       "/api/v1/pods",        &pod,
+                                sizeof(Pod), offsetof(Pod, common), sizeof(PodCommon)};
 const KubeType kube_node_type = {"Node", "/api/v1/nodes", &node, sizeof(Node), 0, 0};
 const KubeType kube_namespace_type = {
     "Namespace", "/api/v1/namespaces", &namespace_, sizeof(Namespace), 0, 0};

@@ -75,11 +75,11 @@ static const Pod *pod_at(const Stage *stage, size_t i) {
 static void equal_lists_are_kept_once(void **state) {
   Stage stage = read_pods(PODS(POD("a", "1", "web") "," POD("b", "2", "web") "," POD("c", "3", "db")));
   assert_ptr_equal(pod_at(&stage, 0)->meta.labels.items, pod_at(&stage, 1)->meta.labels.items);
-  assert_ptr_equal(pod_template(pod_at(&stage, 0))->containers.items,
-                   pod_template(pod_at(&stage, 1))->containers.items);
-  assert_ptr_equal(pod_template(pod_at(&stage, 0))->containers.items,
-                   pod_template(pod_at(&stage, 2))->containers.items);
-  assert_ptr_equal(pod_at(&stage, 0)->template, pod_at(&stage, 2)->template);
+  assert_ptr_equal(pod_common(pod_at(&stage, 0))->containers.items,
+                   pod_common(pod_at(&stage, 1))->containers.items);
+  assert_ptr_equal(pod_common(pod_at(&stage, 0))->containers.items,
+                   pod_common(pod_at(&stage, 2))->containers.items);
+  assert_ptr_equal(pod_at(&stage, 0)->common, pod_at(&stage, 2)->common);
   assert_ptr_not_equal(pod_at(&stage, 0)->meta.labels.items, pod_at(&stage, 2)->meta.labels.items);
   assert_string_equal(pod_at(&stage, 1)->meta.name, "b");
   assert_string_equal(pod_at(&stage, 1)->meta.uid, "2");
@@ -102,7 +102,7 @@ static void an_object_lives_as_long_as_anybody_holds_it(void **state) {
   kube_shelf_hold(stage.kept.items[0]);
   kube_shelf_release(stage.shelf, stage.kept.items[0]);
   assert_string_equal(pod_at(&stage, 0)->meta.name, "a");
-  assert_string_equal(pod_template(pod_at(&stage, 0))->containers.items[0].name, "main");
+  assert_string_equal(pod_common(pod_at(&stage, 0))->containers.items[0].name, "main");
   release_all(&stage);
 }
 
@@ -127,14 +127,14 @@ static void coming_and_going_in_any_order_leaves_nothing(void **state) {
     snprintf(label, sizeof label, "%zu", at % 7);
     snprintf(scheduler, sizeof scheduler, "s%zu", at % 3);
     KeyValue labels[] = {{"app", label}, {"tier", "x"}};
-    PodTemplate template = {.scheduler_name = scheduler, .node_selector = {labels, at % 2}};
-    Pod pod = {.meta = {.name = name, .uid = name, .labels = {labels, 1 + at % 2}}, .template = &template};
+    PodCommon common = {.scheduler_name = scheduler, .node_selector = {labels, at % 2}};
+    Pod pod = {.meta = {.name = name, .uid = name, .labels = {labels, 1 + at % 2}}, .common = &common};
     if (places[at]) {
       const Pod *kept = (const Pod *)places[at]->value;
       assert_string_equal(kept->meta.name, name);
       assert_string_equal(kept->meta.labels.items[0].value, label);
-      assert_string_equal(kept->template->scheduler_name, scheduler);
-      assert_int_equal(kept->template->node_selector.count, at % 2);
+      assert_string_equal(kept->common->scheduler_name, scheduler);
+      assert_int_equal(kept->common->node_selector.count, at % 2);
       kube_shelf_release(shelf, places[at]);
     }
     places[at] = random_below(&random, 3) ? kube_shelf_keep(shelf, &pod) : NULL;

@@ -57,7 +57,7 @@ static void make_cluster(Fixture *f, Random *random, const Mix *mix) {
     if (mix->is_tight)
       fixture_ask(f, pod, "cpu", arena_format(&f->arena, "%d", 1 + (int)random_below(random, 5)));
     if (mix->has_zones && random_below(random, 2))
-      fixture_set(f, &pod->template->node_selector, "zone", random_zone(random));
+      fixture_set(f, &pod->common->node_selector, "zone", random_zone(random));
   }
 }
 
@@ -177,8 +177,8 @@ static void pods_that_could_be_elsewhere_make_room(void **state) {
     fixture_gpu(&f, node, A100, "");
   }
   fixture_pods(&f, 1, "anywhere", "7g.80gb");
-  fixture_set(&f, &fixture_pod(&f, "a-or-b", "7g.80gb")->template->node_selector, "not-c", "yes");
-  fixture_set(&f, &fixture_pod(&f, "a", "7g.80gb")->template->node_selector, "zone", "a");
+  fixture_set(&f, &fixture_pod(&f, "a-or-b", "7g.80gb")->common->node_selector, "not-c", "yes");
+  fixture_set(&f, &fixture_pod(&f, "a", "7g.80gb")->common->node_selector, "zone", "a");
   assert_int_equal(serve_all(&f, &offer, &result), 3);
 }
 

@@ -50,13 +50,13 @@ static bool means(const Pod *owner, const PodAffinityTerm *term, const Pod *othe
 static bool anti_affinity_allows(const Oracle *oracle, const Pod *pod, const Node *node) {
   for (int i = 0; i < oracle->count; i++) {
     const Placed *there = &oracle->placed[i];
-    for (size_t t = 0; t < pod_template(pod)->anti_affinity_terms.count; t++)
-      if (means(pod, &pod_template(pod)->anti_affinity_terms.items[t], there->pod) &&
-          same_domain(node, there->node, pod_template(pod)->anti_affinity_terms.items[t].topology_key))
+    for (size_t t = 0; t < pod_common(pod)->anti_affinity_terms.count; t++)
+      if (means(pod, &pod_common(pod)->anti_affinity_terms.items[t], there->pod) &&
+          same_domain(node, there->node, pod_common(pod)->anti_affinity_terms.items[t].topology_key))
         return false;
-    for (size_t t = 0; t < pod_template(there->pod)->anti_affinity_terms.count; t++)
-      if (means(there->pod, &pod_template(there->pod)->anti_affinity_terms.items[t], pod) &&
-          same_domain(node, there->node, pod_template(there->pod)->anti_affinity_terms.items[t].topology_key))
+    for (size_t t = 0; t < pod_common(there->pod)->anti_affinity_terms.count; t++)
+      if (means(there->pod, &pod_common(there->pod)->anti_affinity_terms.items[t], pod) &&
+          same_domain(node, there->node, pod_common(there->pod)->anti_affinity_terms.items[t].topology_key))
         return false;
   }
   return true;
@@ -64,9 +64,9 @@ static bool anti_affinity_allows(const Oracle *oracle, const Pod *pod, const Nod
 
 /* At most one term here. */
 static bool affinity_allows(const Oracle *oracle, const Pod *pod, const Node *node) {
-  if (!pod_template(pod)->affinity_terms.count)
+  if (!pod_common(pod)->affinity_terms.count)
     return true;
-  const PodAffinityTerm *term = &pod_template(pod)->affinity_terms.items[0];
+  const PodAffinityTerm *term = &pod_common(pod)->affinity_terms.items[0];
   bool anywhere = false, here = false;
   if (!label(&node->meta.labels, term->topology_key))
     return false;
@@ -93,9 +93,9 @@ static int count_in_domain(const Oracle *oracle, const Pod *pod, const TopologyS
 
 /* One constraint, no node selector and no taints, so all nodes that have the label are eligible. */
 static bool spread_allows(const Oracle *oracle, const Pod *pod, const Node *node) {
-  if (!pod_template(pod)->spread_constraints.count)
+  if (!pod_common(pod)->spread_constraints.count)
     return true;
-  const TopologySpreadConstraint *constraint = &pod_template(pod)->spread_constraints.items[0];
+  const TopologySpreadConstraint *constraint = &pod_common(pod)->spread_constraints.items[0];
   int least = INT_MAX;
   if (!label(&node->meta.labels, constraint->topology_key))
     return false;
@@ -111,8 +111,8 @@ static bool spread_allows(const Oracle *oracle, const Pod *pod, const Node *node
 
 static bool ports_allow(const Oracle *oracle, const Pod *pod, const Node *node) {
   for (int i = 0; i < oracle->count; i++)
-    if (oracle->placed[i].node == node && pod_template(pod)->containers.items[0].ports.count &&
-        pod_template(oracle->placed[i].pod)->containers.items[0].ports.count)
+    if (oracle->placed[i].node == node && pod_common(pod)->containers.items[0].ports.count &&
+        pod_common(oracle->placed[i].pod)->containers.items[0].ports.count)
       return false; /* there is one port only */
   return true;
 }
@@ -187,9 +187,9 @@ static void tie(Fixture *f, Random *random, Pod *pod) {
   fixture_set(f, &pod->meta.labels, "app", any(random, "x", any(random, "y", "z")));
   pod->meta.namespace_ = any(random, "demo", "other");
   if (!random_below(random, 3))
-    SET_ONE(pod->template->anti_affinity_terms, any_term(f, random));
+    SET_ONE(pod->common->anti_affinity_terms, any_term(f, random));
   if (!random_below(random, 4))
-    SET_ONE(pod->template->affinity_terms, any_term(f, random));
+    SET_ONE(pod->common->affinity_terms, any_term(f, random));
   if (!random_below(random, 3)) {
     TopologySpreadConstraint *constraint = arena_alloc(&f->arena, sizeof *constraint);
     *constraint = (TopologySpreadConstraint){.has_selector = true,
@@ -197,12 +197,12 @@ static void tie(Fixture *f, Random *random, Pod *pod) {
                                              .topology_key = any(random, "zone", "kubernetes.io/hostname"),
                                              .when_unsatisfiable = "DoNotSchedule",
                                              .max_skew = 1 + (int)random_below(random, 2)};
-    SET_ONE(pod->template->spread_constraints, constraint);
+    SET_ONE(pod->common->spread_constraints, constraint);
   }
   if (!random_below(random, 8)) {
     ContainerPort *port = arena_alloc(&f->arena, sizeof *port);
     port->host_port = 80;
-    SET_ONE(pod_template(pod)->containers.items[0].ports, port);
+    SET_ONE(pod_common(pod)->containers.items[0].ports, port);
   }
 }
 
@@ -259,7 +259,7 @@ static void replicas_that_shun_each_other_get_a_node_each(void **state) {
   for (int i = 0; i < 4; i++) {
     Pod *pod = fixture_pod(&f, arena_format(&f.arena, "p%d", i), "1g.10gb");
     fixture_set(&f, &pod->meta.labels, "app", "x");
-    SET_ONE(pod->template->anti_affinity_terms, &term);
+    SET_ONE(pod->common->anti_affinity_terms, &term);
   }
   fixture_plan(&f, NULL);
   assert_string_equal(
@@ -283,7 +283,7 @@ static void a_spread_set_goes_round_the_zones(void **state) {
   for (int i = 0; i < 7; i++) {
     Pod *pod = fixture_pod(&f, arena_format(&f.arena, "p%d", i), "1g.10gb");
     fixture_set(&f, &pod->meta.labels, "app", "x");
-    SET_ONE(pod->template->spread_constraints, &one);
+    SET_ONE(pod->common->spread_constraints, &one);
   }
   const Plan *plan = fixture_plan(&f, NULL);
   assert_int_equal(plan->admitted, 7);
@@ -300,7 +300,7 @@ static void a_pod_joins_one_that_is_planned_behind_it(void **state) {
   fixture_set(&f, &term.selector.match_labels, "app", "leader");
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   fixture_gpu(&f, fixture_node(&f, "n2"), A100, "");
-  SET_ONE(fixture_pod(&f, "follower", "1g.10gb")->template->affinity_terms, &term);
+  SET_ONE(fixture_pod(&f, "follower", "1g.10gb")->common->affinity_terms, &term);
   fixture_set(&f, &fixture_pod(&f, "leader", "3g.40gb")->meta.labels, "app", "leader");
   const Plan *plan = fixture_plan(&f, NULL);
   assert_int_equal(plan->admitted, 2);
@@ -315,7 +315,7 @@ static void a_pod_that_a_running_one_keeps_away_hears_by_whom(void **state) {
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   Pod *guard = fixture_pod(&f, "guard", NULL);
   guard->node_name = "n1";
-  SET_ONE(guard->template->anti_affinity_terms, &term);
+  SET_ONE(guard->common->anti_affinity_terms, &term);
   fixture_set(&f, &fixture_pod(&f, "p", "1g.10gb")->meta.labels, "app", "x");
   fixture_plan(&f, NULL);
   assert_string_equal(
@@ -328,7 +328,7 @@ static void a_pod_whose_claim_nobody_knows_hears_which_and_what_to_do(void **sta
   CLEANUP(fixture_deinit) Fixture f = {.knows_volumes = true};
   Volume volume = {.name = "v", .claim_name = "data"};
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
-  SET_ONE(fixture_pod(&f, "p", "1g.10gb")->template->volumes, &volume);
+  SET_ONE(fixture_pod(&f, "p", "1g.10gb")->common->volumes, &volume);
   fixture_plan(&f, NULL);
   assert_string_equal(
       fixture_verdicts(&f),
@@ -341,7 +341,7 @@ static void a_nominated_pod_keeps_its_slice(void **state) {
   Node *node = fixture_node(&f, "n1");
   fixture_gpu(&f, node, A100, "7g.80gb@0:free");
   Pod *kept = fixture_pod(&f, "kept", "7g.80gb");
-  kept->nominated_node_name = "n1";
+  kept->common->nominated_node_name = "n1";
   fixture_pod(&f, "p", "7g.80gb");
   fixture_plan(&f, NULL);
   assert_string_equal(

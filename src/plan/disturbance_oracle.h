@@ -332,7 +332,7 @@ static inline void oracle_assign(Oracle *oracle, size_t pod) {
     oracle_note_assignment(oracle);
     return;
   }
-  const KeyValues *selector = &pod_template(oracle->snapshot->pods.items[pod].object)->node_selector;
+  const KeyValues *selector = &pod_common(oracle->snapshot->pods.items[pod].object)->node_selector;
   int kind = oracle->kind_of_pod[pod];
   oracle_assign(oracle, pod + 1);
   oracle->served[oracle->tier_of_pod[pod]]++;

@@ -87,7 +87,7 @@ static void add_pod(Fixture *f, Random *random, const MigModel *model) {
   Pod *pod = fixture_pod(f, arena_format(&f->arena, "p%zu", f->pods.count), profile->name);
   pod->priority = random_below(random, 3) ? 0 : (int32_t)random_below(random, RANDOM_TIERS_MAX);
   if (!random_below(random, 6))
-    fixture_set(f, &pod->template->node_selector, "kubernetes.io/hostname",
+    fixture_set(f, &pod->common->node_selector, "kubernetes.io/hostname",
                 f->nodes.items[random_below(random, f->nodes.count)]->meta.name);
 }
 
@@ -190,7 +190,7 @@ static int count_bound(const Fixture *f, const Node *node, const char *profile) 
   mig_profile_format_resource(profile, resource);
   for (size_t i = 0; i < f->pods.count; i++)
     count += f->pods.items[i]->node_name && strcmp(f->pods.items[i]->node_name, node->meta.name) == 0 &&
-             strcmp(pod_template(f->pods.items[i])->containers.items[0].requests.items[0].key, resource) == 0;
+             strcmp(pod_common(f->pods.items[i])->containers.items[0].requests.items[0].key, resource) == 0;
   return count;
 }
 
@@ -323,7 +323,7 @@ static void of_equal_plans_the_first_node_by_name_is_changed(void **state) {
     fixture_set(&f, &node->meta.labels, "zone", i == 1 ? "b" : "a");
   }
   fixture_pod(&f, "p0", "1g.10gb");
-  fixture_set(&f, &fixture_pod(&f, "p1", "1g.10gb")->template->node_selector, "zone", "a");
+  fixture_set(&f, &fixture_pod(&f, "p1", "1g.10gb")->common->node_selector, "zone", "a");
   fixture_plan(&f, NULL);
   assert_string_equal(fixture_changes(&f), "n1/0: 1g.10gb@6");
   assert_string_equal(fixture_verdicts(&f), "p0 admitted n1; p1 fits n0");

@@ -215,9 +215,9 @@ static void note_label(Likeness *likeness, const char *label) {
 }
 
 static void note_labels_of(Likeness *likeness, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->node_selector.count; i++)
-    note_label(likeness, string_or_empty(template->node_selector.items[i].key));
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->node_selector.count; i++)
+    note_label(likeness, string_or_empty(common->node_selector.items[i].key));
   for (size_t i = 0; i < pod->required_terms.count; i++) {
     const NodeSelectorTerm *term = &pod->required_terms.items[i];
     for (size_t e = 0; e < term->match_expressions.count; e++)

@@ -198,7 +198,7 @@ static bool runs_short(PlanGreedy *greedy, int class_, int host) {
 /* Pods are only ever added, so who is not wanted beside another, or lacks a port, never will be; the others
  * may be once the next one is placed. */
 static bool is_for_good(const PlanClass *asking, const SchedVerdict *verdict) {
-  return !pod_template(asking->example->object)->affinity_terms.count &&
+  return !pod_common(asking->example->object)->affinity_terms.count &&
          (strcmp(verdict->plugin, "InterPodAffinity") == 0 || strcmp(verdict->plugin, "NodePorts") == 0);
 }
 

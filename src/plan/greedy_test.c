@@ -28,22 +28,22 @@ static void tie(Fixture *f, Random *random, Pod *pod, int app) {
                                          .max_skew = 1 + (int32_t)random_below(random, 2),
                                          .has_selector = true,
                                          .selector = {.match_labels = {&own[0], 1}}};
-    pod->template->spread_constraints =
-        (__typeof__(pod->template->spread_constraints)){.items = spread, .count = 1};
+    pod->common->spread_constraints =
+        (__typeof__(pod->common->spread_constraints)){.items = spread, .count = 1};
   }
   if (app == 0 || app == 3) {
     PodAffinityTerm *anti = arena_alloc(&f->arena, sizeof *anti);
     *anti = (PodAffinityTerm){.topology_key = "kubernetes.io/hostname",
                               .has_selector = true,
                               .selector = {.match_labels = {&own[1], 1}}};
-    pod->template->anti_affinity_terms =
-        (__typeof__(pod->template->anti_affinity_terms)){.items = anti, .count = 1};
+    pod->common->anti_affinity_terms =
+        (__typeof__(pod->common->anti_affinity_terms)){.items = anti, .count = 1};
   }
   if (app == 4) {
     PodAffinityTerm *near = arena_alloc(&f->arena, sizeof *near);
     *near = (PodAffinityTerm){
         .topology_key = "zone", .has_selector = true, .selector = {.match_labels = {&own[1], 1}}};
-    pod->template->affinity_terms = (__typeof__(pod->template->affinity_terms)){.items = near, .count = 1};
+    pod->common->affinity_terms = (__typeof__(pod->common->affinity_terms)){.items = near, .count = 1};
   }
 }
 

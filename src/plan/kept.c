@@ -11,15 +11,15 @@ enum { GREW_OLD_MAX = 256 /* pods in one go */ };
 /* ---- pods ---- */
 
 static bool is_pod_tied(const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  if (template->affinity_terms.count || template->anti_affinity_terms.count ||
-      template->spread_constraints.count || template->volumes.count)
+  const PodCommon *common = pod_common(pod);
+  if (common->affinity_terms.count || common->anti_affinity_terms.count || common->spread_constraints.count ||
+      common->volumes.count)
     return true;
-  for (size_t i = 0; i < template->containers.count; i++)
-    if (template->containers.items[i].ports.count)
+  for (size_t i = 0; i < common->containers.count; i++)
+    if (common->containers.items[i].ports.count)
       return true;
-  for (size_t i = 0; i < template->init_containers.count; i++)
-    if (template->init_containers.items[i].ports.count)
+  for (size_t i = 0; i < common->init_containers.count; i++)
+    if (common->init_containers.items[i].ports.count)
       return true;
   return false;
 }

@@ -47,7 +47,7 @@ static void who_can_never_be_served_takes_no_turn(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   add_whole_and_small_pods(&f);
   Pod *lost = fixture_pod(&f, "lost", "7g.80gb"), *kept_out = fixture_pod(&f, "kept-out", "4g.40gb");
-  fixture_set(&f, &lost->template->node_selector, "zone", "nowhere");
+  fixture_set(&f, &lost->common->node_selector, "zone", "nowhere");
   lost->meta.creation_time = 1;
   kept_out->meta.creation_time = 2;
   fixture_gpu(&f, f.nodes.items[0], A30, "");

@@ -133,7 +133,7 @@ static void assign_from(Oracle *oracle, int pod) {
     keep_if_better(oracle);
     return;
   }
-  const KeyValues *selector = &pod_template(oracle->snapshot->pods.items[pod].object)->node_selector;
+  const KeyValues *selector = &pod_common(oracle->snapshot->pods.items[pod].object)->node_selector;
   for (int node = 0; node < (int)oracle->snapshot->nodes.count; node++) {
     if (selector->count && strcmp(selector->items[0].value, oracle->snapshot->nodes.items[node].name) != 0)
       continue;

@@ -258,8 +258,9 @@ static size_t place_nominated(Snapshot *snapshot) {
   size_t mark = snapshot_fork(snapshot);
   for (size_t i = 0; i < snapshot->nominated.count; i++) {
     int pod = snapshot->nominated.items[i];
-    snapshot_bind(snapshot, pod,
-                  snapshot_find_node(snapshot, snapshot->pods.items[pod].object->nominated_node_name));
+    snapshot_bind(
+        snapshot, pod,
+        snapshot_find_node(snapshot, pod_common(snapshot->pods.items[pod].object)->nominated_node_name));
   }
   return mark;
 }

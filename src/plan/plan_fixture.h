@@ -90,7 +90,7 @@ static inline int fixture_gpu(Fixture *f, Node *node, const char *model, const c
 }
 
 static inline void fixture_ask(Fixture *f, Pod *pod, const char *resource, const char *amount) {
-  fixture_set(f, (KeyValues *)&pod->template->containers.items[0].requests, resource, amount);
+  fixture_set(f, (KeyValues *)&pod->common->containers.items[0].requests, resource, amount);
 }
 
 static inline void fixture_ask_slices(Fixture *f, Pod *pod, const char *profile, int count) {
@@ -106,13 +106,13 @@ static inline Pod *fixture_pod(Fixture *f, const char *name, const char *profile
   pod->meta.namespace_ = "demo";
   pod->meta.creation_time = (int64_t)f->pods.count + 1;
   pod->phase = "Pending";
-  pod->template = arena_alloc(&f->arena, sizeof *pod->template);
-  pod->template->containers.items = arena_alloc(&f->arena, sizeof *pod_template(pod)->containers.items);
-  pod->template->containers.count = 1;
-  pod->template->containers.items[0].name = "main";
-  pod->conditions.items = arena_alloc(&f->arena, sizeof *pod->conditions.items);
-  pod->conditions.count = 1;
-  pod->conditions.items[0] =
+  pod->common = arena_alloc(&f->arena, sizeof *pod->common);
+  pod->common->containers.items = arena_alloc(&f->arena, sizeof *pod_common(pod)->containers.items);
+  pod->common->containers.count = 1;
+  pod->common->containers.items[0].name = "main";
+  pod->common->conditions.items = arena_alloc(&f->arena, sizeof *pod->common->conditions.items);
+  pod->common->conditions.count = 1;
+  pod->common->conditions.items[0] =
       (Condition){.type = "PodScheduled", .status = "False", .reason = "Unschedulable"};
   if (profile)
     fixture_ask_slices(f, pod, profile, 1);

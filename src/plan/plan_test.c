@@ -399,8 +399,8 @@ static void pods_with_different_constraints_are_planned_apart(void **state) {
   fixture_gpu(&f, zoned, A100, "3g.40gb@0:used");
   Pod *tolerant = fixture_pod(&f, "tolerant", "3g.40gb"),
       *bound_to_zone = fixture_pod(&f, "zoned", "3g.40gb");
-  tolerant->template->tolerations.items = tolerations;
-  tolerant->template->tolerations.count = 1;
+  tolerant->common->tolerations.items = tolerations;
+  tolerant->common->tolerations.count = 1;
   bound_to_zone->has_required_node_affinity = true;
   bound_to_zone->required_terms.items = terms;
   bound_to_zone->required_terms.count = 1;

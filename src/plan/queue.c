@@ -44,9 +44,9 @@ const char *plan_ignore_reason(const Pod *pod, const Resources *requests) {
     return "it is being deleted";
   if (pod->node_name && *pod->node_name)
     return "it has a node already";
-  if (pod_template(pod)->scheduling_gates.count)
+  if (pod_common(pod)->scheduling_gates.count)
     return "it is held back by a scheduling gate";
-  if (pod->nominated_node_name && *pod->nominated_node_name)
+  if (*string_or_empty(pod_common(pod)->nominated_node_name))
     return "the scheduler has nominated a node for it and makes room there";
   if (is_owned_by_daemon_set(pod))
     return "it belongs to a DaemonSet, whose pods are tied to their nodes";

@@ -91,7 +91,7 @@ static inline void add_random_pod(Fixture *f, Random *random, const RandomMix *m
   if (mix->limits)
     fixture_ask(f, pod, "cpu", arena_format(&f->arena, "%d", (int)random_below(random, 4)));
   if (mix->selectors && !random_below(random, 2))
-    fixture_set(f, &pod->template->node_selector, "kubernetes.io/hostname",
+    fixture_set(f, &pod->common->node_selector, "kubernetes.io/hostname",
                 f->nodes.items[random_below(random, f->nodes.count)]->meta.name);
 }
 

@@ -168,7 +168,7 @@ static void filters_of_the_scheduler_are_quoted_and_counted(void **state) {
     fixture_gpu(&f, fixture_node(&f, arena_format(&f.arena, "n%d", i)), A100, "");
   fixture_set(&f, &f.nodes.items[2]->meta.labels, "zone", "a");
   Pod *pod = fixture_pod(&f, "p", "2g.20gb");
-  fixture_set(&f, &pod->template->node_selector, "zone", "a");
+  fixture_set(&f, &pod->common->node_selector, "zone", "a");
   fixture_ask(&f, pod, "cpu", "65");
   assert_string_equal(
       reason_of(&f, "p"),
@@ -237,7 +237,7 @@ static void leave(Fixture *f, Pod *pod) {
 }
 
 static void ask_cpu_only(Fixture *f, Pod *pod) {
-  pod->template->containers.items[0].requests.count = 0;
+  pod->common->containers.items[0].requests.count = 0;
   fixture_ask(f, pod, "cpu", "1");
 }
 
@@ -247,12 +247,12 @@ static void set_deleted(Fixture *f, Pod *pod) {
 
 static void gate(Fixture *f, Pod *pod) {
   static SchedulingGate gates[] = {{"kueue.x-k8s.io/admission"}};
-  pod->template->scheduling_gates.items = gates;
-  pod->template->scheduling_gates.count = 1;
+  pod->common->scheduling_gates.items = gates;
+  pod->common->scheduling_gates.count = 1;
 }
 
 static void nominate(Fixture *f, Pod *pod) {
-  pod->nominated_node_name = "n1";
+  pod->common->nominated_node_name = "n1";
 }
 
 static void own_by_daemon_set(Fixture *f, Pod *pod) {
@@ -262,11 +262,11 @@ static void own_by_daemon_set(Fixture *f, Pod *pod) {
 }
 
 static void fail_otherwise(Fixture *f, Pod *pod) {
-  pod->conditions.items[0].reason = "SchedulerError";
+  pod->common->conditions.items[0].reason = "SchedulerError";
 }
 
 static void drop_condition(Fixture *f, Pod *pod) {
-  pod->conditions.count = 0;
+  pod->common->conditions.count = 0;
 }
 
 static void ask_garbage(Fixture *f, Pod *pod) {

@@ -214,8 +214,8 @@ static void a_pod_stays_where_its_node_selector_says(void **state) {
   fixture_gpu(&f, fixture_node(&f, "n2"), A100, "");
   fixture_pods(&f, 1, "p", "3g.40gb");
   fixture_pods(&f, 1, "q", "1g.10gb");
-  fixture_set(&f, &f.pods.items[0]->template->node_selector, "kubernetes.io/hostname", "n1");
-  fixture_set(&f, &f.pods.items[1]->template->node_selector, "kubernetes.io/hostname", "n2");
+  fixture_set(&f, &f.pods.items[0]->common->node_selector, "kubernetes.io/hostname", "n1");
+  fixture_set(&f, &f.pods.items[1]->common->node_selector, "kubernetes.io/hostname", "n2");
   fixture_plan(&f, NULL);
   assert_string_equal(fixture_verdicts(&f), "p0 admitted n1; q0 admitted n2");
 }

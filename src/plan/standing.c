@@ -176,7 +176,7 @@ void plan_standing_put_pod(PlanStanding *standing, const Pod *pod) {
   LiveChange change;
   live_put_pod(&standing->live, pod, &change);
   bool is_placed = change.came < 0 && change.node_count;
-  if (is_placed && pod_template(pod)->anti_affinity_terms.count) /* it may keep others away */
+  if (is_placed && pod_common(pod)->anti_affinity_terms.count) /* it may keep others away */
     forget_plan(standing);
   follow(standing, &change, pod);
 }

@@ -159,14 +159,14 @@ static void make_strange(World *world, Thing *thing) {
     fixture_ask(&thing->f, pod, "cpu", "many");
     break;
   case 1:
-    pod->template->scheduling_gates.items = gates;
-    pod->template->scheduling_gates.count = 1;
+    pod->common->scheduling_gates.items = gates;
+    pod->common->scheduling_gates.count = 1;
     break;
   case 2:
     fixture_ask_slices(&thing->f, pod, "1g.10gb", 2);
     break;
   case 3:
-    pod->nominated_node_name = "n03";
+    pod->common->nominated_node_name = "n03";
     break;
   default:
     fixture_ask(&thing->f, pod, "cpu", "7");
@@ -193,13 +193,13 @@ static Thing *make_pod(World *world, int number) {
   if (world->mix->zones &&
       !(world->mix->choice &&
         once_in(world, 2))) /* of A100s each zone asks its own, so that nobody has a choice */
-    fixture_set(&thing->f, &thing->pod->template->node_selector, "zone", once_in(world, 2) ? "east" : "west");
+    fixture_set(&thing->f, &thing->pod->common->node_selector, "zone", once_in(world, 2) ? "east" : "west");
   if (once_in(world, 4)) /* as a StatefulSet does: a label that no other pod has */
     fixture_set(&thing->f, &thing->pod->meta.labels, "pod-name", thing->pod->meta.name);
   if (once_in(world, 8)) { /* it runs, and holds cpu alone */
     thing->pod->node_name = arena_format(&thing->f.arena, "n%02d", (int)random_below(random, NODES));
-    pod_template(thing->pod)->containers.items[0].requests.items++;
-    pod_template(thing->pod)->containers.items[0].requests.count--;
+    pod_common(thing->pod)->containers.items[0].requests.items++;
+    pod_common(thing->pod)->containers.items[0].requests.count--;
   }
   if (world->mix->upheaval && once_in(world, 40))
     make_strange(world, thing);

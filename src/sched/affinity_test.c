@@ -10,8 +10,7 @@
 static KeyValue app_x = {"app", "x"}, app_y = {"app", "y"};
 
 static Pod pod_x(void) {
-  return (Pod){.meta = {.name = "p", .namespace_ = "a", .labels = {&app_x, 1}},
-               .template = fixture_template()};
+  return (Pod){.meta = {.name = "p", .namespace_ = "a", .labels = {&app_x, 1}}, .common = fixture_common()};
 }
 
 static Pod with_port(ContainerPort *port) {
@@ -19,8 +18,8 @@ static Pod with_port(ContainerPort *port) {
   static int next;
   Container *container = &containers[next++ % 8];
   *container = (Container){.ports = {port, 1}};
-  Pod pod = {.meta = {.name = "p"}, .template = fixture_template()};
-  pod.template->containers = (__typeof__(pod.template->containers)){container, 1};
+  Pod pod = {.meta = {.name = "p"}, .common = fixture_common()};
+  pod.common->containers = (__typeof__(pod.common->containers)){container, 1};
   return pod;
 }
 
@@ -30,11 +29,11 @@ static PodAffinityTerm near_by(const char *topology, KeyValue *label) {
 }
 
 static Pod pod_y(PodAffinityTerm *affinity, PodAffinityTerm *anti) {
-  Pod pod = {.meta = {.name = "y", .namespace_ = "a", .labels = {&app_y, 1}}, .template = fixture_template()};
+  Pod pod = {.meta = {.name = "y", .namespace_ = "a", .labels = {&app_y, 1}}, .common = fixture_common()};
   if (affinity)
-    pod.template->affinity_terms = (__typeof__(pod.template->affinity_terms)){affinity, 1};
+    pod.common->affinity_terms = (__typeof__(pod.common->affinity_terms)){affinity, 1};
   if (anti)
-    pod.template->anti_affinity_terms = (__typeof__(pod.template->anti_affinity_terms)){anti, 1};
+    pod.common->anti_affinity_terms = (__typeof__(pod.common->anti_affinity_terms)){anti, 1};
   return pod;
 }
 
@@ -78,7 +77,7 @@ static void all_affinity_terms_must_mean_the_same_pod(void **state) {
   KeyValue tier = {"tier", "1"}, both[] = {{"app", "x"}, {"tier", "1"}};
   PodAffinityTerm terms[] = {near_by("zone", &app_x), near_by("zone", &tier)};
   Pod y = pod_y(NULL, NULL), x = pod_x(), one = pod_x(), whole = pod_x();
-  y.template->affinity_terms = (__typeof__(y.template->affinity_terms)){terms, 2};
+  y.common->affinity_terms = (__typeof__(y.common->affinity_terms)){terms, 2};
   one.meta.labels = (KeyValues){&tier, 1};
   whole.meta.labels = (KeyValues){both, 2};
   fixture_node(&f, "n1", "z1");
@@ -215,7 +214,7 @@ static void a_nominated_pod_keeps_its_place_from_pods_of_its_priority_and_below(
   CLEANUP(fixture_deinit) Fixture f = {0};
   ContainerPort port = {NULL, NULL, 80};
   Pod kept = with_port(&port), lower = with_port(&port), higher = with_port(&port);
-  kept.nominated_node_name = "n1";
+  kept.common->nominated_node_name = "n1";
   kept.priority = lower.priority = 5;
   higher.priority = 6;
   fixture_node(&f, "n1", NULL);
@@ -234,7 +233,7 @@ static void a_nominated_pod_satisfies_nobodys_affinity(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   PodAffinityTerm zone = near_by("zone", &app_x);
   Pod x = pod_x(), y = pod_y(&zone, NULL);
-  x.nominated_node_name = "n1";
+  x.common->nominated_node_name = "n1";
   fixture_node(&f, "n1", "z1");
   fixture_wait(&f, &x);
   assert_says(&f, fixture_wait(&f, &y), "n1", AFFINITY);
@@ -243,7 +242,7 @@ static void a_nominated_pod_satisfies_nobodys_affinity(void **state) {
 static void a_gated_pod_waits_for_its_gates_wherever_it_is(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   Pod gated = {.meta = {.name = "p"},
-               .template = &(PodTemplate){.scheduling_gates = LIST_OF(SchedulingGate, {"quota"}, {"data"})}};
+               .common = &(PodCommon){.scheduling_gates = LIST_OF(SchedulingGate, {"quota"}, {"data"})}};
   fixture_node(&f, "n1", NULL);
   assert_says(&f, fixture_wait(&f, &gated), "n1",
               "SchedulingGates: waiting for scheduling gates: [quota data]");

@@ -4,12 +4,12 @@
 #include "sched/selector.h"
 
 static bool is_gated(const Pod *pod, SchedVerdict *verdict) {
-  const PodTemplate *template = pod_template(pod);
-  if (!template->scheduling_gates.count)
+  const PodCommon *common = pod_common(pod);
+  if (!common->scheduling_gates.count)
     return false;
   CLEANUP(text_deinit) Text gates = {0};
-  for (size_t i = 0; i < template->scheduling_gates.count; i++)
-    text_format(&gates, "%s%s", i ? " " : "", string_or_empty(template->scheduling_gates.items[i].name));
+  for (size_t i = 0; i < common->scheduling_gates.count; i++)
+    text_format(&gates, "%s%s", i ? " " : "", string_or_empty(common->scheduling_gates.items[i].name));
   verdict->plugin = "SchedulingGates";
   snprintf(verdict->reason, sizeof verdict->reason, "waiting for scheduling gates: [%s]",
            text_string(&gates));

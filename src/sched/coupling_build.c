@@ -84,17 +84,17 @@ static void note_term(Build *build, const Pod *pod, const PodAffinityTerm *term)
 }
 
 static bool note_anti_affinity(Build *build, const Pod *pod) {
-  for (size_t i = 0; i < pod_template(pod)->anti_affinity_terms.count; i++)
-    note_term(build, pod, &pod_template(pod)->anti_affinity_terms.items[i]);
-  return pod_template(pod)->anti_affinity_terms.count > 0;
+  for (size_t i = 0; i < pod_common(pod)->anti_affinity_terms.count; i++)
+    note_term(build, pod, &pod_common(pod)->anti_affinity_terms.items[i]);
+  return pod_common(pod)->anti_affinity_terms.count > 0;
 }
 
 static bool note_waiting(Build *build, const Pod *pod) {
-  bool found = note_anti_affinity(build, pod) || pod_template(pod)->affinity_terms.count > 0;
-  for (size_t i = 0; i < pod_template(pod)->affinity_terms.count; i++)
-    note_term(build, pod, &pod_template(pod)->affinity_terms.items[i]);
-  for (size_t i = 0; i < pod_template(pod)->spread_constraints.count; i++) {
-    const TopologySpreadConstraint *constraint = &pod_template(pod)->spread_constraints.items[i];
+  bool found = note_anti_affinity(build, pod) || pod_common(pod)->affinity_terms.count > 0;
+  for (size_t i = 0; i < pod_common(pod)->affinity_terms.count; i++)
+    note_term(build, pod, &pod_common(pod)->affinity_terms.items[i]);
+  for (size_t i = 0; i < pod_common(pod)->spread_constraints.count; i++) {
+    const TopologySpreadConstraint *constraint = &pod_common(pod)->spread_constraints.items[i];
     if (!sched_spread_is_hard(constraint))
       continue;
     found = true;
@@ -144,7 +144,7 @@ static int find_rule(Build *build, const Pod *pod, const PodAffinityTerm *term) 
 }
 
 static bool is_asked_after(const Build *build, const Pod *pod) {
-  return build->all_namespaces || pod_template(pod)->anti_affinity_terms.count > 0 ||
+  return build->all_namespaces || pod_common(pod)->anti_affinity_terms.count > 0 ||
          map_find(&build->namespaces, string_or_empty(pod->meta.namespace_)) != NULL;
 }
 
@@ -152,7 +152,7 @@ static void format_group(Build *build, const Pod *pod, const int *rules) {
   text_clear(&build->key);
   sched_key_add(&build->key, pod->meta.namespace_);
   text_append(&build->key, pod->meta.deletion_time ? "leaving" : "");
-  for (size_t i = 0; i < pod_template(pod)->anti_affinity_terms.count; i++)
+  for (size_t i = 0; i < pod_common(pod)->anti_affinity_terms.count; i++)
     text_format(&build->key, "rule%d", rules[i]);
   for (size_t i = 0; i < pod->meta.labels.count; i++) {
     const KeyValue *label = &pod->meta.labels.items[i];
@@ -167,10 +167,10 @@ static int find_group(Build *build, const Pod *pod) {
   SchedCoupling *coupling = build->coupling;
   if (!is_asked_after(build, pod))
     return -1;
-  size_t rule_count = pod_template(pod)->anti_affinity_terms.count;
+  size_t rule_count = pod_common(pod)->anti_affinity_terms.count;
   CLEANUP(cleanup_free) int *rules = rule_count ? mem_alloc(rule_count * sizeof *rules) : NULL;
   for (size_t i = 0; i < rule_count; i++)
-    rules[i] = find_rule(build, pod, &pod_template(pod)->anti_affinity_terms.items[i]);
+    rules[i] = find_rule(build, pod, &pod_common(pod)->anti_affinity_terms.items[i]);
   format_group(build, pod, rules);
   int group = intern(&build->groups, text_string(&build->key), coupling->groups.count);
   if (group < (int)coupling->groups.count)
@@ -269,13 +269,13 @@ static void find_nodes(Build *build, const SchedWant *want, int i,
 static void set_spread(Build *build, SchedWant *want) {
   SchedCoupling *coupling = build->coupling;
   const Pod *pod = want->example;
-  size_t count = pod_template(pod)->spread_constraints.count, added = 0;
+  size_t count = pod_common(pod)->spread_constraints.count, added = 0;
   want->spread = arena_alloc(&coupling->arena, count * sizeof *want->spread);
   want->spread_matchers = arena_alloc(&coupling->arena, count * sizeof *want->spread_matchers);
   const TopologySpreadConstraint **constraints = arena_alloc(&coupling->arena, count * sizeof *constraints);
   want->spread_is_valid = true;
   for (size_t i = 0; i < count; i++) {
-    const TopologySpreadConstraint *constraint = &pod_template(pod)->spread_constraints.items[i];
+    const TopologySpreadConstraint *constraint = &pod_common(pod)->spread_constraints.items[i];
     if (!sched_spread_is_hard(constraint))
       continue;
     SchedMatcher *matcher = &want->spread_matchers[added];
@@ -295,8 +295,8 @@ static void set_spread(Build *build, SchedWant *want) {
 
 static void set_terms(Build *build, SchedWant *want, bool is_anti) {
   SchedCoupling *coupling = build->coupling;
-  const PodTemplate *template = pod_template(want->example);
-  const PodAffinityTerms *terms = is_anti ? &template->anti_affinity_terms : &template->affinity_terms;
+  const PodCommon *common = pod_common(want->example);
+  const PodAffinityTerms *terms = is_anti ? &common->anti_affinity_terms : &common->affinity_terms;
   SchedMatcher *matchers = arena_alloc(&coupling->arena, terms->count * sizeof *matchers);
   int *tallies = arena_alloc(&coupling->arena, terms->count * sizeof *tallies);
   for (size_t i = 0; i < terms->count; i++) {
@@ -321,20 +321,20 @@ static void format_want(Build *build, const Pod *pod, int group) {
   Text *key = &build->key;
   text_clear(key);
   text_format(key, "group%d", group);
-  for (size_t i = 0; i < pod_template(pod)->affinity_terms.count; i++)
-    sched_key_add_term(key, pod, &pod_template(pod)->affinity_terms.items[i]);
+  for (size_t i = 0; i < pod_common(pod)->affinity_terms.count; i++)
+    sched_key_add_term(key, pod, &pod_common(pod)->affinity_terms.items[i]);
   text_append(key, "anti");
-  for (size_t i = 0; i < pod_template(pod)->anti_affinity_terms.count; i++)
-    sched_key_add_term(key, pod, &pod_template(pod)->anti_affinity_terms.items[i]);
+  for (size_t i = 0; i < pod_common(pod)->anti_affinity_terms.count; i++)
+    sched_key_add_term(key, pod, &pod_common(pod)->anti_affinity_terms.items[i]);
   sched_key_add_spread(key, pod);
   sched_key_add_ports(key, pod);
 }
 
 static bool wants_something(const Pod *pod) {
-  bool wants = pod_template(pod)->affinity_terms.count > 0 ||
-               pod_template(pod)->anti_affinity_terms.count > 0 || sched_ports_count(pod) > 0;
-  for (size_t i = 0; i < pod_template(pod)->spread_constraints.count; i++)
-    wants |= sched_spread_is_hard(&pod_template(pod)->spread_constraints.items[i]);
+  bool wants = pod_common(pod)->affinity_terms.count > 0 || pod_common(pod)->anti_affinity_terms.count > 0 ||
+               sched_ports_count(pod) > 0;
+  for (size_t i = 0; i < pod_common(pod)->spread_constraints.count; i++)
+    wants |= sched_spread_is_hard(&pod_common(pod)->spread_constraints.items[i]);
   return wants;
 }
 

@@ -14,8 +14,8 @@ static Pod with_port(ContainerPort *port) {
   static int next;
   Container *container = &containers[next++ % 8];
   *container = (Container){.ports = {port, 1}};
-  Pod pod = {.meta = {.name = "p"}, .template = fixture_template()};
-  pod.template->containers = (__typeof__(pod.template->containers)){container, 1};
+  Pod pod = {.meta = {.name = "p"}, .common = fixture_common()};
+  pod.common->containers = (__typeof__(pod.common->containers)){container, 1};
   return pod;
 }
 
@@ -52,7 +52,7 @@ static void an_init_container_holds_no_port_and_a_sidecar_does(void **state) {
     CLEANUP(fixture_deinit) Fixture f = {0};
     ContainerPort port = {NULL, NULL, 80};
     Container init = {.restart_policy = sidecar ? "Always" : NULL, .ports = {&port, 1}};
-    Pod holder = {.meta = {.name = "h"}, .template = &(PodTemplate){.init_containers = {&init, 1}}},
+    Pod holder = {.meta = {.name = "h"}, .common = &(PodCommon){.init_containers = {&init, 1}}},
         pod = with_port(&port);
     fixture_node(&f, "n1", NULL);
     fixture_place(&f, "n1", &holder);
@@ -88,9 +88,9 @@ static TopologySpreadConstraint spread_by(const char *topology, int max_skew) {
 }
 
 static Pod pod_x(TopologySpreadConstraint *constraint) {
-  Pod pod = {.meta = {.name = "p", .namespace_ = "a", .labels = {&app_x, 1}}, .template = fixture_template()};
+  Pod pod = {.meta = {.name = "p", .namespace_ = "a", .labels = {&app_x, 1}}, .common = fixture_common()};
   if (constraint)
-    pod.template->spread_constraints = (__typeof__(pod.template->spread_constraints)){constraint, 1};
+    pod.common->spread_constraints = (__typeof__(pod.common->spread_constraints)){constraint, 1};
   return pod;
 }
 
@@ -207,7 +207,7 @@ static void node_inclusion_policies_say_which_nodes_count(void **state) {
     one.node_affinity_policy = cases[i].affinity;
     one.node_taints_policy = cases[i].taints;
     Pod x = pod_x(&one), there = pod_x(NULL);
-    x.template->node_selector = (KeyValues){&kind, 1};
+    x.common->node_selector = (KeyValues){&kind, 1};
     fixture_label(&f, fixture_node(&f, "n1", "z1"), "kind", "gpu");
     Node *tainted = fixture_node(&f, "n2", "z2");
     fixture_label(&f, tainted, "kind", "gpu");

@@ -87,7 +87,7 @@ static bool bind_nominated(Snapshot *snapshot, int pod, int node) {
     const SnapshotPod *nominated = &snapshot->pods.items[other];
     if (other == pod || nominated->node >= 0 ||
         nominated->object->priority < snapshot->pods.items[pod].object->priority ||
-        !string_equal(nominated->object->nominated_node_name, snapshot->nodes.items[node].name))
+        !string_equal(pod_common(nominated->object)->nominated_node_name, snapshot->nodes.items[node].name))
       continue;
     snapshot_bind(snapshot, other, node);
     found = true;

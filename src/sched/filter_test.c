@@ -17,10 +17,10 @@ static void a_cordoned_node_takes_pods_that_tolerate_its_taint(void **state) {
   char reason[256];
   Node open = {.meta = {.name = "n1"}}, cordoned = {.meta = {.name = "n1"}, .unschedulable = true};
   Pod plain = {0};
-  Pod tolerant = {.template = &(PodTemplate){
-                      .tolerations = LIST_OF(Toleration, {.key = "node.kubernetes.io/unschedulable",
-                                                          .operator_ = "Exists",
-                                                          .effect = "NoSchedule"})}};
+  Pod tolerant = {
+      .common = &(PodCommon){.tolerations = LIST_OF(Toleration, {.key = "node.kubernetes.io/unschedulable",
+                                                                 .operator_ = "Exists",
+                                                                 .effect = "NoSchedule"})}};
   assert_true(passes(sched_node_unschedulable, &plain, &open, reason));
   assert_true(passes(sched_node_unschedulable, &tolerant, &cordoned, reason));
   assert_false(passes(sched_node_unschedulable, &plain, &cordoned, reason));
@@ -62,7 +62,7 @@ static void taints_are_tolerated_by_effect_key_and_value(void **state) {
     Taint taint = cases[i].taint;
     Toleration toleration = cases[i].toleration;
     Node node = {.meta = {.name = "n1"}, .taints = {&taint, 1}};
-    Pod pod = {.template = &(PodTemplate){.tolerations = {&toleration, 1}}};
+    Pod pod = {.common = &(PodCommon){.tolerations = {&toleration, 1}}};
     if (passes(sched_taint_toleration, &pod, &node, reason) != cases[i].passes)
       fail_msg("%s", cases[i].what);
     if (!cases[i].passes)
@@ -83,9 +83,9 @@ static bool matches(const Pod *pod) {
 }
 
 static void every_label_of_a_node_selector_must_match(void **state) {
-  Pod both = {.template = &(PodTemplate){.node_selector = LIST_OF(KeyValue, {"zone", "z1"}, {"empty", ""})}};
-  Pod one = {.template = &(PodTemplate){.node_selector = LIST_OF(KeyValue, {"zone", "z1"}, {"cores", "8"})}};
-  Pod absent = {.template = &(PodTemplate){.node_selector = LIST_OF(KeyValue, {"disk", ""})}};
+  Pod both = {.common = &(PodCommon){.node_selector = LIST_OF(KeyValue, {"zone", "z1"}, {"empty", ""})}};
+  Pod one = {.common = &(PodCommon){.node_selector = LIST_OF(KeyValue, {"zone", "z1"}, {"cores", "8"})}};
+  Pod absent = {.common = &(PodCommon){.node_selector = LIST_OF(KeyValue, {"disk", ""})}};
   assert_true(matches(&(Pod){0}));
   assert_true(matches(&both));
   assert_false(matches(&one));
@@ -176,7 +176,7 @@ static void terms_are_alternatives_and_empty_ones_match_nothing(void **state) {
   Pod no_terms = {.has_required_node_affinity = true};
   Pod both = {.has_required_node_affinity = true, .required_terms = LIST_OF(NodeSelectorTerm, mixed)};
   Pod selector = any;
-  selector.template = &(PodTemplate){.node_selector = LIST_OF(KeyValue, {"zone", "z2"})};
+  selector.common = &(PodCommon){.node_selector = LIST_OF(KeyValue, {"zone", "z2"})};
   assert_true(matches(&any));
   assert_false(matches(&none));
   assert_false(matches(&no_terms));
@@ -276,7 +276,7 @@ static void the_first_refusal_is_the_verdict(void **state) {
                .taints = LIST_OF(Taint, {.key = "a", .effect = "NoSchedule"}),
                .allocatable = LIST_OF(ResourceText, {"cpu", "3"}, {"pods", "5"})};
   Pod pod = {.meta = {.name = "p"},
-             .template = &(PodTemplate){
+             .common = &(PodCommon){
                  .node_selector = LIST_OF(KeyValue, {"zone", "z1"}),
                  .containers = LIST_OF(Container, {.requests = LIST_OF(ResourceText, {"cpu", "5"})})}};
   CLEANUP(snapshot_deinit) Snapshot snapshot;
@@ -290,7 +290,7 @@ static void the_first_refusal_is_the_verdict(void **state) {
   node.taints.count = 0;
   assert_false(sched_admits(&snapshot, 0, 0, &verdict));
   assert_string_equal(verdict.plugin, "NodeAffinity");
-  pod.template->node_selector.count = 0;
+  pod.common->node_selector.count = 0;
   assert_true(sched_admits(&snapshot, 0, 0, &verdict));
   assert_null(verdict.plugin);
   assert_false(sched_fits(&snapshot, 0, 0, &verdict));

@@ -52,7 +52,7 @@ void sched_key_add_selector(Text *key, const LabelSelector *selector) {
 }
 
 void sched_key_add_node_affinity(Text *key, const Pod *pod) {
-  sched_key_add_pairs(key, &pod_template(pod)->node_selector);
+  sched_key_add_pairs(key, &pod_common(pod)->node_selector);
   text_append(key, pod->has_required_node_affinity ? "affinity" : "");
   add_count(key, pod->required_terms.count);
   for (size_t i = 0; i < pod->required_terms.count; i++) {
@@ -63,10 +63,10 @@ void sched_key_add_node_affinity(Text *key, const Pod *pod) {
 }
 
 void sched_key_add_tolerations(Text *key, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  add_count(key, template->tolerations.count);
-  for (size_t i = 0; i < template->tolerations.count; i++) {
-    const Toleration *toleration = &template->tolerations.items[i];
+  const PodCommon *common = pod_common(pod);
+  add_count(key, common->tolerations.count);
+  for (size_t i = 0; i < common->tolerations.count; i++) {
+    const Toleration *toleration = &common->tolerations.items[i];
     sched_key_add(key, toleration->key);
     sched_key_add(key, toleration->operator_);
     sched_key_add(key, toleration->value);
@@ -93,10 +93,10 @@ void sched_key_add_term(Text *key, const Pod *pod, const PodAffinityTerm *term) 
 }
 
 void sched_key_add_spread(Text *key, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
+  const PodCommon *common = pod_common(pod);
   bool is_hard = false;
-  for (size_t i = 0; i < template->spread_constraints.count; i++) {
-    const TopologySpreadConstraint *constraint = &template->spread_constraints.items[i];
+  for (size_t i = 0; i < common->spread_constraints.count; i++) {
+    const TopologySpreadConstraint *constraint = &common->spread_constraints.items[i];
     if (!sched_spread_is_hard(constraint))
       continue;
     is_hard = true;
@@ -127,7 +127,7 @@ static void add_ports(Text *key, const Container *containers, size_t count, bool
 }
 
 void sched_key_add_ports(Text *key, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
-  add_ports(key, template->init_containers.items, template->init_containers.count, true);
-  add_ports(key, template->containers.items, template->containers.count, false);
+  const PodCommon *common = pod_common(pod);
+  add_ports(key, common->init_containers.items, common->init_containers.count, true);
+  add_ports(key, common->containers.items, common->containers.count, false);
 }

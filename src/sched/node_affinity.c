@@ -51,10 +51,10 @@ static bool matches_required(const Pod *pod, const SnapshotNode *node) {
 }
 
 static bool matches_selector(const Pod *pod, const SnapshotNode *node) {
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->node_selector.count; i++) {
-    const char *label = key_values_find(&node->object->meta.labels, template->node_selector.items[i].key);
-    if (!label || strcmp(label, string_or_empty(template->node_selector.items[i].value)) != 0)
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->node_selector.count; i++) {
+    const char *label = key_values_find(&node->object->meta.labels, common->node_selector.items[i].key);
+    if (!label || strcmp(label, string_or_empty(common->node_selector.items[i].value)) != 0)
       return false;
   }
   return true;

@@ -11,12 +11,12 @@ enum { PORTS_MAX = 1024 }; /* of one pod */
 
 /* Its host ports; returns how many. */
 static int list_ports(const Pod *pod, const ContainerPort **ret_ports, int max) {
-  const PodTemplate *template = pod_template(pod);
+  const PodCommon *common = pod_common(pod);
   int count = 0;
-  for (size_t c = 0; c < template->init_containers.count + template->containers.count; c++) {
-    bool is_init = c < template->init_containers.count;
-    const Container *container = is_init ? &template->init_containers.items[c]
-                                         : &template->containers.items[c - template->init_containers.count];
+  for (size_t c = 0; c < common->init_containers.count + common->containers.count; c++) {
+    bool is_init = c < common->init_containers.count;
+    const Container *container = is_init ? &common->init_containers.items[c]
+                                         : &common->containers.items[c - common->init_containers.count];
     if (is_init && !string_equal(container->restart_policy, "Always"))
       continue;
     for (size_t p = 0; p < container->ports.count && count < max; p++)

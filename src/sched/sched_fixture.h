@@ -20,12 +20,12 @@ typedef struct Fixture {
 } Fixture;
 
 /* An empty one for a pod that is about to be made; the last ones handed out stay as they are. */
-static inline PodTemplate *fixture_template(void) {
-  static PodTemplate templates[64];
+static inline PodCommon *fixture_common(void) {
+  static PodCommon commons[64];
   static size_t next;
-  PodTemplate *template = &templates[next++ % COUNT_OF(templates)];
-  *template = (PodTemplate){0};
-  return template;
+  PodCommon *common = &commons[next++ % COUNT_OF(commons)];
+  *common = (PodCommon){0};
+  return common;
 }
 
 static inline void fixture_deinit(Fixture *f) {

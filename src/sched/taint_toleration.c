@@ -24,9 +24,9 @@ static bool tolerates(const Toleration *toleration, const Taint *taint) {
 }
 
 bool sched_tolerates(const Pod *pod, const Taint *taint) {
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->tolerations.count; i++)
-    if (tolerates(&template->tolerations.items[i], taint))
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->tolerations.count; i++)
+    if (tolerates(&common->tolerations.items[i], taint))
       return true;
   return false;
 }

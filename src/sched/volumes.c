@@ -136,10 +136,10 @@ static bool is_for_one_pod(const SchedClaim *claim) {
 
 /* The plugins go over the claims one after the other, so each looks at all claims before the next does. */
 static void read_claims(SchedVolumes *volumes, const Pod *pod, SchedPodVolumes *found) {
-  const PodTemplate *template = pod_template(pod);
+  const PodCommon *common = pod_common(pod);
   const char *unbound = NULL, *gone = NULL;
-  for (size_t i = 0; i < template->volumes.count; i++) {
-    const Volume *volume = &template->volumes.items[i];
+  for (size_t i = 0; i < common->volumes.count; i++) {
+    const Volume *volume = &common->volumes.items[i];
     if (!has_claim(volume))
       continue;
     SchedClaim claim = {.is_ephemeral = volume->is_ephemeral && !volume->claim_name};
@@ -169,9 +169,9 @@ static void read_claims(SchedVolumes *volumes, const Pod *pod, SchedPodVolumes *
 
 /* VolumeRestrictions looks for all its claims before VolumeBinding looks for any. */
 static void find_missing(SchedVolumes *volumes, const Pod *pod, SchedPodVolumes *found) {
-  const PodTemplate *template = pod_template(pod);
-  for (size_t i = 0; i < template->volumes.count; i++) {
-    const Volume *volume = &template->volumes.items[i];
+  const PodCommon *common = pod_common(pod);
+  for (size_t i = 0; i < common->volumes.count; i++) {
+    const Volume *volume = &common->volumes.items[i];
     if (volume->claim_name &&
         !snapshot_find_claim(volumes->snapshot, pod->meta.namespace_, volume->claim_name))
       refuse_missing(volumes, pod, &(SchedClaim){0}, volume->claim_name, found);
@@ -179,10 +179,10 @@ static void find_missing(SchedVolumes *volumes, const Pod *pod, SchedPodVolumes 
 }
 
 static SchedPodVolumes *read_pod(SchedVolumes *volumes, const Pod *pod) {
-  const PodTemplate *template = pod_template(pod);
+  const PodCommon *common = pod_common(pod);
   size_t count = 0;
-  for (size_t i = 0; i < template->volumes.count; i++)
-    count += has_claim(&template->volumes.items[i]);
+  for (size_t i = 0; i < common->volumes.count; i++)
+    count += has_claim(&common->volumes.items[i]);
   if (!count)
     return NULL;
   SchedPodVolumes *found = arena_alloc(&volumes->arena, sizeof *found);
@@ -196,13 +196,13 @@ static SchedPodVolumes *read_pod(SchedVolumes *volumes, const Pod *pod) {
 
 /* Only claims that some waiting pod uses have an entry. */
 static void count_users(SchedVolumes *volumes, const Pod *pod, bool waits) {
-  const PodTemplate *template = pod_template(pod);
+  const PodCommon *common = pod_common(pod);
   CLEANUP(text_deinit) Text key = {0};
-  for (size_t i = 0; i < template->volumes.count; i++) {
-    if (!template->volumes.items[i].claim_name)
+  for (size_t i = 0; i < common->volumes.count; i++) {
+    if (!common->volumes.items[i].claim_name)
       continue;
     text_clear(&key);
-    text_format(&key, "%s/%s", string_or_empty(pod->meta.namespace_), template->volumes.items[i].claim_name);
+    text_format(&key, "%s/%s", string_or_empty(pod->meta.namespace_), common->volumes.items[i].claim_name);
     SchedClaimUsers *users = map_find(&volumes->users, text_string(&key));
     if (!users)
       continue;

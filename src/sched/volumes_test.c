@@ -16,8 +16,8 @@ static KeyValue bound_mark = {"pv.kubernetes.io/bind-completed", "yes"};
 static Volume data_volume = {.name = "v", .claim_name = "data"};
 
 static Pod with_data(void) {
-  Pod pod = {.meta = {.name = "p", .namespace_ = "a"}, .template = fixture_template()};
-  pod.template->volumes = (__typeof__(pod.template->volumes)){&data_volume, 1};
+  Pod pod = {.meta = {.name = "p", .namespace_ = "a"}, .common = fixture_common()};
+  pod.common->volumes = (__typeof__(pod.common->volumes)){&data_volume, 1};
   return pod;
 }
 
@@ -59,8 +59,8 @@ static void an_unknown_claim_is_named_and_never_guessed(void **state) {
 static void a_claim_that_does_not_exist_has_the_schedulers_words(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   Volume scratch = {.name = "scratch", .is_ephemeral = true};
-  Pod pod = with_data(), other = {.meta = {.name = "p", .namespace_ = "a"},
-                                  .template = &(PodTemplate){.volumes = {&scratch, 1}}};
+  Pod pod = with_data(),
+      other = {.meta = {.name = "p", .namespace_ = "a"}, .common = &(PodCommon){.volumes = {&scratch, 1}}};
   make_nodes(&f);
   f.snapshot.is_complete = true;
   int first = fixture_wait(&f, &pod), second = fixture_wait(&f, &other);
@@ -268,7 +268,7 @@ static void a_ready_volume_serves_one_planned_pod(void **state) {
   PersistentVolumeClaim claim = unbound_claim("local"), other = claim;
   Pod pod = with_data(), second = with_data();
   other.meta.name = "other";
-  second.template->volumes = (__typeof__(second.template->volumes)){&other_volume, 1};
+  second.common->volumes = (__typeof__(second.common->volumes)){&other_volume, 1};
   make_nodes(&f);
   snapshot_add_storage_class(&f.snapshot, &local);
   snapshot_add_claim(&f.snapshot, &claim);
@@ -327,8 +327,7 @@ static void an_ephemeral_claim_must_belong_to_its_pod(void **state) {
     Volume scratch = {.name = "scratch", .is_ephemeral = true};
     OwnerReference owner = {.kind = "Pod", .name = "p", .controller = true};
     PersistentVolumeClaim claim = unbound_claim("later");
-    Pod pod = {.meta = {.name = "p", .namespace_ = "a"},
-               .template = &(PodTemplate){.volumes = {&scratch, 1}}};
+    Pod pod = {.meta = {.name = "p", .namespace_ = "a"}, .common = &(PodCommon){.volumes = {&scratch, 1}}};
     claim.meta.name = "p-scratch";
     if (owned)
       claim.meta.owners = (__typeof__(claim.meta.owners)){&owner, 1};

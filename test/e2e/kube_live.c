@@ -98,10 +98,10 @@ static void lists_and_watches(Live *live) {
   check(run_until(live, is_pod_known, NAMESPACE "/first"), "a new pod arrives by the watch");
   const Pod *pod = kube_informer_find(live->pods.informer, NAMESPACE "/first");
   bool is_read =
-      pod && pod_template(pod)->containers.count == 1 &&
-      pod_template(pod)->containers.items[0].limits.count == 1 &&
-      string_equal(pod_template(pod)->containers.items[0].limits.items[0].key, "nvidia.com/mig-1g.10gb") &&
-      string_equal(pod_template(pod)->containers.items[0].limits.items[0].value, "1");
+      pod && pod_common(pod)->containers.count == 1 &&
+      pod_common(pod)->containers.items[0].limits.count == 1 &&
+      string_equal(pod_common(pod)->containers.items[0].limits.items[0].key, "nvidia.com/mig-1g.10gb") &&
+      string_equal(pod_common(pod)->containers.items[0].limits.items[0].value, "1");
   check(is_read, "its limits are read");
   check(pod && string_equal(key_values_find(&pod->meta.labels, LABEL), "yes"), "its labels are read");
   call_and_check(live, "DELETE", PODS "/first", NULL, NULL);

@@ -156,9 +156,9 @@ static void add_pod(Generator *g, const FamilyClass *class_) {
   Fixture *f = &g->family->fixture;
   Pod *pod = fixture_pod(f, arena_format(&f->arena, "p%04zu", f->pods.count), NULL);
   Container *containers = arena_alloc(&f->arena, FAMILY_NEEDS_MAX * sizeof *containers);
-  containers[0] = pod_template(pod)->containers.items[0];
-  pod->template->containers.items = containers;
-  pod->template->containers.count = (size_t)class_->need_count;
+  containers[0] = pod_common(pod)->containers.items[0];
+  pod->common->containers.items = containers;
+  pod->common->containers.count = (size_t)class_->need_count;
   for (int i = 0; i < class_->need_count; i++) {
     char resource[MIG_RESOURCE_NAME_SIZE];
     mig_profile_format_resource(class_->needs[i].profile, resource);
@@ -167,9 +167,9 @@ static void add_pod(Generator *g, const FamilyClass *class_) {
   }
   set_amounts(g, (KeyValues *)&containers[0].requests, &class_->asks);
   if (class_->zone >= 0)
-    fixture_set(f, &pod->template->node_selector, "zone", arena_format(&f->arena, "z%d", class_->zone));
-  pod->template->tolerations.items = toleration;
-  pod->template->tolerations.count = class_->tolerates;
+    fixture_set(f, &pod->common->node_selector, "zone", arena_format(&f->arena, "z%d", class_->zone));
+  pod->common->tolerations.items = toleration;
+  pod->common->tolerations.count = class_->tolerates;
 }
 
 void family_generate(Family *family, const FamilyMix *mix, Random *random) {
