@@ -39,8 +39,26 @@ LivePod *live_pods_find(const LivePods *pods, const Pod *object) {
   return at == SIZE_MAX ? NULL : pods->items.items[pods->slots.items[at] - 1];
 }
 
+static void give_back(LivePods *pods, LivePod *pod) {
+  pod->next = pods->spare;
+  pods->spare = pod;
+}
+
+/* In blocks, because the heap adds a third to a piece as small as a record. */
+static LivePod *take_record(LivePods *pods) {
+  if (!pods->spare) {
+    LivePod *block = mem_alloc(LIVE_PODS_BLOCK * sizeof *block);
+    *array_push(&pods->blocks) = block;
+    for (size_t i = LIVE_PODS_BLOCK; i-- > 0;)
+      give_back(pods, &block[i]);
+  }
+  LivePod *pod = pods->spare;
+  pods->spare = pod->next;
+  return pod;
+}
+
 LivePod *live_pods_add(LivePods *pods, const Pod *object) {
-  LivePod *pod = mem_alloc(sizeof *pod);
+  LivePod *pod = take_record(pods);
   *pod = (LivePod){.object = object, .number = (uint32_t)pods->items.count};
   *array_push(&pods->items) = pod;
   slots_put(&pods->slots, hash_of(object), pod->number, hash_of_number, pods);
@@ -56,12 +74,13 @@ void live_pods_remove(LivePods *pods, LivePod *pod) {
     last->number = pod->number;
   }
   pods->items.count--;
-  free(pod);
+  give_back(pods, pod);
 }
 
 void live_pods_deinit(LivePods *pods) {
-  for (size_t i = 0; i < pods->items.count; i++)
-    free(pods->items.items[i]);
+  for (size_t i = 0; i < pods->blocks.count; i++)
+    free(pods->blocks.items[i]);
+  array_deinit(&pods->blocks);
   array_deinit(&pods->items);
   slots_deinit(&pods->slots);
 }

@@ -14,16 +14,24 @@ typedef enum LiveStanding {
   LIVE_STRAY,   /* its node is not there; `place` is its index in live->strays */
 } LiveStanding;
 
-typedef struct LivePod {
-  const Pod *object; /* borrowed; its namespace and name never change */
-  uint32_t number;   /* in LivePods.items */
+typedef struct LivePod LivePod;
+struct LivePod {
+  union {
+    const Pod *object; /* borrowed; its namespace and name never change */
+    LivePod *next;     /* of the spare records */
+  };
+  uint32_t number; /* in LivePods.items */
   int place;
   int spec; /* where it waits or is placed */
   LiveStanding standing;
-} LivePod;
+};
+
+enum { LIVE_PODS_BLOCK = 128 };
 
 typedef struct LivePods {
-  ARRAY(LivePod *) items; /* owned; in the order in which they came, a removal moves the last into the gap */
+  ARRAY(LivePod *) items;  /* in the order in which they came, a removal moves the last into the gap */
+  ARRAY(LivePod *) blocks; /* owned: the records, LIVE_PODS_BLOCK in each, never moved */
+  LivePod *spare;          /* records that nobody has */
   Slots slots;
 } LivePods;
 
