@@ -118,7 +118,7 @@ static void the_next_pass_waits_for_the_answer_and_for_the_watch(void **state) {
   show_node(world, "n1");
   run_for(world, CONTROLLER_BATCH_IDLE_MS);
   answer_write(world, "n1");
-  assert_string_equal(spec_of(world, "n1"), "GPU-n1-0 1g.10gb@4,1g.10gb@5");
+  assert_string_equal(spec_of(world, "n1"), "GPU-n1-0 1g.10gb@5,1g.10gb@4");
 }
 
 static void the_watch_may_be_faster_than_the_answer(void **state) {
