@@ -47,6 +47,21 @@ static void what_the_kubelet_restores_is_taken_down_again(void **state) {
   assert_true(leaves_within(world, 200, &has_left));
 }
 
+/* The kubelet restored them a moment ago, and our watch is behind: the server tells of a node that we do not
+ * know.
+ */
+static void what_only_the_server_knows_of_is_waited_for(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  agent_leave(world->agent, note_left, &has_left);
+  run_for(world, 4000);
+  world->newer = "newer";
+  assert_false(leaves_within(world, AGENT_LEAVE_SETTLE_MS + 3000, &has_left));
+  world->newer = NULL;
+  assert_true(leaves_within(world, AGENT_LEAVE_SETTLE_MS + 100, &has_left));
+}
+
 static void a_scheduler_that_is_behind_is_waited_for(void **state) {
   World *world = *state;
   bool has_left = false;
@@ -276,6 +291,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(the_node_offers_nothing_while_promised_pods_are_served),
       WORLD_TEST(what_the_kubelet_restores_is_taken_down_again),
+      WORLD_TEST(what_only_the_server_knows_of_is_waited_for),
       WORLD_TEST(a_scheduler_that_is_behind_is_waited_for),
       WORLD_TEST(without_free_slices_nothing_is_waited_for),
       WORLD_TEST(without_free_slices_the_scheduler_is_asked_all_the_same),

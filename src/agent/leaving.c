@@ -37,7 +37,7 @@ static void begin(Agent *agent) {
   leaving->state = AGENT_CLEARING;
   leaving->began_ms = agent->host->now_ms;
   leaving->nothing_since_ms = 0;
-  leaving->is_clear = leaving->is_witnessed = false;
+  leaving->is_clear = leaving->is_witnessed = leaving->is_confirmed = false;
   agent->report_again_ms = 0;
   log_info(AGENT_COMPONENT, "leaving", "why=" LOG_QUOTED " free_slices=%zu hint=" LOG_QUOTED,
            leaving->is_retirement ? "the node is not labelled any more" : "the agent ends", count_free(agent),
@@ -93,7 +93,7 @@ static void note_offer(Agent *agent, const Node *node) {
   bool was_clear = leaving->is_clear;
   leaving->is_clear = offers_nothing(agent, node);
   if (was_clear && !leaving->is_clear)
-    leaving->is_witnessed = false;
+    leaving->is_witnessed = leaving->is_confirmed = false;
   if (!leaving->is_retirement && !leaving->is_witnessed && !agent_rereading_is_on(agent)) {
     leaving->is_witnessed = true;
     agent_recutting_call_witness(agent);
@@ -111,7 +111,11 @@ static void clear(Agent *agent, const Node *node) {
   /* NVIDIA's plugin goes on serving: there is only the node to be left in order. */
   uint64_t served_ms = agent_rereading_is_on(agent) ? now_ms : served_at(agent);
   bool is_served = served_ms && now_ms >= served_ms && (!node || agent_has_said_all(agent, node));
-  if (is_served && !agent->recutting.recuts.count)
+  bool knows = leaving->is_confirmed || !node || agent_rereading_is_on(agent);
+  bool is_ready = is_served && (leaving->is_confirmed || !agent->recutting.recuts.count);
+  if (is_ready && !knows && !leaving->is_confirming)
+    agent_leaving_confirm(agent);
+  if (is_ready && knows)
     leave(agent, node, "the node offers nothing, and who was promised a slice has it");
   else if (now_ms >= last_ms)
     leave(agent, node, "out of time: a pod that was promised a slice may be rejected");

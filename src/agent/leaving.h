@@ -14,9 +14,9 @@
  * any more.
  *
  * The kubelet writes the amounts back at its next tick; each time they are taken down again, and the 5 s
- * begin anew. They are what the scheduler and the kubelet may take for a binding. Where the node is no longer
- * ours there is no witness, and the 5 s count from when the node offers nothing. GPUs and slices stay as
- * they are. */
+ * begin anew, also where only the server knows of it, who is asked last of all (leaving_confirm.c). They are
+ * what the scheduler and the kubelet may take for a binding. Where the node is no longer ours there is no
+ * witness, and the 5 s count from when the node offers nothing. GPUs and slices stay as they are. */
 #pragma once
 
 #include "base/host.h"
@@ -35,6 +35,8 @@ typedef struct AgentLeaving {
   uint64_t nothing_since_ms; /* the node has offered nothing, and the scheduler knows; 0: not yet */
   bool is_clear;             /* the node offered nothing when it was last looked at */
   bool is_witnessed;         /* a witness was called for that */
-  uint64_t allocated_ms;     /* when the kubelet last took a slice */
+  bool is_confirming;        /* the server is asked whether that is so still */
+  bool is_confirmed;
+  uint64_t allocated_ms; /* when the kubelet last took a slice */
   HostTimer timer;
 } AgentLeaving;

@@ -177,6 +177,8 @@ uint64_t agent_slices_settled_by(const Agent *agent);
 
 /* leaving.c: true where the agent leaves, or has left, and nothing else is to be done than to serve. */
 bool agent_leaving_step(Agent *agent, const Node *node);
+/* leaving_confirm.c: asks the server whether the node offers nothing still; sets leaving.is_confirmed. */
+void agent_leaving_confirm(Agent *agent);
 void agent_leaving_init(Agent *agent);
 void agent_leaving_deinit(Agent *agent);
 

@@ -48,6 +48,8 @@ struct World {
   int refuse_status; /* what PATCH is answered with; 0: it succeeds */
   bool take_over;    /* an option of the agent */
   AgentCdiOptions cdi;
+  const char
+      *newer; /* version of the node that answers to PATCH tell of, and no watch; NULL: they tell of none */
   bool patch_is_lost;
   bool patch_is_undone; /* by somebody who disagrees, at once */
   char *patch;          /* the last one */

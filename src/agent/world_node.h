@@ -129,7 +129,11 @@ static inline void answer_patch(World *world, KubeCall *call) {
   json_decref(patch);
   if (world->patch_is_lost)
     fake_break(call);
-  else
+  else if (world->newer) {
+    CLEANUP(cleanup_free)
+    char *body = mem_format("{\"metadata\":{\"resourceVersion\":\"%s\"}}", world->newer);
+    fake_answer(call, 200, body);
+  } else
     fake_answer(call, 200, "{}");
   show(world, "MODIFIED");
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our watch may be seconds behind, and the kubelet's tick may have put the amounts back meanwhile. So they
+ * are taken down once more, which changes nothing where nobody did: then the server answers with the very
+ * version of the node that we know. */
+#include "agent/state.h"
+
+#include "base/text.h"
+
+#include <jansson.h>
+
+/* False where the server did not say: then there is nothing to wait for either. */
+static bool is_another_version(const KubeAnswer *answer, const Node *node) {
+  json_t *object = json_loadb(answer->body, answer->body_size, 0, NULL);
+  const char *version =
+      json_string_value(json_object_get(json_object_get(object, "metadata"), "resourceVersion"));
+  bool is_other = version && node && !string_equal(version, node->meta.resource_version);
+  json_decref(object);
+  return is_other;
+}
+
+static void on_answer(void *userdata, const KubeAnswer *answer) {
+  Agent *agent = userdata;
+  AgentLeaving *leaving = &agent->leaving;
+  Error err;
+  leaving->is_confirming = false;
+  leaving->is_confirmed = true;
+  if (kube_answer_is_ok(answer, &err) && is_another_version(answer, agent_node(agent))) {
+    leaving->is_confirmed = false;
+    if (leaving->nothing_since_ms)
+      leaving->nothing_since_ms = agent->host->now_ms;
+  }
+  agent_kick(agent);
+}
+
+void agent_leaving_confirm(Agent *agent) {
+  CLEANUP(text_deinit) Text body = {0};
+  CLEANUP(cleanup_free) char *path = mem_format("/api/v1/nodes/%s/status", agent->node_name);
+  text_append(&body, "{\"status\":{\"allocatable\":{");
+  for (size_t i = 0; i < agent->resources.count; i++)
+    text_format(&body, "%s\"%s\":\"0\"", i ? "," : "", agent->resources.items[i].name);
+  text_append(&body, "}}}");
+  agent->leaving.is_confirming = true;
+  kube_client_call(agent->client, &(KubeCallOptions){.method = "PATCH",
+                                                     .path = path,
+                                                     .content_type = KUBE_MERGE_PATCH,
+                                                     .body = text_string(&body),
+                                                     .body_size = body.size,
+                                                     .on_answer = on_answer,
+                                                     .userdata = agent});
+}
