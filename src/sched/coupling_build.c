@@ -148,11 +148,11 @@ static bool is_asked_after(const Build *build, const Pod *pod) {
          map_find(&build->namespaces, string_or_empty(pod->meta.namespace_)) != NULL;
 }
 
-static void format_group(Build *build, const Pod *pod, const int *rules) {
+static void format_group(Build *build, const Pod *pod, const int *rules, size_t rule_count) {
   text_clear(&build->key);
   sched_key_add(&build->key, pod->meta.namespace_);
   text_append(&build->key, pod->meta.deletion_time ? "leaving" : "");
-  for (size_t i = 0; i < pod_common(pod)->anti_affinity_terms.count; i++)
+  for (size_t i = 0; i < rule_count; i++)
     text_format(&build->key, "rule%d", rules[i]);
   for (size_t i = 0; i < pod->meta.labels.count; i++) {
     const KeyValue *label = &pod->meta.labels.items[i];
@@ -171,7 +171,7 @@ static int find_group(Build *build, const Pod *pod) {
   CLEANUP(cleanup_free) int *rules = rule_count ? mem_alloc(rule_count * sizeof *rules) : NULL;
   for (size_t i = 0; i < rule_count; i++)
     rules[i] = find_rule(build, pod, &pod_common(pod)->anti_affinity_terms.items[i]);
-  format_group(build, pod, rules);
+  format_group(build, pod, rules, rule_count);
   int group = intern(&build->groups, text_string(&build->key), coupling->groups.count);
   if (group < (int)coupling->groups.count)
     return group;
