@@ -24,7 +24,6 @@
 #include "base/log.h"
 #include "base/log_gate.h"
 #include "base/memory.h"
-#include "kube/event_series.h"
 
 #define AGENT_COMPONENT "agent"
 
@@ -115,8 +114,7 @@ struct Agent {
   uint64_t started_ms;
   bool managed_logged;
   bool is_halted;
-  LogGate gate;           /* for failures that repeat with every try */
-  KubeEventSeries events; /* on our node, sent lately */
+  LogGate gate; /* for failures that repeat with every try */
 };
 
 /* Runs the step in this turn of the loop. */
