@@ -59,12 +59,12 @@ static void add_pod(BenchCluster *cluster, int number, int deployment, const cha
   pod->meta.namespace_ = "bench";
   pod->meta.creation_time = 1700000000 + number;
   pod->phase = "Pending";
+  pod->common = arena_alloc(arena, sizeof *pod->common);
   pod->common->conditions.items = &unschedulable;
   pod->common->conditions.count = 1;
-  pod->common = arena_alloc(arena, sizeof *pod->common);
-  pod->common->containers.items = arena_alloc(arena, sizeof *pod_common(pod)->containers.items);
+  pod->common->containers.items = arena_alloc(arena, sizeof *pod->common->containers.items);
   pod->common->containers.count = 1;
-  Container *container = &pod_common(pod)->containers.items[0];
+  Container *container = &pod->common->containers.items[0];
   KeyValues requests = {.items = arena_alloc(arena, REQUESTS * sizeof(KeyValue))};
   set(&requests, "cpu", "2");
   set(&requests, "memory", "8Gi");
