@@ -2,7 +2,7 @@
 /* How many jobs `facet simulate` plays in a second of processor time, policy by policy: a small fleet that is
  * saturated, and a large one. The others are the reference for what the events alone cost.
  *
- *     bench-simulate */
+ *     bench-simulate [JOBS] */
 #include "bench.h"
 #include "simulate/run.h"
 
@@ -51,10 +51,13 @@ static void run_setting(const Setting *setting) {
   }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   printf("Simulation, MIGBench's mix at a load of 1.1; processor time\n");
   printf("%-26s %-12s %8s %10s %12s %10s\n", "fleet", "policy", "jobs", "s", "jobs/s", "memory %");
-  for (size_t i = 0; i < COUNT_OF(settings); i++)
-    run_setting(&settings[i]);
+  for (size_t i = 0; i < COUNT_OF(settings); i++) {
+    Setting setting = settings[i];
+    setting.jobs = argc > 1 ? (int)strtol(argv[1], NULL, 10) : setting.jobs;
+    run_setting(&setting);
+  }
   return 0;
 }
