@@ -274,6 +274,7 @@ void agent_free(Agent *agent) {
   agent_watching_deinit(agent);
   agent_migmode_deinit(agent);
   agent_gpus_deinit(agent);
+  kube_event_series_deinit(&agent->events);
   kube_informer_free(agent->nodes);
   kube_client_free(agent->client);
   free(agent->reported);

@@ -46,6 +46,35 @@ static void after_one_failure_the_other_slices_follow(void **state) {
   assert_string_equal(annotation(world, "facet.gpu/error"), "creating 1g.10gb at slot 6 of GPU 0 failed: no");
 }
 
+#define FAILED_EVENT "RepartitionFailed: creating 1g.10gb at slot 6 of GPU 0 failed: no;"
+
+static void plan_in_vain(World *world, const char *plan) {
+  error_set(&world->driver_error, ERROR_GPU, "no");
+  set_plan(world, plan, "GPU-0 1g.10gb@6");
+  run_for(world, 1000);
+  world->driver_error = (Error){0};
+}
+
+static void what_fails_again_in_the_same_way_is_one_event_that_is_counted(void **state) {
+  World *world = *state;
+  settle(world);
+  plan_in_vain(world, "p1");
+  plan_in_vain(world, "p2");
+  plan_in_vain(world, "p3");
+  assert_string_equal(text_string(&world->events), FAILED_EVENT "again 2;again 3;");
+}
+
+/* An older role without the right to patch Events, or somebody deleted it. */
+static void an_event_that_cannot_be_counted_is_created_again(void **state) {
+  World *world = *state;
+  settle(world);
+  world->refuse_repetition = 403;
+  plan_in_vain(world, "p1");
+  plan_in_vain(world, "p2");
+  plan_in_vain(world, "p3");
+  assert_string_equal(text_string(&world->events), FAILED_EVENT "again 2;" FAILED_EVENT);
+}
+
 static int count_in_story(World *world, const char *what) {
   int count = 0;
   for (const char *at = text_string(&world->story); (at = strstr(at, what)); at += strlen(what))
@@ -242,6 +271,8 @@ int main(void) {
       WORLD_TEST(a_slice_that_cannot_be_created_is_named_and_the_plan_is_answered),
       WORLD_TEST(the_next_plan_tries_again_and_takes_the_error_back),
       WORLD_TEST(after_one_failure_the_other_slices_follow),
+      WORLD_TEST(what_fails_again_in_the_same_way_is_one_event_that_is_counted),
+      WORLD_TEST(an_event_that_cannot_be_counted_is_created_again),
       WORLD_TEST(half_a_slice_that_the_driver_refuses_to_remove_is_tried_again_and_told_of),
       WORLD_TEST(half_a_slice_that_stays_holds_up_nothing_else_on_its_gpu),
       WORLD_TEST(a_worker_that_dies_is_tried_three_times_for_one_slice),

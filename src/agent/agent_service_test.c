@@ -165,14 +165,27 @@ static void an_error_takes_its_slice_out_of_service_and_a_quiet_time_brings_it_b
   strike(world, 94, 1);
   run_for(world, 1000);
   assert_string_equal(amount(world, "allocatable", RESOURCE), "1");
-  assert_string_equal(annotation(world, ERROR),
-                      "Xid 94 struck the slice at slot 6 of GPU 0 (1 time): out of service");
+  assert_string_equal(annotation(world, ERROR), "Xid 94 struck the slice at slot 6 of GPU 0: out of service");
   assert_string_equal(annotation(world, "facet.gpu/status-gpu-0"), "1g.10gb@6:used");
   assert_string_equal(text_string(&world->events),
-                      "GpuError: Xid 94 struck the slice at slot 6 of GPU 0 (1 time): out of service;");
+                      "GpuError: Xid 94 struck the slice at slot 6 of GPU 0: out of service;");
   run_for(world, AGENT_SICK_MS);
   assert_string_equal(amount(world, "allocatable", RESOURCE), "2");
   assert_string_equal(annotation(world, ERROR), "(absent)");
+}
+
+static void an_error_that_repeats_is_one_event_that_is_counted(void **state) {
+  World *world = *state;
+  world->driver_watches = true;
+  settle_two(world);
+  strike(world, 94, 1);
+  run_for(world, 1000);
+  strike(world, 94, 1);
+  run_for(world, 1000);
+  assert_string_equal(annotation(world, ERROR),
+                      "Xid 94 struck the slice at slot 6 of GPU 0: out of service (2 times)");
+  assert_string_equal(text_string(&world->events),
+                      "GpuError: Xid 94 struck the slice at slot 6 of GPU 0: out of service;again 2;");
 }
 
 static void an_error_of_a_program_takes_nothing_out_of_service(void **state) {
@@ -259,6 +272,7 @@ int main(void) {
       WORLD_TEST(a_lost_gpu_is_out_of_service_at_once),
       WORLD_TEST(one_bad_look_takes_nothing_away),
       WORLD_TEST(an_error_takes_its_slice_out_of_service_and_a_quiet_time_brings_it_back),
+      WORLD_TEST(an_error_that_repeats_is_one_event_that_is_counted),
       WORLD_TEST(an_error_of_a_program_takes_nothing_out_of_service),
       WORLD_TEST(nobody_watches_while_something_is_changed),
       WORLD_TEST(a_watch_has_ended_when_the_next_look_is_due),

@@ -123,16 +123,20 @@ void agent_health_format_sick(const AgentSick *sick, char *ret_text, size_t size
   char what[48] = "";
   if (sick->start >= 0)
     snprintf(what, sizeof what, "the slice at slot %d of ", sick->start);
-  snprintf(ret_text, size, "Xid %llu struck %sGPU %d (%u time%s): out of service",
-           (unsigned long long)sick->xid, what, sick->index, sick->count, sick->count == 1 ? "" : "s");
+  snprintf(ret_text, size, "Xid %llu struck %sGPU %d: out of service", (unsigned long long)sick->xid, what,
+           sick->index);
 }
 
 void agent_health_append(const AgentHealth *health, uint64_t now_ms, Text *text) {
   for (size_t i = 0; i < health->sick.count; i++) {
     char sentence[ERROR_TEXT_SIZE];
-    agent_health_format_sick(&health->sick.items[i], sentence, sizeof sentence);
-    if (now_ms < health->sick.items[i].until_ms)
-      text_append_item(text, "; ", sentence);
+    const AgentSick *sick = &health->sick.items[i];
+    if (now_ms >= sick->until_ms)
+      continue;
+    agent_health_format_sick(sick, sentence, sizeof sentence);
+    text_append_item(text, "; ", sentence);
+    if (sick->count > 1)
+      text_format(text, " (%u times)", sick->count);
   }
 }
 

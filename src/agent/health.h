@@ -43,8 +43,8 @@ const AgentSick *agent_health_note(AgentHealth *health, const GpuObservation *ob
 bool agent_health_apply(const AgentHealth *health, GpuObservation *observation, uint64_t now_ms);
 /* When the next one is well again; HOST_NEVER. */
 uint64_t agent_health_wake_ms(const AgentHealth *health, uint64_t now_ms);
-/* "Xid 94 struck the slice at slot 6 of GPU 0 (2 times): out of service" */
+/* "Xid 94 struck the slice at slot 6 of GPU 0: out of service": the same words each time, for one Event. */
 void agent_health_format_sick(const AgentSick *sick, char *ret_text, size_t size);
-/* That of each that is out of service now, parted by "; ". */
+/* That of each that is out of service now, with the number of times, parted by "; ". */
 void agent_health_append(const AgentHealth *health, uint64_t now_ms, Text *text);
 void agent_health_deinit(AgentHealth *health);

@@ -80,8 +80,7 @@ static void an_error_of_a_slice_strikes_that_slice(void **state) {
   assert_false(gpu->instances[0].is_sick);
   assert_true(gpu->instances[1].is_sick);
   assert_false(agent_health_apply(&health, f->observation, NOW_MS)); /* nothing new */
-  assert_string_equal(words(&health, NOW_MS),
-                      "Xid 94 struck the slice at slot 5 of GPU 0 (1 time): out of service");
+  assert_string_equal(words(&health, NOW_MS), "Xid 94 struck the slice at slot 5 of GPU 0: out of service");
 }
 
 static void an_error_without_a_slice_strikes_the_gpu(void **state) {
@@ -94,7 +93,7 @@ static void an_error_without_a_slice_strikes_the_gpu(void **state) {
   assert_true(gpu->is_sick);
   assert_true(gpu->instances[0].is_sick);
   assert_false(f->observation->gpus[1].is_sick);
-  assert_string_equal(words(&health, NOW_MS), "Xid 79 struck GPU 0 (1 time): out of service");
+  assert_string_equal(words(&health, NOW_MS), "Xid 79 struck GPU 0: out of service");
 }
 
 static void it_is_well_again_after_a_quiet_time_that_doubles(void **state) {

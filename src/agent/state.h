@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/log_gate.h"
 #include "base/memory.h"
+#include "kube/event_series.h"
 
 #define AGENT_COMPONENT "agent"
 
@@ -114,7 +115,8 @@ struct Agent {
   uint64_t started_ms;
   bool managed_logged;
   bool is_halted;
-  LogGate gate; /* for failures that repeat with every try */
+  LogGate gate;           /* for failures that repeat with every try */
+  KubeEventSeries events; /* on our node, sent lately */
 };
 
 /* Runs the step in this turn of the loop. */

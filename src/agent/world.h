@@ -62,6 +62,7 @@ struct World {
   json_t *witness;          /* the witness pod; NULL: there is none */
   bool scheduler_is_behind; /* it has not seen what the node offers now */
   int refuse_witness;
+  int refuse_repetition; /* status that PATCH of an Event is answered with; 0: it succeeds */
   /* the kubelet */
   MemoryPort port;
   FakeKubelet kubelet;

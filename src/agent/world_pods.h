@@ -135,8 +135,26 @@ static inline bool pods_turn(World *world) {
   return true;
 }
 
+/* "again 2;" for the second time. */
+static inline bool repetition_turn(World *world) {
+  KubeCall *call =
+      find_call_of(world, "PATCH", "/apis/events.k8s.io/v1/namespaces/default/events/n1.", false);
+  if (!call)
+    return false;
+  json_t *event = json_loads(call->request.body, JSON_REJECT_DUPLICATES, NULL);
+  json_t *series = json_object_get(event, "series");
+  assert_string_equal(call->request.content_type, KUBE_MERGE_PATCH);
+  assert_true(json_is_string(json_object_get(series, "lastObservedTime")));
+  text_format(&world->events, "again %d;", (int)json_integer_value(json_object_get(series, "count")));
+  json_decref(event);
+  fake_answer(call, world->refuse_repetition ? world->refuse_repetition : 200, "{}");
+  return true;
+}
+
 /* Events on the node: "RepartitionFailed: <note>;" in world->events. */
 static inline bool events_turn(World *world) {
+  if (repetition_turn(world))
+    return true;
   KubeCall *call = find_call_of(world, "POST", "/apis/events.k8s.io/v1/namespaces/default/events", false);
   if (!call)
     return false;

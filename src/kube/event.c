@@ -25,13 +25,18 @@ static int fitting_size(const char *text, size_t size_max) {
 
 /* Names may be 253 characters long and an event's name not longer, so the object's part is cut; what is left
  * of it must end in a letter or digit before the dot. */
-static void append_name(Text *body, const ObjectMeta *meta, int64_t wall_ms, uint64_t unique) {
-  char name[254];
-  int size = fitting_size(meta->name, OBJECT_NAME_SIZE_MAX);
-  while (size > 0 && (meta->name[size - 1] == '-' || meta->name[size - 1] == '.'))
+void kube_event_format_name(const ObjectMeta *regarding, int64_t wall_ms, uint64_t unique,
+                            char ret_name[KUBE_EVENT_NAME_SIZE]) {
+  int size = fitting_size(regarding->name, OBJECT_NAME_SIZE_MAX);
+  while (size > 0 && (regarding->name[size - 1] == '-' || regarding->name[size - 1] == '.'))
     size--;
-  snprintf(name, sizeof name, "%.*s.%llx%04llx", size, meta->name, (unsigned long long)wall_ms,
-           (unsigned long long)unique & 0xffff);
+  snprintf(ret_name, KUBE_EVENT_NAME_SIZE, "%.*s.%llx%04llx", size, regarding->name,
+           (unsigned long long)wall_ms, (unsigned long long)unique & 0xffff);
+}
+
+static void append_name(Text *body, const ObjectMeta *meta, int64_t wall_ms, uint64_t unique) {
+  char name[KUBE_EVENT_NAME_SIZE];
+  kube_event_format_name(meta, wall_ms, unique, name);
   append_member(body, "name", name);
 }
 
