@@ -183,6 +183,20 @@ static void a_driver_that_says_done_and_has_nothing_to_show_is_not_asked_for_eve
       "not there");
 }
 
+/* A change shows its own GPU afresh, and of the others what was seen before (gpu/driver.h). What somebody did
+ * to those is found at the next look at all of them.
+ */
+static void changes_do_not_put_off_the_look_at_all_gpus(void **state) {
+  World *world = *state;
+  settle(world); /* the first look was 10 s ago */
+  run_for(world, 30000);
+  set_plan(world, "p1", "GPU-0 1g.10gb@6");
+  run_for(world, 19999);
+  assert_story(world, "create 1g.10gb@6;list 1g.10gb: MIG-0-6;patch;");
+  run_for(world, 1);
+  assert_story(world, "observe;");
+}
+
 static void gpus_that_cannot_be_read_are_said_so_and_looked_at_again(void **state) {
   World *world = *state;
   error_set(&world->driver_error, ERROR_GPU, "libnvidia-ml.so.1 was not found");
@@ -280,6 +294,7 @@ int main(void) {
       WORLD_TEST(a_gpu_that_kills_the_worker_three_times_is_left_alone_and_the_next_one_goes_on),
       WORLD_TEST(a_slice_that_was_made_before_the_worker_died_is_taken),
       WORLD_TEST(a_driver_that_says_done_and_has_nothing_to_show_is_not_asked_for_ever),
+      WORLD_TEST(changes_do_not_put_off_the_look_at_all_gpus),
       WORLD_TEST(gpus_that_cannot_be_read_are_said_so_and_looked_at_again),
       WORLD_TEST(gpus_that_become_unreadable_keep_their_report),
       cmocka_unit_test(a_node_that_has_nothing_to_partition_says_what_to_do),

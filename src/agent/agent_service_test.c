@@ -77,9 +77,11 @@ static void a_creation_that_hangs_sets_its_gpu_aside_and_the_next_one_goes_on(vo
   set_annotation(world, "facet.gpu/spec-gpu-1", "GPU-1 1g.10gb@6,1g.10gb@5");
   world->hangs_at = 1;
   set_plan(world, "p1", "GPU-0 1g.10gb@6,1g.10gb@5");
-  run_for(world, 1000);
+  run_for(world, AGENT_OBSERVE_AGAIN_MS - 1);
   assert_story(world, "create 1g.10gb@5;observe;create 1g.10gb@5;list 1g.10gb: MIG-0-6 MIG-1-6;"
                       "list 1g.10gb: MIG-0-6 MIG-1-5 MIG-1-6;patch;patch;");
+  run_for(world, 1);
+  assert_story(world, "observe;"); /* the other slice of GPU 1 has not put it off */
   assert_string_equal(annotation(world, "facet.gpu/status-gpu-1"), "1g.10gb@5:free,1g.10gb@6:free");
   assert_string_equal(annotation(world, ERROR), HUNG);
 }

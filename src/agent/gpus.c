@@ -49,6 +49,15 @@ static uint64_t next_look_ms(const Agent *agent) {
   return delay_ms;
 }
 
+/* A change looks at its own GPU alone: it may bring the next look at all of them forward, never put it off.
+ */
+static void plan_look(Agent *agent) {
+  HostTimer *timer = &agent->observe_timer;
+  uint64_t delay_ms = next_look_ms(agent);
+  if (!timer_is_set(timer) || agent->host->now_ms + delay_ms < timer->at_ms)
+    timer_set(agent->host, timer, delay_ms);
+}
+
 void agent_gpus_take(Agent *agent, const GpuResult *result) {
   if (!result->observed)
     return;
@@ -64,7 +73,7 @@ void agent_gpus_take(Agent *agent, const GpuResult *result) {
     agent->has_bare |= note_bare(before, &agent->observation->gpus[i], agent->host->now_ms);
     note_service(agent, before, &agent->observation->gpus[i]);
   }
-  timer_set(agent->host, &agent->observe_timer, next_look_ms(agent));
+  plan_look(agent);
   agent_watching_apply(agent);
   agent->is_published = false;
 }
@@ -89,6 +98,7 @@ static void on_observed(void *userdata, const GpuResult *result) {
   agent->driver_busy = false;
   bool first = !agent->observation;
   bool news = result->err.code && strcmp(result->err.text, agent->observe_error.text) != 0;
+  timer_cancel(agent->host, &agent->observe_timer); /* this was it */
   agent_gpus_take(agent, result);
   agent_counting_note_job(agent->metrics, GPU_JOB_OBSERVE, result);
   if (news)
