@@ -234,7 +234,7 @@ static void go_on(SimKubelet *kubelet) {
 }
 
 void sim_admission_next(SimKubelet *kubelet) {
-  if (kubelet->admission.pod || kubelet->is_stopping)
+  if (kubelet->admission.pod || kubelet->is_stopping || !kube_informer_is_synced(kubelet->pods_watch))
     return;
   for (size_t i = 0; i < kubelet->pods.count; i++)
     if (kubelet->pods.items[i]->state == SIM_POD_QUEUED) {

@@ -199,7 +199,7 @@ void sim_pods_on_change(void *userdata, const void *old, const void *new_) {
   stop_pod(pod);
 }
 
-/* The checkpoint of pods that went while no kubelet was there. */
+/* The checkpoint of pods that went while no kubelet was there. Before that nobody is admitted. */
 void sim_pods_on_synced(void *userdata) {
   SimKubelet *kubelet = userdata;
   for (size_t i = kubelet->disk->held.count; i-- > 0 && i < kubelet->disk->held.count;)
@@ -207,6 +207,7 @@ void sim_pods_on_synced(void *userdata) {
       CLEANUP(cleanup_free) char *uid = mem_strdup(kubelet->disk->held.items[i]->uid); /* goes with it */
       sim_disk_release(kubelet->disk, uid);
     }
+  sim_admission_next(kubelet);
 }
 
 /* ---- telling the API server ---- */

@@ -106,6 +106,22 @@ static void pods_that_went_while_no_kubelet_was_there_are_forgotten(void **state
   assert_string_equal(ask_held(world), "");
 }
 
+/* As in the real device manager, which forgets pods that are unknown before it looks for what is free. */
+static void what_pods_held_that_are_forgotten_is_free_for_those_that_wait(void **state) {
+  World *world = *state;
+  announce(world, "a");
+  send_pod(world, "p");
+  pass_time(world, 1000);
+  sim_kubelet_free(world->kubelet);
+  sim_api_remove_pod(world->api, "demo", "p");
+  send_pod(world, "q");
+  kubelet_start(world);
+  pass_time(world, 1);
+  sim_api_stall_watches(world->api, SIM_API_PODS, 6000); /* the plugin is quicker */
+  pass_time(world, 10000);
+  assert_string_equal(string_or_empty(env_of(world, "q")), "a");
+}
+
 static void what_the_api_server_did_not_hear_is_said_again(void **state) {
   World *world = *state;
   announce(world, "a");
@@ -127,6 +143,7 @@ int main(void) {
       CASE(a_pod_whose_image_is_nowhere_holds_its_slice_and_never_starts),
       CASE(a_restarted_kubelet_finishes_a_deletion),
       CASE(pods_that_went_while_no_kubelet_was_there_are_forgotten),
+      CASE(what_pods_held_that_are_forgotten_is_free_for_those_that_wait),
       CASE(what_the_api_server_did_not_hear_is_said_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
