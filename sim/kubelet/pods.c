@@ -202,11 +202,13 @@ void sim_pods_on_change(void *userdata, const void *old, const void *new_) {
 /* The checkpoint of pods that went while no kubelet was there. Before that nobody is admitted. */
 void sim_pods_on_synced(void *userdata) {
   SimKubelet *kubelet = userdata;
-  for (size_t i = kubelet->disk->held.count; i-- > 0 && i < kubelet->disk->held.count;)
-    if (!find_pod(kubelet, kubelet->disk->held.items[i]->uid)) {
-      CLEANUP(cleanup_free) char *uid = mem_strdup(kubelet->disk->held.items[i]->uid); /* goes with it */
-      sim_disk_release(kubelet->disk, uid);
-    }
+  for (size_t i = 0; i < kubelet->disk->held.count;) {
+    CLEANUP(cleanup_free) char *uid = mem_strdup(kubelet->disk->held.items[i]->uid); /* goes with it */
+    if (find_pod(kubelet, uid))
+      i++;
+    else
+      sim_disk_release(kubelet->disk, uid); /* with all further ones of it */
+  }
   sim_admission_next(kubelet);
 }
 

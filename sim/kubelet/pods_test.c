@@ -106,6 +106,26 @@ static void pods_that_went_while_no_kubelet_was_there_are_forgotten(void **state
   assert_string_equal(ask_held(world), "");
 }
 
+/* Two containers are two entries in the checkpoint. */
+static void all_pods_that_went_while_no_kubelet_was_there_are_forgotten(void **state) {
+  World *world = *state;
+  announce(world, "a b c");
+  send_pod(world, "p");
+  pass_time(world, 1000);
+  create(world, PODS,
+         "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"nodeName\":\"n1\",\"containers\":["
+         "{\"name\":\"one\",\"resources\":{\"limits\":{\"" RESOURCE "\":\"1\"}}},"
+         "{\"name\":\"two\",\"resources\":{\"limits\":{\"" RESOURCE "\":\"1\"}}}]}}");
+  pass_time(world, 1000);
+  assert_int_equal(world->disk.held.count, 3);
+  sim_kubelet_free(world->kubelet);
+  sim_api_remove_pod(world->api, "demo", "p");
+  sim_api_remove_pod(world->api, "demo", "q");
+  kubelet_start(world);
+  pass_time(world, 1000);
+  assert_int_equal(world->disk.held.count, 0);
+}
+
 /* As in the real device manager, which forgets pods that are unknown before it looks for what is free. */
 static void what_pods_held_that_are_forgotten_is_free_for_those_that_wait(void **state) {
   World *world = *state;
@@ -143,6 +163,7 @@ int main(void) {
       CASE(a_pod_whose_image_is_nowhere_holds_its_slice_and_never_starts),
       CASE(a_restarted_kubelet_finishes_a_deletion),
       CASE(pods_that_went_while_no_kubelet_was_there_are_forgotten),
+      CASE(all_pods_that_went_while_no_kubelet_was_there_are_forgotten),
       CASE(what_pods_held_that_are_forgotten_is_free_for_those_that_wait),
       CASE(what_the_api_server_did_not_hear_is_said_again),
   };
