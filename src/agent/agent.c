@@ -127,18 +127,22 @@ static bool is_ours(Agent *agent, const Node *node) {
 }
 
 /* Somebody meant something by that label, and hears why nothing comes of it; who takes it away need not read
- * that any more. */
+ * that any more. Our own label goes when nobody waits any more for the scheduler to see it. */
 static void explain_label(Agent *agent, const Node *node) {
   char text[MIG_LABEL_TEXT_SIZE];
   const char *label = key_values_find(&node->meta.labels, MIG_LABEL_PARTITIONING);
   const char *told = key_values_find(&node->meta.annotations, MIG_ANNOTATION_ERROR);
   bool is_odd = mig_label_explain(label, text);
   bool was_odd = told && string_has_prefix(told, "the label " MIG_LABEL_PARTITIONING " says ");
+  const AgentReport said = {.error = is_odd    ? text
+                                     : was_odd ? NULL
+                                               : told,
+                            .offer = agent_recutting_offer(agent),
+                            .retired = agent->leaving.state == AGENT_LEFT};
   CLEANUP(text_deinit) Text body = {0};
-  if ((!is_odd && !was_odd) || agent->report_in_flight || agent->host->now_ms < agent->report_again_ms)
+  if (agent->report_in_flight || agent->host->now_ms < agent->report_again_ms)
     return;
-  if (!agent_report_format(node, &(AgentReport){.error = is_odd ? text : NULL}, &body) ||
-      is_repetition(agent, &body))
+  if (!agent_report_format(node, &said, &body) || is_repetition(agent, &body))
     return;
   if (is_odd)
     log_warn(AGENT_COMPONENT, "nothing is done on this node", "node=%s err=" LOG_QUOTED, agent->node_name,
@@ -149,9 +153,10 @@ static void explain_label(Agent *agent, const Node *node) {
 /* Nothing is changed any more; what the kubelet has is served, and the node says that there is nothing to
  * have. */
 static void serve_out(Agent *agent, const Node *node) {
+  bool is_gone = agent->leaving.state == AGENT_LEFT && agent->leaving.is_retirement;
   if (agent->observation)
-    agent_recutting_wind_up(agent, agent->leaving.is_retirement ? NULL : node);
-  if (node && agent->leaving.state == AGENT_LEFT && agent->leaving.is_retirement) {
+    agent_recutting_wind_up(agent, is_gone ? NULL : node);
+  if (node && is_gone) {
     agent_takeover_give_back(agent, node);
     explain_label(agent, node);
   }

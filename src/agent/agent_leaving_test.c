@@ -100,18 +100,30 @@ static void without_free_slices_the_scheduler_is_asked_all_the_same(void **state
   assert_true(leaves_within(world, 200, &has_left));
 }
 
-/* No witness asks the scheduler for a node that is not ours. Whose slice became free, and was promised, is
- * not known when the label goes. */
-static void without_free_slices_a_node_whose_label_goes_serves_on_for_a_while(void **state) {
+static void without_free_slices_the_scheduler_is_asked_also_where_the_label_goes(void **state) {
   World *world = *state;
   text_append(&world->kubelet.held, "MIG-0-5 MIG-0-6");
   settle_with_two(world);
+  world->scheduler_is_behind = true;
   set_label(world, NULL);
-  run_for(world, AGENT_LEAVE_SETTLE_MS - 100);
+  run_for(world, 30000);
   assert_string_equal(amount(world, "allocatable", SMALL), "0");
   assert_non_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  bind_witness(world);
   run_for(world, 200);
   assert_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+}
+
+/* Its slice may have been promised to another one already. */
+static void a_pod_that_ended_since_the_kubelet_was_asked_has_left_a_free_slice(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  text_append(&world->kubelet.held, "MIG-0-5 MIG-0-6");
+  settle_with_two(world);
+  text_clear(&world->kubelet.held);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(leaves_within(world, AGENT_LEAVE_SETTLE_MS - 1, &has_left));
+  assert_true(leaves_within(world, 2, &has_left));
 }
 
 static void without_anything_published_it_leaves_at_once(void **state) {
@@ -183,6 +195,64 @@ static void a_node_that_leaves_facet_keeps_its_reservation_until_it_offers_nothi
   run_for(world, AGENT_LEAVE_SETTLE_MS + 2000);
   assert_string_equal(amount(world, "allocatable", SMALL), "0");
   assert_null(world->pod);
+}
+
+#define OFFER "facet.gpu/offer"
+
+static bool has_offer(World *world) {
+  return json_object_get(metadata_of(world, "labels"), OFFER) != NULL;
+}
+
+/* Its watch of nodes is dead: without the reservation it would promise slices that are gone. */
+static void a_node_that_leaves_facet_keeps_its_reservation_until_the_scheduler_has_seen_that(void **state) {
+  World *world = *state;
+  world->scheduler_is_behind = true;
+  begin_recut(world);
+  run_for(world, 2000);
+  assert_cut(world);
+  set_label(world, NULL);
+  run_for(world, 30000);
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  assert_non_null(world->pod);
+  assert_non_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  world->scheduler_is_behind = false;
+  bind_witness(world);
+  run_for(world, AGENT_LEAVE_SETTLE_MS + AGENT_RECUT_WITNESS_AGAIN_MS + 1000);
+  assert_null(world->pod);
+  assert_null(world->witness);
+  assert_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  assert_false(has_offer(world));
+}
+
+static void
+a_node_that_leaves_facet_serves_until_the_scheduler_has_seen_that_it_offers_nothing(void **state) {
+  World *world = *state;
+  settle_with_two(world);
+  world->scheduler_is_behind = true;
+  set_label(world, NULL);
+  run_for(world, 30000);
+  assert_string_equal(amount(world, "allocatable", SMALL), "0");
+  assert_string_equal(annotation(world, STATUS), "(absent)");
+  assert_non_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  assert_true(has_offer(world));
+  bind_witness(world);
+  run_for(world, AGENT_LEAVE_SETTLE_MS + 100);
+  assert_null(world->witness);
+  assert_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  assert_false(has_offer(world));
+}
+
+static void a_scheduler_that_says_nothing_does_not_keep_a_node_in_facet_for_ever(void **state) {
+  World *world = *state;
+  settle_with_two(world);
+  world->scheduler_is_behind = true;
+  set_label(world, NULL);
+  run_for(world, AGENT_LEAVE_MAX_MS - 100);
+  assert_non_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  run_for(world, 2000);
+  assert_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  assert_null(world->witness);
+  assert_false(has_offer(world));
 }
 
 static void a_node_that_leaves_facet_keeps_its_gpus_and_loses_our_words(void **state) {
@@ -295,12 +365,16 @@ int main(void) {
       WORLD_TEST(a_scheduler_that_is_behind_is_waited_for),
       WORLD_TEST(without_free_slices_nothing_is_waited_for),
       WORLD_TEST(without_free_slices_the_scheduler_is_asked_all_the_same),
-      WORLD_TEST(without_free_slices_a_node_whose_label_goes_serves_on_for_a_while),
+      WORLD_TEST(without_free_slices_the_scheduler_is_asked_also_where_the_label_goes),
+      WORLD_TEST(a_pod_that_ended_since_the_kubelet_was_asked_has_left_a_free_slice),
       WORLD_TEST(without_anything_published_it_leaves_at_once),
       WORLD_TEST(a_node_that_is_not_ours_gets_no_slices_for_the_sake_of_a_reservation),
       WORLD_TEST(a_silent_api_server_does_not_keep_it_for_ever),
       WORLD_TEST(a_reservation_is_let_go_first),
       WORLD_TEST(a_node_that_leaves_facet_keeps_its_reservation_until_it_offers_nothing),
+      WORLD_TEST(a_node_that_leaves_facet_keeps_its_reservation_until_the_scheduler_has_seen_that),
+      WORLD_TEST(a_node_that_leaves_facet_serves_until_the_scheduler_has_seen_that_it_offers_nothing),
+      WORLD_TEST(a_scheduler_that_says_nothing_does_not_keep_a_node_in_facet_for_ever),
       WORLD_TEST(a_node_that_leaves_facet_keeps_its_gpus_and_loses_our_words),
       WORLD_TEST(a_node_that_left_is_left_alone),
       WORLD_TEST(a_node_that_comes_back_is_served_again),

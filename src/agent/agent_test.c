@@ -137,8 +137,9 @@ static void the_label_may_come_later_and_go_again(void **state) {
   set_label(world, NULL);
   set_plan(world, "p1", "GPU-0 1g.10gb@6");
   run_for(world, 600000);
-  assert_story(world,
-               "patch;patch;"); /* takes back what it said, asks whether that stands, changes nothing */
+  /* Takes back what it said, and its label when the scheduler has seen that; asks whether that stands;
+   * changes nothing. */
+  assert_story(world, "patch;patch;patch;");
   assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "(absent)");
 }
 

@@ -71,17 +71,24 @@ static void leave(Agent *agent, const Node *node, const char *how) {
   end(agent, node);
 }
 
-/* When everybody has been served as far as anybody can know; 0: not to be told yet. Without a witness a slice
- * may have become free and been promised, of which we see nothing before its pod comes. */
+/* When everybody has been served as far as anybody can know; 0: not to be told yet. A slice may have become
+ * free and been promised until the scheduler saw that there is nothing: so the kubelet is asked after that
+ * whether all are used. */
 static uint64_t served_at(const Agent *agent) {
   const AgentLeaving *leaving = &agent->leaving;
   if (!leaving->nothing_since_ms)
     return 0;
-  if (!count_free(agent) && leaving->is_witnessed)
+  if (!count_free(agent) && agent->used_ms >= leaving->nothing_since_ms)
     return agent->host->now_ms;
   uint64_t settled_ms = leaving->nothing_since_ms + AGENT_LEAVE_SETTLE_MS;
   uint64_t quiet_ms = leaving->allocated_ms + AGENT_LEAVE_QUIET_MS;
   return settled_ms > quiet_ms ? settled_ms : quiet_ms;
+}
+
+static void begin_settling(Agent *agent) {
+  agent->leaving.nothing_since_ms = agent->host->now_ms;
+  if (timer_is_set(&agent->use_timer))
+    timer_set(agent->host, &agent->use_timer, 0);
 }
 
 /* The witness's label travels with the amounts; it goes also where all slices are used, because one may have
@@ -94,14 +101,14 @@ static void note_offer(Agent *agent, const Node *node) {
   leaving->is_clear = offers_nothing(agent, node);
   if (was_clear && !leaving->is_clear)
     leaving->is_witnessed = leaving->is_confirmed = false;
-  if (!leaving->is_retirement && !leaving->is_witnessed && !agent_rereading_is_on(agent)) {
+  if (!leaving->is_witnessed && !agent_rereading_is_on(agent)) {
     leaving->is_witnessed = true;
     agent_recutting_call_witness(agent);
   }
   if (!leaving->is_clear || agent_recutting_awaits_witness(agent))
     leaving->nothing_since_ms = 0;
   else if (!leaving->nothing_since_ms)
-    leaving->nothing_since_ms = agent->host->now_ms;
+    begin_settling(agent);
 }
 
 static void clear(Agent *agent, const Node *node) {

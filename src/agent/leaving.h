@@ -5,9 +5,10 @@
  * stopped first, and what it has promised already is served:
  *
  *     STAYING  --> CLEARING   asked to end, or the label went
- *     CLEARING --> LEFT       the scheduler has seen that the node offers nothing (a witness pod, recut.h), 5
- * s have passed, and the kubelet has taken nothing for 1 s; or no slice is free any more; at the latest after
- * 60 s LEFT     --> STAYING    the label came back
+ *     CLEARING --> LEFT       the scheduler has seen that the node offers nothing (a witness pod, recut.h);
+ *                             5 s have passed, and the kubelet has taken nothing for 1 s, or no slice is free
+ *                             any more; at the latest after 60 s
+ *     LEFT     --> STAYING    the label came back
  *
  * Both at once is what a DaemonSet does that selects nodes by the label: it ends the agent because the label
  * went. Then the node's time with facet is over, too, and the agent ends when the node has nothing of facet
@@ -15,8 +16,9 @@
  *
  * The kubelet writes the amounts back at its next tick; each time they are taken down again, and the 5 s
  * begin anew, also where only the server knows of it, who is asked last of all (leaving_confirm.c). They are
- * what the scheduler and the kubelet may take for a binding. Where the node is no longer ours there is no
- * witness, and the 5 s count from when the node offers nothing. GPUs and slices stay as they are. */
+ * what the scheduler and the kubelet may take for a binding. A node that is no longer ours keeps the
+ * witness's label until all that is known, and only then loses our last word. GPUs and slices stay as they
+ * are. */
 #pragma once
 
 #include "base/host.h"

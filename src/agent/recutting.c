@@ -85,9 +85,11 @@ static int64_t highest_offer(const AgentRecutting *recutting) {
 }
 
 /* A report that leaves an amount open, or is about to be followed by the next one, would be a false witness.
+ * Who leaves takes down all of them.
  */
 int64_t agent_recutting_offer(const Agent *agent) {
-  bool is_whole = agent_slices_all_known(agent) && !agent->recutting.awaits_first;
+  bool is_withdrawn = agent->leaving.state != AGENT_STAYING && !agent_rereading_is_on(agent);
+  bool is_whole = is_withdrawn || (agent_slices_all_known(agent) && !agent->recutting.awaits_first);
   return is_whole ? highest_offer(&agent->recutting) : 0;
 }
 
@@ -379,6 +381,8 @@ static void step_all(Agent *agent, const Node *node) {
     if (recut->state == AGENT_RECUT_OVER) {
       agent_recut_free(recut);
       array_remove(&recutting->recuts, i);
+      if (agent->leaving.state != AGENT_STAYING)
+        agent_kick(agent); /* who leaves waits for the last one */
     }
   }
 }

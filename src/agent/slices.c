@@ -293,7 +293,8 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
   map_deinit(&agent->used);
   agent->used = fresh;
   agent->used_known = true;
-  if (changed)
+  agent->used_ms = agent->used_asked_ms;
+  if (changed || agent->leaving.state != AGENT_STAYING)
     agent_kick(agent);
 }
 
@@ -301,10 +302,12 @@ static void on_use_timer(void *userdata) {
   Agent *agent = userdata;
   if (!agent->resources.count)
     return; /* all was taken back */
-  if (kubelet_pod_resources_list(agent->pod_resources, on_use_answer, agent))
+  if (kubelet_pod_resources_list(agent->pod_resources, on_use_answer, agent)) {
+    agent->used_asked_ms = agent->host->now_ms;
     agent_recutting_note_list_asked(agent);
-  else
+  } else {
     timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
+  }
 }
 
 /* ---- the kubelet's questions ---- */

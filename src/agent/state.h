@@ -93,6 +93,8 @@ struct Agent {
   uint32_t barrier_poll_ms;
   Map used; /* ids that pods hold */
   bool used_known;
+  uint64_t used_ms;       /* what they hold is at least as new */
+  uint64_t used_asked_ms; /* the question that is open, or was answered last */
   HostTimer use_timer;
 
   AgentTroubles troubles; /* with publishing */
