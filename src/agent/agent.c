@@ -68,6 +68,10 @@ static void send_report(Agent *agent, const Text *body) {
                                                      .userdata = agent});
 }
 
+static bool may_report(const Agent *agent) {
+  return !agent->report_in_flight && agent->host->now_ms >= agent->report_again_ms;
+}
+
 /* False where there is nothing new to say. */
 static bool format_report(const Agent *agent, const Node *node, Text *ret_body) {
   bool is_leaving = agent->leaving.state != AGENT_STAYING;
@@ -102,7 +106,7 @@ static bool waits_for_kubelet(Agent *agent) {
 static void report(Agent *agent, const Node *node) {
   bool gpus_were_looked_at = agent->observation || agent->observe_error.code;
   bool is_leaving = agent->leaving.state != AGENT_STAYING;
-  if (agent->report_in_flight || !gpus_were_looked_at || agent->host->now_ms < agent->report_again_ms)
+  if (!gpus_were_looked_at || !may_report(agent))
     return;
   if (!is_leaving && (waits_for_kubelet(agent) || agent_recutting_hushes(agent, node)))
     return;
@@ -127,22 +131,18 @@ static bool is_ours(Agent *agent, const Node *node) {
 }
 
 /* Somebody meant something by that label, and hears why nothing comes of it; who takes it away need not read
- * that any more. Our own label goes when nobody waits any more for the scheduler to see it. */
+ * that any more. */
 static void explain_label(Agent *agent, const Node *node) {
   char text[MIG_LABEL_TEXT_SIZE];
   const char *label = key_values_find(&node->meta.labels, MIG_LABEL_PARTITIONING);
   const char *told = key_values_find(&node->meta.annotations, MIG_ANNOTATION_ERROR);
   bool is_odd = mig_label_explain(label, text);
   bool was_odd = told && string_has_prefix(told, "the label " MIG_LABEL_PARTITIONING " says ");
-  const AgentReport said = {.error = is_odd    ? text
-                                     : was_odd ? NULL
-                                               : told,
-                            .offer = agent_recutting_offer(agent),
-                            .retired = agent->leaving.state == AGENT_LEFT};
   CLEANUP(text_deinit) Text body = {0};
-  if (agent->report_in_flight || agent->host->now_ms < agent->report_again_ms)
+  if ((!is_odd && !was_odd) || !may_report(agent))
     return;
-  if (!agent_report_format(node, &said, &body) || is_repetition(agent, &body))
+  if (!agent_report_format(node, &(AgentReport){.error = is_odd ? text : NULL}, &body) ||
+      is_repetition(agent, &body))
     return;
   if (is_odd)
     log_warn(AGENT_COMPONENT, "nothing is done on this node", "node=%s err=" LOG_QUOTED, agent->node_name,
@@ -150,16 +150,31 @@ static void explain_label(Agent *agent, const Node *node) {
   send_report(agent, &body);
 }
 
+/* No witness goes by it any more. */
+static void forget_offer(Agent *agent, const Node *node) {
+  CLEANUP(text_deinit) Text body = {0};
+  if (!key_values_find(&node->meta.labels, MIG_LABEL_OFFER) || !may_report(agent))
+    return;
+  text_append(&body, "{\"metadata\":{\"labels\":{\"" MIG_LABEL_OFFER "\":null}}}");
+  if (!is_repetition(agent, &body))
+    send_report(agent, &body);
+}
+
+/* To a node that is not ours, or not any more. */
+static void say_goodbye(Agent *agent, const Node *node) {
+  agent_takeover_give_back(agent, node);
+  forget_offer(agent, node);
+  explain_label(agent, node);
+}
+
 /* Nothing is changed any more; what the kubelet has is served, and the node says that there is nothing to
  * have. */
 static void serve_out(Agent *agent, const Node *node) {
-  bool is_gone = agent->leaving.state == AGENT_LEFT && agent->leaving.is_retirement;
+  bool is_over = agent->leaving.state == AGENT_LEFT && agent->leaving.is_retirement;
   if (agent->observation)
-    agent_recutting_wind_up(agent, is_gone ? NULL : node);
-  if (node && is_gone) {
-    agent_takeover_give_back(agent, node);
-    explain_label(agent, node);
-  }
+    agent_recutting_wind_up(agent, is_over ? NULL : node);
+  if (node && is_over)
+    say_goodbye(agent, node);
   if (agent->leaving.state != AGENT_CLEARING)
     return;
   agent_slices_step(agent);
@@ -183,9 +198,7 @@ static void step(void *userdata) {
   }
   if (!is_ours(agent, node)) {
     if (node)
-      agent_takeover_give_back(agent, node);
-    if (node)
-      explain_label(agent, node);
+      say_goodbye(agent, node);
     if (node && agent->observation)
       agent_recutting_wind_up(agent, NULL);
     return;

@@ -197,10 +197,8 @@ static void a_node_that_leaves_facet_keeps_its_reservation_until_it_offers_nothi
   assert_null(world->pod);
 }
 
-#define OFFER "facet.gpu/offer"
-
 static bool has_offer(World *world) {
-  return json_object_get(metadata_of(world, "labels"), OFFER) != NULL;
+  return strcmp(label_of(world, MIG_LABEL_OFFER), "(absent)") != 0;
 }
 
 /* Its watch of nodes is dead: without the reservation it would promise slices that are gone. */
@@ -230,7 +228,7 @@ a_node_that_leaves_facet_serves_until_the_scheduler_has_seen_that_it_offers_noth
   settle_with_two(world);
   world->scheduler_is_behind = true;
   set_label(world, NULL);
-  run_for(world, 30000);
+  run_for(world, 140000); /* longer, and our own watch would look dead, too */
   assert_string_equal(amount(world, "allocatable", SMALL), "0");
   assert_string_equal(annotation(world, STATUS), "(absent)");
   assert_non_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
@@ -247,11 +245,48 @@ static void a_scheduler_that_says_nothing_does_not_keep_a_node_in_facet_for_ever
   settle_with_two(world);
   world->scheduler_is_behind = true;
   set_label(world, NULL);
-  run_for(world, AGENT_LEAVE_MAX_MS - 100);
+  run_for(world, AGENT_RECUT_LINGER_MS + AGENT_LEAVE_SETTLE_MS - 1000);
   assert_non_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
   run_for(world, 2000);
   assert_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
+  run_for(world, AGENT_RECUT_RELEASE_AGAIN_MS);
   assert_null(world->witness);
+  assert_false(has_offer(world));
+}
+
+/* Whoever ends the agent has no more patience than that; but the last words to the node are said. */
+static void an_agent_that_ends_with_the_label_has_a_minute_for_it(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  world->scheduler_is_behind = true;
+  set_label(world, NULL);
+  run_for(world, 30000);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(leaves_within(world, AGENT_LEAVE_MAX_MS - 100, &has_left));
+  assert_true(has_offer(world));
+  assert_true(leaves_within(world, 200, &has_left));
+  assert_false(has_offer(world));
+}
+
+static void an_api_server_that_falls_silent_does_not_keep_an_agent_whose_label_went(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  set_label(world, NULL);
+  run_for(world, 100);
+  assert_true(has_offer(world));
+  world->api_is_mute = true;
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(leaves_within(world, AGENT_LEAVE_MAX_MS + AGENT_LEAVE_WORDS_MS - 1, &has_left));
+  assert_true(leaves_within(world, 1, &has_left));
+}
+
+static void an_offer_that_an_earlier_life_left_on_a_node_is_forgotten(void **state) {
+  World *world = *state;
+  set_label(world, NULL);
+  json_object_set_new(metadata_of(world, "labels"), MIG_LABEL_OFFER, json_string("7"));
+  settle(world);
   assert_false(has_offer(world));
 }
 
@@ -314,6 +349,7 @@ static void the_label_may_go_and_end_the_agent(void **state) {
   agent_leave(world->agent, note_left, &has_left);
   assert_false(leaves_within(world, AGENT_LEAVE_SETTLE_MS - 200, &has_left));
   assert_true(leaves_within(world, 300, &has_left));
+  assert_false(has_offer(world));
   assert_string_equal(annotation(world, STATUS), "(absent)");
   assert_string_equal(annotation(world, "facet.gpu/gpu-0"), "(absent)");
   assert_string_equal(amount(world, "allocatable", SMALL), "0");
@@ -375,6 +411,9 @@ int main(void) {
       WORLD_TEST(a_node_that_leaves_facet_keeps_its_reservation_until_the_scheduler_has_seen_that),
       WORLD_TEST(a_node_that_leaves_facet_serves_until_the_scheduler_has_seen_that_it_offers_nothing),
       WORLD_TEST(a_scheduler_that_says_nothing_does_not_keep_a_node_in_facet_for_ever),
+      WORLD_TEST(an_agent_that_ends_with_the_label_has_a_minute_for_it),
+      WORLD_TEST(an_api_server_that_falls_silent_does_not_keep_an_agent_whose_label_went),
+      WORLD_TEST(an_offer_that_an_earlier_life_left_on_a_node_is_forgotten),
       WORLD_TEST(a_node_that_leaves_facet_keeps_its_gpus_and_loses_our_words),
       WORLD_TEST(a_node_that_left_is_left_alone),
       WORLD_TEST(a_node_that_comes_back_is_served_again),

@@ -44,14 +44,27 @@ static void begin(Agent *agent) {
            leaving->is_end ? "promised pods are served first; a second signal ends at once" : "");
 }
 
-/* Once. Last of all a node that leaves facet gets its label for NVIDIA's device plugin back: when our sockets
- * are gone. */
+/* Who ends the agent waits less long than a node whose label went. */
+static uint64_t patience_ends_ms(const AgentLeaving *leaving) {
+  uint64_t retired_ms =
+      leaving->is_retirement ? leaving->began_ms + AGENT_LEAVE_RETIREMENT_MAX_MS : HOST_NEVER;
+  uint64_t ended_ms = leaving->is_end ? leaving->end_ms + AGENT_LEAVE_MAX_MS : HOST_NEVER;
+  return retired_ms < ended_ms ? retired_ms : ended_ms;
+}
+
+static bool owes_words(const Agent *agent, const Node *node) {
+  return is_given_up(node) &&
+         (agent_takeover_owes(agent, node) || key_values_find(&node->meta.labels, MIG_LABEL_OFFER));
+}
+
+/* Once. Last of all, when our sockets are gone, a node that leaves facet loses our label, and gets its own
+ * for NVIDIA's device plugin back. */
 static void end(Agent *agent, const Node *node) {
   AgentLeaving *leaving = &agent->leaving;
-  uint64_t last_ms = leaving->began_ms + AGENT_LEAVE_MAX_MS;
+  uint64_t last_ms = patience_ends_ms(leaving) + AGENT_LEAVE_WORDS_MS;
   if (!leaving->is_end || !leaving->on_left)
     return;
-  if (is_given_up(node) && agent_takeover_owes(agent, node) && agent->host->now_ms < last_ms) {
+  if (owes_words(agent, node) && agent->host->now_ms < last_ms) {
     timer_set(agent->host, &leaving->timer, last_ms - agent->host->now_ms);
     return;
   }
@@ -101,7 +114,7 @@ static void note_offer(Agent *agent, const Node *node) {
   leaving->is_clear = offers_nothing(agent, node);
   if (was_clear && !leaving->is_clear)
     leaving->is_witnessed = leaving->is_confirmed = false;
-  if (!leaving->is_witnessed && !agent_rereading_is_on(agent)) {
+  if (!leaving->is_witnessed && agent->announced.count) {
     leaving->is_witnessed = true;
     agent_recutting_call_witness(agent);
   }
@@ -113,7 +126,7 @@ static void note_offer(Agent *agent, const Node *node) {
 
 static void clear(Agent *agent, const Node *node) {
   AgentLeaving *leaving = &agent->leaving;
-  uint64_t now_ms = agent->host->now_ms, last_ms = leaving->began_ms + AGENT_LEAVE_MAX_MS;
+  uint64_t now_ms = agent->host->now_ms, last_ms = patience_ends_ms(leaving);
   note_offer(agent, node);
   /* NVIDIA's plugin goes on serving: there is only the node to be left in order. */
   uint64_t served_ms = agent_rereading_is_on(agent) ? now_ms : served_at(agent);
@@ -158,6 +171,7 @@ void agent_leave(Agent *agent, void (*on_left)(void *userdata), void *userdata) 
   AgentLeaving *leaving = &agent->leaving;
   const Node *node = agent_node(agent);
   leaving->is_end = true;
+  leaving->end_ms = agent->host->now_ms;
   leaving->on_left = on_left;
   leaving->userdata = userdata;
   bool owes_release = has_slices(agent) && agent->recutting.recuts.count;

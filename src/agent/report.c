@@ -227,13 +227,9 @@ int64_t agent_report_get_offer(const Node *node) {
   return label && quantity_parse(label, QUANTITY_UNITS, &offer, &err) == 0 && offer > 0 ? offer : 0;
 }
 
-/* It is only raised together with the amounts. */
 static void compare_labels(const Node *node, const AgentReport *report, Text *changes) {
   char value[24];
-  bool is_over = report->retired && !report->offer;
-  if (is_over && key_values_find(&node->meta.labels, MIG_LABEL_OFFER)) {
-    append_member(changes, MIG_LABEL_OFFER, NULL);
-  } else if (report->observation && report->offer > agent_report_get_offer(node)) {
+  if (report->offer > agent_report_get_offer(node)) {
     snprintf(value, sizeof value, "%lld", (long long)report->offer);
     append_member(changes, MIG_LABEL_OFFER, value);
   }
@@ -263,12 +259,12 @@ static void append_status(Text *body, const Text *capacity, const Text *allocata
 
 bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_body) {
   CLEANUP(text_deinit) Text labels = {0}, annotations = {0}, capacity = {0}, allocatable = {0};
-  compare_labels(node, report, &labels);
   if (report->observation) {
     CLEANUP(arena_deinit) Arena arena = {0};
     CLEANUP(map_deinit) Map wanted = {0};
     if (!report->retired)
       collect(node, report, &wanted, &arena);
+    compare_labels(node, report, &labels);
     compare_annotations(&node->meta.annotations, &wanted, &annotations);
     compare_amounts(&node->capacity, report, true, &capacity);
     compare_amounts(&node->allocatable, report, false, &allocatable);

@@ -16,8 +16,7 @@ typedef struct AgentReport {
   const char *answered_plan; /* plan id that is done; NULL: leave as it is */
   const char *error;         /* a sentence, or NULL: none */
   const char *stage;         /* what the agent waits for, or "" or NULL: nothing */
-  int64_t offer;   /* what the node's label MIG_LABEL_OFFER reaches with these amounts; 0: as it is, or, where
-                      it is retired, none any more */
+  int64_t offer;   /* what the node's label MIG_LABEL_OFFER reaches with these amounts; 0: as it is */
   bool is_strange; /* another plugin publishes */
   bool withdrawn;  /* the node offers nothing, whatever there is */
   bool retired;    /* ... and says nothing of its GPUs any more */

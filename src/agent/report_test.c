@@ -373,8 +373,8 @@ static void an_offer_is_told_together_with_the_amounts_and_only_grows(void **sta
       {"5", 5, false, NULL},
       {"6", 5, false, NULL},
       {"6", 0, false, NULL},
-      {"6", 0, true, "\"labels\":{\"facet.gpu/offer\":null}"},
-      {NULL, 0, true, NULL},
+      {"6", 7, true, "\"labels\":{\"facet.gpu/offer\":\"7\"}"},
+      {"6", 0, true, NULL},
   };
   observe(f, "A100-80GB", "1g.10gb@6");
   for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -50,11 +50,6 @@ static void the_label_is_taken_and_given_back_as_it_was(void **state) {
 
 /* ---- the agent ---- */
 
-static const char *label_of(World *world, const char *key) {
-  const char *value = json_string_value(json_object_get(metadata_of(world, "labels"), key));
-  return value ? value : "(absent)";
-}
-
 static void write_label(World *world, const char *key, const char *value) {
   if (value)
     json_object_set_new(metadata_of(world, "labels"), key, json_string(value));

@@ -13,6 +13,11 @@ static inline const char *annotation(World *world, const char *key) {
   return value ? value : "(absent)";
 }
 
+static inline const char *label_of(World *world, const char *key) {
+  const char *value = json_string_value(json_object_get(metadata_of(world, "labels"), key));
+  return value ? value : "(absent)";
+}
+
 static inline const char *amount(World *world, const char *list, const char *resource) {
   const json_t *amounts = json_object_get(json_object_get(world->node, "status"), list);
   const char *value = json_string_value(json_object_get(amounts, resource));
