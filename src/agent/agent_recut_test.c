@@ -147,6 +147,29 @@ static void a_reservation_that_goes_in_the_middle_saves_what_is_left(void **stat
   assert_string_equal(amount(world, "allocatable", SMALL), "6");
 }
 
+/* NVML hung in its destruction, and its reservation went meanwhile: nobody knows whether it is there still.
+ */
+static void a_slice_of_unknown_fate_is_not_listed_before_the_gpus_were_looked_at(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->driver_is_mute = true;
+  run_for(world, 500);
+  assert_int_equal(world->job.kind, GPU_JOB_DESTROY);
+  remove_pod(world);
+  run_for(world, 100);
+  text_clear(&world->story);
+  world->dying = 1;
+  world->driver_is_mute = false;
+  assert_true(driver_turn(world));
+  world->driver_is_mute = true;
+  run_for(world, 2000);
+  assert_story(world, "observe;");
+  world->driver_is_mute = false;
+  run_for(world, 100);
+  assert_non_null(strstr(text_string(&world->story), "list 1g.10gb: MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3 MIG-0-4 "
+                                                     "MIG-0-5 MIG-0-6;"));
+}
+
 static void what_is_left_of_a_long_re_cut_is_reserved_anew(void **state) {
   World *world = *state;
   begin_recut(world);
@@ -450,6 +473,7 @@ int main(void) {
       WORLD_TEST(other_slices_than_the_targets_are_given_back),
       WORLD_TEST(a_reservation_that_somebody_deletes_takes_nothing_away),
       WORLD_TEST(slices_that_the_reservation_lost_behind_our_back_are_not_destroyed),
+      WORLD_TEST(a_slice_of_unknown_fate_is_not_listed_before_the_gpus_were_looked_at),
       WORLD_TEST(a_reservation_that_somebody_is_deleting_is_waited_for),
       WORLD_TEST(a_reservation_that_goes_in_the_middle_saves_what_is_left),
       WORLD_TEST(what_is_left_of_a_long_re_cut_is_reserved_anew),

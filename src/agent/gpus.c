@@ -75,7 +75,7 @@ void agent_gpus_take(Agent *agent, const GpuResult *result) {
   }
   plan_look(agent);
   agent_watching_apply(agent);
-  agent->is_published = false;
+  agent->is_published = agent->is_doomed = false;
 }
 
 static void log_first_look(const Agent *agent) {
@@ -182,7 +182,7 @@ static void on_destroyed(void *userdata, const GpuResult *result) {
   Agent *agent = userdata;
   const AgentTarget *target = &agent->doomed;
   const GpuJob job = destruction_of(target);
-  agent->driver_busy = agent->is_destroying = false;
+  agent->driver_busy = false;
   agent_gpus_take(agent, result);
   if (judge(agent, result, &job, target->gpu, target->profile)) {
     agent_restarting_note_change(agent);
@@ -196,7 +196,7 @@ void agent_gpus_destroy(Agent *agent, const AgentTarget *target) {
   const GpuJob job = destruction_of(target);
   agent_wanted_begin(&agent->transactions, gpu_observed_gpu(agent->observation, target->gpu_uuid));
   agent->doomed = *target;
-  agent->is_destroying = true;
+  agent->is_doomed = true;
   agent_gpus_submit(agent, &job, on_destroyed);
 }
 

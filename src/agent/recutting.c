@@ -29,7 +29,7 @@ AgentRecut *agent_recutting_find(const AgentRecutting *recutting, const char *po
 }
 
 bool agent_recutting_withholds(const Agent *agent, const char *uuid) {
-  if (agent->is_destroying && strcmp(agent->doomed.uuid, uuid) == 0)
+  if (agent->is_doomed && strcmp(agent->doomed.uuid, uuid) == 0)
     return true; /* whatever became of its reservation */
   for (size_t i = 0; i < agent->recutting.recuts.count; i++)
     if (agent_recut_withholds(agent->recutting.recuts.items[i], uuid))

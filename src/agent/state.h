@@ -67,10 +67,10 @@ struct Agent {
   AgentWanted current;            /* the job in the driver */
   AgentHalves halves;             /* of slices, that the driver refuses to remove */
   AgentHalf clearing;             /* the one in the driver */
-  AgentTarget doomed;             /* the destruction in the driver, where is_destroying */
-  bool is_destroying;
-  Map fresh;      /* ids of slices made since a plan was last answered */
-  bool plan_done; /* everything of `plan` exists, was skipped or failed */
+  AgentTarget doomed;             /* its destruction was begun, where is_doomed */
+  bool is_doomed;                 /* nobody has seen yet what became of that */
+  Map fresh;                      /* ids of slices made since a plan was last answered */
+  bool plan_done;                 /* everything of `plan` exists, was skipped or failed */
 
   AgentRecutting recutting;   /* recutting.c */
   AgentMigMode migmode;       /* migmode.c */
