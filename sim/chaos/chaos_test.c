@@ -101,6 +101,55 @@ static void offering_more_than_there_is_is_found(void **state) {
   chaos_world_deinit(&world);
 }
 
+static void edit_an_amount(ChaosWorld *world) {
+  chaos_strike_amount_edit(world, &(ChaosStep){.a = 0, .b = 0}); /* 3 x 1g.10gb */
+}
+
+/* Nobody is there who could contradict. */
+static void an_amount_by_hand_is_excused_until_somebody_must_have_noticed(void **state) {
+  ChaosWorld world;
+  ChaosHistory history;
+  const char *name;
+  Error err = {0};
+  world_init(&world, &history);
+  sim_cluster_kill_agent(world.cluster, 0);
+  sim_cluster_kill_kubelet(world.cluster, 0);
+  edit_an_amount(&world);
+  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 170000, NULL, NULL);
+  assert_ok(chaos_check(&world, CHAOS_AT_CHANGE, 0, &name, &err));
+  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 20000, NULL, NULL);
+  assert_found(&world, CHAOS_AT_CHANGE, "offers",
+               "gpu-1 offers 3 x nvidia.com/mig-1g.10gb, its GPUs have 0, reservations hold 0");
+  chaos_world_deinit(&world);
+}
+
+static void an_amount_by_hand_that_was_taken_back_excuses_nothing_any_more(void **state) {
+  ChaosWorld world;
+  ChaosHistory history;
+  world_init(&world, &history);
+  edit_an_amount(&world);
+  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 20000, NULL, NULL);
+  json_auto_t *patch = json_pack("{s:{s:{s:s}}}", "status", "allocatable", "nvidia.com/mig-1g.10gb", "3");
+  sim_api_patch(world.cluster->api, "/api/v1/nodes/gpu-1/status", patch);
+  assert_found(&world, CHAOS_AT_CHANGE, "offers",
+               "gpu-1 offers 3 x nvidia.com/mig-1g.10gb, its GPUs have 0, reservations hold 0");
+  chaos_world_deinit(&world);
+}
+
+static void an_amount_by_hand_that_is_true_excuses_nothing(void **state) {
+  ChaosWorld world;
+  ChaosHistory history;
+  Error err = {0};
+  world_init(&world, &history);
+  for (int i = 0; i < 3; i++)
+    assert_ok(sim_cluster_create_pod(world.cluster, "1g.10gb", 0, &err));
+  pass_time(&world);
+  edit_an_amount(&world);
+  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 20000, NULL, NULL);
+  assert_false(chaos_world_is_excused(&world, 0));
+  chaos_world_deinit(&world);
+}
+
 static void an_illegal_layout_is_found(void **state) {
   ChaosWorld world;
   ChaosHistory history;
@@ -341,6 +390,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_used_slice_that_is_destroyed_is_found),
       cmocka_unit_test(offering_more_than_there_is_is_found),
+      cmocka_unit_test(an_amount_by_hand_is_excused_until_somebody_must_have_noticed),
+      cmocka_unit_test(an_amount_by_hand_that_was_taken_back_excuses_nothing_any_more),
+      cmocka_unit_test(an_amount_by_hand_that_is_true_excuses_nothing),
       cmocka_unit_test(an_illegal_layout_is_found),
       cmocka_unit_test(half_a_slice_is_found),
       cmocka_unit_test(half_a_slice_that_a_dead_worker_left_must_not_stay),

@@ -4,7 +4,8 @@
 #include "sim/cluster/check.h"
 
 int chaos_check_offers(ChaosWorld *world, int node, Error *err) {
-  if (world->cluster->host.now_ms < world->nodes[node].lies_until_ms)
-    return 0;
-  return sim_check_node_offers(world->cluster, node, &world->machine, err);
+  int result = sim_check_node_offers(world->cluster, node, &world->machine, err);
+  if (result == 0)
+    chaos_world_end_lie(world, node);
+  return chaos_world_is_excused(world, node) ? 0 : result;
 }

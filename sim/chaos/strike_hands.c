@@ -89,7 +89,10 @@ void chaos_strike_amount_edit(ChaosWorld *world, const ChaosStep *step) {
   json_auto_t *patch = json_pack("{s:{s:{s:s}}}", "status", "allocatable", resource, amount);
   chaos_world_note(world, "somebody lets %s offer %s x %s", chaos_world_node_name(world, step->node), amount,
                    resource);
-  chaos_world_excuse_lies(world, step->node, REPORT_MS);
+  if (step->b % 2)
+    chaos_world_excuse_lies(world, step->node, REPORT_MS);
+  else
+    chaos_world_excuse_lie(world, step->node, resource, amount);
   patch_node(world, step->node, "/status", patch);
 }
 

@@ -14,6 +14,9 @@ enum {
   ROUND_MS = 130000, /* longer than any program's look around */
   /* The longest that anybody waits by himself: a controller for a node that failed again and again. */
   ROUNDS_MAX = 8,
+  /* A dead watch is noticed, and begun again at last. */
+  DEAF_MS = KUBE_INFORMER_SILENCE_MS + KUBE_INFORMER_BACKOFF_MAX_MS,
+  HEARD_MS = 15000, /* until pods that were misled have come */
   SLOW_BINDINGS_PERCENT = 20,
   SLOW_BINDINGS_MS = 3000,
 };
@@ -141,6 +144,32 @@ void chaos_world_excuse_lies(ChaosWorld *world, int node, uint64_t duration_ms) 
   extend(world, &world->nodes[node].lies_until_ms, duration_ms);
 }
 
+void chaos_world_excuse_lie(ChaosWorld *world, int node, const char *resource, const char *amount) {
+  world->nodes[node].lie = (ChaosLie){resource, amount, world->cluster->host.now_ms + DEAF_MS};
+}
+
+static bool says_so_still(const ChaosWorld *world, int node) {
+  const ChaosLie *lie = &world->nodes[node].lie;
+  const json_t *object = sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_NODES,
+                                            chaos_world_node_name(world, node));
+  const json_t *offers = json_object_get(json_object_get(object, "status"), "allocatable");
+  return lie->resource &&
+         string_equal(json_string_value(json_object_get(offers, lie->resource)), lie->amount);
+}
+
+bool chaos_world_is_excused(const ChaosWorld *world, int node) {
+  uint64_t now_ms = world->cluster->host.now_ms;
+  const ChaosNode *excused = &world->nodes[node];
+  return now_ms < excused->lies_until_ms || (now_ms < excused->lie.until_ms && says_so_still(world, node));
+}
+
+void chaos_world_end_lie(ChaosWorld *world, int node) {
+  if (!world->nodes[node].lie.resource)
+    return;
+  world->nodes[node].lie = (ChaosLie){0};
+  chaos_world_excuse_lies(world, node, HEARD_MS);
+}
+
 void chaos_world_excuse_slices(ChaosWorld *world, int node) {
   const SimDisk *disk = &world->cluster->nodes[node].disk;
   for (size_t i = 0; i < disk->held.count; i++)
@@ -192,8 +221,9 @@ static void on_change(void *userdata, const SimApiChange *change) {
   int node =
       find_node(world, change->kind == SIM_API_NODES ? change->key
                                                      : json_string_value(json_object_get(spec, "nodeName")));
-  if (node >= 0 && change->kind == SIM_API_PODS &&
-      world->cluster->host.now_ms < world->nodes[node].lies_until_ms)
+  if (node >= 0 && !says_so_still(world, node))
+    chaos_world_end_lie(world, node);
+  if (node >= 0 && change->kind == SIM_API_PODS && chaos_world_is_excused(world, node))
     map_put(&world->nodes[node].misled, change->key, world);
   if (node >= 0)
     check(world, CHAOS_AT_CHANGE, node);

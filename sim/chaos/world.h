@@ -15,14 +15,22 @@ typedef struct ChaosWorld ChaosWorld;
 
 enum { CHAOS_CANDIDATES = 2 };
 
+/* An amount that somebody wrote on a node by hand, and that neither its agent nor its kubelet has taken back:
+ * both may be deaf. */
+typedef struct ChaosLie {
+  const char *resource, *amount; /* NULL: none */
+  uint64_t until_ms;             /* by then one of them has noticed */
+} ChaosLie;
+
 typedef struct ChaosNode {
   uint64_t unplugged_until_ms; /* its kubelet may have no plugin */
   uint64_t lies_until_ms;      /* it may offer what is not there, and not by us */
-  Map gone;                    /* UUIDs of slices that somebody else took away -> non-NULL */
-  Map misled;                  /* pods that were bound to it while it lied -> non-NULL */
-  Map given;                   /* UUIDs of slices that pods were seen with while they existed -> non-NULL */
-  bool is_absent;              /* no such node: neither agent nor kubelet can start */
-  uint32_t kill_in_ms;         /* after the next change that concerns it, its agent dies; 0: no */
+  ChaosLie lie;
+  Map gone;            /* UUIDs of slices that somebody else took away -> non-NULL */
+  Map misled;          /* pods that were bound to it while it lied -> non-NULL */
+  Map given;           /* UUIDs of slices that pods were seen with while they existed -> non-NULL */
+  bool is_absent;      /* no such node: neither agent nor kubelet can start */
+  uint32_t kill_in_ms; /* after the next change that concerns it, its agent dies; 0: no */
 } ChaosNode;
 
 /* Something that is to happen later, or when the storm is over. */
@@ -84,6 +92,10 @@ ChaosLater *chaos_world_later(ChaosWorld *world, uint64_t delay_ms, void (*run)(
                               int node);
 void chaos_world_excuse_unplugged(ChaosWorld *world, int node, uint64_t duration_ms);
 void chaos_world_excuse_lies(ChaosWorld *world, int node, uint64_t duration_ms);
+/* Until it is taken back or has come true. resource and amount are static. */
+void chaos_world_excuse_lie(ChaosWorld *world, int node, const char *resource, const char *amount);
+void chaos_world_end_lie(ChaosWorld *world, int node);
+bool chaos_world_is_excused(const ChaosWorld *world, int node);
 /* Whatever is on its GPUs now may be gone, and not by us. */
 void chaos_world_excuse_slices(ChaosWorld *world, int node);
 void chaos_world_watch_driver(ChaosWorld *world, int node); /* of a machine that is new */
