@@ -37,7 +37,7 @@ static bool cut_slice(Snapshot *snapshot, int node, const SnapshotPod *pod) {
   for (int g = 0; g < snapshot->nodes.items[node].gpu_count; g++) {
     const SnapshotGpu *gpu = &snapshot->nodes.items[node].gpus[g];
     int profile = wanted_profile(pod, gpu);
-    int start = profile < 0 ? -1 : mig_layout_auto_start(&gpu->layout, profile);
+    int start = profile < 0 ? -1 : mig_layout_auto_start(gpu->layout, profile);
     if (start >= 0) {
       snapshot_place(snapshot, node, g, profile, start);
       return true;

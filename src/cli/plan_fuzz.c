@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_gpu(const Snapshot *snapshot, const PlanGpu *planned) {
   const SnapshotGpu *gpu = &snapshot->nodes.items[planned->node].gpus[planned->gpu];
-  MigLayout layout = gpu->layout;
+  MigLayout layout = *gpu->layout;
   Error err;
   for (int i = 0; i < planned->destroy_count; i++) {
     assert(!(gpu->used_starts >> planned->destroys[i].start & 1));

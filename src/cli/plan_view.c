@@ -21,7 +21,7 @@ static const PlanGpu *find_planned(const Plan *plan, int node, int gpu) {
 CliPlanGpu cli_plan_view_gpu(const CliPlanView *view, int node, int g) {
   const SnapshotGpu *gpu = &view->snapshot->nodes.items[node].gpus[g];
   const PlanGpu *changes = find_planned(view->plan, node, g);
-  CliPlanGpu planned = {.layout = gpu->layout, .changes = changes};
+  CliPlanGpu planned = {.layout = *gpu->layout, .changes = changes};
   uint32_t created = 0;
   for (int i = 0; changes && i < changes->destroy_count; i++)
     mig_layout_remove(&planned.layout, changes->destroys[i].start);

@@ -163,9 +163,9 @@ static void append_node_boxed(View *view, Text *out, const ExplainLook *look) {
     const char *closed = explain_picture_closed(node, gpu);
     text_format(out, "%s  GPU %d  %s%s%s\n", cli_view_title(view, look), gpu->index,
                 cli_view_model(view, gpu), closed ? ": " : "", cli_printable(&view->arena, closed));
-    if (gpu->assumed && gpu->layout.count)
+    if (gpu->assumed && gpu->layout->count)
       text_append(out, "  (counts only: where the slices are is a guess)\n");
-    if (gpu->model && (!closed || gpu->layout.count))
+    if (gpu->model && (!closed || gpu->layout->count))
       append_box(view, out, look->node, g);
   }
   append_notes(view, out);

@@ -80,12 +80,14 @@ static json_t *gpu_to_tree(View *view, int node, int g) {
       [MIG_MODE_OFF] = "off", [MIG_MODE_ON] = "on", [MIG_MODE_PENDING] = "pending"};
   const SnapshotNode *on = &view->snapshot->nodes.items[node];
   const SnapshotGpu *gpu = &on->gpus[g];
+  char uuid[MIG_UUID_SIZE];
   ExplainSlots slots = {0};
   explain_slots_add(&slots, on, gpu);
-  json_t *tree = json_pack(
-      "{s:i,s:s,s:s,s:s,s:b,s:s,s:o}", "index", gpu->index, "uuid", cli_valid(&view->arena, gpu->uuid),
-      "model", cli_valid(&view->arena, gpu->model_label), "mig", modes[gpu->mode], "guessed", gpu->assumed,
-      "closed", cli_valid(&view->arena, explain_picture_closed(on, gpu)), "slots", slots_to_tree(&slots));
+  json_t *tree = json_pack("{s:i,s:s,s:s,s:s,s:b,s:s,s:o}", "index", gpu->index, "uuid",
+                           cli_valid(&view->arena, snapshot_gpu_uuid(on, gpu, uuid)), "model",
+                           cli_valid(&view->arena, gpu->model_label), "mig", modes[gpu->mode], "guessed",
+                           gpu->assumed, "closed", cli_valid(&view->arena, explain_picture_closed(on, gpu)),
+                           "slots", slots_to_tree(&slots));
   if (gpu->model)
     add_cells(view, tree, node, g);
   return tree;

@@ -188,10 +188,11 @@ static void assert_equal_gpus(const SnapshotNode *left, const SnapshotNode *righ
   for (int i = 0; i < left->gpu_count; i++) {
     const SnapshotGpu *a = &left->gpus[i], *b = &right->gpus[i];
     assert_true(a->model == b->model && a->existing_starts == b->existing_starts &&
-                a->layout.mask == b->layout.mask);
+                a->layout->mask == b->layout->mask);
     assert_true(a->used_starts == b->used_starts && a->keep_starts == b->keep_starts && a->mode == b->mode);
     assert_equal_words(a->blocked, b->blocked);
-    assert_string_equal(a->uuid, b->uuid);
+    char uuids[2][MIG_UUID_SIZE];
+    assert_string_equal(snapshot_gpu_uuid(left, a, uuids[0]), snapshot_gpu_uuid(right, b, uuids[1]));
   }
 }
 

@@ -62,10 +62,12 @@ static void check_count(Check *check) {
 
 static void check_uuid(Check *check, int i) {
   const SnapshotGpu *gpus = check->node->gpus;
-  for (int before = 0; *gpus[i].uuid && before < i; before++)
-    if (strcmp(gpus[before].uuid, gpus[i].uuid) == 0) {
+  char uuid[MIG_UUID_SIZE], other[MIG_UUID_SIZE];
+  snapshot_gpu_uuid(check->node, &gpus[i], uuid);
+  for (int before = 0; uuid[0] && before < i; before++)
+    if (strcmp(snapshot_gpu_uuid(check->node, &gpus[before], other), uuid) == 0) {
       warn(check, arena_format(&check->snapshot->words, "GPU %d and GPU %d are both called %s",
-                               gpus[before].index, gpus[i].index, gpus[i].uuid));
+                               gpus[before].index, gpus[i].index, uuid));
       return;
     }
 }
@@ -94,9 +96,9 @@ static void check_wish(Check *check, const SnapshotGpu *gpu) {
 
 static int count_slices(const SnapshotGpu *gpu, int profile, MigUse use) {
   int count = 0;
-  for (int i = 0; i < gpu->layout.count; i++) {
-    bool is_used = gpu->used_starts >> gpu->layout.instances[i].start & 1;
-    count += gpu->layout.instances[i].profile == profile && is_used == (use == MIG_USE_USED);
+  for (int i = 0; i < gpu->layout->count; i++) {
+    bool is_used = gpu->used_starts >> gpu->layout->instances[i].start & 1;
+    count += gpu->layout->instances[i].profile == profile && is_used == (use == MIG_USE_USED);
   }
   return count;
 }

@@ -131,7 +131,6 @@ static void read_identity(Reader *reader, SnapshotGpu *gpu) {
     const char *product = key_values_find(&reader->node->object->meta.labels, LABEL_PRODUCT);
     mig_model_format_label(string_or_empty(product), identity.model, sizeof identity.model);
   }
-  gpu->uuid = arena_strdup(&reader->node->arena, identity.uuid);
   gpu->model_label = snapshot_share_name(reader->snapshot, identity.model);
   gpu->mode = identity.mode;
 }
@@ -212,7 +211,7 @@ static uint32_t guess_used(const MigLayout *layout, int used[MIG_PROFILES_MAX]) 
   return used_starts;
 }
 
-static void read_counts(Reader *reader, SnapshotGpu *gpu) {
+static void read_counts(Reader *reader, SnapshotGpu *gpu, MigLayout *layout) {
   int counts[MIG_PROFILES_MAX] = {0}, used[MIG_PROFILES_MAX] = {0};
   Error err;
   gpu->assumed = true;
@@ -223,19 +222,19 @@ static void read_counts(Reader *reader, SnapshotGpu *gpu) {
                               arena_format(&reader->node->arena, "\"%s\" is no count of a profile of %s",
                                            excerpt_of(reader, bad->value), gpu->model->name)));
     reader->has_unknown_layout = true;
-  } else if (mig_counts_bind(gpu->model, counts, &gpu->layout, &err) < 0) {
-    mig_layout_init(&gpu->layout, gpu->model);
+  } else if (mig_counts_bind(gpu->model, counts, layout, &err) < 0) {
+    mig_layout_init(layout, gpu->model);
     reject_annotation(reader, gpu, MIG_ANNOTATION_STATUS_COUNT_PREFIX, &err);
     reader->has_unknown_layout = true;
   } else {
-    gpu->used_starts = guess_used(&gpu->layout, used);
+    gpu->used_starts = guess_used(layout, used);
   }
 }
 
-static void read_status(Reader *reader, SnapshotGpu *gpu, const char *text) {
+static void read_status(Reader *reader, SnapshotGpu *gpu, const char *text, MigLayout *layout) {
   Error err;
-  if (mig_status_parse(text, gpu->model, &gpu->layout, &gpu->used_starts, &err) < 0) {
-    mig_layout_init(&gpu->layout, gpu->model);
+  if (mig_status_parse(text, gpu->model, layout, &gpu->used_starts, &err) < 0) {
+    mig_layout_init(layout, gpu->model);
     gpu->used_starts = 0;
     reject_annotation(reader, gpu, MIG_ANNOTATION_STATUS_GPU_PREFIX, &err);
     reader->has_unknown_layout = true;
@@ -263,18 +262,21 @@ static void count_unknown_model(Reader *reader, SnapshotGpu *gpu, const char *te
 
 static void read_layout(Reader *reader, SnapshotGpu *gpu) {
   const GpuReport *report = &reader->report.gpus[gpu->index];
+  MigLayout layout;
+  mig_layout_init(&layout, gpu->model);
   if (!gpu->model) {
+    gpu->layout = snapshot_share_layout(reader->snapshot, &layout);
     reader->has_unknown_layout |= !report->status && report->has_counts;
     count_unknown_model(reader, gpu, string_or_empty(report->status));
     return;
   }
-  mig_layout_init(&gpu->layout, gpu->model);
   if (report->status)
-    read_status(reader, gpu, report->status);
+    read_status(reader, gpu, report->status, &layout);
   else if (report->has_counts || !report->identity)
-    read_counts(reader, gpu);
-  for (int i = 0; i < gpu->layout.count; i++) {
-    const MigInstance *instance = &gpu->layout.instances[i];
+    read_counts(reader, gpu, &layout);
+  gpu->layout = snapshot_share_layout(reader->snapshot, &layout);
+  for (int i = 0; i < layout.count; i++) {
+    const MigInstance *instance = &layout.instances[i];
     uint32_t start = UINT32_C(1) << instance->start;
     gpu->existing_starts |= start;
     count_slice(reader, gpu->model->profiles[instance->profile].name, gpu->used_starts & start);
@@ -294,7 +296,7 @@ static void read_keep(Reader *reader, SnapshotGpu *gpu) {
     return;
   }
   for (int i = 0; i < keep.count; i++) {
-    const MigInstance *existing = mig_layout_find(&gpu->layout, keep.instances[i].start);
+    const MigInstance *existing = mig_layout_find(gpu->layout, keep.instances[i].start);
     if (existing && existing->profile == keep.instances[i].profile)
       gpu->keep_starts |= UINT32_C(1) << existing->start;
   }
@@ -351,7 +353,7 @@ static void read_gpus(Reader *reader, uint64_t gpus) {
   for (int i = 0; i <= MIG_GPU_INDEX_MAX; i++)
     if (gpus >> i & 1) {
       SnapshotGpu *gpu = &node->gpus[node->gpu_count++];
-      gpu->index = i;
+      gpu->index = (uint8_t)i;
       read_gpu(reader, gpu);
     }
 }

@@ -61,19 +61,20 @@ static void a_reported_gpu_is_read(void **state) {
   assert_true(taken.node->managed && taken.node->may_change);
   assert_int_equal(taken.node->gpu_count, 2);
   const SnapshotGpu *gpu = &taken.node->gpus[0];
+  char uuid[MIG_UUID_SIZE];
   assert_int_equal(gpu->index, 0);
-  assert_string_equal(gpu->uuid, "GPU-a");
+  assert_string_equal(snapshot_gpu_uuid(taken.node, gpu, uuid), "GPU-a");
   assert_string_equal(gpu->model_label, A100);
   assert_ptr_equal(gpu->model, &mig_model_find(A100)->model);
   assert_int_equal(gpu->mode, MIG_MODE_ON);
-  assert_int_equal(gpu->layout.mask, 0x43);
+  assert_int_equal(gpu->layout->mask, 0x43);
   assert_int_equal(gpu->existing_starts, 1 << 0 | 1 << 6);
   assert_int_equal(gpu->used_starts, 1 << 6);
   assert_int_equal(gpu->allowed, UINT32_MAX);
   assert_false(gpu->assumed || gpu->excluded);
   assert_null(gpu->blocked);
-  assert_string_equal(taken.node->gpus[1].uuid, "GPU-b");
-  assert_int_equal(taken.node->gpus[1].layout.count, 0);
+  assert_string_equal(snapshot_gpu_uuid(taken.node, &taken.node->gpus[1], uuid), "GPU-b");
+  assert_int_equal(taken.node->gpus[1].layout->count, 0);
 }
 
 static void a_node_that_reported_no_gpu_is_not_managed(void **state) {
@@ -190,15 +191,16 @@ static void counts_of_nos_become_an_assumed_layout(void **state) {
       {"nos.nebuly.com/status-gpu-1-3g.40gb-free", "1"});
   assert_int_equal(taken.node->gpu_count, 3);
   const SnapshotGpu *gpu = &taken.node->gpus[1];
+  char uuid[MIG_UUID_SIZE];
   assert_true(gpu->assumed);
-  assert_string_equal(gpu->uuid, "");
+  assert_string_equal(snapshot_gpu_uuid(taken.node, gpu, uuid), "");
   assert_string_equal(gpu->model_label, A100);
   assert_int_equal(gpu->mode, MIG_MODE_ON);
-  assert_int_equal(gpu->layout.count, 4);
+  assert_int_equal(gpu->layout->count, 4);
   assert_int_equal(__builtin_popcount(gpu->used_starts), 1);
   assert_null(gpu->blocked);
   assert_int_equal(snapshot_free_of(taken.node, "nvidia.com/mig-1g.10gb"), 2);
-  assert_int_equal(taken.node->gpus[2].layout.count, 0);
+  assert_int_equal(taken.node->gpus[2].layout->count, 0);
   assert_null(taken.node->gpus[2].blocked);
 }
 
@@ -208,16 +210,16 @@ static void the_exact_form_wins_over_counts(void **state) {
                 {"facet.gpu/status-gpu-0", "1g.10gb@6:free"}, {"facet.gpu/status-gpu-1", "1g.10gb@6:free"},
                 {"nos.nebuly.com/status-gpu-0-1g.10gb-free", "3"});
   assert_int_equal(taken.node->gpu_count, 1); /* GPU 1 went away and left its status behind */
-  assert_int_equal(taken.node->gpus[0].layout.count, 1);
+  assert_int_equal(taken.node->gpus[0].layout->count, 1);
   assert_false(taken.node->gpus[0].assumed);
 }
 
 static void a_known_gpu_without_an_exact_status_is_read_from_counts(void **state) {
   CLEANUP(taken_deinit) Taken taken;
   TAKE_NODE(&taken, {GPU_0, ON}, {GPU_1, ON}, {"nos.nebuly.com/status-gpu-0-1g.10gb-free", "3"});
-  assert_int_equal(taken.node->gpus[0].layout.count, 3);
+  assert_int_equal(taken.node->gpus[0].layout->count, 3);
   assert_true(taken.node->gpus[0].assumed);
-  assert_int_equal(taken.node->gpus[1].layout.count, 0);
+  assert_int_equal(taken.node->gpus[1].layout->count, 0);
   assert_false(taken.node->gpus[1].assumed);
 }
 
@@ -272,7 +274,7 @@ static void garbage_about_the_node_blocks_all_its_gpus(void **state) {
       assert_warning(&taken, cases[i].warning);
     assert_non_null(taken.node->gpus[0].blocked);
     assert_true(string_has_prefix(taken.node->gpus[1].blocked, "GPU 1 of node n1: facet.gpu/"));
-    assert_int_equal(taken.node->gpus[0].layout.count, 1); /* what exists is known all the same */
+    assert_int_equal(taken.node->gpus[0].layout->count, 1); /* what exists is known all the same */
   }
 }
 
@@ -309,7 +311,7 @@ static void counts_that_make_no_sense_block_their_gpu(void **state) {
       assert_warning(&taken, cases[i].warning);
     assert_int_equal(taken.warnings.count, 1);
     assert_non_null(taken.node->gpus[0].blocked);
-    assert_int_equal(taken.node->gpus[0].layout.count, 0);
+    assert_int_equal(taken.node->gpus[0].layout->count, 0);
   }
 }
 
@@ -360,7 +362,7 @@ static void assert_sound(const Taken *taken, const char *what) {
   for (int i = 0; i < taken->node->gpu_count; i++) {
     const SnapshotGpu *gpu = &taken->node->gpus[i];
     Error err = {0};
-    if (gpu->model && mig_layout_check(&gpu->layout, &err) < 0)
+    if (gpu->model && mig_layout_check(gpu->layout, &err) < 0)
       fail_msg("%s: %s", what, err.text);
     if (!gpu->model && !gpu->blocked)
       fail_msg("%s: a GPU of unknown model is not blocked", what);

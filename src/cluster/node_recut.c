@@ -11,20 +11,22 @@
 /* The layout that the GPU was told; false where it was told none, or not this GPU. */
 static bool read_wanted(const SnapshotNode *node, const SnapshotGpu *gpu, MigLayout *ret_wanted) {
   MigSpec spec;
+  char uuid[MIG_UUID_SIZE];
   Error err;
   if (!gpu->model || gpu->assumed || gpu->excluded || gpu->blocked)
     return false;
   const char *text =
       key_values_find_index(&node->object->meta.annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
-  return text && mig_spec_parse(text, &spec, &err) == 0 && strcmp(spec.uuid, gpu->uuid) == 0 &&
+  return text && mig_spec_parse(text, &spec, &err) == 0 &&
+         strcmp(spec.uuid, snapshot_gpu_uuid(node, gpu, uuid)) == 0 &&
          mig_list_bind(&spec.list, gpu->model, ret_wanted, &err) == 0;
 }
 
 /* Starts of the free slices that the wanted layout leaves out. Used and kept ones stay in any case. */
 static uint32_t find_leaving(const SnapshotGpu *gpu, const MigLayout *wanted) {
   uint32_t leaving = 0;
-  for (int i = 0; i < gpu->layout.count; i++) {
-    const MigInstance *instance = &gpu->layout.instances[i];
+  for (int i = 0; i < gpu->layout->count; i++) {
+    const MigInstance *instance = &gpu->layout->instances[i];
     const MigInstance *same = mig_layout_find(wanted, instance->start);
     if (!same || same->profile != instance->profile)
       leaving |= UINT32_C(1) << instance->start;
@@ -39,19 +41,21 @@ static void change_slices(Snapshot *snapshot, SnapshotNode *node, const Snapshot
 
 static void show_wanted(Snapshot *snapshot, SnapshotNode *node, SnapshotGpu *gpu, const MigLayout *wanted) {
   uint32_t leaving = find_leaving(gpu, wanted);
+  MigLayout layout = *gpu->layout;
   gpu->existing_starts &= ~leaving;
   for (; leaving; leaving &= leaving - 1) {
     int start = __builtin_ctz(leaving);
-    change_slices(snapshot, node, gpu, mig_layout_find(&gpu->layout, start)->profile, -1);
-    mig_layout_remove(&gpu->layout, start);
+    change_slices(snapshot, node, gpu, mig_layout_find(&layout, start)->profile, -1);
+    mig_layout_remove(&layout, start);
   }
   for (int i = 0; i < wanted->count; i++) {
     const MigInstance *instance = &wanted->instances[i];
-    if (!mig_layout_can_place(&gpu->layout, instance->profile, instance->start))
+    if (!mig_layout_can_place(&layout, instance->profile, instance->start))
       continue;
     change_slices(snapshot, node, gpu, instance->profile, 1);
-    mig_layout_place(&gpu->layout, instance->profile, instance->start);
+    mig_layout_place(&layout, instance->profile, instance->start);
   }
+  gpu->layout = snapshot_share_layout(snapshot, &layout);
 }
 
 void node_recut_read(Snapshot *snapshot, SnapshotNode *node) {

@@ -27,7 +27,7 @@ static void take(Snapshot *snapshot, const Node *node, const Map *held) {
 static void assert_layout(const Snapshot *snapshot, const char *expected) {
   char text[MIG_STATUS_TEXT_SIZE];
   const SnapshotGpu *gpu = &snapshot->nodes.items[0].gpus[0];
-  mig_status_format(&gpu->layout, gpu->used_starts, text, sizeof text);
+  mig_status_format(gpu->layout, gpu->used_starts, text, sizeof text);
   assert_string_equal(text, expected);
 }
 

@@ -57,6 +57,12 @@ static void insert(Resources *resources, size_t place, Resource resource, Arena 
   resources->count++;
 }
 
+void resources_reserve(Resources *into, size_t capacity, Arena *arena) {
+  assert(!into->count);
+  into->items = arena_alloc(arena, capacity * sizeof *into->items);
+  into->capacity = capacity;
+}
+
 void resources_set(Resources *into, const char *name, int64_t amount, Arena *arena) {
   assert(name);
   bool found;

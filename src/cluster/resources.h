@@ -32,6 +32,8 @@ int resources_parse(const ResourceTexts *texts, Arena *arena, Resources *ret_res
 void resources_add(Resources *into, const Resources *what, int sign, Arena *arena);
 /* into[name] = max(into[name], what[name]) for every name of what. */
 void resources_max(Resources *into, const Resources *what, Arena *arena);
+/* Of an empty list: room for so many names, so that no smaller one is left behind in the arena. */
+void resources_reserve(Resources *into, size_t capacity, Arena *arena);
 void resources_set(Resources *into, const char *name, int64_t amount, Arena *arena);
 
 /* What the pod asks for: max(sum(containers) + sidecars, init phases), pod-level cpu/memory/hugepages in

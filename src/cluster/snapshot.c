@@ -11,10 +11,11 @@
 #include <string.h>
 
 enum {
-  NODE_BYTES = 320,  /* what a node without GPUs, and with some pods, needs */
-  SLICE_BYTES = 192, /* and for amounts of slices, where it has GPUs */
+  SLICE_SORTS = 3,  /* that a node with GPUs mostly has */
+  NODE_BYTES = 144, /* for what its pods ask, of four resources */
+  WORDS_BYTES = 96, /* and that it is not facet's, where it has no GPUs */
   STEP_BYTES = 256,
-  GPU_BYTES = sizeof(SnapshotGpu) + sizeof(SnapshotGpuBrief) + 48 /* its uuid */,
+  GPU_BYTES = sizeof(SnapshotGpu) + sizeof(SnapshotGpuBrief),
 };
 
 void snapshot_init(Snapshot *snapshot) {
@@ -38,6 +39,8 @@ void snapshot_deinit(Snapshot *snapshot) {
   intern_deinit(&snapshot->spec_numbers);
   array_deinit(&snapshot->gpu_sorts);
   intern_deinit(&snapshot->gpu_sort_numbers);
+  array_deinit(&snapshot->layouts);
+  intern_deinit(&snapshot->layout_numbers);
   text_deinit(&snapshot->spec_key);
   array_deinit(&snapshot->placed);
   array_deinit(&snapshot->nominated);
@@ -66,6 +69,15 @@ const char *snapshot_share_name(Snapshot *snapshot, const char *name) {
   char *copy = arena_strdup(&snapshot->arena, name);
   map_put(&snapshot->names, name, copy);
   return copy;
+}
+
+/* A few dozen are most that is to be seen. */
+const MigLayout *snapshot_share_layout(Snapshot *snapshot, const MigLayout *layout) {
+  size_t size = offsetof(MigLayout, instances) + layout->count * sizeof layout->instances[0];
+  int number = intern_number(&snapshot->layout_numbers, layout, size);
+  if (number == (int)snapshot->layouts.count)
+    *array_push(&snapshot->layouts) = arena_copy(&snapshot->arena, layout, sizeof *layout);
+  return snapshot->layouts.items[number];
 }
 
 void snapshot_add_slices(Snapshot *snapshot, SnapshotNode *node, Resources *into, const char *profile,
@@ -129,26 +141,30 @@ static int find_gpu_sort(Snapshot *snapshot, const SnapshotGpu *gpu) {
 void snapshot_brief_gpu(Snapshot *snapshot, SnapshotNode *node, int gpu) {
   const SnapshotGpu *from = &node->gpus[gpu];
   bool may_change = snapshot_may_change(node, from);
-  node->briefs[gpu] = (SnapshotGpuBrief){.occupied = from->model ? snapshot_occupied(&from->layout) : 0,
+  node->briefs[gpu] = (SnapshotGpuBrief){.occupied = from->model ? snapshot_occupied(from->layout) : 0,
                                          .sort = may_change ? (uint32_t)find_gpu_sort(snapshot, from) + 1 : 0,
                                          .withdrawable = snapshot_withdrawable(node, from) != 0};
 }
 
 /* So that all that is read of the node fits into the first block of its arena, and little is left. */
-static size_t expect_bytes(const Node *node) {
+static void expect(const Node *node, size_t *ret_resources, size_t *ret_bytes) {
   size_t gpus = 0;
   for (size_t i = 0; i < node->meta.annotations.count; i++)
     gpus += mig_key_parse_index(node->meta.annotations.items[i].key, MIG_ANNOTATION_IDENTITY_PREFIX) >= 0;
-  return NODE_BYTES + (gpus ? SLICE_BYTES + gpus * GPU_BYTES : 0);
+  *ret_resources = node->allocatable.count + (gpus ? SLICE_SORTS : 0);
+  *ret_bytes = NODE_BYTES + *ret_resources * sizeof(Resource) + (gpus ? gpus * GPU_BYTES : WORDS_BYTES);
 }
 
 void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
                         bool growth_only, SnapshotWarnings *warnings) {
   arena_deinit(&item->arena);
+  size_t resources, bytes;
+  expect(node, &resources, &bytes);
   *item = (SnapshotNode){.object = node,
                          .name = string_or_empty(node->meta.name),
                          .growth_only = growth_only,
-                         .arena = {.first = expect_bytes(node), .step = STEP_BYTES}};
+                         .arena = {.first = bytes, .step = STEP_BYTES}};
+  resources_reserve(&item->allocatable, resources, &item->arena);
   read_allocatable(snapshot, item, warnings);
   item->pod_max = resources_get(&item->allocatable, "pods");
   node_gpus_read(snapshot, item, warnings);
@@ -283,6 +299,17 @@ int64_t snapshot_free_of(const SnapshotNode *node, const char *resource) {
   if (requested >= allocatable)
     return 0;
   return allocatable - (requested > 0 ? requested : 0); /* a negative request frees nothing */
+}
+
+const char *snapshot_gpu_uuid(const SnapshotNode *node, const SnapshotGpu *gpu, char room[MIG_UUID_SIZE]) {
+  const char *text =
+      key_values_find_index(&node->object->meta.annotations, MIG_ANNOTATION_IDENTITY_PREFIX, gpu->index);
+  MigIdentity identity;
+  Error err;
+  room[0] = '\0';
+  if (text && mig_identity_parse(text, &identity, &err) == 0)
+    memcpy(room, identity.uuid, sizeof identity.uuid);
+  return room;
 }
 
 bool snapshot_may_change(const SnapshotNode *node, const SnapshotGpu *gpu) {

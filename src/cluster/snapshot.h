@@ -27,21 +27,21 @@
 #include "cluster/resources.h"
 #include "mig/contract.h"
 
-/* One GPU of a node as its agent reported it. */
+/* One GPU of a node as its agent reported it. A large cluster has eighty thousand: what is mostly the same on
+ * many of them is shared, and its UUID, which few ask for, stays in the annotation (snapshot_gpu_uuid). */
 typedef struct SnapshotGpu {
-  const MigModel *model;    /* NULL: not known well enough to plan */
-  const char *blocked;      /* why nothing may be created here, a sentence for people; NULL: may be planned */
+  const MigModel *model;   /* NULL: not known well enough to plan */
+  const char *blocked;     /* why nothing may be created here, a sentence for people; NULL: may be planned */
+  const MigLayout *layout; /* existing instances, and those placed in a fork; equal ones are one */
+  const char *model_label;
   uint32_t existing_starts; /* instances that exist now (reported) */
   uint32_t used_starts;     /* of these, in use */
   uint32_t keep_starts;     /* of these, to be kept: facet.gpu/keep-gpu-<i> */
   uint32_t allowed;         /* bit per profile of the model that may be created: facet.gpu/allowed-profiles */
   MigMode mode;
-  bool excluded;    /* facet.gpu/exclude-gpus */
-  bool assumed;     /* layout reconstructed from nos' counts: placements are a guess */
-  MigLayout layout; /* existing instances, and those placed in a fork */
-  int index;        /* on the node, as NVML counts */
-  const char *uuid; /* "" where the agent has not reported */
-  const char *model_label;
+  uint8_t index; /* on the node, as NVML counts */
+  bool excluded; /* facet.gpu/exclude-gpus */
+  bool assumed;  /* layout reconstructed from nos' counts: placements are a guess */
 } SnapshotGpu;
 
 /* What may be created on a GPU: mostly the same on all of them. */
@@ -142,6 +142,8 @@ typedef struct Snapshot {
   int gpu_sort; /* scratch: the last one */
   Map rows;     /* label of a GPU model -> its MigModelRow */
   Map names;    /* names that many objects have in common -> one copy of each */
+  Intern layout_numbers;
+  ARRAY(const MigLayout *) layouts; /* by number, in `arena` */
   SnapshotUndo *undo;
   size_t undo_count, undo_capacity;
 } Snapshot;
@@ -185,6 +187,8 @@ int snapshot_find_node(const Snapshot *snapshot, const char *name);
 /* How many instances of the resource ("nvidia.com/mig-1g.10gb") the node can still give. */
 int64_t snapshot_free_of(const SnapshotNode *node, const char *resource);
 
+/* The GPU's UUID in `room`, "" where the agent has not reported it. */
+const char *snapshot_gpu_uuid(const SnapshotNode *node, const SnapshotGpu *gpu, char room[MIG_UUID_SIZE]);
 /* May slices be created on the GPU or withdrawn from it now? */
 bool snapshot_may_change(const SnapshotNode *node, const SnapshotGpu *gpu);
 /* Slots where no plain profile can be placed: one slice with all media engines leaves none to any. */

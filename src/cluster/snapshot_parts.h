@@ -9,6 +9,8 @@ void snapshot_warn(Snapshot *snapshot, SnapshotWarnings *warnings, const char *o
 /* One copy of the name for the whole snapshot, so that comparing it with others reads memory that was read
  * just before. */
 const char *snapshot_share_name(Snapshot *snapshot, const char *name);
+/* The one copy of the layout that the snapshot has. */
+const MigLayout *snapshot_share_layout(Snapshot *snapshot, const MigLayout *layout);
 /* into["nvidia.com/mig-<profile>"] += count, of amounts of the node */
 void snapshot_add_slices(Snapshot *snapshot, SnapshotNode *node, Resources *into, const char *profile,
                          int count);

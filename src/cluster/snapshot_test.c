@@ -106,7 +106,7 @@ static void wanted_slices_that_do_not_exist_are_not_counted(void **state) {
   snapshot_add_node(&snapshot, &node, NULL, NULL);
   const SnapshotNode *item = &snapshot.nodes.items[0];
   assert_int_equal(snapshot_free_of(item, SLICE_2G), 0);
-  assert_int_equal(item->gpus[0].layout.count, 1);
+  assert_int_equal(item->gpus[0].layout->count, 1);
   assert_string_equal(item->spec_plan, "8");
   assert_string_equal(item->status_plan, "7");
 }

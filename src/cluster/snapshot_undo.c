@@ -10,8 +10,8 @@
 #include <string.h>
 
 typedef enum UndoKind {
-  UNDO_PLACE,     /* an instance was placed: node, gpu, start */
-  UNDO_REMOVE,    /* an existing instance was removed: node, gpu, profile, start */
+  UNDO_PLACE,     /* an instance was placed: node, gpu, profile, layout */
+  UNDO_REMOVE,    /* an existing instance was removed: node, gpu, profile, start, layout */
   UNDO_BIND,      /* a pod was put on the node: node, pod */
   UNDO_REQUESTED, /* node's requested[name] was amount */
 } UndoKind;
@@ -19,7 +19,8 @@ typedef enum UndoKind {
 struct SnapshotUndo {
   UndoKind kind;
   int node, gpu, profile, start, pod;
-  const char *name; /* of the pod's requests, which outlive the log */
+  const MigLayout *layout; /* the GPU's before */
+  const char *name;        /* of the pod's requests, which outlive the log */
   int64_t amount;
 };
 
@@ -50,18 +51,15 @@ static void tell_observer(const Snapshot *snapshot, int pod, int node, int sign)
 }
 
 static void undo_place(Snapshot *snapshot, SnapshotNode *node, const SnapshotUndo *undo) {
-  MigLayout *layout = &node->gpus[undo->gpu].layout;
-  const MigInstance *instance = mig_layout_find(layout, undo->start);
-  assert(instance);
-  snapshot_add_slices(snapshot, node, &node->allocatable, layout->model->profiles[instance->profile].name,
-                      -1);
-  mig_layout_remove(layout, undo->start);
+  SnapshotGpu *gpu = &node->gpus[undo->gpu];
+  snapshot_add_slices(snapshot, node, &node->allocatable, gpu->model->profiles[undo->profile].name, -1);
+  gpu->layout = undo->layout;
   snapshot_brief_gpu(snapshot, node, undo->gpu);
 }
 
 static void undo_remove(Snapshot *snapshot, SnapshotNode *node, const SnapshotUndo *undo) {
   SnapshotGpu *gpu = &node->gpus[undo->gpu];
-  mig_layout_place(&gpu->layout, undo->profile, undo->start);
+  gpu->layout = undo->layout;
   gpu->existing_starts |= UINT32_C(1) << undo->start;
   snapshot_add_slices(snapshot, node, &node->allocatable, gpu->model->profiles[undo->profile].name, 1);
   snapshot_brief_gpu(snapshot, node, undo->gpu);
@@ -96,11 +94,15 @@ void snapshot_rollback(Snapshot *snapshot, size_t mark) {
 void snapshot_place(Snapshot *snapshot, int node, int gpu, int profile, int start) {
   SnapshotNode *item = get_node(snapshot, node);
   assert(gpu >= 0 && gpu < item->gpu_count && item->gpus[gpu].model);
-  MigLayout *layout = &item->gpus[gpu].layout;
-  assert(mig_layout_can_place(layout, profile, start));
-  push_undo(snapshot, (SnapshotUndo){.kind = UNDO_PLACE, .node = node, .gpu = gpu, .start = start});
-  mig_layout_place(layout, profile, start);
-  snapshot_add_slices(snapshot, item, &item->allocatable, layout->model->profiles[profile].name, 1);
+  SnapshotGpu *changed = &item->gpus[gpu];
+  MigLayout layout = *changed->layout;
+  assert(mig_layout_can_place(&layout, profile, start));
+  push_undo(snapshot,
+            (SnapshotUndo){
+                .kind = UNDO_PLACE, .node = node, .gpu = gpu, .profile = profile, .layout = changed->layout});
+  mig_layout_place(&layout, profile, start);
+  changed->layout = snapshot_share_layout(snapshot, &layout);
+  snapshot_add_slices(snapshot, item, &item->allocatable, changed->model->profiles[profile].name, 1);
   snapshot_brief_gpu(snapshot, item, gpu);
 }
 
@@ -109,10 +111,16 @@ void snapshot_remove(Snapshot *snapshot, int node, int gpu, int start) {
   assert(gpu >= 0 && gpu < item->gpu_count);
   SnapshotGpu *changed = &item->gpus[gpu];
   assert(snapshot_withdrawable(item, changed) >> start & 1);
-  int profile = mig_layout_find(&changed->layout, start)->profile;
-  push_undo(snapshot, (SnapshotUndo){
-                          .kind = UNDO_REMOVE, .node = node, .gpu = gpu, .profile = profile, .start = start});
-  mig_layout_remove(&changed->layout, start);
+  MigLayout layout = *changed->layout;
+  int profile = mig_layout_find(&layout, start)->profile;
+  push_undo(snapshot, (SnapshotUndo){.kind = UNDO_REMOVE,
+                                     .node = node,
+                                     .gpu = gpu,
+                                     .profile = profile,
+                                     .start = start,
+                                     .layout = changed->layout});
+  mig_layout_remove(&layout, start);
+  changed->layout = snapshot_share_layout(snapshot, &layout);
   changed->existing_starts &= ~(UINT32_C(1) << start);
   snapshot_add_slices(snapshot, item, &item->allocatable, changed->model->profiles[profile].name, -1);
   snapshot_brief_gpu(snapshot, item, gpu);
@@ -157,7 +165,7 @@ static void hash_node(uint64_t *hash, const SnapshotNode *node) {
   hash_bytes(hash, &node->pod_count, sizeof node->pod_count);
   for (int i = 0; i < node->gpu_count; i++) {
     hash_bytes(hash, &node->briefs[i], sizeof node->briefs[i]);
-    const MigLayout *layout = &node->gpus[i].layout;
+    const MigLayout *layout = node->gpus[i].layout;
     hash_bytes(hash, &layout->mask, sizeof layout->mask);
     hash_bytes(hash, &layout->count, sizeof layout->count);
     hash_bytes(hash, layout->instances, layout->count * sizeof layout->instances[0]);

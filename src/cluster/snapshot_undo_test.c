@@ -60,7 +60,7 @@ static void a_placed_slice_can_be_allocated(void **state) {
   assert_int_equal(snapshot_free_of(node, SLICE_1G), 0);
   snapshot_place(&cluster.snapshot, 0, 0, find_profile(&cluster, 0, 0, "1g.10gb"), 0);
   assert_int_equal(snapshot_free_of(node, SLICE_1G), 1);
-  assert_int_equal(node->gpus[0].layout.count, 3);
+  assert_int_equal(node->gpus[0].layout->count, 3);
   assert_int_equal(node->gpus[0].existing_starts, 1 << 4 | 1 << 6);
   snapshot_place(&cluster.snapshot, 0, 1, find_profile(&cluster, 0, 1, "4g.24gb"), 0);
   assert_int_equal(snapshot_free_of(node, "nvidia.com/mig-4g.24gb"), 1);
@@ -111,7 +111,7 @@ static void a_removed_slice_is_gone_until_the_rollback(void **state) {
   assert_int_equal(snapshot_withdrawable(node, &node->gpus[0]), 1 << 4); /* the other one is in use */
   snapshot_remove(&cluster.snapshot, 0, 0, 4);
   assert_int_equal(snapshot_free_of(node, "nvidia.com/mig-2g.20gb"), 0);
-  assert_int_equal(node->gpus[0].layout.count, 1);
+  assert_int_equal(node->gpus[0].layout->count, 1);
   snapshot_place(&cluster.snapshot, 0, 0, find_profile(&cluster, 0, 0, "2g.20gb"), 4);
   assert_int_equal(snapshot_withdrawable(node, &node->gpus[0]), 0); /* what was placed does not exist */
   assert_int_not_equal(snapshot_hash(&cluster.snapshot), before);
@@ -135,7 +135,7 @@ static void every_kind_of_change_changes_the_hash(void **state) {
 
 static void place_something(Cluster *cluster, Random *random) {
   int node = (int)random_below(random, NODES), gpu = (int)random_below(random, 2);
-  const MigLayout *layout = &cluster->snapshot.nodes.items[node].gpus[gpu].layout;
+  const MigLayout *layout = cluster->snapshot.nodes.items[node].gpus[gpu].layout;
   int profile = (int)random_below(random, layout->model->profile_count);
   uint32_t starts = mig_layout_free_starts(layout, profile);
   if (starts)

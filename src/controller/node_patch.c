@@ -86,12 +86,12 @@ static void format_exact_key(const SnapshotGpu *gpu, char ret_key[MIG_KEY_SIZE])
   snprintf(ret_key, MIG_KEY_SIZE, MIG_ANNOTATION_SPEC_GPU_PREFIX "%d", gpu->index);
 }
 
-static void append_exact(const KeyValues *annotations, const SnapshotGpu *gpu, const MigList *list,
-                         Text *body) {
-  char key[MIG_KEY_SIZE], value[MIG_SPEC_TEXT_SIZE];
+static void append_exact(const SnapshotNode *node, const SnapshotGpu *gpu, const MigList *list, Text *body) {
+  const KeyValues *annotations = &node->object->meta.annotations;
+  char key[MIG_KEY_SIZE], value[MIG_SPEC_TEXT_SIZE], uuid[MIG_UUID_SIZE];
   format_exact_key(gpu, key);
-  if (gpu->uuid[0]) {
-    mig_spec_format(gpu->uuid, list, value, sizeof value);
+  if (*snapshot_gpu_uuid(node, gpu, uuid)) {
+    mig_spec_format(uuid, list, value, sizeof value);
     append_operation(body, "add", key, value);
   } else if (key_values_find(annotations, key)) { /* it would win over the counts */
     append_operation(body, "remove", key, NULL);
@@ -100,10 +100,11 @@ static void append_exact(const KeyValues *annotations, const SnapshotGpu *gpu, c
 
 static void append_gpu(const Snapshot *snapshot, const PlanGpu *planned, Text *body) {
   const KeyValues *annotations = annotations_of(snapshot, planned->node);
-  const SnapshotGpu *gpu = &snapshot->nodes.items[planned->node].gpus[planned->gpu];
+  const SnapshotNode *node = &snapshot->nodes.items[planned->node];
+  const SnapshotGpu *gpu = &node->gpus[planned->gpu];
   MigList list;
   plan_gpu_list(snapshot, planned, &list);
-  append_exact(annotations, gpu, &list, body);
+  append_exact(node, gpu, &list, body);
   append_counts(gpu, &list, body);
   remove_old_counts(annotations, gpu, &list, body);
 }
@@ -133,8 +134,8 @@ static bool is_planned(const SnapshotNode *node, const PlanGpu *gpus, size_t cou
 }
 
 static bool spec_has_existing(const MigSpec *spec, const SnapshotGpu *gpu) {
-  for (int i = 0; gpu->model && i < gpu->layout.count; i++) {
-    const MigInstance *instance = &gpu->layout.instances[i];
+  for (int i = 0; gpu->model && i < gpu->layout->count; i++) {
+    const MigInstance *instance = &gpu->layout->instances[i];
     if (!mig_list_has(&spec->list, gpu->model->profiles[instance->profile].name, instance->start))
       return false;
   }
@@ -152,9 +153,10 @@ static void append_others(const Snapshot *snapshot, const PlanGpu *gpus, size_t 
       continue;
     const SnapshotGpu *gpu = find_gpu(node, index);
     MigSpec spec;
+    char uuid[MIG_UUID_SIZE];
     Error err;
     if (mig_spec_parse(string_or_empty(annotations->items[i].value), &spec, &err) < 0 || !gpu ||
-        strcmp(spec.uuid, gpu->uuid) != 0)
+        strcmp(spec.uuid, snapshot_gpu_uuid(node, gpu, uuid)) != 0)
       append_operation(body, "remove", key, NULL);
     else if (!spec_has_existing(&spec, gpu))
       append_gpu(snapshot, &(PlanGpu){.node = gpus[0].node, .gpu = (int)(gpu - node->gpus)}, body);
@@ -178,10 +180,11 @@ void controller_node_patch_format(const Snapshot *snapshot, const PlanGpu *gpus,
   text_append(ret_body, "]");
 }
 
-static bool exact_has_all(const SnapshotGpu *gpu, const PlanGpu *planned, const char *text) {
+static bool exact_has_all(const SnapshotGpu *gpu, const PlanGpu *planned, const char *uuid,
+                          const char *text) {
   MigSpec spec;
   Error err;
-  if (!text || mig_spec_parse(text, &spec, &err) < 0 || strcmp(spec.uuid, gpu->uuid) != 0)
+  if (!text || mig_spec_parse(text, &spec, &err) < 0 || strcmp(spec.uuid, uuid) != 0)
     return false;
   for (int i = 0; i < planned->create_count; i++)
     if (!planned->creates[i].leftover &&
@@ -205,7 +208,7 @@ static bool counts_have_all(const KeyValues *annotations, const SnapshotGpu *gpu
     mig_key_format_count(MIG_ANNOTATION_SPEC_COUNT_PREFIX, gpu->index, gpu->model->profiles[profile].name,
                          MIG_USE_NONE, key, sizeof key);
     const char *count = key_values_find(annotations, key);
-    int needed = wanted[profile] + mig_layout_count(&gpu->layout, profile);
+    int needed = wanted[profile] + mig_layout_count(gpu->layout, profile);
     if (wanted[profile] && (!count || strtol(count, NULL, 10) < needed))
       return false;
   }
@@ -220,7 +223,8 @@ bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *pla
     return false;
   const KeyValues *annotations = &node->object->meta.annotations;
   const char *exact = key_values_find_index(annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
-  if (gpu->uuid[0] || exact)
-    return exact_has_all(gpu, planned, exact);
+  char uuid[MIG_UUID_SIZE];
+  if (*snapshot_gpu_uuid(node, gpu, uuid) || exact)
+    return exact_has_all(gpu, planned, uuid, exact);
   return counts_have_all(annotations, gpu, planned);
 }

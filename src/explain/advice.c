@@ -78,8 +78,9 @@ static void try_agent(Explanation *explanation, const ExplainGroup *group) {
 static void try_modes(Explanation *explanation, const ExplainGroup *group) {
   const SnapshotNode *node = node_of(explanation, group);
   size_t before = explanation->advice.count;
+  char uuid[MIG_UUID_SIZE];
   for (int g = 0; g < node->gpu_count && explanation->advice.count == before; g++)
-    if (node->gpus[g].mode != MIG_MODE_ON && *node->gpus[g].uuid)
+    if (node->gpus[g].mode != MIG_MODE_ON && *snapshot_gpu_uuid(node, &node->gpus[g], uuid))
       try_change(explanation,
                  (ExplainChange){.kind = EXPLAIN_CHANGE_MODE, .node = group->node, .item = (size_t)g});
 }

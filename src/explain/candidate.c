@@ -18,7 +18,7 @@ static int measure_on_gpu(const Explanation *explanation, int n, const SnapshotG
     return FAR;
   int nearest = explain_room_nearest(&explanation->snapshot.nodes.items[n], gpu, profile, &starts);
   for (; nearest > 0 && starts; starts &= starts - 1) {
-    const MigInstance *instance = mig_layout_find(&gpu->layout, __builtin_ctz(starts));
+    const MigInstance *instance = mig_layout_find(gpu->layout, __builtin_ctz(starts));
     if (may_hold(explanation, n, gpu->model->profiles[instance->profile].name, pod))
       return nearest;
   }

@@ -38,8 +38,8 @@ void explain_census_slots(const SnapshotNode *node, const SnapshotGpu *gpu,
     ret_slots[slot] = !is_open             ? EXPLAIN_SLOT_CLOSED
                       : usable >> slot & 1 ? EXPLAIN_SLOT_EMPTY
                                            : EXPLAIN_SLOT_UNUSABLE;
-  for (int i = 0; i < gpu->layout.count; i++) {
-    const MigInstance *instance = &gpu->layout.instances[i];
+  for (int i = 0; i < gpu->layout->count; i++) {
+    const MigInstance *instance = &gpu->layout->instances[i];
     uint32_t mask = mig_placement_mask(gpu->model, instance->profile, instance->start);
     for (; mask; mask &= mask - 1)
       ret_slots[__builtin_ctz(mask)] =
@@ -67,7 +67,7 @@ int64_t explain_slots_total(const ExplainSlots *slots) {
 static int count_more(const SnapshotNode *node, const SnapshotGpu *gpu, int profile) {
   if (!may_make(node, gpu) || !(gpu->allowed >> profile & 1))
     return 0;
-  MigLayout layout = gpu->layout;
+  MigLayout layout = *gpu->layout;
   for (uint32_t loose = snapshot_withdrawable(node, gpu); loose; loose &= loose - 1)
     if (mig_layout_find(&layout, __builtin_ctz(loose))->profile != profile)
       mig_layout_remove(&layout, __builtin_ctz(loose));
@@ -98,10 +98,10 @@ static ExplainTally *find_tally(ExplainCensus *census, const MigModel *model, in
 }
 
 static void count_slices(const SnapshotGpu *gpu, int profile, ExplainTally *tally) {
-  for (int i = 0; i < gpu->layout.count; i++) {
-    if (gpu->layout.instances[i].profile != profile)
+  for (int i = 0; i < gpu->layout->count; i++) {
+    if (gpu->layout->instances[i].profile != profile)
       continue;
-    if (gpu->used_starts >> gpu->layout.instances[i].start & 1)
+    if (gpu->used_starts >> gpu->layout->instances[i].start & 1)
       tally->used++;
     else
       tally->free++;
@@ -116,7 +116,7 @@ static void add_gpu(ExplainCensus *census, const SnapshotNode *node, const Snaps
   }
   explain_slots_add(&census->slots, node, gpu);
   for (int p = 0; p < gpu->model->profile_count; p++) {
-    int count = mig_layout_count(&gpu->layout, p), more = count_more(node, gpu, p);
+    int count = mig_layout_count(gpu->layout, p), more = count_more(node, gpu, p);
     ExplainTally *tally = count || more ? find_tally(census, gpu->model, p) : NULL;
     if ((count || more) && !tally)
       census->models_left_out = 1;

@@ -60,7 +60,7 @@ static const char *start_agent(const Site *site) {
 
 static const char *switch_mode_on(const Site *site, const SnapshotGpu *gpu) {
   Arena *arena = &site->trial->arena;
-  explain_edit_mode_on(site->trial, site->index, gpu);
+  explain_edit_mode_on(site->trial, site->index, site->node, gpu);
   if (gpu->mode == MIG_MODE_PENDING)
     return arena_format(arena, "reset GPU %d of node %s: its MIG mode is pending", gpu->index,
                         site->node->name);

@@ -6,7 +6,7 @@
 static void set_status(ExplainTrial *trial, Node *node, const SnapshotGpu *gpu, uint32_t used_starts) {
   char key[MIG_KEY_SIZE], status[MIG_STATUS_TEXT_SIZE];
   snprintf(key, sizeof key, MIG_ANNOTATION_STATUS_GPU_PREFIX "%d", gpu->index);
-  mig_status_format(&gpu->layout, used_starts, status, sizeof status);
+  mig_status_format(gpu->layout, used_starts, status, sizeof status);
   explain_set(trial, &node->meta.annotations, key, status);
 }
 
@@ -18,11 +18,12 @@ void explain_edit_finish_recut(ExplainTrial *trial, size_t node, const SnapshotN
   explain_set(trial, &edited->meta.annotations, MIG_ANNOTATION_STATUS_PLAN, shown->spec_plan);
 }
 
-void explain_edit_mode_on(ExplainTrial *trial, size_t node, const SnapshotGpu *gpu) {
+void explain_edit_mode_on(ExplainTrial *trial, size_t node, const SnapshotNode *shown,
+                          const SnapshotGpu *gpu) {
   char key[MIG_KEY_SIZE], text[MIG_IDENTITY_TEXT_SIZE];
   MigIdentity identity = {.mode = MIG_MODE_ON};
   Node *edited = explain_trial_edit_node(trial, node);
-  snprintf(identity.uuid, sizeof identity.uuid, "%s", gpu->uuid);
+  snapshot_gpu_uuid(shown, gpu, identity.uuid);
   snprintf(identity.model, sizeof identity.model, "%s", string_or_empty(gpu->model_label));
   snprintf(key, sizeof key, MIG_ANNOTATION_IDENTITY_PREFIX "%d", gpu->index);
   mig_identity_format(&identity, text, sizeof text);
@@ -60,7 +61,7 @@ void explain_edit_free_slices(ExplainTrial *trial, size_t node, const SnapshotGp
   }
   for (; starts; starts &= starts - 1) {
     const char *profile =
-        gpu->model->profiles[mig_layout_find(&gpu->layout, __builtin_ctz(starts))->profile].name;
+        gpu->model->profiles[mig_layout_find(gpu->layout, __builtin_ctz(starts))->profile].name;
     char used[MIG_KEY_SIZE], free_key[MIG_KEY_SIZE];
     mig_key_format_count(MIG_ANNOTATION_STATUS_COUNT_PREFIX, gpu->index, profile, MIG_USE_USED, used,
                          sizeof used);

@@ -6,7 +6,8 @@
 
 /* The node has answered its plan: what the snapshot shows is what is there. */
 void explain_edit_finish_recut(ExplainTrial *trial, size_t node, const SnapshotNode *shown);
-void explain_edit_mode_on(ExplainTrial *trial, size_t node, const SnapshotGpu *gpu);
+void explain_edit_mode_on(ExplainTrial *trial, size_t node, const SnapshotNode *shown,
+                          const SnapshotGpu *gpu);
 /* The node reports so many GPUs of the model, in MIG mode and without slices. */
 void explain_edit_report_empty(ExplainTrial *trial, size_t node, const char *model, int count);
 void explain_edit_drop_taint(ExplainTrial *trial, size_t node, size_t taint);

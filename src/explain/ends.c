@@ -71,7 +71,7 @@ static void format_world(const Question *question, Text *text) {
     const SnapshotGpu *gpu = &node->gpus[g];
     char status[MIG_STATUS_TEXT_SIZE] = "";
     if (gpu->model)
-      mig_status_format(&gpu->layout, gpu->used_starts & ~question->freed[g], status, sizeof status);
+      mig_status_format(gpu->layout, gpu->used_starts & ~question->freed[g], status, sizeof status);
     gpus[g] = arena_format(&arena, "%s %x %x %d%d%d %s", gpu->model_label, gpu->keep_starts, gpu->allowed,
                            gpu->assumed, gpu->excluded, gpu->blocked != NULL, status);
   }
@@ -155,8 +155,8 @@ static bool serves_in_all_worlds(Question *question, int release) {
 static bool collect_slices(const Question *question, Release *release) {
   const SnapshotNode *node = node_of(question);
   for (int g = 0; g < node->gpu_count; g++)
-    for (int i = 0; node->gpus[g].model && i < node->gpus[g].layout.count; i++) {
-      const MigInstance *instance = &node->gpus[g].layout.instances[i];
+    for (int i = 0; node->gpus[g].model && i < node->gpus[g].layout->count; i++) {
+      const MigInstance *instance = &node->gpus[g].layout->instances[i];
       if (!(node->gpus[g].used_starts >> instance->start & 1) ||
           strcmp(node->gpus[g].model->profiles[instance->profile].name, release->profile) != 0)
         continue;
@@ -284,7 +284,7 @@ static bool find_set(const Explanation *explanation, int n, const SnapshotGpu *g
   if (profile < 0 || explain_room_nearest(&explanation->snapshot.nodes.items[n], gpu, profile, &starts) < 2)
     return false;
   for (; starts; starts &= starts - 1) {
-    const MigInstance *instance = mig_layout_find(&gpu->layout, __builtin_ctz(starts));
+    const MigInstance *instance = mig_layout_find(gpu->layout, __builtin_ctz(starts));
     if (!add_to_set(ret_set, explain_holding_find(&explanation->holding, n,
                                                   gpu->model->profiles[instance->profile].name)))
       return false;

@@ -196,8 +196,8 @@ static void append_held(const Explanation *explanation, int node, const ExplainN
   CLEANUP(text_deinit) Text places = {0};
   int count = 0;
   for (int g = 0; g < on->gpu_count; g++)
-    for (int i = 0; on->gpus[g].model && i < on->gpus[g].layout.count; i++) {
-      const MigInstance *instance = &on->gpus[g].layout.instances[i];
+    for (int i = 0; on->gpus[g].model && i < on->gpus[g].layout->count; i++) {
+      const MigInstance *instance = &on->gpus[g].layout->instances[i];
       if (strcmp(on->gpus[g].model->profiles[instance->profile].name, need->profile) != 0 ||
           !(on->gpus[g].used_starts >> instance->start & 1))
         continue;

@@ -57,9 +57,9 @@ static void count_used(ExplainHolding *holding, const Snapshot *snapshot, int n)
   const SnapshotNode *node = &snapshot->nodes.items[n];
   for (int g = 0; g < node->gpu_count; g++) {
     const SnapshotGpu *gpu = &node->gpus[g];
-    for (int i = 0; gpu->model && i < gpu->layout.count; i++)
-      if (gpu->used_starts >> gpu->layout.instances[i].start & 1)
-        get_holders(holding, n, gpu->model->profiles[gpu->layout.instances[i].profile].name)->used++;
+    for (int i = 0; gpu->model && i < gpu->layout->count; i++)
+      if (gpu->used_starts >> gpu->layout->instances[i].start & 1)
+        get_holders(holding, n, gpu->model->profiles[gpu->layout->instances[i].profile].name)->used++;
   }
 }
 

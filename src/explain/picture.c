@@ -9,7 +9,7 @@ int explain_picture_cells(const ExplainHolding *holding, const Snapshot *snapsho
   int count = 0;
   explain_census_slots(on, drawn, slots);
   for (int slot = 0; slot < drawn->model->slot_count;) {
-    const MigInstance *instance = mig_layout_find(&drawn->layout, slot);
+    const MigInstance *instance = mig_layout_find(drawn->layout, slot);
     ExplainCell *cell = &ret_cells[count++];
     *cell = (ExplainCell){.start = slot, .size = 1, .slot = slots[slot]};
     if (instance) {
@@ -34,8 +34,8 @@ static void append_look(Text *key, const SnapshotNode *node) {
     const SnapshotGpu *gpu = &node->gpus[g];
     text_format(key, "\n%s %d %d %d %x %x %x", gpu->model_label, gpu->mode, gpu->blocked != NULL,
                 gpu->assumed, gpu->used_starts, gpu->keep_starts, gpu->allowed);
-    for (int i = 0; gpu->model && i < gpu->layout.count; i++)
-      text_format(key, " %d@%d", gpu->layout.instances[i].profile, gpu->layout.instances[i].start);
+    for (int i = 0; gpu->model && i < gpu->layout->count; i++)
+      text_format(key, " %d@%d", gpu->layout->instances[i].profile, gpu->layout->instances[i].start);
   }
 }
 

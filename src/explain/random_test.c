@@ -279,7 +279,7 @@ static void check_advice(Truth *truth, const Explanation *explanation, uint64_t 
   for (int h = 0; h < truth->held_count; h++) {
     const Held *held = &truth->held[h];
     const SnapshotGpu *gpu = &explanation->snapshot.nodes.items[held->node].gpus[held->gpu];
-    const MigProfile *profile = &gpu->model->profiles[mig_layout_find(&gpu->layout, held->start)->profile];
+    const MigProfile *profile = &gpu->model->profiles[mig_layout_find(gpu->layout, held->start)->profile];
     const ExplainHolders *holders = explain_holding_find(&explanation->holding, held->node, profile->name);
     if (explain_holders_sole(holders) == (int64_t)held->pod &&
         is_served_without(truth, &held->pod, 1, explanation->subject))

@@ -28,7 +28,7 @@ int explain_room_slot_gb(const MigModel *model) {
 }
 
 MigLayout explain_room_fixed(const SnapshotNode *node, const SnapshotGpu *gpu) {
-  MigLayout fixed = gpu->layout;
+  MigLayout fixed = *gpu->layout;
   for (uint32_t loose = snapshot_withdrawable(node, gpu); loose; loose &= loose - 1)
     mig_layout_remove(&fixed, __builtin_ctz(loose));
   return fixed;
@@ -69,11 +69,11 @@ static const char *name_of(const Look *look, const MigLayout *layout, int start)
 static void append_starts(const Look *look, Text *text, uint32_t starts) {
   for (bool is_first = true; starts; starts &= starts - 1, is_first = false)
     text_format(text, "%s%s@%d", is_first ? "" : ", ",
-                name_of(look, &look->gpu->layout, __builtin_ctz(starts)), __builtin_ctz(starts));
+                name_of(look, look->gpu->layout, __builtin_ctz(starts)), __builtin_ctz(starts));
 }
 
 static int find_free_slice(const Look *look) {
-  const MigLayout *layout = &look->gpu->layout;
+  const MigLayout *layout = look->gpu->layout;
   for (int i = 0; i < layout->count; i++)
     if (layout->instances[i].profile == look->profile &&
         !(look->gpu->used_starts >> layout->instances[i].start & 1))
@@ -86,7 +86,7 @@ static int find_recut(const Look *look, uint32_t *ret_starts) {
   uint32_t places = mig_layout_free_starts(&look->fixed, look->profile);
   int best = -1, least = MIG_INSTANCES_MAX + 1;
   for (; places; places &= places - 1) {
-    uint32_t obstacles = mig_layout_obstacles(&look->gpu->layout, look->profile, __builtin_ctz(places));
+    uint32_t obstacles = mig_layout_obstacles(look->gpu->layout, look->profile, __builtin_ctz(places));
     int count = __builtin_popcount(obstacles);
     if (count >= least)
       continue;
@@ -105,7 +105,7 @@ static bool describe_room(const Look *look, Text *text, ExplainRoom *ret_room) {
     text_format(text, "%s@%d is free", look->wanted->name, start);
     return true;
   }
-  uint32_t empty = mig_layout_free_starts(&look->gpu->layout, look->profile);
+  uint32_t empty = mig_layout_free_starts(look->gpu->layout, look->profile);
   *ret_room = EXPLAIN_ROOM_GROW;
   if (empty && !look->gpu->blocked) {
     text_format(text, "%s has room at slot %d", look->wanted->name, __builtin_ctz(empty));

@@ -40,8 +40,9 @@ static void add_settings(ExplainBundle *bundle, Explanation *explanation, const 
   for (int g = 0; g < node->gpu_count; g++)
     add_annotation(bundle, explanation, group,
                    arena_format(&explanation->arena, MIG_ANNOTATION_KEEP_PREFIX "%d", node->gpus[g].index));
+  char uuid[MIG_UUID_SIZE];
   for (int g = 0; g < node->gpu_count; g++)
-    if (node->gpus[g].mode != MIG_MODE_ON && *node->gpus[g].uuid) {
+    if (node->gpus[g].mode != MIG_MODE_ON && *snapshot_gpu_uuid(node, &node->gpus[g], uuid)) {
       add(bundle, (ExplainChange){.kind = EXPLAIN_CHANGE_MODE, .node = group->node, .item = (size_t)g});
       return;
     }

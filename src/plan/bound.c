@@ -38,7 +38,7 @@ static int fixed_free(const PlanProblem *problem, int host, int kind) {
   const PlanHost *from = &problem->hosts.items[host];
   int count = problem->free[(size_t)host * problem->kinds.count + (size_t)kind];
   for (int gpu = from->first_gpu; count > 0 && gpu < from->first_gpu + from->gpu_count; gpu++) {
-    const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(problem, gpu)->layout;
     const PlanModel *model = plan_problem_model(problem, gpu);
     for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1) {
       int profile = mig_layout_find(layout, __builtin_ctz(starts))->profile;
@@ -55,7 +55,7 @@ static uint32_t fixed_slots(const PlanProblem *problem, int gpu) {
   const SnapshotGpuBrief brief = plan_problem_node(problem, host_gpu->host)->briefs[host_gpu->gpu];
   if (!brief.withdrawable && brief.occupied != UINT32_MAX)
     return brief.occupied;
-  const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+  const MigLayout *layout = plan_problem_gpu(problem, gpu)->layout;
   uint32_t slots = layout->mask;
   for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1) {
     int start = __builtin_ctz(starts);

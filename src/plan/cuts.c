@@ -97,7 +97,7 @@ static void find_cuts(PlanCutTable *table, int gpu, PlanCuts *ret_cuts) {
   Cutter cutter = {.problem = problem,
                    .model = plan_problem_model(problem, gpu),
                    .cuts = ret_cuts,
-                   .layout = plan_problem_gpu(problem, gpu)->layout,
+                   .layout = *plan_problem_gpu(problem, gpu)->layout,
                    .words = (int)(problem->kinds.count + 7) / 8};
   withdraw(&cutter, table->means == PLAN_BY_WITHDRAWAL ? plan_problem_withdrawable(problem, gpu) : 0);
   find_most(problem, ret_cuts);
@@ -117,7 +117,7 @@ void plan_cut_table_deinit(PlanCutTable *table) {
 }
 
 int plan_cut_table_find(PlanCutTable *table, int gpu) {
-  const MigLayout *layout = &plan_problem_gpu(table->problem, gpu)->layout;
+  const MigLayout *layout = plan_problem_gpu(table->problem, gpu)->layout;
   uint8_t key[2 * MIG_INSTANCES_MAX + 2 * sizeof(uint32_t)];
   uint32_t head[2] = {(uint32_t)table->problem->gpus.items[gpu].model,
                       plan_problem_withdrawable(table->problem, gpu)};
@@ -138,7 +138,7 @@ int plan_cut_table_fixed(const PlanCutTable *table, int host, int kind) {
   const PlanHost *from = &problem->hosts.items[host];
   int count = problem->free[(size_t)host * problem->kinds.count + (size_t)kind];
   for (int gpu = from->first_gpu; gpu < from->first_gpu + from->gpu_count; gpu++) {
-    const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(problem, gpu)->layout;
     const PlanModel *model = plan_problem_model(problem, gpu);
     uint32_t starts = table->means == PLAN_BY_WITHDRAWAL ? plan_problem_withdrawable(problem, gpu) : 0;
     for (; starts; starts &= starts - 1)
@@ -231,7 +231,7 @@ static void place_beside(Placer *placer, uint32_t loose) {
 
 bool plan_cuts_place(const PlanProblem *problem, int gpu, PlanMeans means, const PlanAmount *amount,
                      PlanPacking *packing) {
-  const MigLayout *before = &plan_problem_gpu(problem, gpu)->layout;
+  const MigLayout *before = plan_problem_gpu(problem, gpu)->layout;
   Placer placer = {.problem = problem,
                    .model = plan_problem_model(problem, gpu),
                    .geometry = plan_problem_geometry(problem, gpu),

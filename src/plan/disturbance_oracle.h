@@ -296,7 +296,7 @@ static inline void oracle_add_node(Oracle *oracle, int index) {
   all.items[0] = (OracleOutcome){.cost = {0}};
   all.count = 1;
   for (int g = 0; g < node->gpu_count; g++) {
-    const MigLayout *layout = &node->gpus[g].layout;
+    const MigLayout *layout = node->gpus[g].layout;
     OracleGpu gpu = {.oracle = oracle,
                      .node = node->object,
                      .index = node->gpus[g].index,
@@ -395,7 +395,7 @@ static inline void oracle_weigh(const Oracle *oracle, const Plan *plan, OracleCo
   for (int n = 0; n < (int)snapshot->nodes.count; n++)
     for (int g = 0; g < snapshot->nodes.items[n].gpu_count; g++) {
       const SnapshotNode *node = &snapshot->nodes.items[n];
-      MigLayout layout = node->gpus[g].layout;
+      MigLayout layout = *node->gpus[g].layout;
       OracleCost of_gpu = {0};
       for (size_t i = 0; i < plan->gpus.count; i++) {
         const PlanGpu *changed = &plan->gpus.items[i];

@@ -198,7 +198,7 @@ static int count_existing(const SnapshotNode *node, const char *profile) {
   int count = 0;
   for (int g = 0; g < node->gpu_count; g++) {
     int number = mig_model_find_profile(node->gpus[g].model, profile);
-    count += number < 0 ? 0 : mig_layout_count(&node->gpus[g].layout, number);
+    count += number < 0 ? 0 : mig_layout_count(node->gpus[g].layout, number);
   }
   return count;
 }

@@ -105,7 +105,7 @@ static bool make(const PlanDraft *draft, int host, const Change *change) {
     withdraw_slices(draft, host, change->packing);
   for (int i = 0; i < change->count; i++) {
     const PlanSlice *slice = &change->slices[i];
-    if (!mig_layout_can_place(&plan_problem_gpu(problem, slice->gpu)->layout, slice->profile, slice->start))
+    if (!mig_layout_can_place(plan_problem_gpu(problem, slice->gpu)->layout, slice->profile, slice->start))
       return false;
     snapshot_place(problem->snapshot, problem->hosts.items[host].node, problem->gpus.items[slice->gpu].gpu,
                    slice->profile, slice->start);
@@ -129,7 +129,7 @@ static bool reserved_fit(const PlanDraft *draft, const PlanSlice *slices, int co
 static void record_withdrawals(PlanDraft *draft, int host, const PlanPacking *packing) {
   const PlanHost *from = &draft->problem->hosts.items[host];
   for (int i = 0; i < from->gpu_count; i++) {
-    const MigLayout *layout = &plan_problem_gpu(draft->problem, from->first_gpu + i)->layout;
+    const MigLayout *layout = plan_problem_gpu(draft->problem, from->first_gpu + i)->layout;
     for (uint32_t starts = packing->withdraws[i]; starts; starts &= starts - 1) {
       const MigInstance *instance = mig_layout_find(layout, __builtin_ctz(starts));
       draft->withdrawn_starts[from->first_gpu + i] |= UINT32_C(1) << instance->start;
@@ -236,7 +236,7 @@ static void place_unasked(PlanDraft *draft, const PlanSlice *slice) {
 void plan_draft_reprieve(PlanDraft *draft) {
   for (size_t i = draft->withdrawn.count; i-- > 0;) {
     const PlanSlice slice = draft->withdrawn.items[i];
-    if (!mig_layout_can_place(&plan_problem_gpu(draft->problem, slice.gpu)->layout, slice.profile,
+    if (!mig_layout_can_place(plan_problem_gpu(draft->problem, slice.gpu)->layout, slice.profile,
                               slice.start))
       continue;
     place_unasked(draft, &slice);

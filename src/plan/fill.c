@@ -118,8 +118,8 @@ static int choose_profile(Fill *fill, int model, const Choices *choices) {
 
 static void fill_gpu(Fill *fill, PlanDraft *draft, int gpu) {
   int model = fill->problem->gpus.items[gpu].model;
-  const MigLayout *layout = &plan_problem_gpu(fill->problem, gpu)->layout;
   for (;;) {
+    const MigLayout *layout = plan_problem_gpu(fill->problem, gpu)->layout;
     Choices choices = find_choices(fill->problem, model, layout->mask, layout);
     int profile = choose_profile(fill, model, &choices);
     if (profile < 0)

@@ -83,7 +83,7 @@ static bool has_claims(const PlanFits *fits, int host) {
   CLEANUP(cleanup_free) int *loose = mem_alloc(problem->stocks.count * sizeof *loose);
   bool claims = false;
   for (int gpu = from->first_gpu; gpu < from->first_gpu + from->gpu_count; gpu++) {
-    const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(problem, gpu)->layout;
     const PlanModel *model = plan_problem_model(problem, gpu);
     for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts; starts &= starts - 1)
       loose[model->stock_of_profile[mig_layout_find(layout, __builtin_ctz(starts))->profile]]++;

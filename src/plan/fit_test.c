@@ -19,7 +19,7 @@ static void assert_packing_holds(const PlanProblem *problem, int host, const int
     available[kind] = plan_problem_free(problem, host, kind);
   for (int i = 0; i < on->gpu_count; i++) {
     int gpu = on->first_gpu + i;
-    layouts[i] = plan_problem_gpu(problem, gpu)->layout;
+    layouts[i] = *plan_problem_gpu(problem, gpu)->layout;
     assert_int_equal(packing->withdraws[i] & ~plan_problem_withdrawable(problem, gpu), 0);
     for (uint32_t starts = packing->withdraws[i]; starts; starts &= starts - 1) {
       int stock = plan_problem_model(problem, gpu)

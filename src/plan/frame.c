@@ -8,8 +8,8 @@ static uint64_t mix(uint64_t value) {
 }
 
 static uint64_t hash_layout(uint64_t hash, const SnapshotGpu *gpu) {
-  for (int i = 0; i < gpu->layout.count; i++) {
-    const MigInstance *instance = &gpu->layout.instances[i];
+  for (int i = 0; i < gpu->layout->count; i++) {
+    const MigInstance *instance = &gpu->layout->instances[i];
     hash = mix(hash + ((uint64_t)instance->profile << 8 | instance->start) + 1);
   }
   return hash;

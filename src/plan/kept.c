@@ -162,7 +162,7 @@ static bool are_gpus_equal(const PlanKept *kept, const SnapshotNode *node, const
   for (int i = host->first_gpu; i < host->first_gpu + host->gpu_count; i++) {
     const PlanHostGpu *gpu = &kept->problem.gpus.items[i];
     bool open = gpu->gpu < node->gpu_count && is_open(kept, node, gpu);
-    if (gpu->occupied != (open ? snapshot_occupied(&node->gpus[gpu->gpu].layout) : UINT32_MAX))
+    if (gpu->occupied != (open ? snapshot_occupied(node->gpus[gpu->gpu].layout) : UINT32_MAX))
       return false;
   }
   return true;
@@ -226,7 +226,7 @@ static void give(PlanKept *kept, int host) {
   for (int i = at->first_gpu; i < at->first_gpu + at->gpu_count; i++) {
     const PlanHostGpu *gpu = &kept->problem.gpus.items[i];
     bool open = gpu->gpu < node->gpu_count && is_open(kept, node, gpu);
-    plan_kept_set_gpu(kept, i, open, open ? snapshot_occupied(&node->gpus[gpu->gpu].layout) : 0);
+    plan_kept_set_gpu(kept, i, open, open ? snapshot_occupied(node->gpus[gpu->gpu].layout) : 0);
   }
 }
 

@@ -15,7 +15,7 @@ typedef enum Bond {
 /* As many free slices of a profile as floating claims may take have to stay; of those at one place, the last.
  */
 static bool is_promised(const SnapshotNode *node, const SnapshotGpu *gpu, uint32_t starts, int start) {
-  const MigLayout *layout = &gpu->layout;
+  const MigLayout *layout = gpu->layout;
   int profile = mig_layout_find(layout, start)->profile, before = 0;
   char resource[MIG_RESOURCE_NAME_SIZE];
   mig_profile_format_resource(gpu->model->profiles[profile].name, resource);
@@ -36,7 +36,7 @@ static Bond find_bond(const SnapshotNode *node, const SnapshotGpu *gpu, uint32_t
 }
 
 static uint32_t find_overlapped(const SnapshotGpu *gpu, int profile, int start) {
-  const MigLayout *layout = &gpu->layout;
+  const MigLayout *layout = gpu->layout;
   uint32_t mask = mig_placement_mask(gpu->model, profile, start), overlapped = 0;
   for (int i = 0; i < layout->count; i++) {
     const MigInstance *instance = &layout->instances[i];
@@ -107,7 +107,7 @@ static void append_slices_in_the_way(Text *text, const SnapshotNode *node, const
       continue;
     }
     text_format(text, "%s%s@%d ", listed++ ? ", " : " (",
-                gpu->model->profiles[mig_layout_find(&gpu->layout, start)->profile].name, start);
+                gpu->model->profiles[mig_layout_find(gpu->layout, start)->profile].name, start);
     append_bond(text, gpu, bond);
   }
   if (more)
@@ -135,7 +135,7 @@ static void append_place(Text *text, const SnapshotNode *node, const SnapshotGpu
 /* No slice that has to stay overlaps the place, so a limit of the whole GPU must forbid it. */
 static void append_rule(Text *text, const SnapshotNode *node, const SnapshotGpu *gpu,
                         const PlanNearest *nearest) {
-  MigLayout layout = gpu->layout;
+  MigLayout layout = *gpu->layout;
   Error err;
   for (uint32_t loose = snapshot_withdrawable(node, gpu); loose; loose &= loose - 1)
     mig_layout_remove(&layout, __builtin_ctz(loose));

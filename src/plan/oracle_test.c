@@ -90,7 +90,7 @@ static void offer_slices(Oracle *oracle, int index) {
   add_vector(node, &first);
   for (int gpu = 0; gpu < from->gpu_count; gpu++) {
     int count = node->vector_count;
-    MigLayout layout = from->gpus[gpu].layout;
+    MigLayout layout = *from->gpus[gpu].layout;
     memcpy(before, node->vectors, (size_t)count * sizeof before[0]);
     for (int i = 0; i < count && from->may_change && !from->gpus[gpu].blocked; i++)
       extend(oracle, node, &layout, from->gpus[gpu].allowed, &before[i], 0);
@@ -205,8 +205,8 @@ static void assert_legal(const Fixture *f) {
     plan_gpu_list(&f->snapshot, planned, &list);
     assert_ok(mig_list_bind(&list, gpu->model, &layout, &err));
     assert_ok(mig_layout_check(&layout, &err));
-    for (int n = 0; n < gpu->layout.count; n++) {
-      const MigInstance *before = &gpu->layout.instances[n];
+    for (int n = 0; n < gpu->layout->count; n++) {
+      const MigInstance *before = &gpu->layout->instances[n];
       if (!((gpu->used_starts | gpu->keep_starts) >> before->start & 1))
         continue;
       const MigInstance *after = mig_layout_find(&layout, before->start);

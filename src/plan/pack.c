@@ -355,7 +355,7 @@ static void find_loose(Pack *pack, int gpu) {
 static bool copy_layouts(Pack *pack) {
   int slots_missing = 0, slots_free = 0;
   for (int gpu = 0; gpu < pack->host->gpu_count; gpu++) {
-    const MigLayout *layout = &plan_problem_gpu(pack->question->problem, pack->host->first_gpu + gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(pack->question->problem, pack->host->first_gpu + gpu)->layout;
     *array_push(&pack->layouts) = *layout;
     find_loose(pack, gpu);
     slots_free += layout->model->slot_count - __builtin_popcount(fixed_slots(pack, gpu));

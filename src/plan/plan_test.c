@@ -347,9 +347,10 @@ static void the_wanted_list_has_existing_slices_first(void **state) {
   fixture_pods(&f, 2, "p", "1g.10gb");
   fixture_plan(&f, &fill);
   MigList list;
-  char spec[MIG_SPEC_TEXT_SIZE];
+  char spec[MIG_SPEC_TEXT_SIZE], uuid[MIG_UUID_SIZE];
+  const SnapshotNode *node = &f.snapshot.nodes.items[0];
   plan_gpu_list(&f.snapshot, &f.plan.gpus.items[0], &list);
-  mig_spec_format(f.snapshot.nodes.items[0].gpus[0].uuid, &list, spec, sizeof spec);
+  mig_spec_format(snapshot_gpu_uuid(node, &node->gpus[0], uuid), &list, spec, sizeof spec);
   assert_string_equal(spec, "GPU-n1-0 1g.10gb@6,1g.10gb@5,1g.10gb@4,4g.40gb@0");
 }
 

@@ -55,7 +55,7 @@ uint32_t plan_problem_withdrawable(const PlanProblem *problem, int gpu) {
 int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only) {
   int64_t slots = 0;
   for (int gpu = 0; gpu < (int)problem->gpus.count && !existing_only; gpu++) {
-    const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(problem, gpu)->layout;
     slots += layout->model->slot_count - __builtin_popcount(layout->mask);
   }
   for (int host = 0; host < (int)problem->hosts.count; host++)
@@ -83,5 +83,5 @@ bool plan_problem_has_place(const PlanProblem *problem, const PlanClass *class_,
 
 void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_holes) {
   assert(problem->gpus.items[gpu].pool >= 0);
-  plan_holes_of(plan_problem_geometry(problem, gpu), &plan_problem_gpu(problem, gpu)->layout, ret_holes);
+  plan_holes_of(plan_problem_geometry(problem, gpu), plan_problem_gpu(problem, gpu)->layout, ret_holes);
 }

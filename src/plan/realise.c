@@ -44,7 +44,7 @@ static int least_kept(const PlanRealiseQuestion *question, int kind, int most) {
   const PlanProblem *problem = question->problem;
   const PlanHost *host = &problem->hosts.items[question->host];
   for (int gpu = host->first_gpu; most > 0 && gpu < host->first_gpu + host->gpu_count; gpu++) {
-    const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(problem, gpu)->layout;
     const PlanModel *model = plan_problem_model(problem, gpu);
     for (uint32_t starts = plan_problem_withdrawable(problem, gpu); starts && most > 0; starts &= starts - 1)
       most -= model->stock_of_profile[mig_layout_find(layout, __builtin_ctz(starts))->profile] ==
@@ -190,7 +190,7 @@ static bool needs_withdrawal(const PlanProblem *problem, const PlanSlice *slice,
       plan_problem_model(problem, gpu)->stock_of_profile[old->profile])
     return true;
   return slice->gpu == gpu &&
-         mig_layout_obstacles(&plan_problem_gpu(problem, gpu)->layout, slice->profile, slice->start) >>
+         mig_layout_obstacles(plan_problem_gpu(problem, gpu)->layout, slice->profile, slice->start) >>
                  old->start &
              1;
 }
@@ -218,7 +218,7 @@ static void take_withdrawals(const PlanProblem *problem, int host, const PlanPac
     int gpu = from->first_gpu + i;
     for (uint32_t starts = packing->withdraws[i]; starts; starts &= starts - 1) {
       const MigInstance *instance =
-          mig_layout_find(&plan_problem_gpu(problem, gpu)->layout, __builtin_ctz(starts));
+          mig_layout_find(plan_problem_gpu(problem, gpu)->layout, __builtin_ctz(starts));
       *array_push(&offer->withdrawals) =
           (PlanSlice){.waiting = find_beneficiary(problem, packing, gpu, instance),
                       .gpu = gpu,

@@ -27,7 +27,7 @@ static int count_withdrawable(const Recut *recut, int stock) {
   const PlanHost *host = &recut->problem->hosts.items[recut->host];
   int count = 0;
   for (int gpu = host->first_gpu; gpu < host->first_gpu + host->gpu_count; gpu++) {
-    const MigLayout *layout = &plan_problem_gpu(recut->problem, gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(recut->problem, gpu)->layout;
     const PlanModel *model = plan_problem_model(recut->problem, gpu);
     for (uint32_t starts = plan_problem_withdrawable(recut->problem, gpu); starts; starts &= starts - 1)
       count += model->stock_of_profile[mig_layout_find(layout, __builtin_ctz(starts))->profile] == stock;

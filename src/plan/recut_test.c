@@ -119,7 +119,7 @@ static const PlanGpu *find_changes(const Plan *plan, int node, int gpu) {
 static void read_gpu(Recut *recut, int g) {
   const SnapshotGpu *gpu = &recut->f->snapshot.nodes.items[recut->node].gpus[g];
   const PlanGpu *changes = find_changes(&recut->f->plan, recut->node, g);
-  recut->layouts[g] = gpu->layout;
+  recut->layouts[g] = *gpu->layout;
   recut->loose[g] = gpu->existing_starts & ~gpu->used_starts & ~gpu->keep_starts;
   for (int i = 0; changes && i < changes->destroy_count; i++) {
     mig_layout_remove(&recut->layouts[g], changes->destroys[i].start);
@@ -208,7 +208,7 @@ static void assert_destroys_sound(const Fixture *f, const PlanGpu *changes) {
   assert_ok(mig_list_bind(&list, gpu->model, &layout, &err));
   for (int i = 0; i < changes->destroy_count; i++) {
     int start = changes->destroys[i].start;
-    const MigInstance *instance = mig_layout_find(&gpu->layout, start);
+    const MigInstance *instance = mig_layout_find(gpu->layout, start);
     assert_non_null(instance);
     assert_int_equal(instance->profile, changes->destroys[i].profile);
     assert_true(gpu->existing_starts >> start & 1);
@@ -239,7 +239,7 @@ static void plan_growth(const Fixture *f, Fixture *ret_growth) {
                   f->nodes.items[n]->meta.annotations.items[i].value);
     for (int g = 0; g < f->snapshot.nodes.items[n].gpu_count; g++)
       random_keep_all(ret_growth, node, f->snapshot.nodes.items[n].gpus[g].index,
-                      &f->snapshot.nodes.items[n].gpus[g].layout);
+                      f->snapshot.nodes.items[n].gpus[g].layout);
     *array_push(&ret_growth->nodes) = node;
   }
   for (size_t i = 0; i < f->pods.count; i++)

@@ -101,8 +101,7 @@ static bool are_twins(const PlanProblem *problem, int a, int b) {
     int gpu_a = host_a->first_gpu + i, gpu_b = host_b->first_gpu + i;
     if (problem->gpus.items[gpu_a].model != problem->gpus.items[gpu_b].model ||
         plan_problem_withdrawable(problem, gpu_a) != plan_problem_withdrawable(problem, gpu_b) ||
-        !mig_layout_equal(&plan_problem_gpu(problem, gpu_a)->layout,
-                          &plan_problem_gpu(problem, gpu_b)->layout))
+        !mig_layout_equal(plan_problem_gpu(problem, gpu_a)->layout, plan_problem_gpu(problem, gpu_b)->layout))
       return false;
   }
   return true;
@@ -138,7 +137,7 @@ static int64_t count_slots(const PlanProblem *problem, PlanMeans means) {
   int64_t slots = plan_problem_slots(problem, means == PLAN_BY_EXISTING);
   for (int gpu = 0; gpu < (int)problem->gpus.count && means == PLAN_BY_WITHDRAWAL; gpu++)
     if (plan_problem_withdrawable(problem, gpu))
-      slots += plan_problem_gpu(problem, gpu)->layout.model->slot_count;
+      slots += plan_problem_gpu(problem, gpu)->layout->model->slot_count;
   return slots;
 }
 

@@ -121,7 +121,7 @@ static void settle_init(Settle *settle, const PlanProblem *problem, PlanOffer *o
     memcpy(settle->rooms, problem->rooms, hosts * settle->room_width * sizeof *settle->rooms);
   }
   for (int gpu = 0; gpu < (int)gpus; gpu++)
-    settle->layouts[gpu] = plan_problem_gpu(problem, gpu)->layout;
+    settle->layouts[gpu] = *plan_problem_gpu(problem, gpu)->layout;
   take_free(settle);
   for (size_t i = 0; i < offer->slices.count; i++) {
     const PlanSlice *slice = &offer->slices.items[i];
@@ -386,7 +386,7 @@ static bool has_all_places(const PlanProblem *problem, const PlanOffer *offer) {
   CLEANUP(cleanup_free) uint32_t *taken = mem_alloc(problem->gpus.count * sizeof *taken);
   for (size_t i = 0; i < offer->slices.count; i++) {
     const PlanSlice *slice = &offer->slices.items[i];
-    const MigLayout *layout = &plan_problem_gpu(problem, slice->gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(problem, slice->gpu)->layout;
     uint32_t mask = mig_placement_mask(layout->model, slice->profile, slice->start);
     if (!mig_layout_can_place(layout, slice->profile, slice->start) || taken[slice->gpu] & mask)
       return false;

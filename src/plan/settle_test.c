@@ -31,7 +31,7 @@ static void take_picture(const Fixture *f, Picture *picture) {
       assert_true(picture->gpu_count < GPUS_MAX);
       picture->model = f->snapshot.nodes.items[n].gpus[g].model;
       picture->nodes[picture->gpu_count] = (int)n;
-      picture->layouts[picture->gpu_count++] = f->snapshot.nodes.items[n].gpus[g].layout;
+      picture->layouts[picture->gpu_count++] = *f->snapshot.nodes.items[n].gpus[g].layout;
     }
   for (size_t i = 0; i < f->plan.gpus.count; i++) {
     const PlanGpu *changed = &f->plan.gpus.items[i];

@@ -6,8 +6,8 @@
 /* Kept slices stay for good. */
 static bool may_have_room(const SnapshotGpu *gpu, int profile) {
   uint32_t kept = 0;
-  for (int i = 0; i < gpu->layout.count; i++) {
-    const MigInstance *instance = &gpu->layout.instances[i];
+  for (int i = 0; i < gpu->layout->count; i++) {
+    const MigInstance *instance = &gpu->layout->instances[i];
     if (gpu->keep_starts >> instance->start & 1)
       kept |= mig_placement_mask(gpu->model, instance->profile, instance->start);
   }

@@ -141,7 +141,7 @@ static void withdraw(Maker *maker, uint32_t loose) {
 }
 
 static void find_ways_of_gpu(PlanWays *ways, int gpu, PlanGpuWays *ret_ways) {
-  const MigLayout *layout = &plan_problem_gpu(ways->problem, gpu)->layout;
+  const MigLayout *layout = plan_problem_gpu(ways->problem, gpu)->layout;
   Maker maker = {.ways = ways,
                  .gpu = gpu,
                  .model = plan_problem_model(ways->problem, gpu),
@@ -156,7 +156,7 @@ static void find_ways_of_gpu(PlanWays *ways, int gpu, PlanGpuWays *ret_ways) {
 
 /* GPUs that are alike share their ways. */
 static int find_state(PlanWays *ways, int gpu) {
-  const MigLayout *layout = &plan_problem_gpu(ways->problem, gpu)->layout;
+  const MigLayout *layout = plan_problem_gpu(ways->problem, gpu)->layout;
   uint8_t key[2 * MIG_INSTANCES_MAX + 2 * sizeof(uint32_t)];
   const uint32_t head[2] = {(uint32_t)ways->problem->gpus.items[gpu].model,
                             plan_problem_withdrawable(ways->problem, gpu)};
@@ -219,7 +219,7 @@ static bool find_digits(const PlanWays *ways, int host, Digits *ret_digits) {
   int loose[PLAN_WAY_STOCKS_MAX] = {0}, slots = 0;
   *ret_digits = (Digits){.balances = 1, .kinds = (int)problem->kinds.count};
   for (int gpu = on->first_gpu; gpu < on->first_gpu + on->gpu_count; gpu++) {
-    const MigLayout *layout = &plan_problem_gpu(problem, gpu)->layout;
+    const MigLayout *layout = plan_problem_gpu(problem, gpu)->layout;
     uint32_t starts = ways->limits.withdrawn ? plan_problem_withdrawable(problem, gpu) : 0;
     slots += layout->model->slot_count;
     for (; starts; starts &= starts - 1)

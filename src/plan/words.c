@@ -21,7 +21,7 @@ const char *plan_state_name(PlanState state) {
 
 void plan_gpu_list(const Snapshot *snapshot, const PlanGpu *gpu, MigList *ret_list) {
   const SnapshotGpu *existing = &snapshot->nodes.items[gpu->node].gpus[gpu->gpu];
-  MigLayout stays = existing->layout;
+  MigLayout stays = *existing->layout;
   for (int i = 0; i < gpu->destroy_count; i++)
     mig_layout_remove(&stays, gpu->destroys[i].start);
   mig_list_from_layout(&stays, ret_list);

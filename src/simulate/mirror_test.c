@@ -43,7 +43,7 @@ static void the_planner_sees_the_same_layouts(void **state) {
   for (int g = 0; g < 12; g++) {
     const SimulateGpu *gpu = &f.fleet.gpus.items[1 + g];
     assert_int_equal(node->gpus[g].index, g); /* also beyond 9 */
-    assert_true(mig_layout_equal(&node->gpus[g].layout, &gpu->layout));
+    assert_true(mig_layout_equal(node->gpus[g].layout, &gpu->layout));
     assert_int_equal(node->gpus[g].used_starts, gpu->used_starts);
   }
   assert_int_equal(snapshot_free_of(node, "nvidia.com/mig-1g.10gb"), 1);

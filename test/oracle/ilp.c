@@ -99,11 +99,11 @@ static void try_creates(const Ilp *ilp, State *state, MigLayout *layout, Pattern
 /* Each free slice stays, or goes where nobody keeps it. */
 static void try_withdrawals(const Ilp *ilp, State *state, MigLayout *layout, Pattern *pattern, int index) {
   const SnapshotGpu *gpu = state->gpu;
-  if (index == gpu->layout.count) {
+  if (index == gpu->layout->count) {
     try_creates(ilp, state, layout, pattern, 0);
     return;
   }
-  const MigInstance *instance = &gpu->layout.instances[index];
+  const MigInstance *instance = &gpu->layout->instances[index];
   bool is_used = gpu->used_starts >> instance->start & 1, is_kept = gpu->keep_starts >> instance->start & 1;
   int kind = 0;
   while (kind < ilp->kind_count &&
@@ -124,7 +124,7 @@ static void try_withdrawals(const Ilp *ilp, State *state, MigLayout *layout, Pat
 
 static bool is_same_state(const SnapshotGpu *a, const SnapshotGpu *b) {
   return a->model == b->model && a->used_starts == b->used_starts && a->keep_starts == b->keep_starts &&
-         mig_layout_equal(&a->layout, &b->layout);
+         mig_layout_equal(a->layout, b->layout);
 }
 
 static int collect_states(const Ilp *ilp, const SnapshotNode *node, State *states) {
@@ -137,7 +137,7 @@ static int collect_states(const Ilp *ilp, const SnapshotNode *node, State *state
       assert_true(count < STATES_MAX);
       states[count++] =
           (State){.node = node, .gpu = &node->gpus[g], .patterns = mem_alloc(PATTERNS_MAX * sizeof(Pattern))};
-      MigLayout layout = node->gpus[g].layout;
+      MigLayout layout = *node->gpus[g].layout;
       try_withdrawals(ilp, &states[state], &layout, &(Pattern){{0}}, 0);
     }
     states[state].gpu_count++;
