@@ -9,6 +9,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "bench.h"
+#include "cluster/node_trim.h"
 #include "controller/controller.h"
 #include "mig/contract.h"
 
@@ -307,7 +308,7 @@ static void fail(void *userdata, const Error *err, uint64_t retry_ms) {
 
 static KubeInformer *start_informer(Host *host, Server *server, const KubeType *type) {
   KubeInformerOptions options = {.type = type,
-                                 .trim = type == &kube_pod_type ? pod_trim : NULL,
+                                 .trim = type == &kube_pod_type ? pod_trim : node_trim,
                                  .on_change = ignore_change,
                                  .on_synced = ignore_synced,
                                  .on_trouble = fail};

@@ -84,7 +84,7 @@ static void trim(KubeObject *object) {
   if (object->type != &kube_pod_type)
     return;
   Pod *pod = object->value;
-  pod_trim(pod);
+  pod_trim(pod, &object->arena);
   pod->meta.uid = NULL;
 }
 

@@ -8,6 +8,7 @@
  *
  * Whatever cannot be understood blocks the GPUs it speaks of, with the reason in words, and nothing else. */
 #include "cluster/node_report.h"
+#include "cluster/node_trim.h"
 #include "cluster/snapshot_parts.h"
 #include "mig/scan.h"
 
@@ -122,7 +123,10 @@ static void read_node_annotations(Reader *reader) {
 /* Where the agent did not say which GPU this is, the node's label tells the model, and a slice that was
  * counted proves that MIG is on. */
 static void read_identity(Reader *reader, SnapshotGpu *gpu) {
+  char whole[MIG_IDENTITY_TEXT_SIZE];
   const char *text = reader->report.gpus[gpu->index].identity;
+  if (text)
+    text = node_whole_identity(reader->node->object, gpu->index, text, whole);
   MigIdentity identity = {.mode = MIG_MODE_ON};
   Error err;
   if (text && mig_identity_parse(text, &identity, &err) < 0)

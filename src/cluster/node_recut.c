@@ -4,6 +4,7 @@
  * still reports of them. Until the answer nobody knows whether the withdrawal came about, so nothing new goes
  * there.
  */
+#include "cluster/node_trim.h"
 #include "cluster/snapshot_parts.h"
 
 #include "base/text.h"
@@ -15,8 +16,8 @@ static bool read_wanted(const SnapshotNode *node, const SnapshotGpu *gpu, MigLay
   Error err;
   if (!gpu->model || gpu->assumed || gpu->excluded || gpu->blocked)
     return false;
-  const char *text =
-      key_values_find_index(&node->object->meta.annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
+  char whole[MIG_SPEC_TEXT_SIZE];
+  const char *text = node_find_spec(node->object, gpu->index, whole);
   return text && mig_spec_parse(text, &spec, &err) == 0 &&
          strcmp(spec.uuid, snapshot_gpu_uuid(node, gpu, uuid)) == 0 &&
          mig_list_bind(&spec.list, gpu->model, ret_wanted, &err) == 0;

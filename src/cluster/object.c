@@ -22,7 +22,8 @@ const char *key_values_find_index(const KeyValues *list, const char *prefix, int
 
 const PodCommon pod_common_empty;
 
-void pod_trim(void *pod) {
+void pod_trim(void *pod, Arena *arena) {
+  (void)arena;
   Pod *trimmed = pod;
   PodCommon *common = trimmed->common;
   size_t kept = 0;

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "base/arena.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -170,6 +172,14 @@ typedef struct Pod {
   const char *phase; /* Pending, Running, Succeeded, Failed, Unknown */
 } Pod;
 
+/* "GPU-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b3" of the GPU with that index, which its annotations are without
+ * (cluster/node_trim.h). */
+typedef struct GpuUuid {
+  uint8_t index;
+  bool is_in_spec, spec_is_alone; /* the wish began with it, and consisted of nothing else */
+  uint8_t bytes[16];
+} GpuUuid;
+
 typedef struct Node {
   ObjectMeta meta;
   bool unschedulable;
@@ -178,6 +188,7 @@ typedef struct Node {
   ResourceTexts allocatable;
   LIST(Condition) conditions;
   const char *kubelet_version; /* "v1.36.2" */
+  LIST(GpuUuid) gpu_uuids;     /* filled by node_trim() alone */
 } Node;
 
 typedef struct Namespace {
@@ -248,7 +259,7 @@ static inline const PodCommon *pod_common(const Pod *pod) {
 /* Takes out what would be different in each pod of a Deployment and nobody reads who plans: volumes that come
  * from no claim, as the one with the service account's token that every pod has, and annotations. Of a pod
  * (Pod) that shares its common part with no other. */
-void pod_trim(void *pod);
+void pod_trim(void *pod, Arena *arena);
 /* Succeeded or Failed: holds nothing any more. */
 bool pod_is_terminal(const Pod *pod);
 /* Made by facet's own agent to take slices out of the scheduler's reach. */

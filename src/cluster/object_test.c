@@ -50,7 +50,7 @@ static void what_planning_does_not_read_is_trimmed(void **state) {
   PodCommon common = {.volumes = {volumes, 4}};
   Pod pod = {.meta = {.name = "p", .labels = {&label, 1}, .annotations = {&annotation, 1}},
              .common = &common};
-  pod_trim(&pod);
+  pod_trim(&pod, NULL);
   assert_int_equal(pod.meta.annotations.count, 0);
   assert_int_equal(pod.meta.labels.count, 1);
   assert_int_equal(common.volumes.count, 2);

@@ -2,6 +2,7 @@
 /* Taking the snapshot: nodes first, so that every bound pod finds the node it is charged to. */
 #include "cluster/snapshot.h"
 
+#include "cluster/node_trim.h"
 #include "cluster/snapshot_parts.h"
 
 #include "base/text.h"
@@ -302,8 +303,8 @@ int64_t snapshot_free_of(const SnapshotNode *node, const char *resource) {
 }
 
 const char *snapshot_gpu_uuid(const SnapshotNode *node, const SnapshotGpu *gpu, char room[MIG_UUID_SIZE]) {
-  const char *text =
-      key_values_find_index(&node->object->meta.annotations, MIG_ANNOTATION_IDENTITY_PREFIX, gpu->index);
+  char whole[MIG_IDENTITY_TEXT_SIZE];
+  const char *text = node_find_identity(node->object, gpu->index, whole);
   MigIdentity identity;
   Error err;
   room[0] = '\0';

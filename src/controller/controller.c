@@ -2,6 +2,7 @@
 #include "controller/controller.h"
 
 #include "base/log.h"
+#include "cluster/node_trim.h"
 #include "controller/outlook.h"
 #include "controller/pass.h"
 #include "controller/pod_event.h"
@@ -438,7 +439,7 @@ static KubeInformer *watch_type(Controller *controller, KubeTransport *transport
                                 void (*on_change)(void *, const void *, const void *)) {
   return kube_informer_new(controller->host, transport,
                            &(KubeInformerOptions){.type = type,
-                                                  .trim = type == &kube_pod_type ? pod_trim : NULL,
+                                                  .trim = type == &kube_pod_type ? pod_trim : node_trim,
                                                   .on_change = on_change,
                                                   .on_synced = on_synced,
                                                   .on_trouble = on_trouble,

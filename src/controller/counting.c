@@ -83,17 +83,32 @@ static const char *state_of(const Node *node) {
   return key_values_find(&node->meta.annotations, MIG_ANNOTATION_PROFILES) ? "reporting" : "silent";
 }
 
-/* By the counts that the agents report. */
+static void count_slice(Metrics *metrics, const char *profile, MigUse use, double count) {
+  metrics_add(metrics, METRIC_SLICES, METRIC_LABELS(profile, use == MIG_USE_USED ? "used" : "free"), count);
+}
+
+static void count_exact(Metrics *metrics, const char *status) {
+  MigList list;
+  Error err;
+  if (mig_list_parse(status, true, &list, &err) < 0)
+    return;
+  for (int i = 0; i < list.count; i++)
+    count_slice(metrics, list.items[i].profile, list.items[i].use, 1);
+}
+
+/* By what the agents report: counts of a GPU whose exact status is there were trimmed (cluster/node_trim.h).
+ */
 static void count_slices(Metrics *metrics, const Node *node) {
   for (size_t i = 0; i < node->meta.annotations.count; i++) {
     const KeyValue *entry = &node->meta.annotations.items[i];
     char profile[MIG_PROFILE_NAME_SIZE];
     int index;
     MigUse use;
-    if (mig_key_parse_count(entry->key, MIG_ANNOTATION_STATUS_COUNT_PREFIX, &index, profile, &use) &&
-        use != MIG_USE_NONE)
-      metrics_add(metrics, METRIC_SLICES, METRIC_LABELS(profile, use == MIG_USE_USED ? "used" : "free"),
-                  (double)strtol(string_or_empty(entry->value), NULL, 10));
+    if (mig_key_parse_index(entry->key, MIG_ANNOTATION_STATUS_GPU_PREFIX) >= 0)
+      count_exact(metrics, string_or_empty(entry->value));
+    else if (mig_key_parse_count(entry->key, MIG_ANNOTATION_STATUS_COUNT_PREFIX, &index, profile, &use) &&
+             use != MIG_USE_NONE)
+      count_slice(metrics, profile, use, (double)strtol(string_or_empty(entry->value), NULL, 10));
   }
 }
 

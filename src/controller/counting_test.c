@@ -89,13 +89,16 @@ static void slices_and_nodes_are_counted_as_the_nodes_report_them(void **state) 
   add_node(world, "n2");
   add_node(world, "n3");
   annotate(world, "n1", "facet.gpu/profiles", "x");
-  annotate(world, "n1", "nos.nebuly.com/status-gpu-0-1g.10gb-free", "2");
+  annotate(world, "n1", "nos.nebuly.com/status-gpu-2-1g.10gb-free", "2");
   annotate(world, "n1", "nos.nebuly.com/status-gpu-1-1g.10gb-free", "3");
   annotate(world, "n1", "nos.nebuly.com/status-gpu-1-3g.40gb-used", "1");
   annotate(world, "n2", "facet.gpu/error", "broken");
+  annotate(world, "n2", "facet.gpu/status-gpu-0", "1g.10gb@6:free,3g.40gb@0:used");
+  annotate(world, "n2", "nos.nebuly.com/status-gpu-0-1g.10gb-free", "1");
+  annotate(world, "n2", "nos.nebuly.com/status-gpu-0-3g.40gb-used", "1");
   answer_lists(world);
-  ASSERT_VALUE("facet_slices", "profile=\"1g.10gb\",state=\"free\"", 5);
-  ASSERT_VALUE("facet_slices", "profile=\"3g.40gb\",state=\"used\"", 1);
+  ASSERT_VALUE("facet_slices", "profile=\"1g.10gb\",state=\"free\"", 6);
+  ASSERT_VALUE("facet_slices", "profile=\"3g.40gb\",state=\"used\"", 2);
   ASSERT_VALUE("facet_slices", "profile=\"1g.10gb\",state=\"used\"", -1);
   ASSERT_VALUE("facet_controller_nodes", "state=\"reporting\"", 1);
   ASSERT_VALUE("facet_controller_nodes", "state=\"failing\"", 1);
@@ -103,7 +106,7 @@ static void slices_and_nodes_are_counted_as_the_nodes_report_them(void **state) 
   ASSERT_VALUE("facet_controller_objects", "kind=\"nodes\"", 3);
   ASSERT_VALUE("facet_controller_leader", "", 1);
   remove_node(world, "n1");
-  ASSERT_VALUE("facet_slices", "profile=\"1g.10gb\",state=\"free\"", -1);
+  ASSERT_VALUE("facet_slices", "profile=\"1g.10gb\",state=\"free\"", 1);
   ASSERT_VALUE("facet_controller_nodes", "state=\"reporting\"", 0);
 }
 

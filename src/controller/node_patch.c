@@ -18,6 +18,8 @@
  * GPU that is no longer the one at its index, of which the agent would complain for ever. */
 #include "controller/node_patch.h"
 
+#include "cluster/node_trim.h"
+
 static const KeyValues *annotations_of(const Snapshot *snapshot, int node) {
   return &snapshot->nodes.items[node].object->meta.annotations;
 }
@@ -153,10 +155,10 @@ static void append_others(const Snapshot *snapshot, const PlanGpu *gpus, size_t 
       continue;
     const SnapshotGpu *gpu = find_gpu(node, index);
     MigSpec spec;
-    char uuid[MIG_UUID_SIZE];
+    char uuid[MIG_UUID_SIZE], whole[MIG_SPEC_TEXT_SIZE];
     Error err;
-    if (mig_spec_parse(string_or_empty(annotations->items[i].value), &spec, &err) < 0 || !gpu ||
-        strcmp(spec.uuid, snapshot_gpu_uuid(node, gpu, uuid)) != 0)
+    if (mig_spec_parse(string_or_empty(node_find_spec(node->object, index, whole)), &spec, &err) < 0 ||
+        !gpu || strcmp(spec.uuid, snapshot_gpu_uuid(node, gpu, uuid)) != 0)
       append_operation(body, "remove", key, NULL);
     else if (!spec_has_existing(&spec, gpu))
       append_gpu(snapshot, &(PlanGpu){.node = gpus[0].node, .gpu = (int)(gpu - node->gpus)}, body);
@@ -222,7 +224,8 @@ bool controller_node_patch_is_known(const Snapshot *snapshot, const PlanGpu *pla
   if (!node->spec_plan || string_equal(node->spec_plan, node->status_plan))
     return false;
   const KeyValues *annotations = &node->object->meta.annotations;
-  const char *exact = key_values_find_index(annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
+  char whole[MIG_SPEC_TEXT_SIZE];
+  const char *exact = node_find_spec(node->object, gpu->index, whole);
   char uuid[MIG_UUID_SIZE];
   if (*snapshot_gpu_uuid(node, gpu, uuid) || exact)
     return exact_has_all(gpu, planned, uuid, exact);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/plan_fixture.h"
 
+#include "cluster/node_trim.h"
 #include "controller/node_patch.h"
 
 #define UUID "GPU-n1-0"
@@ -67,6 +68,34 @@ static void existing_slices_are_wanted_too_and_counted(void **state) {
   assert_string_equal(patch_of(&f),
                       "[" TEST("\"p1\"") ADD(EXACT("0"), UUID " 2g.20gb@0,1g.10gb@6,1g.10gb@5")
                           ADD(COUNT("0-1g.10gb"), "2") ADD(COUNT("0-2g.20gb"), "1") PLAN_P2 "]");
+}
+
+/* As the controller keeps nodes: what is left of the texts must not reach the node. */
+static void a_trimmed_node_is_told_the_same(void **state) {
+  const char *patches[2];
+  for (int trims = 0; trims < 2; trims++) {
+    CLEANUP(fixture_deinit) Fixture f = {0};
+    Node *node = told_node(&f, "p1", "p1");
+    for (int gpu = 0; gpu < 3; gpu++) {
+      const char *key = arena_format(&f.arena, MIG_ANNOTATION_IDENTITY_PREFIX "%d", gpu);
+      const char *uuid = arena_format(&f.arena, "GPU-0000000%d-1c3d-4e5f-a6b7-c8d9e0f1a2b3", gpu);
+      fixture_gpu(&f, node, A100, gpu ? "7g.80gb@0:used" : "");
+      fixture_set(&f, &node->meta.annotations, key, arena_format(&f.arena, "%s " A100 " mig=on", uuid));
+      fixture_set(&f, &node->meta.annotations, arena_format(&f.arena, "facet.gpu/spec-gpu-%d", gpu),
+                  arena_format(&f.arena, "%s 1g.10gb@0", gpu == 2 ? "GPU-old" : uuid));
+    }
+    if (trims)
+      node_trim(node, &f.arena);
+    fixture_pods(&f, 1, "p", "3g.40gb");
+    fixture_plan(&f, NULL);
+    patches[trims] = mem_strdup(patch_of(&f));
+  }
+  assert_string_equal(patches[1], patches[0]);
+  assert_non_null(strstr(patches[1], "\"GPU-00000000-1c3d-4e5f-a6b7-c8d9e0f1a2b3 3g.40gb@4\""));
+  assert_non_null(strstr(patches[1], "\"GPU-00000001-1c3d-4e5f-a6b7-c8d9e0f1a2b3 7g.80gb@0\""));
+  assert_non_null(strstr(patches[1], REMOVE(EXACT("2"))));
+  free((char *)patches[0]);
+  free((char *)patches[1]);
 }
 
 #define STATUS_TEST(value)                                                                                   \
@@ -260,6 +289,7 @@ static void sixteen_gpus_in_seven_slices_each_need_little_room(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_node_that_was_never_told_is_tested_for_null),
+      cmocka_unit_test(a_trimmed_node_is_told_the_same),
       cmocka_unit_test(the_plan_that_was_seen_guards_the_next_one),
       cmocka_unit_test(existing_slices_are_wanted_too_and_counted),
       cmocka_unit_test(slices_go_only_from_the_status_that_the_plan_saw),

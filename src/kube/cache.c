@@ -49,7 +49,7 @@ const void *kube_cache_at(const KubeCache *cache, size_t i) {
 /* Takes the object; the holder is whoever calls. */
 static KubeKept *keep(KubeCache *cache, KubeObject *object) {
   if (cache->trim)
-    cache->trim(object->value);
+    cache->trim(object->value, &object->arena);
   KubeKept *kept = kube_shelf_keep(cache->shelf, object->value);
   kube_object_free(object);
   return kept;

@@ -11,9 +11,10 @@
 
 typedef struct KubeCache {
   KubeShelf *shelf;
-  Map objects;                /* key -> KubeKept, whose text it is */
-  Map listed;                 /* of a list that is not complete yet; the same */
-  void (*trim)(void *object); /* of an object that is about to be kept; NULL: it is kept as it is */
+  Map objects; /* key -> KubeKept, whose text it is */
+  Map listed;  /* of a list that is not complete yet; the same */
+  void (*trim)(void *object,
+               Arena *arena); /* of an object that is about to be kept; NULL: it is kept as it is */
   void (*on_change)(void *userdata, const void *old, const void *new_);
   void *userdata;
 } KubeCache;

@@ -24,8 +24,8 @@ typedef struct KubeInformer KubeInformer;
 typedef struct KubeInformerOptions {
   const KubeType *type;
   const char *selector; /* query part, escaped: "fieldSelector=spec.nodeName%3Dn1", or NULL */
-  void (*trim)(
-      void *object); /* takes out of the struct what nobody needs, before it is kept; NULL: nothing */
+  /* Takes out of the struct what nobody needs, before it is kept; memory from the arena. NULL: nothing. */
+  void (*trim)(void *object, Arena *arena);
   /* An object appeared or changed (old NULL: new) or went away (new NULL). Both are borrowed for the call. */
   void (*on_change)(void *userdata, const void *old, const void *new_);
   /* All objects are here (again, after a relist). */

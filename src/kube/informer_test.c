@@ -22,7 +22,8 @@ static void a_list_fills_the_cache_and_a_watch_follows(void **state) {
   assert_int_equal(fake_open_call(&stage->fake)->request.timeout_ms, 0);
 }
 
-static void forget_annotations(void *object) {
+static void forget_annotations(void *object, Arena *arena) {
+  (void)arena;
   ((ObjectMeta *)object)->annotations.count = 0;
 }
 

@@ -197,5 +197,8 @@ const void *kube_pool_add(KubePool *pool, const KubeType *type, void *object) {
     share_part(pool, (void **)((char *)object + type->part), type->part_size);
   meta->name = store_own(pool, name);
   meta->uid = store_own(pool, uid);
+  AnyList *extra = type->extra ? (AnyList *)((char *)object + type->extra) : NULL;
+  if (extra && extra->count)
+    extra->items = arena_copy(&pool->arena, extra->items, extra->count * type->extra_item_size);
   return arena_copy(&pool->arena, object, type->size);
 }

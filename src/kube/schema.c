@@ -396,20 +396,47 @@ static const KubeField lease_fields[] = {
 };
 MESSAGE(lease, lease_fields);
 
-const KubeType kube_pod_type = {"Pod",       "/api/v1/pods",        &pod,
-                                sizeof(Pod), offsetof(Pod, common), sizeof(PodCommon)};
-const KubeType kube_node_type = {"Node", "/api/v1/nodes", &node, sizeof(Node), 0, 0};
+const KubeType kube_pod_type = {.kind = "Pod",
+                                .path = "/api/v1/pods",
+                                .message = &pod,
+                                .size = sizeof(Pod),
+                                .part = offsetof(Pod, common),
+                                .part_size = sizeof(PodCommon)};
+const KubeType kube_node_type = {.kind = "Node",
+                                 .path = "/api/v1/nodes",
+                                 .message = &node,
+                                 .size = sizeof(Node),
+                                 .extra = offsetof(Node, gpu_uuids),
+                                 .extra_item_size = sizeof(GpuUuid)};
 const KubeType kube_namespace_type = {
-    "Namespace", "/api/v1/namespaces", &namespace_, sizeof(Namespace), 0, 0};
-const KubeType kube_persistent_volume_type = {
-    "PersistentVolume", "/api/v1/persistentvolumes", &persistent_volume, sizeof(PersistentVolume), 0, 0};
-const KubeType kube_persistent_volume_claim_type = {
-    "PersistentVolumeClaim", "/api/v1/persistentvolumeclaims", &claim, sizeof(PersistentVolumeClaim), 0, 0};
-const KubeType kube_storage_class_type = {
-    "StorageClass", "/apis/storage.k8s.io/v1/storageclasses", &storage_class, sizeof(StorageClass), 0, 0};
+    "Namespace", "/api/v1/namespaces", &namespace_, sizeof(Namespace), 0, 0, 0, 0};
+const KubeType kube_persistent_volume_type = {"PersistentVolume",
+                                              "/api/v1/persistentvolumes",
+                                              &persistent_volume,
+                                              sizeof(PersistentVolume),
+                                              0,
+                                              0,
+                                              0,
+                                              0};
+const KubeType kube_persistent_volume_claim_type = {"PersistentVolumeClaim",
+                                                    "/api/v1/persistentvolumeclaims",
+                                                    &claim,
+                                                    sizeof(PersistentVolumeClaim),
+                                                    0,
+                                                    0,
+                                                    0,
+                                                    0};
+const KubeType kube_storage_class_type = {"StorageClass",
+                                          "/apis/storage.k8s.io/v1/storageclasses",
+                                          &storage_class,
+                                          sizeof(StorageClass),
+                                          0,
+                                          0,
+                                          0,
+                                          0};
 
-const KubeType kube_lease_type = {"Lease", "/apis/coordination.k8s.io/v1/leases", &lease, sizeof(Lease), 0,
-                                  0};
+const KubeType kube_lease_type = {
+    "Lease", "/apis/coordination.k8s.io/v1/leases", &lease, sizeof(Lease), 0, 0, 0, 0};
 
 const KubeType *const kube_types[] = {&kube_pod_type,
                                       &kube_node_type,

@@ -50,6 +50,10 @@ typedef struct KubeType {
   size_t size; /* of the C struct, which begins with ObjectMeta */
   size_t part; /* offset of the pointer to a second struct, which many objects may have in common; 0: none */
   size_t part_size;
+  /* Offset of a LIST(T) that no reader fills, of T without pointers and alignment; 0: none. Whoever trims
+   * objects may. */
+  size_t extra;
+  size_t extra_item_size;
 } KubeType;
 
 /* Where the field's value is, or the message's fields, and the bool that says whether the message is there.

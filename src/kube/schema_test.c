@@ -86,6 +86,8 @@ static void check_type(const KubeType *type, Claims *claims, Claims *part) {
   assert_true(type->size <= sizeof claims->claimed && type->part_size <= sizeof part->claimed);
   if (type->part)
     claim(claims->claimed, claims->size, type->part, sizeof(void *));
+  if (type->extra)
+    claim(claims->claimed, claims->size, type->extra, sizeof(Strings));
   check_message(type->message, claims, 0);
 }
 

@@ -5,7 +5,7 @@
  *
  *     pod a { labels ---> [ app, web ] (2) <--- labels } pod b          "app" (1)    "web" (1)
  *
- * What is different in every object stands behind its struct: key, uid, resource version. */
+ * What is different in every object stands behind its struct: key, uid, resource version, the extra list. */
 #include "kube/shelf.h"
 
 #include "kube/hash.h"
@@ -305,6 +305,18 @@ static char *put_text(char *room, const char *text, const char **ret_place) {
   return room + size;
 }
 
+static AnyList extra_of(const KubeShelf *shelf, const char *object) {
+  return shelf->type->extra ? *(const AnyList *)(object + shelf->type->extra) : (AnyList){0};
+}
+
+static void put_extra(const KubeShelf *shelf, char *room, const AnyList *extra, char *object) {
+  if (!shelf->type->extra)
+    return;
+  if (extra->count)
+    memcpy(room, extra->items, extra->count * shelf->type->extra_item_size);
+  *(AnyList *)(object + shelf->type->extra) = (AnyList){.items = room, .count = extra->count};
+}
+
 KubeShelf *kube_shelf_new(const KubeType *type) {
   KubeShelf *shelf = mem_alloc(sizeof *shelf);
   shelf->type = type;
@@ -331,8 +343,10 @@ KubeKept *kube_shelf_keep(KubeShelf *shelf, void *object) {
   Own own = take_own(meta);
   share_object(shelf, object);
   size_t prefix = !*string_or_empty(meta->namespace_) ? 0 : strlen(meta->namespace_) + 1;
+  AnyList extra = extra_of(shelf, object);
   size_t texts = prefix + size_of(own.name) + size_of(own.uid) + size_of(own.resource_version);
-  KubeKept *kept = mem_alloc(round_up(sizeof(KubeKept) + shelf->type->size + texts));
+  size_t more = texts + extra.count * shelf->type->extra_item_size;
+  KubeKept *kept = mem_alloc(round_up(sizeof(KubeKept) + shelf->type->size + more));
   kept->holders = 1;
   memcpy(kept->value, object, shelf->type->size);
   ObjectMeta *copy = (ObjectMeta *)kept->value;
@@ -344,7 +358,8 @@ KubeKept *kube_shelf_keep(KubeShelf *shelf, void *object) {
   }
   room = put_text(room, own.name, &copy->name);
   room = put_text(room, own.uid, &copy->uid);
-  put_text(room, own.resource_version, &copy->resource_version);
+  room = put_text(room, own.resource_version, &copy->resource_version);
+  put_extra(shelf, room, &extra, kept->value);
   return kept;
 }
 

@@ -146,9 +146,27 @@ static void coming_and_going_in_any_order_leaves_nothing(void **state) {
   kube_shelf_free(shelf);
 }
 
+static void an_object_keeps_its_extra_list(void **state) {
+  GpuUuid uuids[] = {{.index = 0, .bytes = {1, 2}}, {.index = 7, .bytes = {3}}};
+  Node nodes[] = {{.meta.name = "n1", .gpu_uuids = {uuids, 2}}, {.meta.name = "n2"}};
+  KubeShelf *shelf = kube_shelf_new(&kube_node_type);
+  KubeKept *first = kube_shelf_keep(shelf, &nodes[0]), *second = kube_shelf_keep(shelf, &nodes[1]);
+  const Node *kept = (const Node *)first->value;
+  memset(uuids, 0xff, sizeof uuids);
+  assert_string_equal(kept->meta.name, "n1");
+  assert_int_equal(kept->gpu_uuids.count, 2);
+  assert_int_equal(kept->gpu_uuids.items[1].index, 7);
+  assert_int_equal(kept->gpu_uuids.items[1].bytes[0], 3);
+  assert_int_equal(((const Node *)second->value)->gpu_uuids.count, 0);
+  kube_shelf_release(shelf, first);
+  kube_shelf_release(shelf, second);
+  kube_shelf_free(shelf);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_goes_in_comes_out),
+      cmocka_unit_test(an_object_keeps_its_extra_list),
       cmocka_unit_test(equal_lists_are_kept_once),
       cmocka_unit_test(what_nobody_names_any_more_is_given_back),
       cmocka_unit_test(an_object_lives_as_long_as_anybody_holds_it),

@@ -92,6 +92,11 @@ int mig_identity_parse(const char *text, MigIdentity *ret_identity, Error *err) 
 void mig_identity_format(const MigIdentity *identity, char *ret_text, size_t size);
 #define MIG_IDENTITY_TEXT_SIZE (MIG_UUID_SIZE + MIG_MODEL_NAME_SIZE + 16)
 
+/* The sixteen bytes of a UUID as NVML writes it, "GPU-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b3"; false: it is
+ * written otherwise. */
+bool mig_uuid_pack(const char *uuid, uint8_t ret_bytes[16]);
+void mig_uuid_unpack(const uint8_t bytes[16], char ret_uuid[MIG_UUID_SIZE]);
+
 /* facet.gpu/profiles: what NVML allows, for all models of one node:
  *     NVIDIA-A100-SXM4-80GB/8 1g.10gb:7x1@0,1,2,3,4,5,6 2g.20gb:3x2@0,2,4 ...;NVIDIA-H100-.../8 ...
  * <model label>/<slots>, then <profile>:<instances max>x<size>@<starts>. Enough to plan for an unknown model.

@@ -63,6 +63,45 @@ void mig_identity_format(const MigIdentity *identity, char *ret_text, size_t siz
   assert(used > 0 && (size_t)used < size);
 }
 
+static bool dash_is_before(int byte) {
+  return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+void mig_uuid_unpack(const uint8_t bytes[16], char ret_uuid[MIG_UUID_SIZE]) {
+  static const char digits[] = "0123456789abcdef";
+  char *at = stpcpy(ret_uuid, "GPU-");
+  for (int i = 0; i < 16; i++) {
+    if (dash_is_before(i))
+      *at++ = '-';
+    *at++ = digits[bytes[i] >> 4];
+    *at++ = digits[bytes[i] & 15];
+  }
+  *at = '\0';
+}
+
+static int digit_of(char c) {
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0;
+}
+
+/* Read as if all were well, and then held against what would be written. */
+bool mig_uuid_pack(const char *uuid, uint8_t ret_bytes[16]) {
+  uint8_t bytes[16];
+  char again[MIG_UUID_SIZE];
+  const char *at = uuid + strlen("GPU-");
+  mig_uuid_unpack((const uint8_t[16]){0}, again);
+  if (strlen(uuid) != strlen(again))
+    return false;
+  for (int i = 0; i < 16; i++, at += 2) {
+    at += dash_is_before(i);
+    bytes[i] = (uint8_t)(digit_of(at[0]) << 4 | digit_of(at[1]));
+  }
+  mig_uuid_unpack(bytes, again);
+  if (strcmp(again, uuid) != 0)
+    return false;
+  memcpy(ret_bytes, bytes, sizeof bytes);
+  return true;
+}
+
 int mig_exclude_parse(const char *text, uint64_t *ret_indexes, Error *err) {
   uint64_t indexes = 0;
   const char *rest = mig_scan_begin(text);

@@ -182,11 +182,44 @@ static void a_label_that_is_not_understood_says_so_in_a_sentence(void **state) {
   assert_non_null(strstr(text, "until it says mig"));
 }
 
+static void a_uuid_as_nvml_writes_it_is_sixteen_bytes(void **state) {
+  static const char uuid[] = "GPU-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b3";
+  static const uint8_t expected[] = {0x8a, 0x2b, 0x6f, 0x0e, 0x1c, 0x3d, 0x4e, 0x5f,
+                                     0xa6, 0xb7, 0xc8, 0xd9, 0xe0, 0xf1, 0xa2, 0xb3};
+  uint8_t bytes[16];
+  char again[MIG_UUID_SIZE];
+  assert_true(mig_uuid_pack(uuid, bytes));
+  assert_memory_equal(bytes, expected, sizeof expected);
+  mig_uuid_unpack(bytes, again);
+  assert_string_equal(again, uuid);
+}
+
+static void a_uuid_that_is_written_otherwise_is_not_packed(void **state) {
+  static const char *const others[] = {
+      "",
+      "GPU-",
+      "GPU-a",
+      "GPU-8A2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b3",
+      "GPU-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b",
+      "GPU-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b30",
+      "GPU-8a2b6f0e01c3d-4e5f-a6b7-c8d9e0f1a2b3",
+      "GPU-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2bg",
+      "MIG-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b3",
+      "GPU-------------------------------------",
+  };
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    uint8_t bytes[16];
+    assert_false(mig_uuid_pack(others[i], bytes));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_identity_is_read_as_it_is_written),
       cmocka_unit_test(the_longest_identity_fits_into_the_promised_size),
       cmocka_unit_test(what_is_no_identity_is_refused_with_the_part_at_fault),
+      cmocka_unit_test(a_uuid_as_nvml_writes_it_is_sixteen_bytes),
+      cmocka_unit_test(a_uuid_that_is_written_otherwise_is_not_packed),
       cmocka_unit_test(excluded_gpus_are_bits),
       cmocka_unit_test(what_is_no_gpu_index_is_not_excluded),
       cmocka_unit_test(allowed_profiles_are_listed_once_each),
