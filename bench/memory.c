@@ -22,6 +22,7 @@ enum {
   NAMESPACES = 50,
   EVENTS_A_TURN = 100, /* of the churn, then the controller plans */
   SETTLE_MS = 5000,
+  BURST_PODS = 1000,
   FLUSH_BYTES = 16 << 10, /* as HTTP brings them */
 };
 
@@ -292,6 +293,23 @@ static void churn(Host *host, Server *server, const Shape *shape) {
   run_for(host, server, shape, SETTLE_MS);
 }
 
+/* As many pods as GPUs can serve and more come at once, wait, are told, and go again. */
+static void burst(Host *host, Server *server, const Shape *shape) {
+  Shape crowd = *shape;
+  int first = 2 * shape->pods + shape->events;
+  first -= first % shape->pods; /* so that the first ordinals are theirs */
+  crowd.waiting = crowd.slice_pods = BURST_PODS;
+  for (int i = 0; i < BURST_PODS; i++)
+    send_pod(server, &crowd, "ADDED", first + i);
+  flush(server, server->pods);
+  run_for(host, server, shape, SETTLE_MS);
+  report("while a burst waits");
+  for (int i = 0; i < BURST_PODS; i++)
+    send_pod(server, &crowd, "DELETED", first + i);
+  flush(server, server->pods);
+  run_for(host, server, shape, SETTLE_MS);
+}
+
 static void ignore_change(void *userdata, const void *old, const void *new_) {
   (void)userdata, (void)old, (void)new_;
 }
@@ -352,6 +370,8 @@ static int64_t measure(const void *userdata) {
   settle(&host, &server, job->shape, "first sync");
   churn(&host, &server, job->shape);
   report("after the churn");
+  burst(&host, &server, job->shape);
+  report("after the burst");
   malloc_trim(0);
   report("trimmed");
   return 0;

@@ -21,6 +21,10 @@ void mem_stay_small(void) {
   mallopt(M_ARENA_MAX, 1);
 }
 
+void mem_give_back(void) {
+  malloc_trim(0);
+}
+
 void *mem_alloc(size_t size) {
   void *block = calloc(1, size ? size : 1);
   if (!block)

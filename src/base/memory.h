@@ -16,3 +16,6 @@ char *mem_format(const char *format, ...) PRINTF_LIKE(1, 2);
 _Noreturn void mem_fail(void);
 /* For programs that run for long: what is freed goes back to the kernel, and all threads share one heap. */
 void mem_stay_small(void);
+/* What was freed among what is in use goes back to the kernel, too, as far as it is whole pages. Costs a look
+ * at each free piece: for the end of a crowd. */
+void mem_give_back(void);

@@ -7,9 +7,6 @@
 #include "base/text.h"
 
 #include <assert.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 const ObjectMeta *kube_object_meta(const KubeObject *object) {
   return object->value;
@@ -147,19 +144,12 @@ static void merge_list(KubeCache *cache) {
   cache->listed.borrows_keys = true;
 }
 
-/* A list leaves behind what its objects were decoded in. */
-static void give_memory_back(void) {
-#ifdef __GLIBC__
-  malloc_trim(0);
-#endif
-}
-
 void kube_cache_replace(KubeCache *cache) {
   if (cache->objects.count)
     merge_list(cache);
   else
     adopt_list(cache);
-  give_memory_back();
+  mem_give_back(); /* a list leaves behind what its objects were decoded in */
 }
 
 void kube_cache_deinit(KubeCache *cache) {

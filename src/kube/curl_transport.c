@@ -24,6 +24,7 @@
 
 enum {
   CONNECTIONS_MAX = 4, /* HTTP/2 needs one for each hundred calls at a time; HTTP/1.1 one for each */
+  CROWD = 32,          /* calls at a time that leave memory behind worth giving back */
 };
 
 struct KubeCall {
@@ -50,6 +51,7 @@ struct KubeCurl {
   void *exec_userdata;
   LogGate exec_gate;
   ARRAY(KubeCall *) calls;
+  size_t crowd;      /* the most calls at a time since memory was given back */
   uint64_t arrivals; /* pieces that came from the server, of any call */
   bool in_turn;
   bool is_silent; /* the connection swallows requests: start afresh after this turn */
@@ -240,6 +242,13 @@ static void call_free(KubeCall *call) {
   free(call);
 }
 
+/* A call takes some 50 KB while it is in flight, which lies between what stays: what is kept of the pods and
+ * nodes that the calls were about. */
+static void disperse(KubeCurl *curl) {
+  curl->crowd = curl->calls.count;
+  mem_give_back();
+}
+
 static void drop_calls_over(KubeCurl *curl) {
   size_t kept = 0;
   for (size_t i = 0; i < curl->calls.count; i++) {
@@ -250,6 +259,8 @@ static void drop_calls_over(KubeCurl *curl) {
       curl->calls.items[kept++] = call;
   }
   curl->calls.count = kept;
+  if (curl->crowd >= CROWD && kept <= curl->crowd / 8)
+    disperse(curl);
 }
 
 static void add_call(KubeCall *call) {
@@ -314,6 +325,7 @@ static KubeCall *start(KubeTransport *transport, const KubeRequest *request) {
   assert(!curl->is_freed && request->on_head && request->on_body && request->on_done);
   KubeCall *call = mem_alloc(sizeof *call);
   *array_push(&curl->calls) = call;
+  curl->crowd = curl->calls.count > curl->crowd ? curl->calls.count : curl->crowd;
   call->curl = curl;
   call->request = *request;
   call->request.method = mem_strdup(request->method);
