@@ -66,6 +66,24 @@ static void a_placed_slice_can_be_allocated(void **state) {
   assert_int_equal(snapshot_free_of(node, "nvidia.com/mig-4g.24gb"), 1);
 }
 
+/* Equal layouts are one, so a change on one GPU must be no change on the others. */
+static void a_layout_that_two_gpus_share_changes_for_one(void **state) {
+  CLEANUP(cluster_deinit) Cluster cluster;
+  cluster_init(&cluster);
+  SnapshotNode *first = &cluster.snapshot.nodes.items[0], *second = &cluster.snapshot.nodes.items[1];
+  int profile = find_profile(&cluster, 0, 0, "1g.10gb");
+  const MigLayout *before = first->gpus[0].layout;
+  assert_ptr_equal(before, second->gpus[0].layout);
+  snapshot_place(&cluster.snapshot, 0, 0, profile, 0);
+  assert_int_equal(first->gpus[0].layout->count, 3);
+  assert_int_equal(second->gpus[0].layout->count, 2);
+  snapshot_place(&cluster.snapshot, 1, 0, profile, 0);
+  assert_ptr_equal(first->gpus[0].layout, second->gpus[0].layout);
+  snapshot_rollback(&cluster.snapshot, 0);
+  assert_ptr_equal(first->gpus[0].layout, before);
+  assert_ptr_equal(second->gpus[0].layout, before);
+}
+
 static void a_bound_pod_takes_its_requests(void **state) {
   CLEANUP(cluster_deinit) Cluster cluster;
   cluster_init(&cluster);
@@ -198,6 +216,7 @@ static void random_forks_are_restored_exactly(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_placed_slice_can_be_allocated),
+      cmocka_unit_test(a_layout_that_two_gpus_share_changes_for_one),
       cmocka_unit_test(a_bound_pod_takes_its_requests),
       cmocka_unit_test(a_removed_slice_is_gone_until_the_rollback),
       cmocka_unit_test(a_rollback_restores_sums_that_had_saturated),
