@@ -61,6 +61,7 @@ struct PlanFits {
   int chosen[MIG_GPU_INDEX_MAX + 1]; /* cuts, by position */
   Vain *vain;
   uint32_t question;
+  bool is_in_doubt;      /* some no may be wrong */
   int choices_left;      /* for this question */
   ARRAY(Choice) choices; /* a stack: those of each open position */
   uint64_t *memory;
@@ -310,6 +311,8 @@ static bool ask_counts(PlanFits *fits, Frame *frame, const int *asked) {
   plan_budget_take(fits->budget, 1 + (CHOICES_MAX - fits->choices_left));
   if (covered || fits->choices_left > 0)
     learn(covered ? &frame->yes : &frame->no, &demand);
+  else
+    fits->is_in_doubt = true;
   return covered;
 }
 
@@ -328,6 +331,7 @@ static bool ask_packing(PlanFits *fits, const Frame *frame, int host, const int 
       .problem = fits->problem, .host = host, .asked = asked, .means = fits->means};
   bool found = plan_realise_pack(&question, &steps, fits->kept, &packing);
   plan_budget_take(fits->budget, 1 + PACK_STEPS - steps);
+  fits->is_in_doubt |= !found && steps <= 0;
   *answer = key | found;
   return found;
 }
@@ -344,6 +348,10 @@ bool plan_fits_ask(PlanFits *fits, int host, const int *asked) {
     return has_free(fits, host, asked);
   Frame *frame = frame_of(fits, host);
   return frame->is_counted ? ask_counts(fits, frame, asked) : ask_packing(fits, frame, host, asked);
+}
+
+bool plan_fits_are_certain(const PlanFits *fits) {
+  return !fits->is_in_doubt;
 }
 
 static int kind_of_slice(const PlanProblem *problem, const PlanSlice *slice) {

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "plan/fit.h"
+#include "plan/most.h"
 
 #include <limits.h>
 #include <math.h>
@@ -289,11 +290,15 @@ static void recreate(Improve *improve, const int *hosts, int host_count) {
 
 /* ---- rounds ---- */
 
-static int compare_served(const Improve *improve, const int *before) {
+static int compare(const Improve *improve, const int *served, const int *than) {
   for (int tier = 0; tier < improve->problem->tier_count; tier++)
-    if (improve->served[tier] != before[tier])
-      return improve->served[tier] > before[tier] ? 1 : -1;
+    if (served[tier] != than[tier])
+      return served[tier] > than[tier] ? 1 : -1;
   return 0;
+}
+
+static int compare_served(const Improve *improve, const int *before) {
+  return compare(improve, improve->served, before);
 }
 
 static bool serves_all(const Improve *improve) {
@@ -392,6 +397,43 @@ static bool may_be_enough(const Improve *improve) {
   return pods <= slices;
 }
 
+/* Is the start one of the states that are counted? */
+static bool is_sound(const Improve *improve) {
+  for (int host = 0; host < improve->host_count; host++) {
+    const int64_t *rooms = &improve->rooms[(size_t)host * improve->room_width];
+    bool is_empty = true;
+    for (int type = 0; type < improve->type_count; type++)
+      if (*at(improve->on, host, improve->type_count, type)) {
+        is_empty = false;
+        if (!plan_class_admits(class_of(improve, type), host))
+          return false;
+        for (size_t i = 0; i < improve->room_width; i++)
+          if (class_of(improve, type)->takes[i] > 0 && rooms[i] < 0)
+            return false;
+      }
+    if (!is_empty && !plan_fits_ask(improve->fits, host, at(improve->asked, host, improve->kind_count, 0)))
+      return false;
+  }
+  return true;
+}
+
+/* All that any round could come to is counted; where that is not worth a round, none is played. */
+static bool is_in_vain(const Improve *improve, const int *served) {
+  const PlanProblem *problem = improve->problem;
+  PlanMostType types[PLAN_MOST_TYPES_MAX];
+  CLEANUP(cleanup_free) int *most = mem_alloc((size_t)problem->tier_count * sizeof *most);
+  if (improve->type_count > PLAN_MOST_TYPES_MAX || is_done(improve) || !is_sound(improve))
+    return false;
+  for (int type = 0; type < improve->type_count; type++)
+    types[type] = (PlanMostType){.class_ = improve->types[type].class_,
+                                 .tier = improve->types[type].tier,
+                                 .wanted = improve->types[type].wanted};
+  if (!plan_most_count(problem, improve->fits, types, improve->type_count, most))
+    return false;
+  int order = compare(improve, most, served);
+  return order < 0 || (order == 0 && improve->means != PLAN_BY_EXISTING);
+}
+
 bool plan_improve(const PlanProblem *problem, PlanMeans means, const PlanPrices *prices, PlanBudget *budget,
                   PlanOffer *offer) {
   CLEANUP(improve_deinit)
@@ -408,7 +450,7 @@ bool plan_improve(const PlanProblem *problem, PlanMeans means, const PlanPrices 
     improve.enough = offer->served;
   else
     start_from(&improve, offer);
-  if (!may_be_enough(&improve))
+  if (!may_be_enough(&improve) || is_in_vain(&improve, offer->served))
     return false;
   run_rounds(&improve);
   int order = compare_served(&improve, offer->served);

@@ -16,7 +16,7 @@ enum {
 
 /* Replaces the offer where a better one is found, and returns whether. With PLAN_BY_EXISTING one that serves
  * as many in each tier is enough. Nothing is
- * tried where pods depend on where others are. Stops when the budget is used up, or when it has
- * tried in vain for long. */
+ * tried where pods depend on where others are, or where counting shows that there is no better one (most.h).
+ * Stops when the budget is used up, or when it has tried in vain for long. */
 bool plan_improve(const PlanProblem *problem, PlanMeans means, const PlanPrices *prices, PlanBudget *budget,
                   PlanOffer *offer);
