@@ -11,7 +11,11 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { FIRST_BLOCK = 512, LARGEST_BLOCK = 64 * 1024 };
+enum {
+  FIRST_BLOCK = 512,
+  LARGEST_BLOCK = 64 * 1024,
+  FORMATTED_MOSTLY = 256, /* bytes of one arena_format() at most, mostly */
+};
 
 struct ArenaBlock {
   ArenaBlock *next;
@@ -31,7 +35,7 @@ static void add_block(Arena *arena, size_t needed) {
     size = LARGEST_BLOCK;
   if (size < needed)
     size = needed;
-  ArenaBlock *block = mem_alloc(sizeof *block + size);
+  ArenaBlock *block = mem_alloc_raw(1, sizeof *block + size);
   block->size = size;
   block->next = arena->blocks;
   arena->blocks = block;
@@ -39,7 +43,8 @@ static void add_block(Arena *arena, size_t needed) {
   arena->total += size;
 }
 
-void *arena_alloc(Arena *arena, size_t size) {
+/* Not zeroed: most of what is handed out is filled at once, and the rest of a block may never be. */
+static void *hand_out(Arena *arena, size_t size) {
   size = round_up(size ? size : 1);
   if (!arena->blocks || arena->blocks->size - arena->used < size)
     add_block(arena, size);
@@ -48,19 +53,24 @@ void *arena_alloc(Arena *arena, size_t size) {
   return place;
 }
 
+void *arena_alloc(Arena *arena, size_t size) {
+  return memset(hand_out(arena, size), 0, size);
+}
+
 char *arena_strdup(Arena *arena, const char *text) {
   return text ? arena_strndup(arena, text, strlen(text)) : NULL;
 }
 
 char *arena_strndup(Arena *arena, const char *text, size_t size) {
-  char *copy = arena_alloc(arena, size + 1);
+  char *copy = hand_out(arena, size + 1);
   if (size)
     memcpy(copy, text, size);
+  copy[size] = '\0';
   return copy;
 }
 
 void *arena_copy(Arena *arena, const void *source, size_t size) {
-  void *copy = arena_alloc(arena, size);
+  void *copy = hand_out(arena, size);
   if (size)
     memcpy(copy, source, size);
   return copy;
@@ -68,13 +78,16 @@ void *arena_copy(Arena *arena, const void *source, size_t size) {
 
 char *arena_format_list(Arena *arena, const char *format, va_list arguments) {
   assert(format);
+  char formatted[FORMATTED_MOSTLY];
   va_list again;
   va_copy(again, arguments);
-  int size = vsnprintf(NULL, 0, format, again);
+  int size = vsnprintf(formatted, sizeof formatted, format, again);
   va_end(again);
   if (size < 0)
     mem_fail();
-  char *text = arena_alloc(arena, (size_t)size + 1);
+  if ((size_t)size < sizeof formatted)
+    return arena_strndup(arena, formatted, (size_t)size);
+  char *text = hand_out(arena, (size_t)size + 1);
   vsnprintf(text, (size_t)size + 1, format, arguments);
   return text;
 }

@@ -48,9 +48,10 @@ char *mem_strdup(const char *text) {
 }
 
 char *mem_strndup(const char *text, size_t size) {
-  char *copy = mem_alloc(size + 1);
+  char *copy = mem_alloc_raw(size + 1, 1);
   if (size)
     memcpy(copy, text, size);
+  copy[size] = '\0';
   return copy;
 }
 
