@@ -4,8 +4,9 @@
 #include "base/memory.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <string.h>
+
+enum { FORMATTED_MOSTLY = 32 /* bytes of one text_format() at most, mostly */ };
 
 static void reserve(Text *text, size_t more) {
   if (text->capacity - text->size > more)
@@ -29,17 +30,30 @@ void text_append(Text *text, const char *string) {
   text_append_bytes(text, string, strlen(string));
 }
 
+void text_append_number(Text *text, uint64_t number) {
+  char digits[20]; /* of the largest one */
+  size_t begin = sizeof digits;
+  do
+    digits[--begin] = (char)('0' + number % 10);
+  while (number /= 10);
+  text_append_bytes(text, digits + begin, sizeof digits - begin);
+}
+
+/* Into the room that there is; where that is too small, again. */
 void text_format(Text *text, const char *format, ...) {
-  va_list arguments;
+  va_list arguments, again;
   va_start(arguments, format);
-  va_list again;
   va_copy(again, arguments);
-  int size = vsnprintf(NULL, 0, format, arguments);
+  reserve(text, FORMATTED_MOSTLY);
+  size_t room = text->capacity - text->size;
+  int size = vsnprintf(text->bytes + text->size, room, format, arguments);
   va_end(arguments);
   if (size < 0)
     mem_fail();
-  reserve(text, (size_t)size);
-  vsnprintf(text->bytes + text->size, (size_t)size + 1, format, again);
+  if ((size_t)size >= room) {
+    reserve(text, (size_t)size);
+    vsnprintf(text->bytes + text->size, (size_t)size + 1, format, again);
+  }
   va_end(again);
   text->size += (size_t)size;
 }
@@ -54,15 +68,16 @@ void text_append_item(Text *text, const char *separator, const char *item) {
 
 void text_append_json(Text *text, const char *string) {
   text_append(text, "\"");
+  const char *plain = string; /* not appended yet */
   for (const char *p = string; *p; p++) {
     unsigned char c = (unsigned char)*p;
-    if (c == '"' || c == '\\')
-      text_format(text, "\\%c", c);
-    else if (c < 0x20)
-      text_format(text, "\\u%04x", c);
-    else
-      text_append_bytes(text, p, 1);
+    if (c >= 0x20 && c != '"' && c != '\\')
+      continue;
+    text_append_bytes(text, plain, (size_t)(p - plain));
+    text_format(text, c < 0x20 ? "\\u%04x" : "\\%c", c);
+    plain = p + 1;
   }
+  text_append(text, plain);
   text_append(text, "\"");
 }
 

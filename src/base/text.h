@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct Text {
   char *bytes; /* NULL while nothing was ever appended */
@@ -16,6 +17,7 @@ typedef struct Text {
 
 void text_append(Text *text, const char *string);
 void text_append_bytes(Text *text, const void *bytes, size_t size);
+void text_append_number(Text *text, uint64_t number);                    /* in decimal */
 void text_format(Text *text, const char *format, ...) PRINTF_LIKE(2, 3); /* appends */
 /* Appends one more of a list: behind the separator where the text holds something; nothing where the item is
  * NULL or "". */

@@ -22,6 +22,32 @@ static void pieces_are_appended_in_order(void **state) {
   assert_int_equal(text.size, strlen("one two 3-three"));
 }
 
+static void numbers_are_written_in_decimal(void **state) {
+  CLEANUP(text_deinit) Text text = {0};
+  text_append_number(&text, 0);
+  text_append(&text, " ");
+  text_append_number(&text, 1020);
+  text_append(&text, " ");
+  text_append_number(&text, UINT64_MAX);
+  assert_string_equal(text_string(&text), "0 1020 18446744073709551615");
+}
+
+/* Whether it fits into the room that is left, or not. */
+static void what_is_formatted_may_have_any_length(void **state) {
+  static const char digits[] = "0123456789012345678901234567890123456789012345678901234567890123456789";
+  for (int before = 0; before < 70; before++)
+    for (int size = 0; size < 70; size++) {
+      CLEANUP(text_deinit) Text text = {0};
+      text_append_bytes(&text, digits, (size_t)before);
+      text_format(&text, "<%.*s>", size, digits);
+      assert_int_equal(text.size, before + size + 2);
+      assert_memory_equal(text.bytes, digits, (size_t)before);
+      assert_int_equal(text.bytes[before], '<');
+      assert_memory_equal(text.bytes + before + 1, digits, (size_t)size);
+      assert_string_equal(text.bytes + before + 1 + size, ">");
+    }
+}
+
 static void items_are_parted_and_empty_ones_left_out(void **state) {
   CLEANUP(text_deinit) Text text = {0};
   text_append_item(&text, "; ", NULL);
@@ -121,6 +147,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_text_of_zeroes_is_empty),
       cmocka_unit_test(pieces_are_appended_in_order),
+      cmocka_unit_test(numbers_are_written_in_decimal),
+      cmocka_unit_test(what_is_formatted_may_have_any_length),
       cmocka_unit_test(items_are_parted_and_empty_ones_left_out),
       cmocka_unit_test(bytes_may_hold_zeroes),
       cmocka_unit_test(a_text_grows_over_every_size_and_stays_terminated),

@@ -22,14 +22,20 @@
 
 enum { PROFILE_TEXT_SIZE = MIG_PROFILE_NAME_SIZE + 16 + 3 * MIG_SLOTS_MAX };
 
+/* Every report is compared with all this, so it is written without printf(). */
 static void append_profile(Text *text, const MigProfile *profile) {
-  text_format(text, " %s:%dx%d@", profile->name, profile->instance_count_max, profile->size);
-  const char *separator = "";
-  for (int start = 0; start < MIG_SLOTS_MAX; start++)
-    if (profile->starts >> start & 1) {
-      text_format(text, "%s%d", separator, start);
-      separator = ",";
-    }
+  text_append(text, " ");
+  text_append(text, profile->name);
+  text_append(text, ":");
+  text_append_number(text, profile->instance_count_max);
+  text_append(text, "x");
+  text_append_number(text, profile->size);
+  const char *separator = "@";
+  for (uint32_t starts = profile->starts; starts; starts &= starts - 1) {
+    text_append(text, separator);
+    text_append_number(text, (unsigned)__builtin_ctz(starts));
+    separator = ",";
+  }
 }
 
 static void append_model(Text *text, const MigModel *model) {
