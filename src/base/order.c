@@ -2,7 +2,7 @@
 /* A radix sort from the least significant digit. Keys mostly lie close together: then what tells them apart
  * fits beside the index into one word, which is half as much to move, and a digit may have eleven bits. Other
  * keys are sorted byte by byte; bytes that are the same in all of them cost nothing but the look that finds
- * it out. */
+ * it out. A few keys are inserted one by one. */
 #include "base/order.h"
 
 #include "base/memory.h"
@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum {
+  FEW = 32, /* keys for which counting digits is more work than comparing */
   BYTES = sizeof(uint64_t) + sizeof(uint32_t),
   DIGIT_BITS = 11,
   DIGITS = 1 << DIGIT_BITS,
@@ -131,9 +132,27 @@ static void sort_bytes(OrderKey *keys, size_t count) {
     memcpy(keys, from, count * sizeof *keys);
 }
 
+/* ---- few ---- */
+
+static bool is_before(const OrderKey *a, const OrderKey *b) {
+  return a->high != b->high ? a->high < b->high : a->low < b->low;
+}
+
+static void sort_few(OrderKey *keys, size_t count) {
+  for (size_t i = 1; i < count; i++) {
+    OrderKey key = keys[i];
+    size_t place = i;
+    for (; place > 0 && is_before(&key, &keys[place - 1]); place--)
+      keys[place] = keys[place - 1];
+    keys[place] = key;
+  }
+}
+
 void order_sort(OrderKey *keys, size_t count) {
-  if (count < 2)
+  if (count <= FEW) {
+    sort_few(keys, count);
     return;
+  }
   Range range = find_range(keys, count);
   unsigned low_bits = bits_of(range.most.low - range.least.low);
   unsigned bits = low_bits + bits_of(range.most.high - range.least.high);
