@@ -59,13 +59,13 @@ struct PlanFits {
   ARRAY(Frame) frames;
   PlanCutTable table;
   int chosen[MIG_GPU_INDEX_MAX + 1]; /* cuts, by position */
-  Vain *vain;
+  Vain *vain;                        /* NULL: none yet */
   uint32_t question;
   bool is_in_doubt;      /* some no may be wrong */
   int choices_left;      /* for this question */
   ARRAY(Choice) choices; /* a stack: those of each open position */
-  uint64_t *memory;
-  int *kept; /* by kind: of no interest */
+  uint64_t *memory;      /* NULL: none yet */
+  int *kept;             /* by kind: of no interest */
 };
 
 static uint64_t mix(uint64_t value) {
@@ -158,8 +158,6 @@ PlanFits *plan_fits_new(const PlanProblem *problem, PlanMeans means, PlanBudget 
                      .budget = budget,
                      .words = (int)(problem->kinds.count + 7) / 8,
                      .frame_of = mem_alloc(problem->hosts.count * sizeof *fits->frame_of),
-                     .vain = mem_alloc(VAIN_SIZE * sizeof *fits->vain),
-                     .memory = mem_alloc(MEMORY_SIZE * sizeof *fits->memory),
                      .kept = mem_alloc(problem->kinds.count * sizeof *fits->kept)};
   plan_cut_table_init(&fits->table, problem, means);
   for (size_t host = 0; host < problem->hosts.count; host++)
@@ -244,6 +242,8 @@ static Vain *vain_of(const PlanFits *fits, int position, const PlanAmount *rest)
 }
 
 static bool was_in_vain(const PlanFits *fits, int position, const PlanAmount *rest) {
+  if (!fits->vain)
+    return false;
   const Vain *vain = vain_of(fits, position, rest);
   return vain->question == fits->question && vain->position == position &&
          memcmp(&vain->rest, rest, sizeof *rest) == 0;
@@ -266,9 +266,12 @@ static bool choose(PlanFits *fits, const Frame *frame, int position, const PlanA
     covered = choose(fits, frame, position + 1, &next);
   }
   fits->choices.count = base;
-  if (!covered)
-    *vain_of(fits, position, rest) = (Vain){.question = fits->question, .position = position, .rest = *rest};
-  return covered;
+  if (covered)
+    return true;
+  if (!fits->vain)
+    fits->vain = mem_alloc(VAIN_SIZE * sizeof *fits->vain);
+  *vain_of(fits, position, rest) = (Vain){.question = fits->question, .position = position, .rest = *rest};
+  return false;
 }
 
 /* ---- asking ---- */
@@ -322,6 +325,8 @@ static bool ask_packing(PlanFits *fits, const Frame *frame, int host, const int 
     if (asked[kind])
       key = mix(key + ((uint64_t)kind << 32 | (uint64_t)asked[kind]));
   key &= ~UINT64_C(1);
+  if (!fits->memory)
+    fits->memory = mem_alloc(MEMORY_SIZE * sizeof *fits->memory);
   uint64_t *answer = &fits->memory[key >> 1 & (MEMORY_SIZE - 1)];
   if ((*answer & ~UINT64_C(1)) == key)
     return *answer & 1;
