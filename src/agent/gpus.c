@@ -63,7 +63,7 @@ void agent_gpus_take(Agent *agent, const GpuResult *result) {
     return;
   CLEANUP(cleanup_free) GpuObservation *before = agent->observation;
   /* Only the pages of GPUs that exist become resident. */
-  agent->observation = mem_alloc(sizeof *agent->observation);
+  agent->observation = mem_alloc_raw(1, sizeof *agent->observation);
   memcpy(agent->observation, &result->observation,
          offsetof(GpuObservation, gpus) +
              (size_t)result->observation.gpu_count * sizeof result->observation.gpus[0]);

@@ -129,7 +129,7 @@ static void copy(GpuObservation *ret_copy, const GpuObservation *observation) {
 
 static void remember(GpuNvml *nvml, uint32_t skip, const GpuObservation *observation) {
   if (!nvml->last)
-    nvml->last = mem_alloc(sizeof *nvml->last);
+    nvml->last = mem_alloc_raw(1, sizeof *nvml->last);
   copy(nvml->last, observation);
   nvml->last_skip = skip;
 }
