@@ -4,6 +4,7 @@
  * control characters are looked for. Whether strings are valid UTF-8 is asked by who keeps them. */
 #include "kube/json_scan.h"
 
+#include "kube/json_fast.h"
 #include "kube/reader.h"
 
 #include <assert.h>
@@ -199,14 +200,7 @@ static int scan_token(KubeJsonScan *scan, unsigned char c) {
 
 /* Where nothing happens for a while: the plain bytes of a string. */
 static void pass_plain(KubeBytes *rest) {
-  size_t size = 0;
-  while (size < rest->size) {
-    unsigned char c = (unsigned char)rest->at[size];
-    if (c == '"' || c == '\\' || c < 0x20)
-      break;
-    size++;
-  }
-  kube_bytes_advance(rest, size);
+  kube_bytes_advance(rest, kube_json_fast_plain(rest->at, rest->size));
 }
 
 int kube_json_fail(const KubeBytes *at, const char *wanted, Error *err) {
