@@ -158,7 +158,7 @@ static NvmlReturn create(SimEdit *edit, const SimComputeProfile *profile, int st
 
 NvmlReturn nvmlGpuInstanceCreateComputeInstance(NvmlGpuInstance instance, unsigned profile_id,
                                                 NvmlComputeInstance *compute) {
-  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  CLEANUP(sim_edit_end) SimEdit edit;
   const SimComputeProfile *profile = NULL;
   NvmlReturn result = sim_edit_handle(&edit, __func__, instance, SIM_GIS);
   if (result == NVML_SUCCESS)
@@ -171,7 +171,7 @@ NvmlReturn nvmlGpuInstanceCreateComputeInstance(NvmlGpuInstance instance, unsign
 NvmlReturn nvmlGpuInstanceCreateComputeInstanceWithPlacement(NvmlGpuInstance instance, unsigned profile_id,
                                                              const NvmlPlacement *placement,
                                                              NvmlComputeInstance *compute) {
-  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  CLEANUP(sim_edit_end) SimEdit edit;
   const SimComputeProfile *profile = NULL;
   NvmlReturn result = sim_edit_handle(&edit, __func__, instance, SIM_GIS);
   if (result == NVML_SUCCESS)
@@ -184,7 +184,7 @@ NvmlReturn nvmlGpuInstanceCreateComputeInstanceWithPlacement(NvmlGpuInstance ins
 }
 
 NvmlReturn nvmlComputeInstanceDestroy(NvmlComputeInstance compute) {
-  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  CLEANUP(sim_edit_end) SimEdit edit;
   NvmlReturn result = sim_edit_handle(&edit, __func__, compute, SIM_CIS);
   if (result != NVML_SUCCESS)
     return result;

@@ -197,7 +197,7 @@ static NvmlReturn activate(SimEdit *edit) {
 }
 
 NvmlReturn nvmlDeviceSetMigMode(NvmlDevice device, unsigned mode, NvmlReturn *activation_status) {
-  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  CLEANUP(sim_edit_end) SimEdit edit;
   NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;

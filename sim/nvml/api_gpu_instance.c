@@ -203,7 +203,7 @@ static NvmlReturn create(SimEdit *edit, int profile, int start, NvmlGpuInstance 
 }
 
 NvmlReturn nvmlDeviceCreateGpuInstance(NvmlDevice device, unsigned profile_id, NvmlGpuInstance *instance) {
-  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  CLEANUP(sim_edit_end) SimEdit edit;
   int profile;
   NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
@@ -216,7 +216,7 @@ NvmlReturn nvmlDeviceCreateGpuInstance(NvmlDevice device, unsigned profile_id, N
 NvmlReturn nvmlDeviceCreateGpuInstanceWithPlacement(NvmlDevice device, unsigned profile_id,
                                                     const NvmlPlacement *placement,
                                                     NvmlGpuInstance *instance) {
-  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  CLEANUP(sim_edit_end) SimEdit edit;
   int profile;
   NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result == NVML_SUCCESS)
@@ -230,7 +230,7 @@ NvmlReturn nvmlDeviceCreateGpuInstanceWithPlacement(NvmlDevice device, unsigned 
 }
 
 NvmlReturn nvmlGpuInstanceDestroy(NvmlGpuInstance instance) {
-  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  CLEANUP(sim_edit_end) SimEdit edit;
   NvmlReturn result = sim_edit_handle(&edit, __func__, instance, SIM_GIS);
   if (result != NVML_SUCCESS)
     return result;

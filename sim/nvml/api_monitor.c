@@ -55,7 +55,7 @@ NvmlReturn nvmlDeviceGetComputeMode(NvmlDevice device, int *mode) {
 
 /* With MIG mode on there is only the default; 1, exclusive thread, is no more. */
 NvmlReturn nvmlDeviceSetComputeMode(NvmlDevice device, int mode) {
-  CLEANUP(sim_edit_end) SimEdit edit = {0};
+  CLEANUP(sim_edit_end) SimEdit edit;
   NvmlReturn result = sim_edit_handle(&edit, __func__, device, SIM_GPUS);
   if (result != NVML_SUCCESS)
     return result;

@@ -178,6 +178,7 @@ NvmlReturn sim_view_handle(SimView *view, const char *function, const void *hand
 }
 
 NvmlReturn sim_edit_handle(SimEdit *edit, const char *function, const void *handle, unsigned kinds) {
+  edit->change.store = NULL; /* the state is large, and read below */
   NvmlReturn result = find_in_use(&edit->nvml, function, handle, &edit->after);
   if (result != NVML_SUCCESS)
     return result;

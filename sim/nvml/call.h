@@ -37,6 +37,7 @@ typedef struct SimEdit {
 NvmlReturn sim_view_open(SimView *view, const char *function);
 /* Also INVALID_ARGUMENT for a handle that is not one of these kinds or is stale. */
 NvmlReturn sim_view_handle(SimView *view, const char *function, const void *handle, unsigned kinds);
+/* The edit needs no initial value, and can be ended whatever comes of it. */
 NvmlReturn sim_edit_handle(SimEdit *edit, const char *function, const void *handle, unsigned kinds);
 /* Spends the time that the driver would need; the machine stays held, others see the old state. */
 void sim_edit_spend(SimEdit *edit, uint32_t milliseconds);

@@ -165,7 +165,7 @@ bool sim_faults_concern(const SimFaults *faults, const char *function, int gpu) 
 SimFault sim_faults_count_call(SimFaults *faults, const char *function, int gpu) {
   SimFault due = {0};
   char name[SIM_FAULT_FUNCTION_SIZE];
-  if (!strip(function, name))
+  if (!faults->count || !strip(function, name))
     return due;
   for (int i = 0; i < faults->count; i++) {
     SimFault *fault = &faults->list[i];

@@ -4,13 +4,17 @@
 #include "sim/nvml/sim_nvml.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
+static int compare_name(const void *name, const void *function) {
+  return strcmp(name, ((const SimFunction *)function)->name);
+}
+
 void *sim_nvml_symbol(const char *name) {
-  for (int i = 0; i < sim_function_count; i++)
-    if (strcmp(sim_functions[i].name, name) == 0)
-      return sim_functions[i].function;
-  return NULL;
+  const SimFunction *found =
+      bsearch(name, sim_functions, (size_t)sim_function_count, sizeof sim_functions[0], compare_name);
+  return found ? found->function : NULL;
 }
 
 const char *sim_nvml_symbol_name(int index) {
