@@ -253,8 +253,10 @@ static KubeCall *start(KubeTransport *seam, const KubeRequest *request) {
   SimApiLine *line = (SimApiLine *)seam;
   SimApi *api = line->api;
   KubeCall *call = mem_alloc(sizeof *call);
-  *call = (KubeCall){
-      .api = api, .line = line, .request = *request, .timer = {.fire = on_timer, .userdata = call}};
+  call->api = api;
+  call->line = line;
+  call->request = *request;
+  call->timer = (HostTimer){.fire = on_timer, .userdata = call};
   call->request.method = mem_strdup(request->method);
   call->request.path = mem_strdup(request->path);
   call->request.content_type = mem_strdup(request->content_type);
