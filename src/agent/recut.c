@@ -11,8 +11,8 @@ static const char *const state_names[] = {
     [AGENT_RECUT_RESERVING] = "reserve", [AGENT_RECUT_LEARNING] = "learn",
     [AGENT_RECUT_UNLISTING] = "unlist",  [AGENT_RECUT_CONFIRMING] = "confirm",
     [AGENT_RECUT_CUTTING] = "destroy",   [AGENT_RECUT_SHOWING] = "show",
-    [AGENT_RECUT_LINGERING] = "linger",  [AGENT_RECUT_RELEASING] = "release",
-    [AGENT_RECUT_OVER] = "over",
+    [AGENT_RECUT_SETTLING] = "settle",   [AGENT_RECUT_LINGERING] = "linger",
+    [AGENT_RECUT_RELEASING] = "release", [AGENT_RECUT_OVER] = "over",
 };
 
 const char *agent_recut_state_name(AgentRecutState state) {
@@ -192,6 +192,17 @@ static AgentRecutAction cut(AgentRecut *recut, const AgentRecutView *view, const
   return AGENT_RECUT_WAIT;
 }
 
+/* What the scheduler has seen before the kubelet's write came is no testimony. */
+static AgentRecutAction settle(AgentRecut *recut, const AgentRecutView *view) {
+  if (view->now_ms < recut->settles_ms)
+    return AGENT_RECUT_WAIT;
+  if (!recut->offer)
+    return AGENT_RECUT_OFFER;
+  if (view->node_agrees)
+    enter(recut, AGENT_RECUT_LINGERING, view->now_ms);
+  return AGENT_RECUT_WAIT;
+}
+
 /* Who may not create the witness, or whose node takes no more pods, waits as long as a scheduler may be
  * behind.
  */
@@ -249,7 +260,10 @@ AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
       break;
     case AGENT_RECUT_SHOWING:
       if (view->node_agrees && !view->growing)
-        enter(recut, AGENT_RECUT_LINGERING, view->now_ms);
+        enter(recut, recut->settles_ms ? AGENT_RECUT_SETTLING : AGENT_RECUT_LINGERING, view->now_ms);
+      break;
+    case AGENT_RECUT_SETTLING:
+      action = settle(recut, view);
       break;
     case AGENT_RECUT_LINGERING:
       action = linger(recut, view);
@@ -285,6 +299,8 @@ uint64_t agent_recut_wake_ms(const AgentRecut *recut) {
   case AGENT_RECUT_UNLISTING:
   case AGENT_RECUT_CONFIRMING:
     return recut->since_ms + AGENT_RECUT_PATIENCE_MS;
+  case AGENT_RECUT_SETTLING:
+    return recut->offer ? HOST_NEVER : recut->settles_ms;
   case AGENT_RECUT_LINGERING:
     return linger_wake_ms(recut);
   case AGENT_RECUT_RELEASING:

@@ -17,6 +17,8 @@
  *         |
  *     SHOWING     what is wanted is created, listed and known, the node says so, and our own watch of the
  *         |       node shows it
+ *     SETTLING    a tick of the kubelet's that found more in its list than on the node, as just   3.5 s
+ *         |       after growth, may write that late; mostly there was none. What the node says then counts
  *     LINGERING   the scheduler reads nodes and pods in two streams, either of which     180 s
  *         |       may be late. Until it has seen what the node offers now, it counts slices that are gone.
  *         |       So a witness pod goes through it, one that fits the node only by its newest label
@@ -55,6 +57,7 @@ typedef enum AgentRecutState {
   AGENT_RECUT_CONFIRMING,
   AGENT_RECUT_CUTTING,
   AGENT_RECUT_SHOWING,
+  AGENT_RECUT_SETTLING,
   AGENT_RECUT_LINGERING,
   AGENT_RECUT_RELEASING,
   AGENT_RECUT_OVER,
@@ -79,7 +82,8 @@ typedef struct AgentRecut {
   char pod[AGENT_RECUT_NAME_SIZE];    /* name */
   char plan[MIG_PLAN_ID_SIZE];        /* that takes the targets away */
   AgentTargets targets;
-  int64_t offer;                       /* from SHOWING on: what the node's label facet.gpu/offer reaches */
+  uint64_t settles_ms; /* so long the kubelet may write what it had before; 0: it has nothing */
+  int64_t offer;       /* from SHOWING on: what the node's label facet.gpu/offer reaches */
   char witness[AGENT_RECUT_NAME_SIZE]; /* LINGERING: name of the pod */
   uint64_t witness_ms;                 /* when it was asked for; 0: never */
   int destroyed;
@@ -110,6 +114,7 @@ typedef enum AgentRecutAction {
   AGENT_RECUT_ASK,     /* the kubelet which slices the pod holds */
   AGENT_RECUT_DESTROY, /* ret_target */
   AGENT_RECUT_DELETE,  /* the pod */
+  AGENT_RECUT_OFFER,   /* give it a new offer */
   AGENT_RECUT_WITNESS, /* create one, under a new name */
 } AgentRecutAction;
 

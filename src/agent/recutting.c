@@ -76,32 +76,6 @@ bool agent_recutting_hushes(const Agent *agent, const Node *node) {
   return agent_recutting_is_cutting(agent) && node_agrees(agent, node);
 }
 
-static int64_t highest_offer(const AgentRecutting *recutting) {
-  int64_t offer = 0;
-  for (size_t i = 0; i < recutting->recuts.count; i++)
-    if (recutting->recuts.items[i]->offer > offer)
-      offer = recutting->recuts.items[i]->offer;
-  return offer;
-}
-
-/* A report that leaves an amount open, or is about to be followed by the next one, would be a false witness.
- * Who leaves takes down all of them.
- */
-int64_t agent_recutting_offer(const Agent *agent) {
-  bool is_withdrawn = agent->leaving.state != AGENT_STAYING && !agent_rereading_is_on(agent);
-  bool is_whole = is_withdrawn || (agent_slices_all_known(agent) && !agent->recutting.awaits_first);
-  return is_whole ? highest_offer(&agent->recutting) : 0;
-}
-
-/* Greater than any that the scheduler may have seen. Should somebody take the label away, the clock has gone
- * on. */
-static int64_t new_offer(const Agent *agent) {
-  const Node *node = agent_node(agent);
-  int64_t shown = node ? agent_report_get_offer(node) : 0, given = highest_offer(&agent->recutting);
-  int64_t offer = shown > given ? shown : given;
-  return offer < agent->host->wall_ms ? agent->host->wall_ms : offer + 1;
-}
-
 const char *agent_recutting_error(const Agent *agent) {
   return agent->recutting.lost_reason;
 }
@@ -217,7 +191,7 @@ static void let_witness_go(Agent *agent, const char *name) {
 
 static void let_orphan_go(Agent *agent, const char *name) {
   AgentRecut *recut = agent_recut_new_orphan(name, agent->host->now_ms);
-  recut->offer = new_offer(agent);
+  agent_recutting_give_offer(agent, recut);
   *array_push(&agent->recutting.recuts) = recut;
 }
 
@@ -309,7 +283,7 @@ static void note_transition(Agent *agent, AgentRecut *recut, AgentRecutState bef
     agent_kick(agent);
   }
   if (was_active && recut->state == AGENT_RECUT_SHOWING)
-    recut->offer = new_offer(agent);
+    agent_recutting_plan_offer(agent, recut);
   if (was_active && recut->state == AGENT_RECUT_SHOWING && recut->targets.count) {
     recutting->awaits_first = true;
     recutting->first_created_ms = agent->host->now_ms;
@@ -334,6 +308,8 @@ static void act(Agent *agent, const Node *node, AgentRecut *recut, AgentRecutAct
     agent_gpus_destroy(agent, target);
   else if (action == AGENT_RECUT_DELETE)
     agent_recutting_delete_pod(agent, recut);
+  else if (action == AGENT_RECUT_OFFER)
+    agent_recutting_give_offer(agent, recut);
   else if (action == AGENT_RECUT_WITNESS)
     agent_recutting_create_witness(agent, node, recut);
 }
@@ -409,9 +385,8 @@ void agent_recutting_wind_up(Agent *agent, const Node *node) {
 
 void agent_recutting_call_witness(Agent *agent) {
   AgentRecut *recut = agent_recut_new_witness(agent->host->now_ms);
-  recut->offer = new_offer(agent);
+  agent_recutting_give_offer(agent, recut);
   *array_push(&agent->recutting.recuts) = recut;
-  agent_kick(agent);
 }
 
 bool agent_recutting_awaits_witness(const Agent *agent) {

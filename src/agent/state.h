@@ -83,10 +83,12 @@ struct Agent {
   char *plugin_folder;
   Arena slices_arena; /* of `resources` */
   AgentResources resources;
-  bool is_published; /* `resources` is what the GPUs hold */
-  bool adopted;      /* agent_slices_adopt() has had its look */
-  bool *known;       /* the kubelet shows exactly this resource's slices */
-  Map announced;     /* resource name -> non-NULL */
+  bool is_published;   /* `resources` is what the GPUs hold */
+  bool adopted;        /* agent_slices_adopt() has had its look */
+  bool *known;         /* the kubelet shows exactly this resource's slices */
+  uint64_t *behind_ms; /* the node said less than this resource's list until then; HOST_NEVER: it does; 0:
+                          never did */
+  Map announced;       /* resource name -> non-NULL */
   HostTimer barrier_timer;
   uint64_t barrier_began_ms;
   uint64_t known_ms; /* when it last ended: the kubelet knew everything */
@@ -174,6 +176,11 @@ void agent_slices_watch_closely(Agent *agent);
 void agent_slices_doubt(Agent *agent, const Node *old, const Node *new_);
 /* Takes every plugin away from the kubelet. */
 void agent_slices_withdraw(Agent *agent);
+/* Our node, as we see it now. */
+void agent_slices_note_node(Agent *agent, const Node *node);
+/* So long the kubelet may write to the node what it had of these profiles: its tick tells where they differ.
+ */
+uint64_t agent_slices_late_until(const Agent *agent, const AgentTargets *targets);
 /* The kubelet may be about to show new slices: a report can wait for it until then. In the past: no need. */
 uint64_t agent_slices_settled_by(const Agent *agent);
 
@@ -214,6 +221,10 @@ const char *agent_recutting_error(const Agent *agent); /* a sentence, or "" */
 bool agent_recutting_is_bound(const Agent *agent, const AgentRecut *recut);
 /* The plan is answered without what it wanted to take away. raced: nothing is wrong, others were quicker. */
 void agent_recutting_give_up(Agent *agent, bool raced, const char *reason);
+/* recut_offer.c: one that is greater than any before. */
+void agent_recutting_give_offer(Agent *agent, AgentRecut *recut);
+/* ... at once, or when nothing that the kubelet has under way can contradict it any more. */
+void agent_recutting_plan_offer(Agent *agent, AgentRecut *recut);
 /* recut_pods.c: requests for the re-cut's pods. */
 void agent_recutting_create_pod(Agent *agent, const Node *node, const AgentRecut *recut);
 void agent_recutting_create_witness(Agent *agent, const Node *node, AgentRecut *recut); /* names it anew */
