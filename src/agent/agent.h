@@ -28,6 +28,7 @@ enum {
   AGENT_USE_SOON_MS = 30,        /* ... after the kubelet allocated one */
   AGENT_BARRIER_MS = 200,        /* reports wait so long for the kubelet to show a new slice */
   AGENT_BARRIER_POLL_MAX_MS = 1000,
+  AGENT_KUBELET_TICK_MS = 10000, /* it looks for what to write so often (nodeStatusUpdateFrequency) */
   AGENT_KUBELET_LATE_MS = 3500, /* a write of the kubelet's to the node may be under way so long */
   AGENT_SEEN_MS = 2000,         /* a report that the watch does not show by then is compared and sent again */
   AGENT_USE_WAIT_MS = 2000,     /* the first report waits so long for who holds what */

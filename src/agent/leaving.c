@@ -36,8 +36,8 @@ static void begin(Agent *agent) {
   AgentLeaving *leaving = &agent->leaving;
   leaving->state = AGENT_CLEARING;
   leaving->began_ms = agent->host->now_ms;
-  leaving->nothing_since_ms = 0;
-  leaving->is_clear = leaving->is_witnessed = leaving->is_confirmed = false;
+  leaving->nothing_since_ms = leaving->ticked_ms = 0;
+  leaving->has_ticked = leaving->is_clear = leaving->is_witnessed = leaving->is_confirmed = false;
   agent->report_again_ms = 0;
   log_info(AGENT_COMPONENT, "leaving", "why=" LOG_QUOTED " free_slices=%zu hint=" LOG_QUOTED,
            leaving->is_retirement ? "the node is not labelled any more" : "the agent ends", count_free(agent),
@@ -84,6 +84,19 @@ static void leave(Agent *agent, const Node *node, const char *how) {
   end(agent, node);
 }
 
+/* When from then on no write of the kubelet's is under way: just after a tick, or when the next one is over.
+ */
+static uint64_t lull_at(const Agent *agent, uint64_t then_ms) {
+  const AgentLeaving *leaving = &agent->leaving;
+  if (!agent_node(agent) || !agent->announced.count)
+    return then_ms;
+  uint64_t next_ms = leaving->ticked_ms + AGENT_KUBELET_TICK_MS;
+  uint64_t at_ms = then_ms > agent->host->now_ms ? then_ms : agent->host->now_ms;
+  bool is_early = leaving->has_ticked && at_ms + AGENT_KUBELET_LATE_MS <= next_ms;
+  bool is_over = at_ms >= next_ms + AGENT_KUBELET_LATE_MS;
+  return is_early || is_over ? then_ms : next_ms + AGENT_KUBELET_LATE_MS;
+}
+
 /* When everybody has been served as far as anybody can know; 0: not to be told yet. A slice may have become
  * free and been promised until the scheduler saw that there is nothing: so the kubelet is asked after that
  * whether all are used. */
@@ -95,7 +108,7 @@ static uint64_t served_at(const Agent *agent) {
     return agent->host->now_ms;
   uint64_t settled_ms = leaving->nothing_since_ms + AGENT_LEAVE_SETTLE_MS;
   uint64_t quiet_ms = leaving->allocated_ms + AGENT_LEAVE_QUIET_MS;
-  return settled_ms > quiet_ms ? settled_ms : quiet_ms;
+  return lull_at(agent, settled_ms > quiet_ms ? settled_ms : quiet_ms);
 }
 
 static void begin_settling(Agent *agent) {
@@ -112,8 +125,13 @@ static void note_offer(Agent *agent, const Node *node) {
   AgentLeaving *leaving = &agent->leaving;
   bool was_clear = leaving->is_clear;
   leaving->is_clear = offers_nothing(agent, node);
-  if (was_clear && !leaving->is_clear)
+  bool has_ticked = was_clear && !leaving->is_clear;
+  if (has_ticked) {
     leaving->is_witnessed = leaving->is_confirmed = false;
+    leaving->has_ticked = true;
+  }
+  if (has_ticked || (leaving->is_clear && !leaving->ticked_ms))
+    leaving->ticked_ms = agent->host->now_ms;
   if (!leaving->is_witnessed && agent->announced.count) {
     leaving->is_witnessed = true;
     agent_recutting_call_witness(agent);

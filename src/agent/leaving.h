@@ -17,7 +17,9 @@
  *
  * The kubelet writes the amounts back at its next tick; each time they are taken down again, and the 5 s
  * begin anew, also where only the server knows of it, who is asked last of all (leaving_confirm.c). They are
- * what the scheduler and the kubelet may take for a binding. GPUs and slices stay as they are. */
+ * what the scheduler and the kubelet may take for a binding. And since such a write may be under way when the
+ * plugin goes, it goes soon after one was seen, when the next tick is far, or when none has come for so long
+ * that none will. GPUs and slices stay as they are. */
 #pragma once
 
 #include "base/host.h"
@@ -41,9 +43,11 @@ typedef struct AgentLeaving {
   uint64_t began_ms;
   uint64_t end_ms;           /* is_end: since when */
   uint64_t nothing_since_ms; /* the node has offered nothing, and the scheduler knows; 0: not yet */
-  bool is_clear;             /* the node offered nothing when it was last looked at */
-  bool is_witnessed;         /* a witness was called for that */
-  bool is_confirming;        /* the server is asked whether that is so still */
+  uint64_t ticked_ms; /* the kubelet last put the amounts back, or else first had reason to; 0: not yet */
+  bool has_ticked;    /* it has put them back */
+  bool is_clear;      /* the node offered nothing when it was last looked at */
+  bool is_witnessed;  /* a witness was called for that */
+  bool is_confirming; /* the server is asked whether that is so still */
   bool is_confirmed;
   uint64_t allocated_ms; /* when the kubelet last took a slice */
   HostTimer timer;

@@ -25,7 +25,8 @@ static void on_answer(void *userdata, const KubeAnswer *answer) {
   leaving->is_confirming = false;
   leaving->is_confirmed = true;
   if (kube_answer_is_ok(answer, &err) && is_another_version(answer, agent_node(agent))) {
-    leaving->is_confirmed = false;
+    leaving->is_confirmed = leaving->has_ticked = false;
+    leaving->ticked_ms = agent->host->now_ms; /* if it was that */
     if (leaving->nothing_since_ms)
       leaving->nothing_since_ms = agent->host->now_ms;
   }
