@@ -256,6 +256,32 @@ static void what_the_reservation_does_not_hold_any_more_is_not_destroyed(void **
   play_deinit(&play);
 }
 
+static void only_what_the_node_says_after_a_late_write_of_the_kubelet_counts(void **state) {
+  Play play;
+  play_init(&play, *state);
+  go_to_unlisting(&play);
+  assert_int_equal(confirm(&play, 1), AGENT_RECUT_DESTROY);
+  destroy(&play, "MIG-0-6");
+  destroy(&play, "MIG-0-5");
+  step(&play, 1);
+  assert_int_equal(play.recut->state, AGENT_RECUT_SHOWING);
+  play.recut->settles_ms = play.view.now_ms + 500;
+  play.view.node_agrees = play.view.has_node = true;
+  assert_int_equal(step(&play, 1), AGENT_RECUT_WAIT);
+  assert_int_equal(play.recut->state, AGENT_RECUT_SETTLING);
+  assert_int_equal(agent_recut_wake_ms(play.recut), play.recut->settles_ms);
+  assert_int_equal(step(&play, 498), AGENT_RECUT_WAIT);
+  play.view.node_agrees = false;
+  assert_int_equal(step(&play, 1), AGENT_RECUT_OFFER);
+  play.recut->offer = 7;
+  assert_int_equal(step(&play, 0), AGENT_RECUT_WAIT); /* until the node shows it */
+  assert_true(agent_recut_wake_ms(play.recut) == HOST_NEVER);
+  play.view.node_agrees = true;
+  assert_int_equal(step(&play, 30), AGENT_RECUT_WITNESS);
+  assert_int_equal(play.recut->state, AGENT_RECUT_LINGERING);
+  play_deinit(&play);
+}
+
 static void patience_ends_in_each_state_that_waits_for_others(void **state) {
   Play play;
   play_init(&play, *state);
@@ -408,6 +434,7 @@ int main(void) {
       FIXTURE_TEST(a_target_that_must_stay_after_all_is_not_destroyed),
       FIXTURE_TEST(what_came_in_the_place_of_a_target_is_left_alone),
       FIXTURE_TEST(what_the_reservation_does_not_hold_any_more_is_not_destroyed),
+      FIXTURE_TEST(only_what_the_node_says_after_a_late_write_of_the_kubelet_counts),
       FIXTURE_TEST(patience_ends_in_each_state_that_waits_for_others),
       FIXTURE_TEST(a_witness_is_asked_for_again_and_waited_for_three_minutes_at_most),
       FIXTURE_TEST(a_deletion_that_is_not_heard_is_asked_for_again),
