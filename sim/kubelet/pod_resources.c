@@ -8,14 +8,16 @@ static void send(GrpcCall *call, const Text *message) {
   grpc_call_finish(call, GRPC_OK, "");
 }
 
-/* pod NULL: all that the kubelet knows. After a restart that is none until the API server has told. */
+/* pod NULL: all that the kubelet knows. After a restart that is none until the API server has told. As in the
+ * real one, what Allocate has not answered for yet is taken, but not shown. */
 static void send_helds(const SimKubelet *kubelet, GrpcCall *call, const SimPod *pod) {
   CLEANUP(arena_deinit) Arena arena = {0};
   CLEANUP(text_deinit) Text message = {0};
   KubeletHelds helds = {.items = arena_alloc(&arena, kubelet->disk->held.count * sizeof *helds.items)};
   for (size_t i = 0; i < kubelet->disk->held.count; i++) {
     const SimHeld *held = kubelet->disk->held.items[i];
-    if (pod ? strcmp(held->uid, pod->uid) != 0 : !sim_pods_is_known(kubelet, held->uid))
+    bool is_asked_for = pod ? strcmp(held->uid, pod->uid) == 0 : sim_pods_is_known(kubelet, held->uid);
+    if (!is_asked_for || !held->is_answered)
       continue;
     helds.items[helds.count++] = (KubeletHeld){.pod = held->pod,
                                                .namespace_ = held->namespace_,

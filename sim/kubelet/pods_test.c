@@ -142,6 +142,17 @@ static void what_pods_held_that_are_forgotten_is_free_for_those_that_wait(void *
   assert_string_equal(string_or_empty(env_of(world, "q")), "a");
 }
 
+static void what_the_plugin_has_not_answered_for_yet_is_shown_to_nobody(void **state) {
+  World *world = *state;
+  announce(world, "a");
+  send_pod(world, "p");
+  pass_time(world, 1000);
+  assert_string_equal(ask_held(world), "p a; ");
+  world->disk.held.items[0]->is_answered = false;
+  assert_string_equal(ask_held(world), "");
+  assert_string_equal(ask_pod(world, "p"), "");
+}
+
 static void what_the_api_server_did_not_hear_is_said_again(void **state) {
   World *world = *state;
   announce(world, "a");
@@ -165,6 +176,7 @@ int main(void) {
       CASE(pods_that_went_while_no_kubelet_was_there_are_forgotten),
       CASE(all_pods_that_went_while_no_kubelet_was_there_are_forgotten),
       CASE(what_pods_held_that_are_forgotten_is_free_for_those_that_wait),
+      CASE(what_the_plugin_has_not_answered_for_yet_is_shown_to_nobody),
       CASE(what_the_api_server_did_not_hear_is_said_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
