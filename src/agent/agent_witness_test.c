@@ -71,6 +71,22 @@ static void a_reservation_outlasts_what_the_kubelet_may_have_under_way(void **st
   assert_null(world->pod);
 }
 
+/* Nobody knows any more what the kubelet had before. */
+static void a_crash_does_not_shorten_that(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  world->scheduler_is_behind = true;
+  run_for(world, 2000);
+  assert_cut(world);
+  stop_agent(world);
+  world->scheduler_is_behind = false;
+  start_agent(world);
+  run_for(world, AGENT_KUBELET_LATE_MS - 1);
+  assert_non_null(world->pod);
+  run_for(world, 1000);
+  assert_null(world->pod);
+}
+
 static void a_witness_that_somebody_deletes_is_replaced(void **state) {
   World *world = *state;
   world->scheduler_is_behind = true;
@@ -106,6 +122,7 @@ int main(void) {
       WORLD_TEST(a_scheduler_that_says_nothing_is_given_three_minutes),
       WORLD_TEST(a_scheduler_whose_watch_is_dead_keeps_its_reservation_until_it_has_noticed),
       WORLD_TEST(a_reservation_outlasts_what_the_kubelet_may_have_under_way),
+      WORLD_TEST(a_crash_does_not_shorten_that),
       WORLD_TEST(a_witness_that_somebody_deletes_is_replaced),
       WORLD_TEST(a_crash_while_the_witness_waits_leaves_neither_behind),
   };

@@ -36,7 +36,8 @@ void agent_recutting_give_offer(Agent *agent, AgentRecut *recut) {
 }
 
 void agent_recutting_plan_offer(Agent *agent, AgentRecut *recut) {
-  uint64_t settles_ms = agent_slices_late_until(agent, &recut->targets);
+  uint64_t settles_ms = recut->targets.count ? agent_slices_late_until(agent, &recut->targets)
+                                             : agent->started_ms + AGENT_KUBELET_LATE_MS;
   recut->settles_ms = settles_ms > agent->host->now_ms ? settles_ms : 0;
   if (!recut->settles_ms)
     agent_recutting_give_offer(agent, recut);

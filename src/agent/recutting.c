@@ -191,7 +191,7 @@ static void let_witness_go(Agent *agent, const char *name) {
 
 static void let_orphan_go(Agent *agent, const char *name) {
   AgentRecut *recut = agent_recut_new_orphan(name, agent->host->now_ms);
-  agent_recutting_give_offer(agent, recut);
+  agent_recutting_plan_offer(agent, recut);
   *array_push(&agent->recutting.recuts) = recut;
 }
 
