@@ -3,9 +3,10 @@
  * controller and agents between them, over the four seams. Time is virtual: it jumps from one timer to the
  * next, and whoever wants to watch makes it wait (pace).
  *
- *     sim_cluster_new(&options, &cluster, &err);  sim_cluster_settle(cluster);
- *     sim_cluster_create_pods(cluster, "1g.10gb", 5, &err);  sim_cluster_run(cluster, until_ms, is_done,
- * ...); */
+ *     sim_cluster_new(&options, &cluster, &err);
+ *     sim_cluster_settle(cluster);
+ *     sim_cluster_create_pods(cluster, "1g.10gb", 5, &err);
+ *     sim_cluster_run(cluster, until_ms, is_done, ...); */
 #pragma once
 
 #include "agent/agent.h"

@@ -5,8 +5,7 @@
  *     ROOT/proc/driver/nvidia/capabilities/mig/config, mig/monitor
  *     ROOT/proc/driver/nvidia/capabilities/gpu0/mig/gi7/access, gi7/ci0/access     while the instances exist
  *     ROOT/proc/driver/nvidia-caps/mig-minors                                      all that could exist
- *     ROOT/dev/nvidia-caps/nvidia-cap66                                            empty files, for their
- * names */
+ *     ROOT/dev/nvidia-caps/nvidia-cap66                                            empty, for their names */
 #pragma once
 
 #include "sim/nvml/state.h"

@@ -72,10 +72,12 @@ enum { SIM_XID_LOST = 79 };
 int sim_nvml_lose_gpu(SimNvml *nvml, unsigned gpu_index, Error *err) MUST_CHECK;
 
 /* What libnvidia-ml.so.1 reads at nvmlInit:
- *     FACET_SIM_NVML_STATE    the folder; default $XDG_RUNTIME_DIR/facet-sim-nvml, or that below /tmp with
- * the uid FACET_SIM_NVML_MACHINE  the machine, for a folder without state FACET_SIM_NVML_DRIVER   the
- * driver's version, likewise FACET_SIM_NVML_LATENCY  0, 1 or a factor; default: the machine's, which is
- * usually 1 FACET_SIM_NVML_FAULTS   a fault plan for this process */
+ *
+ *     FACET_SIM_NVML_STATE    the folder; default $XDG_RUNTIME_DIR/facet-sim-nvml, or in /tmp with the uid
+ *     FACET_SIM_NVML_MACHINE  the machine, for a folder without state
+ *     FACET_SIM_NVML_DRIVER   the driver's version, likewise
+ *     FACET_SIM_NVML_LATENCY  0, 1 or a factor; default: the machine's, which is usually 1
+ *     FACET_SIM_NVML_FAULTS   a fault plan for this process */
 typedef struct SimNvmlEnvironment {
   char folder[4096];
   SimNvmlOptions options; /* points into `folder` and the environment */

@@ -3,8 +3,8 @@
  * container that gets a slice. Made from what `nvidia-ctk cdi generate` says about this driver, libraries and
  * hooks, and the slice's own nodes in /dev. One specification with one entry per slice:
  *
- *     facet.gpu/gpu=MIG-... -> the common edits, /dev/nvidia<minor>, two of
- * /dev/nvidia-caps/nvidia-cap<minor>
+ *     facet.gpu/gpu=MIG-... -> the common edits, /dev/nvidia<minor>, and two of the kind
+ *                              /dev/nvidia-caps/nvidia-cap<minor>
  *
  * Pure. */
 #pragma once

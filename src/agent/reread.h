@@ -7,7 +7,7 @@
  *     GATHERING  until the GPUs are not at work and nothing came for 0.2 s: one time for all of them
  *         |      ASK
  *     ASKED      until the kubelet shows them: 15 s after a signal, 60 s after its pod was deleted, then once
- * more in the other way, then ever more rarely; after a refusal 5 s, then ever more rarely
+ *                more in the other way, then ever more rarely; after a refusal 5 s, then ever more rarely
  *
  *     GONE       it showed them and does not any more: the plugin is starting again, or holds a GPU for sick.
  *                That is its own affair; it is reported, and nobody is asked.

@@ -3,8 +3,8 @@
  * there is never a second one that holds the GPUs while they are changed.
  *
  *     look -> watch ... time for the next look: it has ended just before -> look -> watch
- *              '-- a change is due: cancelled, its worker killed -> change, change -> quiet for a while ->
- * watch
+ *              '-- a change is due: cancelled, its worker killed -> change, change
+ *                                                                -> quiet for a while -> watch
  *
  * What happens in between is not missed where it matters: an error that lasts shows in the next look. */
 #include "agent/state.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds numbers by a hash of what they stand for, which lies elsewhere: the table under maps.
  *
- *     for (size_t at = slots_first(&slots, hash); slots.items && slots.items[at]; at = slots_next(&slots,
- * at)) if (is_it(slots.items[at] - 1)) ...
+ *     size_t at = slots_first(&slots, hash);
+ *     for (; slots.items && slots.items[at]; at = slots_next(&slots, at))
+ *       if (is_it(slots.items[at] - 1)) ...
  *
  * A Slots of zeroes is empty and usable. */
 #pragma once

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A frame is text of a known number of lines, none wider than the terminal. The next one goes over it:
  *
- *     cursor up to the frame's first line, then each line and "erase to the end of the line", then erase
- * below
+ *     cursor up to the frame's first line; each line and "erase to the end of the line"; erase below
  *
  * What does not fit is left out from the least important up: old lines of the timeline, then the single pods
  * (counted by profile instead). Where even that does not fit there is no frame, only plain lines. */

@@ -2,9 +2,9 @@
 /* Of a node's annotations what the controller needs, in little memory. Those of a node with eight GPUs are
  * mostly UUIDs, in texts that no other node has, and nos' counts, which say again what the exact status says:
  *
- *     facet.gpu/gpu-0       "GPU-8a2b6f0e-... NVIDIA-A100-SXM4-80GB mig=on"  ->  "NVIDIA-A100-SXM4-80GB
- * mig=on" facet.gpu/spec-gpu-0  "GPU-8a2b6f0e-... 1g.10gb@6"                     ->  "1g.10gb@6"
- *     Node.gpu_uuids                                                             {0, 8a2b6f0e...}
+ *     facet.gpu/gpu-0       "GPU-8a2b6f0e-... NVIDIA-A30 mig=on"  ->  "NVIDIA-A30 mig=on"
+ *     facet.gpu/spec-gpu-0  "GPU-8a2b6f0e-... 1g.6gb@0"           ->  "1g.6gb@0"
+ *     Node.gpu_uuids                                                  {0, 8a2b6f0e...}
  *
  * What is left is the same on many nodes. Whoever reads these two annotations asks here, for nodes that were
  * trimmed and for those that were not. */

@@ -2,8 +2,7 @@
 /* The controller: watches pods and nodes, plans, writes wanted layouts to nodes, and says on pods what
  * happens.
  *
- *     pod or node changes -> dirty -> batch window (idle 200 ms, at most 2 s) -> one pass -> writes and
- * Events
+ *     pod or node changes -> dirty -> batch window (idle 200 ms, at most 2 s) -> one pass -> writes, Events
  *
  * The window is for pods: while more of them arrive it waits for the batch to be complete. A pass starts only
  * when both caches are synced and every write of the last one was answered and seen in the watch; a node that

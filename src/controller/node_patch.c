@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a node is told, for each changed GPU:
  *
- *     facet.gpu/spec-gpu-0                      "GPU-<uuid> 1g.10gb@6,...,2g.20gb@0"    exact, in order of
- * creation nos.nebuly.com/spec-gpu-0-1g.10gb         "5"                                     for nos' tools
- *     nos.nebuly.com/spec-partitioning-plan     "<id>"                                  once, last
+ *     facet.gpu/spec-gpu-0                   "GPU-<uuid> 1g.10gb@6,...,2g.20gb@0"  exact, in creation order
+ *     nos.nebuly.com/spec-gpu-0-1g.10gb      "5"                                   for nos' tools
+ *     nos.nebuly.com/spec-partitioning-plan  "<id>"                                once, last
  *
  * A GPU that only nos' counts tell of has no UUID, so nothing exact can be said of it: it gets counts alone,
  * and whoever reads them places the slices himself.

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From handles to names. A MIG slice is three things in NVML:
  *
- *     GPU instance (memory slots)  >  compute instance over all of it  >  MIG device (the UUID containers
- * use)
+ *     GPU instance (memory slots)  >  compute instance over all of it  >  MIG device (for containers)
  *
  * The last one is found only by walking the GPU's MIG device indexes and comparing ids; the indexes have
  * holes. Nothing here is remembered: handles and ids are reused by the driver for other instances. */

@@ -29,9 +29,8 @@ typedef struct KubeConfig {
 } KubeConfig;
 
 /* path: from --kubeconfig; NULL: $KUBECONFIG, then the service account where KUBERNETES_SERVICE_HOST is set,
- * then
- * ~/.kube/config. context: NULL for current-context. Each error names the file and the field and what to do.
- */
+ * then ~/.kube/config. context: NULL for current-context. Each error names the file and the field and what to
+ * do. */
 int kube_config_load(const char *path, const char *context, KubeConfig *ret_config, Error *err) MUST_CHECK;
 void kube_config_copy(const KubeConfig *config, KubeConfig *ret_copy);
 void kube_config_deinit(KubeConfig *config);

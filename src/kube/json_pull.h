@@ -2,8 +2,9 @@
 /* A JSON document in memory, pulled value by value: who knows what comes next asks for it. Errors say the
  * byte.
  *
- *     kube_json_open(&json, '{', err); while ((r = kube_json_next_name(&json, &name, err)) == 0) ... value
- * ... */
+ *     kube_json_open(&json, '{', err);
+ *     while ((r = kube_json_next_name(&json, &name, err)) == 0)
+ *       ... value ... */
 #pragma once
 
 #include "base/arena.h"

@@ -2,8 +2,8 @@
 /* A watch is a row of events, each {type, object}:
  *
  *     protobuf   4-byte big-endian length, WatchEvent {1: type, 2: RawExtension {1: raw}}, and raw is an
- * answer of its own: "k8s\0" Unknown {typeMeta, 2: the object} JSON       {"type": "ADDED", "object": {...}},
- * one behind the other
+ *                answer of its own: "k8s\0" Unknown {typeMeta, 2: the object}
+ *     JSON       {"type": "ADDED", "object": {...}}, one behind the other
  *
  * The object of an ERROR is a Status. */
 #include "kube/decode.h"

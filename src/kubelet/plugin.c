@@ -14,8 +14,8 @@
  * keep its streams open: that is YIELDED. NVIDIA's plugin is known by its socket, which it makes anew right
  * before it registers; others are noticed from outside (kubelet_plugins_yield).
  *
- *     REGISTERED -- NVIDIA's socket is a new one, or told so --> YIELDED -- its socket goes, or told so -->
- * WAITING
+ *     REGISTERED --> YIELDED   NVIDIA's socket is a new one, or told so
+ *     YIELDED    --> WAITING   its socket goes, or told so
  *
  * Before it answers Register the kubelet connects to our socket and asks for the options, so serving works in
  * every state. Connections of a kubelet that went are not closed by us: they end by themselves, and a socket

@@ -2,7 +2,8 @@
 /* Protobuf's wire format, as far as the kubelet's messages need it. Private to wire.c.
  *
  *     decoding: kubelet_proto_each() calls a function for every field of a message; the function takes what
- * it knows with the kubelet_proto_get_ functions, which check the field's type, and ignores the rest.
+ *               it knows with the kubelet_proto_get_ functions, which check the field's type, and ignores the
+ *               rest.
  *     encoding: kubelet_proto_put_ functions append fields to a Text; like all of proto3 they leave out what
  *               has its default value. */
 #pragma once

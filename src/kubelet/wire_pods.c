@@ -5,8 +5,8 @@
  * On the wire pods hold containers, containers hold ContainerDevices; here it is one flat list of the latter.
  * Names may come behind the entries that they belong to, so each level fills its own in when it is complete:
  *
- *     PodResources { name, namespace, ContainerResources { name, ContainerDevices { resource, ids } ... } ...
- * } */
+ *     PodResources { name, namespace,
+ *                    ContainerResources { name, ContainerDevices { resource, ids } ... } ... } */
 #include "kubelet/wire.h"
 
 #include "kubelet/proto.h"

@@ -98,9 +98,11 @@ bool mig_uuid_pack(const char *uuid, uint8_t ret_bytes[16]);
 void mig_uuid_unpack(const uint8_t bytes[16], char ret_uuid[MIG_UUID_SIZE]);
 
 /* facet.gpu/profiles: what NVML allows, for all models of one node:
+ *
  *     NVIDIA-A100-SXM4-80GB/8 1g.10gb:7x1@0,1,2,3,4,5,6 2g.20gb:3x2@0,2,4 ...;NVIDIA-H100-.../8 ...
- * <model label>/<slots>, then <profile>:<instances max>x<size>@<starts>. Enough to plan for an unknown model.
- */
+ *
+ * <model label>/<slots>, then <profile>:<instances max>x<size>@<starts>. Enough to plan for an unknown
+ * model. */
 enum { MIG_NODE_MODELS_MAX = 8, MIG_PROFILES_TEXT_MAX = 16384 };
 /* Left out are models without known placements, and one that would not fit into the buffer as a whole. */
 void mig_profiles_format(const MigModel *const *models, int count, char *ret_text, size_t size);

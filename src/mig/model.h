@@ -72,8 +72,7 @@ typedef struct MigModelRow {
 /* The table; every row passed mig_model_check() in the tests. Lives forever. */
 const MigModelRow *mig_model_rows(int *ret_count);
 /* By product name, in NVML's form ("NVIDIA A100 80GB PCIe"), in label form ("NVIDIA-A100-80GB-PCIe", also
- * with
- * "-MIG-..." or "-SHARED" behind it as GPU feature discovery writes) or by key; NULL where the table has
+ * with "-MIG-..." or "-SHARED" behind it as GPU feature discovery writes) or by key; NULL where the table has
  * none. */
 const MigModelRow *mig_model_find(const char *product);
 /* The first model with known placements of whose key this is what is left where parts are left out, in any

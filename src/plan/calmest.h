@@ -6,8 +6,7 @@
  *
  *   - nothing is said where pods depend on where others are, nor beyond the limits of plan/search.h;
  *   - different choices of the pods that are served, equal ones told by number only, times hosts: at most
- *     PLAN_CALMEST_CHOICES_MAX. Ten pods of two kinds on 64 hosts are 2,304, twenty of three on 16 hosts
- * 5,832;
+ *     PLAN_CALMEST_CHOICES_MAX. Ten pods of two kinds on 64 hosts are 2,304, twenty of three on 16 are 5,832;
  *   - then PLAN_CALMEST_STEPS_MAX steps: ways of a GPU, a host, a cluster that are put together. */
 #pragma once
 

@@ -6,10 +6,11 @@
  * concerned look for a place, host by host (kept_search.c). What the files plan/kept*.c share;
  * plan/standing.h is what others see.
  *
- *     line   the pods that ask one kind on hosts of one signature: whoever of them comes first is served
- * first queue  those of one line and tier, oldest first: first those that take a free slice, then those that
- * get a new one, then those that stay blocked cut    GPUs of one pool with the same slots occupied and the
- * same slices planned item   a waiting pod, and its place */
+ *     line   the pods that ask one kind on hosts of one signature: who comes first is served first
+ *     queue  those of one line and tier, oldest first: first those that take a free slice, then those that
+ *            get a new one, then those that stay blocked
+ *     cut    GPUs of one pool with the same slots occupied and the same slices planned
+ *     item   a waiting pod, and its place */
 #pragma once
 
 #include "plan/bulk_state.h"
