@@ -85,7 +85,7 @@ static void nvidias_plugin_comes_back_only_after_ours_has_gone(void **state) {
   settle(world);
   run_for(world, AGENT_TAKEOVER_PAUSE_MS);
   write_label(world, MIG_LABEL_PARTITIONING, NULL);
-  run_for(world, AGENT_LEAVE_SETTLE_MS - 1);
+  run_for(world, AGENT_KUBELET_TICK_MS + AGENT_KUBELET_LATE_MS - 1); /* this one never ticks */
   assert_string_equal(label_of(world, PLUGIN), "false");
   assert_non_null(memory_port_find(&world->port, FOLDER "/facet-mig-1g.10gb.sock"));
   run_for(world, 100);
