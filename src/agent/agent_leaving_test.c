@@ -73,6 +73,31 @@ static void a_tick_of_the_kubelet_that_is_due_is_waited_for(void **state) {
   assert_true(leaves_within(world, 200, &has_left));
 }
 
+static int count_witness_calls(const World *world, const char *method, const char *text) {
+  int count = 0;
+  for (size_t i = 0; i < world->fake.calls.count; i++) {
+    const KubeRequest *request = &world->fake.calls.items[i]->request;
+    const char *where = request->body ? request->body : request->path;
+    count += strcmp(request->method, method) == 0 && strstr(where, text) != NULL;
+  }
+  return count;
+}
+
+/* The scheduler is behind for long, and each tick wants a new witness. */
+static void a_new_witness_takes_the_place_of_the_one_before(void **state) {
+  World *world = *state;
+  settle_with_two(world);
+  world->scheduler_is_behind = true;
+  set_label(world, NULL);
+  run_for(world, 1000);
+  for (int i = 0; i < 4; i++) {
+    set_amount(world, SMALL, "2");
+    run_for(world, 1000);
+  }
+  assert_int_equal(count_witness_calls(world, "POST", "facet-witness-"), 5);
+  assert_true(count_witness_calls(world, "DELETE", "facet-witness-") >= 4);
+}
+
 static void a_kubelet_that_has_nothing_to_restore_is_not_waited_for_for_ever(void **state) {
   World *world = *state;
   bool has_left = false;
@@ -430,6 +455,7 @@ int main(void) {
       WORLD_TEST(the_node_offers_nothing_while_promised_pods_are_served),
       WORLD_TEST(what_the_kubelet_restores_is_taken_down_again),
       WORLD_TEST(a_tick_of_the_kubelet_that_is_due_is_waited_for),
+      WORLD_TEST(a_new_witness_takes_the_place_of_the_one_before),
       WORLD_TEST(a_kubelet_that_has_nothing_to_restore_is_not_waited_for_for_ever),
       WORLD_TEST(what_only_the_server_knows_of_is_waited_for),
       WORLD_TEST(a_scheduler_that_is_behind_is_waited_for),

@@ -56,6 +56,13 @@ static void enter(AgentRecut *recut, AgentRecutState state, uint64_t now_ms) {
   recut->since_ms = now_ms;
 }
 
+void agent_recut_renew_witness(AgentRecut *recut, uint64_t now_ms) {
+  assert(recut->is_witness && recut->state <= AGENT_RECUT_LINGERING);
+  recut->witness[0] = '\0';
+  recut->witness_ms = 0;
+  enter(recut, AGENT_RECUT_SHOWING, now_ms);
+}
+
 static AgentRecutAction lose(AgentRecut *recut, const AgentRecutView *view, bool raced, const char *reason) {
   recut->lost = true;
   recut->raced = raced;

@@ -124,6 +124,8 @@ AgentRecut *agent_recut_new(const char *pod, const char *plan, AgentTargets *tar
 AgentRecut *agent_recut_new_orphan(const char *pod, uint64_t now_ms);
 /* Of no slices: it ends when the scheduler has seen what the node offers from now on. */
 AgentRecut *agent_recut_new_witness(uint64_t now_ms);
+/* One that still waits begins again: what its witness would say is of no use any more. */
+void agent_recut_renew_witness(AgentRecut *recut, uint64_t now_ms);
 void agent_recut_free(AgentRecut *recut);
 
 AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,

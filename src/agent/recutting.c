@@ -383,19 +383,27 @@ void agent_recutting_wind_up(Agent *agent, const Node *node) {
   step_all(agent, node);
 }
 
+static AgentRecut *find_witness(const AgentRecutting *recutting) {
+  for (size_t i = 0; i < recutting->recuts.count; i++) {
+    AgentRecut *recut = recutting->recuts.items[i];
+    if (recut->is_witness && recut->state <= AGENT_RECUT_LINGERING)
+      return recut;
+  }
+  return NULL;
+}
+
+/* The pod of one that is renewed is let go like any that nobody waits for. */
 void agent_recutting_call_witness(Agent *agent) {
-  AgentRecut *recut = agent_recut_new_witness(agent->host->now_ms);
+  AgentRecut *recut = find_witness(&agent->recutting);
+  if (recut)
+    agent_recut_renew_witness(recut, agent->host->now_ms);
+  else
+    *array_push(&agent->recutting.recuts) = recut = agent_recut_new_witness(agent->host->now_ms);
   agent_recutting_give_offer(agent, recut);
-  *array_push(&agent->recutting.recuts) = recut;
 }
 
 bool agent_recutting_awaits_witness(const Agent *agent) {
-  for (size_t i = 0; i < agent->recutting.recuts.count; i++) {
-    const AgentRecut *recut = agent->recutting.recuts.items[i];
-    if (recut->is_witness && recut->state <= AGENT_RECUT_LINGERING)
-      return true;
-  }
-  return false;
+  return find_witness(&agent->recutting) != NULL;
 }
 
 void agent_recutting_forget_plan(Agent *agent) {
