@@ -82,8 +82,8 @@ static void put_profiles(const GpuObservation *observation, Map *wanted, Arena *
   }
   if (!count)
     return;
-  char *text = arena_alloc(arena, MIG_PROFILES_TEXT_MAX);
-  mig_profiles_format(models, count, text, MIG_PROFILES_TEXT_MAX);
+  char text[MIG_PROFILES_TEXT_MAX];
+  mig_profiles_format(models, count, text, sizeof text);
   put(wanted, arena, MIG_ANNOTATION_PROFILES, text);
 }
 
@@ -166,13 +166,13 @@ static void compare_annotations(const KeyValues *current, const Map *wanted, Tex
 /* Absent is as good as 0, and the kubelet will write the 0 itself: a name that it does not know must not come
  * from us. */
 static int64_t get_amount(const ResourceTexts *list, const char *name) {
-  const char *text = "0";
+  const char *text = NULL;
   for (size_t i = 0; i < list->count; i++)
     if (strcmp(list->items[i].key, name) == 0)
       text = list->items[i].value;
-  int64_t value;
+  int64_t value = 0;
   Error err;
-  return quantity_parse(text, QUANTITY_UNITS, &value, &err) == 0 ? value : -1;
+  return !text || quantity_parse(text, QUANTITY_UNITS, &value, &err) == 0 ? value : -1;
 }
 
 static bool amount_is(const ResourceTexts *list, const char *name, size_t amount) {
