@@ -416,7 +416,9 @@ void grpc_call_on_end_stream(GrpcCall *call) {
 
 void grpc_call_on_close(GrpcCall *call, uint32_t http2_error) {
   char text[64];
-  snprintf(text, sizeof text, "the stream was reset: %s", nghttp2_http2_strerror(http2_error));
-  grpc_call_end(call, grpc_status_of_reset(http2_error), text);
+  if (!call->ended) {
+    snprintf(text, sizeof text, "the stream was reset: %s", nghttp2_http2_strerror(http2_error));
+    grpc_call_end(call, grpc_status_of_reset(http2_error), text);
+  }
   grpc_call_free(call);
 }
