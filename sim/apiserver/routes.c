@@ -144,6 +144,20 @@ static bool apply(Route *route, json_t *object, const json_t *body) {
   return false;
 }
 
+/* What a merge leaves as it is need not be copied, but for the metadata: there is the version. */
+static json_t *copy_for(const json_t *old, const json_t *body) {
+  const char *name;
+  json_t *value;
+  if (!json_is_object(body))
+    return json_deep_copy(old);
+  json_t *copy = json_copy((json_t *)old);
+  json_object_foreach((json_t *)old, name, value) {
+    if (strcmp(name, "metadata") == 0 || json_object_get(body, name))
+      json_object_set_new(copy, name, json_deep_copy(value));
+  }
+  return copy;
+}
+
 static void patch(Route *route) {
   json_auto_t *body = sim_api_route_read_body(route);
   if (!body)
@@ -154,7 +168,7 @@ static void patch(Route *route) {
     sim_api_route_refuse_unknown(route);
     return;
   }
-  json_auto_t *object = json_deep_copy(old);
+  json_auto_t *object = copy_for(old, body);
   if (!apply(route, object, body))
     return;
   if (is_outdated(object, old)) {

@@ -86,7 +86,9 @@ void sim_api_store_put(SimApiStore *store, SimApiKind kind, const char *key, jso
 void sim_api_store_remove(SimApiStore *store, SimApiKind kind, const char *key) {
   json_t *before = map_remove(&store->objects[kind], key);
   assert(before);
-  json_auto_t *object = json_deep_copy(before);
+  json_auto_t *object =
+      json_copy(before); /* what is kept is never changed, so all but the version is shared */
+  json_object_set_new(object, "metadata", json_deep_copy(json_object_get(before, "metadata")));
   set_version(object, ++store->version);
   record(store, kind, key, before, object, true);
 }
