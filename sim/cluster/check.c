@@ -128,7 +128,8 @@ int sim_check_node_offers(const SimCluster *cluster, int i, const SimState *stat
     if (!mig_profile_is_resource(resource) || mig_profile_parse_resource(resource, profile, &ignored) < 0)
       continue;
     size_t offered = strtoul(string_or_empty(json_string_value(amount)), NULL, 10);
-    size_t cut = count_profile(state, profile), reserved = count_reserved(cluster, name, resource);
+    size_t cut = count_profile(state, profile);
+    size_t reserved = offered > cut ? count_reserved(cluster, name, resource) : 0;
     if (offered > cut + reserved)
       return error_set(err, ERROR_CONFLICT, "%s offers %zu x %s, its GPUs have %zu, reservations hold %zu",
                        name, offered, resource, cut, reserved);

@@ -261,10 +261,22 @@ static void place_pod(SimScheduler *scheduler, Snapshot *snapshot, int index) {
   tell(scheduler, pod->object, text_string(&message));
 }
 
+/* Else there is nothing to look at the cluster for. */
+static bool has_queue(const SimScheduler *scheduler) {
+  size_t count = kube_informer_count(scheduler->pods);
+  for (size_t i = 0; i < count; i++) {
+    const Pod *pod = kube_informer_at(scheduler->pods, i);
+    bool is_bound = pod->node_name && *pod->node_name;
+    if (!is_bound && is_ours(pod) && !map_find(&scheduler->assumed, pod->meta.uid))
+      return true;
+  }
+  return false;
+}
+
 static void on_timer(void *userdata) {
   SimScheduler *scheduler = userdata;
   if (scheduler->is_paused || !kube_informer_is_synced(scheduler->nodes) ||
-      !kube_informer_is_synced(scheduler->pods))
+      !kube_informer_is_synced(scheduler->pods) || !has_queue(scheduler))
     return;
   CLEANUP(arena_deinit) Arena arena = {0};
   CLEANUP(snapshot_deinit) Snapshot snapshot;
