@@ -7,15 +7,34 @@
 #include "base/random.h"
 #include "sim/nvml/driver.h"
 
-#include <inttypes.h>
+#include <string.h>
 
-/* `key` tells the things of one machine apart; the generator's mixing makes unlike keys look unlike. */
+static char *append_hex(char *end, uint64_t number, int digits) {
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+    *end++ = "0123456789abcdef"[number >> shift & 0xf];
+  return end;
+}
+
+/* `key` tells the things of one machine apart; the generator's mixing makes unlike keys look unlike. The
+ * prefix has three letters. */
 static void format_uuid(const char *prefix, uint64_t seed, uint64_t key, char *ret_uuid) {
   Random random = {.state = seed ^ (key + 1) * 0xd1342543de82ef95u};
   uint64_t high = random_next(&random), low = random_next(&random);
-  snprintf(ret_uuid, NVML_UUID_SIZE,
-           "%s-%08" PRIx64 "-%04" PRIx64 "-5%03" PRIx64 "-%04" PRIx64 "-%012" PRIx64, prefix, high >> 32,
-           high >> 16 & 0xffff, high & 0xfff, (low >> 48 & 0x3fff) | 0x8000, low & 0xffffffffffff);
+  high = (high & ~UINT64_C(0xf000)) | 0x5000;
+  low = (low & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63;
+  memcpy(ret_uuid, prefix, 3);
+  char *end = ret_uuid + 3;
+  *end++ = '-';
+  end = append_hex(end, high >> 32, 8);
+  *end++ = '-';
+  end = append_hex(end, high >> 16, 4);
+  *end++ = '-';
+  end = append_hex(end, high, 4);
+  *end++ = '-';
+  end = append_hex(end, low >> 48, 4);
+  *end++ = '-';
+  end = append_hex(end, low, 12);
+  *end = '\0';
 }
 
 void sim_uuid_gpu(const SimState *state, int gpu_index, char *ret_uuid) {
