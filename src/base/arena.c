@@ -81,14 +81,17 @@ char *arena_format_list(Arena *arena, const char *format, va_list arguments) {
   char formatted[FORMATTED_MOSTLY];
   va_list again;
   va_copy(again, arguments);
-  int size = vsnprintf(formatted, sizeof formatted, format, again);
-  va_end(again);
+  int size = vsnprintf(formatted, sizeof formatted, format, arguments);
   if (size < 0)
     mem_fail();
-  if ((size_t)size < sizeof formatted)
-    return arena_strndup(arena, formatted, (size_t)size);
-  char *text = hand_out(arena, (size_t)size + 1);
-  vsnprintf(text, (size_t)size + 1, format, arguments);
+  char *text = NULL;
+  if ((size_t)size < sizeof formatted) {
+    text = arena_strndup(arena, formatted, (size_t)size);
+  } else {
+    text = hand_out(arena, (size_t)size + 1);
+    vsnprintf(text, (size_t)size + 1, format, again);
+  }
+  va_end(again);
   return text;
 }
 

@@ -41,20 +41,20 @@ void text_append_number(Text *text, uint64_t number) {
 
 /* Into the room that there is; where that is too small, again. */
 void text_format(Text *text, const char *format, ...) {
-  va_list arguments, again;
-  va_start(arguments, format);
-  va_copy(again, arguments);
   reserve(text, FORMATTED_MOSTLY);
   size_t room = text->capacity - text->size;
+  va_list arguments;
+  va_start(arguments, format);
   int size = vsnprintf(text->bytes + text->size, room, format, arguments);
   va_end(arguments);
   if (size < 0)
     mem_fail();
   if ((size_t)size >= room) {
     reserve(text, (size_t)size);
-    vsnprintf(text->bytes + text->size, (size_t)size + 1, format, again);
+    va_start(arguments, format);
+    vsnprintf(text->bytes + text->size, (size_t)size + 1, format, arguments);
+    va_end(arguments);
   }
-  va_end(again);
   text->size += (size_t)size;
 }
 
