@@ -119,6 +119,29 @@ static void what_only_the_server_knows_of_is_waited_for(void **state) {
   assert_true(leaves_within(world, SERVED_MS + 100, &has_left));
 }
 
+/* ... and then our own patch takes them down, which the watch shows before the answer comes, with all that
+ * was before it. Nobody knows what the scheduler has seen of that. */
+static void what_the_last_question_itself_takes_down_is_waited_for(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  settle_with_two(world);
+  agent_leave(world->agent, note_left, &has_left);
+  run_for(world, SERVED_MS - 1);
+  world->api_is_mute = true;
+  run_for(world, 1);
+  assert_non_null(find_call(world, "PATCH", false));
+  world->api_is_mute = false;
+  set_amount(world, SMALL, "0");
+  CLEANUP(cleanup_free) char *version = mem_format("%d", world->version);
+  world->newer = version;
+  world->scheduler_is_behind = true;
+  run(world);
+  world->newer = NULL;
+  assert_false(leaves_within(world, 30000, &has_left));
+  bind_witness(world);
+  assert_true(leaves_within(world, SERVED_MS + 100, &has_left));
+}
+
 static void a_scheduler_that_is_behind_is_waited_for(void **state) {
   World *world = *state;
   bool has_left = false;
@@ -458,6 +481,7 @@ int main(void) {
       WORLD_TEST(a_new_witness_takes_the_place_of_the_one_before),
       WORLD_TEST(a_kubelet_that_has_nothing_to_restore_is_not_waited_for_for_ever),
       WORLD_TEST(what_only_the_server_knows_of_is_waited_for),
+      WORLD_TEST(what_the_last_question_itself_takes_down_is_waited_for),
       WORLD_TEST(a_scheduler_that_is_behind_is_waited_for),
       WORLD_TEST(without_free_slices_nothing_is_waited_for),
       WORLD_TEST(without_free_slices_the_scheduler_is_asked_all_the_same),

@@ -129,6 +129,7 @@ static void note_offer(Agent *agent, const Node *node) {
   if (has_ticked) {
     leaving->is_witnessed = leaving->is_confirmed = false;
     leaving->has_ticked = true;
+    free(TAKE(leaving->confirmed_version));
   }
   if (has_ticked || (leaving->is_clear && !leaving->ticked_ms))
     leaving->ticked_ms = agent->host->now_ms;
@@ -211,4 +212,5 @@ void agent_leaving_init(Agent *agent) {
 
 void agent_leaving_deinit(Agent *agent) {
   timer_cancel(agent->host, &agent->leaving.timer);
+  free(agent->leaving.confirmed_version);
 }

@@ -49,6 +49,7 @@ typedef struct AgentLeaving {
   bool is_witnessed;  /* a witness was called for that */
   bool is_confirming; /* the server is asked whether that is so still */
   bool is_confirmed;
-  uint64_t allocated_ms; /* when the kubelet last took a slice */
+  char *confirmed_version; /* of the node: known when that was asked; NULL: it offered something since */
+  uint64_t allocated_ms;   /* when the kubelet last took a slice */
   HostTimer timer;
 } AgentLeaving;
