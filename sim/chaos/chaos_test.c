@@ -150,6 +150,24 @@ static void an_amount_by_hand_that_is_true_excuses_nothing(void **state) {
   chaos_world_deinit(&world);
 }
 
+static bool has_node(const ChaosWorld *world) {
+  return sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_NODES, "gpu-1") != NULL;
+}
+
+/* Whatever was bound to the old one until then goes with it. A kubelet that has just begun would admit it,
+ * and give it nothing. */
+static void a_new_machine_takes_its_time_to_boot(void **state) {
+  ChaosWorld world;
+  ChaosHistory history;
+  world_init(&world, &history);
+  chaos_strike_replacement(&world, &(ChaosStep){.a = 0, .b = 1});
+  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 4000, NULL, NULL);
+  assert_false(has_node(&world));
+  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 2000, NULL, NULL);
+  assert_true(has_node(&world));
+  chaos_world_deinit(&world);
+}
+
 static void an_illegal_layout_is_found(void **state) {
   ChaosWorld world;
   ChaosHistory history;
@@ -393,6 +411,7 @@ int main(void) {
       cmocka_unit_test(an_amount_by_hand_is_excused_until_somebody_must_have_noticed),
       cmocka_unit_test(an_amount_by_hand_that_was_taken_back_excuses_nothing_any_more),
       cmocka_unit_test(an_amount_by_hand_that_is_true_excuses_nothing),
+      cmocka_unit_test(a_new_machine_takes_its_time_to_boot),
       cmocka_unit_test(an_illegal_layout_is_found),
       cmocka_unit_test(half_a_slice_is_found),
       cmocka_unit_test(half_a_slice_that_a_dead_worker_left_must_not_stay),

@@ -6,6 +6,7 @@
 enum {
   SETTLED_MS = 45000, /* until a node that came back has said what it has */
   LOST_MAX_MS = 20000,
+  BOOT_MS = 5000, /* no machine is there in less; by then bindings to the one before have arrived, too */
 };
 
 static void halt(ChaosWorld *world, int node, uint32_t away_ms) {
@@ -93,13 +94,14 @@ static void create_new(ChaosWorld *world, int node) {
 void chaos_strike_replacement(ChaosWorld *world, const ChaosStep *step) {
   if (world->nodes[step->node].is_absent)
     return;
-  uint32_t away_ms = step->a % 3 ? step->a % 15000 : 1;
+  bool is_new = step->b % 2;
+  uint32_t away_ms = (step->a % 3 ? step->a % 15000 : 1) + (is_new ? BOOT_MS : 0);
   chaos_world_note(world, "the node %s is deleted for %u ms", chaos_world_node_name(world, step->node),
                    away_ms);
   halt(world, step->node, away_ms);
   world->nodes[step->node].is_absent = true;
   sim_cluster_delete_node(world->cluster, step->node);
-  chaos_world_later(world, away_ms, step->b % 2 ? create_new : create_same, step->node);
+  chaos_world_later(world, away_ms, is_new ? create_new : create_same, step->node);
 }
 
 /* ---- NVML ---- */
