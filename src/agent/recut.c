@@ -223,11 +223,15 @@ static AgentRecutAction linger(AgentRecut *recut, const AgentRecutView *view) {
     return AGENT_RECUT_WAIT;
   }
   bool is_there = view->witness == AGENT_POD_WAITING || view->witness == AGENT_POD_UNSCHEDULABLE;
-  bool is_due = !recut->witness_ms || view->now_ms - recut->witness_ms >= AGENT_RECUT_WITNESS_AGAIN_MS;
+  bool is_due = !recut->witness_ms || view->now_ms - recut->witness_ms >= recut->witness_again_ms;
   if (is_blind || !is_due)
     return AGENT_RECUT_WAIT;
   recut->witness_ms = view->now_ms;
-  return is_there ? AGENT_RECUT_WAIT : AGENT_RECUT_WITNESS;
+  if (is_there)
+    return AGENT_RECUT_WAIT;
+  recut->witness_again_ms =
+      recut->witness_again_ms ? 2 * recut->witness_again_ms : AGENT_RECUT_WITNESS_AGAIN_MS;
+  return AGENT_RECUT_WITNESS;
 }
 
 static AgentRecutAction release(AgentRecut *recut, const AgentRecutView *view) {
@@ -292,7 +296,7 @@ AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
 }
 
 static uint64_t linger_wake_ms(const AgentRecut *recut) {
-  uint64_t again_ms = recut->witness_ms + AGENT_RECUT_WITNESS_AGAIN_MS;
+  uint64_t again_ms = recut->witness_ms + recut->witness_again_ms;
   uint64_t last_ms = recut->since_ms + AGENT_RECUT_LINGER_MS;
   if (!recut->witness_ms)
     return recut->since_ms + AGENT_RECUT_BLIND_LINGER_MS;

@@ -42,10 +42,10 @@
 #include "agent/withdrawal.h"
 
 enum {
-  AGENT_RECUT_PATIENCE_MS = 10000,    /* for scheduler and kubelet, each */
-  AGENT_RECUT_LINGER_MS = 180000,     /* a client may take 150 s to see that its connection is dead */
-  AGENT_RECUT_BLIND_LINGER_MS = 1000, /* where nobody can be asked */
-  AGENT_RECUT_WITNESS_AGAIN_MS = 5000,
+  AGENT_RECUT_PATIENCE_MS = 10000,     /* for scheduler and kubelet, each */
+  AGENT_RECUT_LINGER_MS = 180000,      /* a client may take 150 s to see that its connection is dead */
+  AGENT_RECUT_BLIND_LINGER_MS = 1000,  /* where nobody can be asked */
+  AGENT_RECUT_WITNESS_AGAIN_MS = 5000, /* and twice as long each time: our watch may not show them */
   AGENT_RECUT_RELEASE_AGAIN_MS = 5000,
   AGENT_RECUT_NAME_SIZE = 64,
 };
@@ -86,6 +86,7 @@ typedef struct AgentRecut {
   int64_t offer;       /* from SHOWING on: what the node's label facet.gpu/offer reaches */
   char witness[AGENT_RECUT_NAME_SIZE]; /* LINGERING: name of the pod */
   uint64_t witness_ms;                 /* when it was asked for; 0: never */
+  uint32_t witness_again_ms;           /* so much later for another one */
   int destroyed;
   bool is_witness; /* no slices, no reservation: it only finds out what the scheduler has seen */
   bool unsteered;  /* NVIDIA's plugin publishes */

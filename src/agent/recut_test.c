@@ -331,6 +331,19 @@ static void a_witness_is_asked_for_again_and_waited_for_three_minutes_at_most(vo
   play_deinit(&play);
 }
 
+/* A dead watch shows none of those that were made. */
+static void witnesses_that_are_never_seen_are_few(void **state) {
+  Play play = {.f = *state};
+  int witnesses = 0;
+  play.recut = agent_recut_new_orphan("r", 1000);
+  play.view = (AgentRecutView){
+      .now_ms = 1000, .wanted = &play.wanted, .node_agrees = true, .has_node = true, .pod = AGENT_POD_BOUND};
+  for (int ms = 0; ms < AGENT_RECUT_LINGER_MS; ms += 100)
+    witnesses += step(&play, 100) == AGENT_RECUT_WITNESS;
+  assert_int_equal(witnesses, 6); /* after 0, 5, 15, 35, 75 and 155 s */
+  play_deinit(&play);
+}
+
 static void a_deletion_that_is_not_heard_is_asked_for_again(void **state) {
   Play play = {.f = *state};
   play.recut = agent_recut_new_orphan("r", 1000);
@@ -437,6 +450,7 @@ int main(void) {
       FIXTURE_TEST(only_what_the_node_says_after_a_late_write_of_the_kubelet_counts),
       FIXTURE_TEST(patience_ends_in_each_state_that_waits_for_others),
       FIXTURE_TEST(a_witness_is_asked_for_again_and_waited_for_three_minutes_at_most),
+      FIXTURE_TEST(witnesses_that_are_never_seen_are_few),
       FIXTURE_TEST(a_deletion_that_is_not_heard_is_asked_for_again),
       FIXTURE_TEST(unsteered_it_destroys_only_while_it_holds_them),
       FIXTURE_TEST(it_never_destroys_what_is_not_its_own_and_always_ends),
