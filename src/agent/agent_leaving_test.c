@@ -156,14 +156,27 @@ static void a_scheduler_that_is_behind_is_waited_for(void **state) {
   assert_null(world->witness);
 }
 
-static void without_free_slices_nothing_is_waited_for(void **state) {
+/* What it puts back are all of them, and one may become free. */
+static void without_free_slices_only_a_tick_of_the_kubelet_is_waited_for(void **state) {
   World *world = *state;
   bool has_left = false;
   text_append(&world->kubelet.held, "MIG-0-5 MIG-0-6");
   settle_with_two(world);
   agent_leave(world->agent, note_left, &has_left);
+  run_for(world, 1000);
+  set_amount(world, SMALL, "2");
   assert_true(leaves_within(world, 10, &has_left));
   assert_string_equal(amount(world, "allocatable", SMALL), "0");
+}
+
+static void without_free_slices_a_tick_that_may_be_under_way_is_waited_for(void **state) {
+  World *world = *state;
+  bool has_left = false;
+  text_append(&world->kubelet.held, "MIG-0-5 MIG-0-6");
+  settle_with_two(world);
+  agent_leave(world->agent, note_left, &has_left);
+  assert_false(leaves_within(world, SERVED_MS - 1, &has_left));
+  assert_true(leaves_within(world, 2, &has_left));
 }
 
 /* A slice may have become free, and been promised, after we looked. */
@@ -483,7 +496,8 @@ int main(void) {
       WORLD_TEST(what_only_the_server_knows_of_is_waited_for),
       WORLD_TEST(what_the_last_question_itself_takes_down_is_waited_for),
       WORLD_TEST(a_scheduler_that_is_behind_is_waited_for),
-      WORLD_TEST(without_free_slices_nothing_is_waited_for),
+      WORLD_TEST(without_free_slices_only_a_tick_of_the_kubelet_is_waited_for),
+      WORLD_TEST(without_free_slices_a_tick_that_may_be_under_way_is_waited_for),
       WORLD_TEST(without_free_slices_the_scheduler_is_asked_all_the_same),
       WORLD_TEST(without_free_slices_the_scheduler_is_asked_also_where_the_label_goes),
       WORLD_TEST(a_pod_that_ended_since_the_kubelet_was_asked_has_left_a_free_slice),

@@ -22,6 +22,14 @@ static size_t count_free(const Agent *agent) {
   return count;
 }
 
+/* Of which the kubelet would put the amounts back. */
+static bool has_any(const Agent *agent) {
+  for (size_t i = 0; i < agent->resources.count; i++)
+    if (agent->resources.items[i].partitions.count)
+      return true;
+  return false;
+}
+
 static bool offers_nothing(const Agent *agent, const Node *node) {
   for (size_t i = 0; node && i < agent->resources.count; i++) {
     AgentResource nothing = agent->resources.items[i];
@@ -88,7 +96,7 @@ static void leave(Agent *agent, const Node *node, const char *how) {
  */
 static uint64_t lull_at(const Agent *agent, uint64_t then_ms) {
   const AgentLeaving *leaving = &agent->leaving;
-  if (!agent_node(agent) || !agent->announced.count)
+  if (!agent_node(agent) || !agent->announced.count || !has_any(agent))
     return then_ms;
   uint64_t next_ms = leaving->ticked_ms + AGENT_KUBELET_TICK_MS;
   uint64_t at_ms = then_ms > agent->host->now_ms ? then_ms : agent->host->now_ms;
@@ -105,7 +113,7 @@ static uint64_t served_at(const Agent *agent) {
   if (!leaving->nothing_since_ms)
     return 0;
   if (!count_free(agent) && agent->used_ms >= leaving->nothing_since_ms)
-    return agent->host->now_ms;
+    return lull_at(agent, agent->host->now_ms); /* what the kubelet puts back are all of them */
   uint64_t settled_ms = leaving->nothing_since_ms + AGENT_LEAVE_SETTLE_MS;
   uint64_t quiet_ms = leaving->allocated_ms + AGENT_LEAVE_QUIET_MS;
   return lull_at(agent, settled_ms > quiet_ms ? settled_ms : quiet_ms);
