@@ -25,8 +25,8 @@ static const int sizes[][2] = {{1, 1}, {100, 8}, {300, 8}, {1000, 8}, {3000, 8},
 
 /* The profile that the pod asks for on this GPU, or -1. */
 static int wanted_profile(const SnapshotPod *pod, const SnapshotGpu *gpu) {
-  for (size_t i = 0; i < pod->requests.count; i++) {
-    const char *name = pod->requests.items[i].name;
+  for (size_t i = 0; i < pod->spec->requests.count; i++) {
+    const char *name = pod->spec->requests.items[i].name;
     if (mig_profile_is_resource(name))
       return mig_model_find_profile(gpu->model, name + strlen(MIG_RESOURCE_PREFIX));
   }

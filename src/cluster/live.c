@@ -117,7 +117,7 @@ void live_place_pod(LiveCluster *live, LivePod *pod, LiveChange *change) {
   if (snapshot->pods.count > waiting) {
     pod->standing = LIVE_WAITING;
     pod->place = change->came = (int)waiting;
-    pod->spec = snapshot->pods.items[waiting].spec;
+    pod->spec = snapshot->pods.items[waiting].spec->number;
   } else if (snapshot->placed.count > placed) {
     pod->standing = LIVE_PLACED;
     pod->place = (int)placed;

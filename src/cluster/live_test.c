@@ -224,8 +224,8 @@ static void assert_equal_pods(const Snapshot *left, const Snapshot *right) {
   for (size_t i = 0; i < left->pods.count; i++) {
     const SnapshotPod *a = &left->pods.items[i], *b = &right->pods.items[find_pod(right, a->object)];
     assert_true(a->creation_time == b->creation_time && a->priority == b->priority && a->node == b->node);
-    assert_equal_words(a->invalid, b->invalid);
-    assert_equal_resources(&a->requests, &b->requests);
+    assert_equal_words(a->spec->invalid, b->spec->invalid);
+    assert_equal_resources(&a->spec->requests, &b->spec->requests);
     for (size_t k = 0; k < i; k++) {
       const SnapshotPod *other = &right->pods.items[find_pod(right, left->pods.items[k].object)];
       assert_true((left->pods.items[k].spec == a->spec) == (other->spec == b->spec));
@@ -253,7 +253,7 @@ static void assert_equal_placed(const Snapshot *left, const Snapshot *right) {
         b = &right->placed.items[k];
     assert_non_null(b);
     assert_string_equal(left->nodes.items[a->node].name, right->nodes.items[b->node].name);
-    assert_equal_resources(&left->specs.items[a->spec].requests, &right->specs.items[b->spec].requests);
+    assert_equal_resources(&left->specs.items[a->spec]->requests, &right->specs.items[b->spec]->requests);
   }
 }
 
@@ -321,7 +321,7 @@ static void what_came_and_went_leaves_nothing_behind(void **state) {
   }
   const Snapshot *snapshot = live_snapshot(&live);
   assert_int_equal(snapshot->specs.count, 1);
-  assert_int_equal(snapshot->specs.items[0].holders, 0);
+  assert_int_equal(snapshot->specs.items[0]->holders, 0);
   assert_int_equal(snapshot->arena.total, bytes);
   assert_int_equal(snapshot->nodes.items[0].pod_count, 0);
 }

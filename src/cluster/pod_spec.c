@@ -190,26 +190,32 @@ int pod_spec_hold(Snapshot *snapshot, const Pod *pod) {
   add_volumes(key, pod);
   int number = intern_number(&snapshot->spec_numbers, key->bytes, key->size);
   if (number == (int)snapshot->specs.count)
-    array_push(&snapshot->specs);
-  SnapshotSpec *spec = &snapshot->specs.items[number];
+    *array_push(&snapshot->specs) = mem_alloc(sizeof(SnapshotSpec));
+  SnapshotSpec *spec = snapshot->specs.items[number];
+  spec->number = number;
   if (!spec->holders)
     read_requests(snapshot, pod, spec);
   spec->holders++;
   return number;
 }
 
-void pod_spec_deinit(SnapshotSpec *spec) {
+static void clear(SnapshotSpec *spec) {
   free(spec->requests.items);
   free(spec->invalid);
   *spec = (SnapshotSpec){0};
 }
 
+void pod_spec_free(SnapshotSpec *spec) {
+  clear(spec);
+  free(spec);
+}
+
 bool pod_spec_release(Snapshot *snapshot, int number) {
-  SnapshotSpec *spec = &snapshot->specs.items[number];
+  SnapshotSpec *spec = snapshot->specs.items[number];
   assert(spec->holders > 0);
   if (--spec->holders)
     return false;
-  pod_spec_deinit(spec);
+  clear(spec);
   intern_forget(&snapshot->spec_numbers, number);
   return true;
 }

@@ -106,7 +106,7 @@ static void names_ages_and_priorities_make_no_difference(void **state) {
   snapshot_add_pod(&snapshot, &a, NULL);
   snapshot_add_pod(&snapshot, &b, NULL);
   assert_int_equal(snapshot.specs.count, 1);
-  assert_ptr_equal(snapshot.pods.items[0].requests.items, snapshot.pods.items[1].requests.items);
+  assert_ptr_equal(snapshot.pods.items[0].spec->requests.items, snapshot.pods.items[1].spec->requests.items);
   assert_int_equal(snapshot.pods.items[1].creation_time, 5);
   assert_int_equal(snapshot.pods.items[1].priority, 7);
 }
@@ -134,7 +134,7 @@ static void every_field_that_planning_reads_makes_one(void **state) {
   for (int i = 0; i < count; i++) {
     snapshot_add_pod(&snapshot, &pods[i], NULL);
     if ((int)snapshot.specs.count != i + 1)
-      fail_msg("pod %d has the spec of pod %d", i, snapshot.pods.items[i].spec);
+      fail_msg("pod %d has the spec of pod %d", i, snapshot.pods.items[i].spec->number);
   }
 }
 
@@ -150,7 +150,7 @@ static void each_pod_is_warned_of_that_cannot_be_read(void **state) {
   assert_int_equal(snapshot.specs.count, 1);
   assert_int_equal(warnings.count, 2);
   assert_string_equal(warnings.items[1].object, "pod /b");
-  assert_string_equal(snapshot.pods.items[1].invalid, snapshot.pods.items[0].invalid);
+  assert_string_equal(snapshot.pods.items[1].spec->invalid, snapshot.pods.items[0].spec->invalid);
   array_deinit(&warnings);
 }
 

@@ -29,7 +29,7 @@ void snapshot_deinit(Snapshot *snapshot) {
   for (size_t i = 0; i < snapshot->nodes.count; i++)
     arena_deinit(&snapshot->nodes.items[i].arena);
   for (size_t i = 0; i < snapshot->specs.count; i++)
-    pod_spec_deinit(&snapshot->specs.items[i]);
+    pod_spec_free(snapshot->specs.items[i]);
   array_deinit(&snapshot->nodes);
   array_deinit(&snapshot->pods);
   map_deinit(&snapshot->node_index);
@@ -211,7 +211,7 @@ static Resources without_slices(SnapshotNode *node, const Resources *requests) {
 }
 
 void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec) {
-  Resources requests = snapshot->specs.items[spec].requests;
+  Resources requests = snapshot->specs.items[spec]->requests;
   SnapshotNode *item = &snapshot->nodes.items[node];
   if (item->being_recut && pod_is_reservation(pod))
     requests = without_slices(item, &requests);
@@ -220,19 +220,16 @@ void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec)
 
 bool snapshot_is_nominated(const Snapshot *snapshot, const SnapshotPod *pod) {
   const char *node = pod_common(pod->object)->nominated_node_name;
-  return !pod->invalid && node && snapshot_find_node(snapshot, node) >= 0;
+  return !pod->spec->invalid && node && snapshot_find_node(snapshot, node) >= 0;
 }
 
 static void queue_pod(Snapshot *snapshot, const Pod *pod, int number) {
-  const SnapshotSpec *spec = &snapshot->specs.items[number];
   SnapshotPod *item = array_push(&snapshot->pods);
   *item = (SnapshotPod){.object = pod,
                         .creation_time = pod->meta.creation_time,
+                        .spec = snapshot->specs.items[number],
                         .priority = pod->priority,
-                        .spec = number,
-                        .requests = spec->requests,
-                        .node = -1,
-                        .invalid = spec->invalid};
+                        .node = -1};
   if (snapshot_is_nominated(snapshot, item))
     *array_push(&snapshot->nominated) = (int)snapshot->pods.count - 1;
 }
@@ -246,7 +243,7 @@ void snapshot_add_pod(Snapshot *snapshot, const Pod *pod, SnapshotWarnings *warn
   if (is_bound && node < 0)
     return; /* on a node that is gone or was not listed: it takes nothing from the others */
   int number = pod_spec_hold(snapshot, pod);
-  const SnapshotSpec *spec = &snapshot->specs.items[number];
+  const SnapshotSpec *spec = snapshot->specs.items[number];
   if (spec->invalid && warnings)
     snapshot_warn(snapshot, warnings,
                   arena_format(&snapshot->words, "pod %s/%s", string_or_empty(pod->meta.namespace_),

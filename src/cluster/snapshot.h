@@ -84,17 +84,16 @@ typedef struct SnapshotNode {
 typedef struct SnapshotSpec {
   Resources requests;
   char *invalid; /* why the requests could not be read; NULL */
+  int number;    /* index in Snapshot.specs */
   int holders;   /* pods that have it */
 } SnapshotSpec;
 
 typedef struct SnapshotPod {
   const Pod *object; /* borrowed from the caller */
   int64_t creation_time;
+  const SnapshotSpec *spec; /* pods with the same one differ in name, age and priority only */
   int32_t priority;
-  int spec;            /* index: pods with equal ones differ in name, age and priority only */
-  Resources requests;  /* shared by all pods of the spec: never changed */
-  int node;            /* index, or -1 while it waits */
-  const char *invalid; /* why its requests could not be read; NULL */
+  int node; /* index, or -1 while it waits */
 } SnapshotPod;
 
 typedef struct SnapshotPlaced { /* a pod that was on a node when the snapshot was taken */
@@ -114,13 +113,13 @@ typedef struct SnapshotObserver {
 typedef struct SnapshotUndo SnapshotUndo;
 
 typedef struct Snapshot {
-  Arena arena;               /* what many nodes and pods share */
-  Arena words;               /* of the warnings */
-  ARRAY(SnapshotNode) nodes; /* in the order they were added; sort by name before for determinism */
-  ARRAY(SnapshotPod) pods;   /* pods that wait for a node, in the order they were added */
-  Map node_index;            /* name -> index + 1 */
-  bool is_unordered;         /* the nodes were not added in the order of their names */
-  ARRAY(SnapshotSpec) specs;
+  Arena arena;                 /* what many nodes and pods share */
+  Arena words;                 /* of the warnings */
+  ARRAY(SnapshotNode) nodes;   /* in the order they were added; sort by name before for determinism */
+  ARRAY(SnapshotPod) pods;     /* pods that wait for a node, in the order they were added */
+  Map node_index;              /* name -> index + 1 */
+  bool is_unordered;           /* the nodes were not added in the order of their names */
+  ARRAY(SnapshotSpec *) specs; /* owned */
   Intern spec_numbers;
   Text spec_key; /* scratch */
   Map profiles;  /* text of facet.gpu/profiles -> its models, which equal nodes share */

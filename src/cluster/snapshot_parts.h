@@ -35,6 +35,6 @@ void snapshot_charge_pod(Snapshot *snapshot, const Pod *pod, int node, int spec)
 int pod_spec_hold(Snapshot *snapshot, const Pod *pod);
 /* True where it was the last holder: the spec is forgotten. */
 bool pod_spec_release(Snapshot *snapshot, int spec);
-void pod_spec_deinit(SnapshotSpec *spec);
+void pod_spec_free(SnapshotSpec *spec);
 /* Is a node that is there nominated for the pod that waits? */
 bool snapshot_is_nominated(const Snapshot *snapshot, const SnapshotPod *pod);

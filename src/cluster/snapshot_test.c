@@ -129,7 +129,7 @@ static void bound_pods_are_charged_to_their_node(void **state) {
   assert_int_equal(snapshot.pods.count, 1);
   assert_ptr_equal(snapshot.pods.items[0].object, &waiting);
   assert_int_equal(snapshot.pods.items[0].node, -1);
-  assert_int_equal(resources_get(&snapshot.pods.items[0].requests, "cpu"), 3000);
+  assert_int_equal(resources_get(&snapshot.pods.items[0].spec->requests, "cpu"), 3000);
 }
 
 /* Taken is the larger of requested and reported in use, at every moment of admission. */
@@ -184,7 +184,7 @@ static void a_pod_with_a_bad_request_waits_with_the_reason(void **state) {
   const char *expected =
       "requests of container c: memory: \"1.2.3\" is not a quantity such as 500m, 4 or 2Gi";
   assert_one_warning(&warnings, "pod demo/p", expected);
-  assert_string_equal(snapshot.pods.items[0].invalid, expected);
+  assert_string_equal(snapshot.pods.items[0].spec->invalid, expected);
   array_deinit(&warnings);
 }
 

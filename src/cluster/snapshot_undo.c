@@ -129,7 +129,7 @@ void snapshot_remove(Snapshot *snapshot, int node, int gpu, int start) {
 void snapshot_bind(Snapshot *snapshot, int pod, int node) {
   SnapshotNode *item = get_node(snapshot, node);
   assert(pod >= 0 && (size_t)pod < snapshot->pods.count && snapshot->pods.items[pod].node < 0);
-  const Resources *requests = &snapshot->pods.items[pod].requests;
+  const Resources *requests = &snapshot->pods.items[pod].spec->requests;
   for (size_t i = 0; i < requests->count; i++) {
     const char *name = requests->items[i].name;
     push_undo(snapshot, (SnapshotUndo){.kind = UNDO_REQUESTED,

@@ -262,10 +262,10 @@ void controller_memory_count_demand(ControllerMemory *memory, const SnapshotPod 
   static char seen;
   if (!pod->object->meta.uid || map_put(&memory->counted, pod->object->meta.uid, &seen))
     return;
-  for (size_t i = 0; i < pod->requests.count; i++) {
+  for (size_t i = 0; i < pod->spec->requests.count; i++) {
     char profile[MIG_PROFILE_NAME_SIZE];
     Error err;
-    const Resource *request = &pod->requests.items[i];
+    const Resource *request = &pod->spec->requests.items[i];
     if (mig_profile_is_resource(request->name) &&
         mig_profile_parse_resource(request->name, profile, &err) == 0)
       get_demand(memory, profile)->weight += (double)request->amount;

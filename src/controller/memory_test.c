@@ -331,7 +331,8 @@ static void a_pod_without_a_uid_is_told_nothing(void **state) {
 
 static void count(ControllerMemory *memory, const char *uid, Resource *items, size_t item_count) {
   const Pod object = {.meta = {.name = "p", .uid = uid}};
-  const SnapshotPod counted = {.object = &object, .requests = {.items = items, .count = item_count}};
+  const SnapshotSpec spec = {.requests = {.items = items, .count = item_count}};
+  const SnapshotPod counted = {.object = &object, .spec = &spec};
   controller_memory_count_demand(memory, &counted);
 }
 

@@ -154,8 +154,8 @@ static const char *describe_admission(const Snapshot *snapshot, const PlanPod *p
                                       Arena *arena) {
   const SnapshotPod *pod = &snapshot->pods.items[planned->pod];
   CLEANUP(text_deinit) Text slices = {0};
-  for (size_t i = 0; i < pod->requests.count; i++) {
-    const Resource *request = &pod->requests.items[i];
+  for (size_t i = 0; i < pod->spec->requests.count; i++) {
+    const Resource *request = &pod->spec->requests.items[i];
     if (mig_profile_is_resource(request->name) && request->amount > 0)
       text_format(&slices, "%s%lld x %s", slices.size ? ", " : "", (long long)request->amount, request->name);
   }
@@ -238,9 +238,10 @@ static void remember_demand(ControllerCluster *cluster, ControllerMemory *memory
   for (size_t i = 0; i < cluster->to_count.count; i++) {
     const Pod *pod = cluster->to_count.entries[i].value;
     CLEANUP(arena_deinit) Arena arena = {0};
-    SnapshotPod served = {.object = pod};
+    SnapshotSpec spec = {0};
+    const SnapshotPod served = {.object = pod, .spec = &spec};
     Error err;
-    if (pod_requests_compute(pod, &arena, &served.requests, &err) == 0)
+    if (pod_requests_compute(pod, &arena, &spec.requests, &err) == 0)
       controller_memory_count_demand(memory, &served);
   }
   map_clear(&cluster->to_count);

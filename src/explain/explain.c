@@ -88,12 +88,13 @@ size_t explain_node_index(const Explanation *explanation, int node) {
 
 static bool asks_the_same(const Explanation *explanation, const SnapshotPod *pod) {
   int count = 0;
-  for (size_t i = 0; i < pod->requests.count; i++)
-    count += mig_profile_is_resource(pod->requests.items[i].name) && pod->requests.items[i].amount > 0;
+  for (size_t i = 0; i < pod->spec->requests.count; i++)
+    count +=
+        mig_profile_is_resource(pod->spec->requests.items[i].name) && pod->spec->requests.items[i].amount > 0;
   for (int i = 0; i < explanation->need_count; i++) {
     char resource[MIG_RESOURCE_NAME_SIZE];
     mig_profile_format_resource(explanation->needs[i].profile, resource);
-    if (resources_get(&pod->requests, resource) != explanation->needs[i].count)
+    if (resources_get(&pod->spec->requests, resource) != explanation->needs[i].count)
       return false;
   }
   return count == explanation->need_count;

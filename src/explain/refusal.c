@@ -186,10 +186,11 @@ static void find_shortages(Search *search) {
     add(search, EXPLAIN_RESOURCES,
         arena_format(search->arena, "pods: %lld of %lld are there", (long long)search->node->pod_count,
                      (long long)search->node->pod_max));
-  for (size_t i = 0; i < search->pod->requests.count; i++) {
-    Resource *request = &search->pod->requests.items[i];
+  for (size_t i = 0; i < search->pod->spec->requests.count; i++) {
+    Resource *request = &search->pod->spec->requests.items[i];
+    const SnapshotSpec spec = {.requests = {.items = request, .count = 1, .capacity = 1}};
     SnapshotPod one = *search->pod;
-    one.requests = (Resources){.items = request, .count = 1, .capacity = 1};
+    one.spec = &spec;
     if (!sched_resources_fit(&one, &roomy, true, reason, sizeof reason))
       find_shortage(search, request);
   }

@@ -370,8 +370,8 @@ static inline void oracle_read_pods(Oracle *oracle) {
     const SnapshotPod *pod = &oracle->snapshot->pods.items[i];
     char profile[MIG_PROFILE_NAME_SIZE];
     Error err;
-    assert_int_equal(pod->requests.count, 1);
-    assert_ok(mig_profile_parse_resource(pod->requests.items[0].name, profile, &err));
+    assert_int_equal(pod->spec->requests.count, 1);
+    assert_ok(mig_profile_parse_resource(pod->spec->requests.items[0].name, profile, &err));
     oracle->kind_of_pod[i] = oracle_kind(oracle, profile);
     oracle->tier_of_pod[i] = RANDOM_TIERS_MAX - 1 - pod->object->priority;
     oracle->wanted[oracle->kind_of_pod[i]]++;

@@ -396,8 +396,8 @@ void plan_fleet_init(PlanProblem *problem) {
   add_hosts(problem);
   plan_rooms_init(problem);
   finish_classes(problem);
-  plan_turns_give(problem);
   plan_queue_sort(problem);
+  plan_turns_give(problem);
   sign_hosts(problem);
   find_pools(problem);
 }

@@ -34,9 +34,9 @@ static int find_class_of_new_spec(PlanKept *kept, const SnapshotPod *pod) {
 }
 
 static int find_class(PlanKept *kept, const SnapshotPod *pod) {
-  while ((int)kept->class_of_spec.count <= pod->spec)
+  while ((int)kept->class_of_spec.count <= pod->spec->number)
     array_push(&kept->class_of_spec);
-  int *known = &kept->class_of_spec.items[pod->spec];
+  int *known = &kept->class_of_spec.items[pod->spec->number];
   if (!*known) {
     int class_ = find_class_of_new_spec(kept, pod);
     if (class_ < 0)
@@ -62,7 +62,7 @@ bool plan_kept_pod_came(PlanKept *kept, int pod) {
   const SnapshotPod *came = &kept->snapshot->pods.items[pod];
   assert((int)kept->item_of_pod.count == pod);
   *array_push(&kept->item_of_pod) = KEPT_NONE;
-  if (came->invalid || plan_ignore_reason(came->object, &came->requests))
+  if (came->spec->invalid || plan_ignore_reason(came->object, &came->spec->requests))
     return true;
   int class_ = find_class(kept, came);
   if (class_ < 0 || !plan_kept_knows_age(kept, came->creation_time))

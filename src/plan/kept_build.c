@@ -249,7 +249,7 @@ static void add_item(PlanKept *kept, int waiting) {
                  .host = KEPT_NONE,
                  .gpu = KEPT_NONE};
   kept->item_of_pod.items[from->pod] = waiting;
-  kept->class_of_spec.items[pod->spec] = from->class_ + 1;
+  kept->class_of_spec.items[pod->spec->number] = from->class_ + 1;
   *array_push(&plan_kept_queue(kept, item)->items) = waiting;
 }
 

@@ -113,7 +113,7 @@ static void add_pod(Oracle *oracle, int pod, int node, int sign) {
   const SnapshotPod *from = &oracle->snapshot->pods.items[pod];
   for (int kind = 0; kind < oracle->kind_count; kind++)
     oracle->used[node].count[kind] += sign * oracle->asks[pod].count[kind];
-  oracle->nodes[node].cpu -= sign * resources_get(&from->requests, "cpu");
+  oracle->nodes[node].cpu -= sign * resources_get(&from->spec->requests, "cpu");
   oracle->served[oracle->tiers[pod]] += sign;
 }
 
@@ -151,13 +151,13 @@ static void run_oracle(Oracle *oracle, const Snapshot *snapshot) {
   for (size_t i = 0; i < snapshot->pods.count; i++) {
     const SnapshotPod *pod = &snapshot->pods.items[i];
     oracle->tiers[i] = RANDOM_TIERS_MAX - 1 - pod->object->priority;
-    for (size_t r = 0; r < pod->requests.count; r++) {
+    for (size_t r = 0; r < pod->spec->requests.count; r++) {
       char profile[MIG_PROFILE_NAME_SIZE];
       Error err;
-      if (!mig_profile_is_resource(pod->requests.items[r].name))
+      if (!mig_profile_is_resource(pod->spec->requests.items[r].name))
         continue;
-      assert_ok(mig_profile_parse_resource(pod->requests.items[r].name, profile, &err));
-      int kind = oracle_kind(oracle, profile), count = (int)pod->requests.items[r].amount;
+      assert_ok(mig_profile_parse_resource(pod->spec->requests.items[r].name, profile, &err));
+      int kind = oracle_kind(oracle, profile), count = (int)pod->spec->requests.items[r].amount;
       oracle->asks[i].count[kind] += count;
       oracle->wanted.count[kind] += count;
     }

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Written in the order of the snapshot's pods and in that of its GPUs, side by side. In their order of
- * service pods lie all over the memory: so what becomes of each is put into one word first, which is little
- * enough to stay in the cache. */
+ * service pods lie all over the memory: so their places in that order are noted first, which is little enough
+ * to stay in the cache. */
 #include "plan/outcome.h"
 
 /* ---- pods ---- */
-
-typedef struct Fate { /* of a pod */
-  int node, turn;
-  uint8_t verdict; /* PlanVerdict */
-  bool recut;
-} Fate;
 
 /* By waiting pod: a new slice is for it. */
 static bool *find_admitted(const PlanOutcome *outcome) {
@@ -30,45 +24,45 @@ static const char **copy_reasons(const PlanProblem *problem, Arena *arena) {
   return reasons;
 }
 
-/* By pod of the snapshot. */
-static Fate *find_fates(const PlanOutcome *outcome, Plan *plan) {
-  const PlanProblem *problem = outcome->problem;
-  CLEANUP(cleanup_free) bool *admitted = find_admitted(outcome);
+/* By pod of the snapshot: which of those that wait it is; -1: none of them. */
+static int *find_places(const PlanProblem *problem) {
   size_t pods = problem->snapshot->pods.count;
-  int served = 0, served_anew = 0;
-  Fate *fates = mem_alloc_raw(pods, sizeof *fates);
+  int *places = mem_alloc_raw(pods, sizeof *places);
   for (size_t i = 0; i < pods; i++)
-    fates[i] = (Fate){.node = -1, .turn = -1, .verdict = PLAN_IGNORED};
-  for (int i = 0; i < (int)problem->waiting.count; i++) {
-    Fate *fate = &fates[problem->waiting.items[i].pod];
-    fate->verdict = PLAN_BLOCKED;
-    if (outcome->hosts[i] < 0)
-      continue;
-    *fate = (Fate){.node = problem->hosts.items[outcome->hosts[i]].node,
-                   .turn = outcome->turns ? outcome->turns[i] : i,
-                   .verdict = admitted[i] ? PLAN_ADMITTED : PLAN_FITS,
-                   .recut = admitted[i] && outcome->recuts && outcome->recuts[i]};
-    served++;
-    served_anew += admitted[i];
-  }
-  plan->admitted = served_anew;
-  plan->already_fit = served - served_anew;
-  return fates;
+    places[i] = -1;
+  for (int i = 0; i < (int)problem->waiting.count; i++)
+    places[problem->waiting.items[i].pod] = i;
+  return places;
+}
+
+/* Of a pod that is served, what is new to a blocked one. */
+static void write_served(const PlanOutcome *outcome, const bool *admitted, int waiting, PlanPod *pod) {
+  pod->node = outcome->problem->hosts.items[outcome->hosts[waiting]].node;
+  pod->turn = outcome->turns ? outcome->turns[waiting] : waiting;
+  pod->verdict = admitted[waiting] ? PLAN_ADMITTED : PLAN_FITS;
+  pod->recut = admitted[waiting] && outcome->recuts && outcome->recuts[waiting];
 }
 
 static void write_pods(const PlanOutcome *outcome, Plan *plan) {
   const Snapshot *snapshot = outcome->problem->snapshot;
   CLEANUP(cleanup_free) const char **reasons = copy_reasons(outcome->problem, &plan->arena);
-  CLEANUP(cleanup_free) Fate *fates = find_fates(outcome, plan);
+  CLEANUP(cleanup_free) bool *admitted = find_admitted(outcome);
+  CLEANUP(cleanup_free) int *places = find_places(outcome->problem);
+  int verdicts[PLAN_BLOCKED + 1] = {0};
   PlanPod *pods = mem_alloc_raw(snapshot->pods.count, sizeof *pods);
-  for (int i = 0; i < (int)snapshot->pods.count; i++)
-    pods[i] =
-        (PlanPod){.pod = i,
-                  .node = fates[i].node,
-                  .turn = fates[i].turn,
-                  .verdict = fates[i].verdict,
-                  .recut = fates[i].recut,
-                  .reason = fates[i].verdict == PLAN_IGNORED ? reasons[snapshot->pods.items[i].spec] : ""};
+  for (int i = 0; i < (int)snapshot->pods.count; i++) {
+    PlanPod pod = {.pod = i, .node = -1, .turn = -1, .verdict = PLAN_BLOCKED, .reason = ""};
+    if (places[i] < 0) {
+      pod.verdict = PLAN_IGNORED;
+      pod.reason = reasons[snapshot->pods.items[i].spec->number];
+    } else if (outcome->hosts[places[i]] >= 0) {
+      write_served(outcome, admitted, places[i], &pod);
+    }
+    verdicts[pod.verdict]++;
+    pods[i] = pod;
+  }
+  plan->admitted = verdicts[PLAN_ADMITTED];
+  plan->already_fit = verdicts[PLAN_FITS];
   plan->pods.items = pods;
   plan->pods.count = plan->pods.capacity = snapshot->pods.count;
 }

@@ -94,7 +94,9 @@ typedef struct PlanProblem {
   ARRAY(PlanKind) kinds;
   ARRAY(PlanClass) classes;
   const char **ignored; /* by spec of the snapshot: why its pods are not planned for, NULL where they are */
+  int *class_of_spec;   /* by spec of the snapshot; -1 where none of its pods waits */
   ARRAY(PlanWaiting) waiting; /* by tier, then smallest first, oldest first, name */
+  uint64_t *tiers;            /* what makes them tiers, before turns are given (queue.c) */
   int tier_count;
   int64_t old_before; /* Unix seconds; 0: no pod has waited long */
   int asks_count;     /* different sets of slices that classes ask */
@@ -158,7 +160,7 @@ bool plan_problem_has_place(const PlanProblem *problem, const PlanClass *class_,
 void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_holes);
 
 /* The two halves of plan_problem_init(), in this order. */
-void plan_queue_init(PlanProblem *problem); /* kinds, classes, waiting */
+void plan_queue_init(PlanProblem *problem); /* kinds, classes, and how many pods wait */
 void plan_fleet_init(PlanProblem *problem); /* the rest, and what the classes know of it */
 /* Counts what the hosts have left of everything that classes ask beside MIG slices: resources, rooms, takes.
  */
@@ -169,5 +171,5 @@ void plan_rooms_measure(PlanProblem *problem, int host);
 bool plan_rooms_hold(const PlanProblem *problem, const PlanClass *class_, const int64_t *rooms);
 /* Takes one pod of the class out of the rooms. */
 void plan_rooms_take(const PlanProblem *problem, const PlanClass *class_, int64_t *rooms);
-/* Sorts the waiting pods into the order of service, once the kinds know their sizes. */
+/* Lists the waiting pods in the order of service, once the kinds know their sizes. */
 void plan_queue_sort(PlanProblem *problem);

@@ -11,7 +11,6 @@
 #include "sched/key.h"
 
 #include "base/map.h"
-#include "base/order.h"
 #include "base/text.h"
 
 static const Condition *unschedulable_condition(const Pod *pod) {
@@ -61,9 +60,7 @@ static int compare_numbers(int64_t a, int64_t b) {
   return (a > b) - (a < b);
 }
 
-static int compare_names(const void *a, const void *b, void *userdata) {
-  const Snapshot *snapshot = userdata;
-  int pod_a = ((const OrderKey *)a)->index, pod_b = ((const OrderKey *)b)->index;
+static int compare_names(const Snapshot *snapshot, int pod_a, int pod_b) {
   const ObjectMeta *left = &snapshot->pods.items[pod_a].object->meta;
   const ObjectMeta *right = &snapshot->pods.items[pod_b].object->meta;
   int order = strcmp(string_or_empty(left->namespace_), string_or_empty(right->namespace_));
@@ -72,17 +69,28 @@ static int compare_names(const void *a, const void *b, void *userdata) {
   return order ? order : compare_numbers(pod_a, pod_b);
 }
 
+typedef struct Named { /* what comparing by name takes */
+  const Snapshot *snapshot;
+  const PlanWaiting *waiting;
+} Named;
+
+static int compare_keys(const void *a, const void *b, void *userdata) {
+  const Named *named = userdata;
+  return compare_names(named->snapshot, named->waiting[((const OrderKey *)a)->index].pod,
+                       named->waiting[((const OrderKey *)b)->index].pod);
+}
+
 /* Mostly they come so. */
-static void sort_by_name(const Snapshot *snapshot, OrderKey *keys, size_t count) {
+static void sort_by_name(Named *named, OrderKey *keys, size_t count) {
   for (size_t i = 1; i < count; i++)
-    if (compare_names(&keys[i - 1], &keys[i], (void *)snapshot) > 0) {
-      qsort_r(keys, count, sizeof *keys, compare_names, (void *)snapshot);
+    if (compare_keys(&keys[i - 1], &keys[i], named) > 0) {
+      qsort_r(keys, count, sizeof *keys, compare_keys, named);
       return;
     }
 }
 
-/* Higher priority, older, name. */
-static void sort_pods(const Snapshot *snapshot, OrderKey *keys, size_t count) {
+void plan_queue_order(const Snapshot *snapshot, const PlanWaiting *waiting, OrderKey *keys, size_t count) {
+  Named named = {.snapshot = snapshot, .waiting = waiting};
   size_t end;
   order_sort(keys, count);
   for (size_t first = 0; first < count; first = end) {
@@ -90,13 +98,12 @@ static void sort_pods(const Snapshot *snapshot, OrderKey *keys, size_t count) {
          end < count && keys[end].high == keys[first].high && keys[end].low == keys[first].low;)
       end++;
     if (end - first > 1)
-      sort_by_name(snapshot, &keys[first], end - first);
+      sort_by_name(&named, &keys[first], end - first);
   }
 }
 
-/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. Returns
- * how many sizes there are. */
-static size_t rank_classes(const PlanProblem *problem, int *ret_ranks) {
+/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. */
+static void rank_classes(const PlanProblem *problem, int *ret_ranks) {
   size_t count = problem->classes.count, rank = 0;
   CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(count * sizeof *keys);
   for (size_t i = 0; i < count; i++)
@@ -108,39 +115,70 @@ static size_t rank_classes(const PlanProblem *problem, int *ret_ranks) {
     rank += i && (keys[i].high != keys[i - 1].high || keys[i].low != keys[i - 1].low);
     ret_ranks[keys[i].index] = (int)rank;
   }
-  return rank + 1;
 }
 
-/* Those of one rank are moved together, in their order. */
-static void sort_tier(const PlanWaiting *waiting, size_t count, const int *ranks, size_t rank_count,
-                      PlanWaiting *ret_sorted) {
-  CLEANUP(cleanup_free) size_t *ends = mem_alloc((rank_count + 1) * sizeof *ends); /* of the rank before */
-  for (size_t i = 0; i < count; i++)
-    ends[ranks[waiting[i].class_] + 1]++;
-  for (size_t rank = 0; rank < rank_count; rank++)
-    ends[rank + 1] += ends[rank];
-  for (size_t i = 0; i < count; i++)
-    ret_sorted[ends[ranks[waiting[i].class_]]++] = waiting[i];
+/* A priority as a number: the highest is the least. */
+static uint32_t priority_key(int32_t priority) {
+  return UINT32_MAX - ((uint32_t)priority ^ UINT32_C(1) << 31);
 }
 
-/* Within a tier the smallest come first: that serves the most. Tiers stand one behind the other already. */
+/* A tier as a number: higher priorities first, in each those that have waited long. */
+static uint64_t tier_key(const PlanProblem *problem, const SnapshotPod *pod) {
+  bool is_long = pod->creation_time > 0 && pod->creation_time < problem->old_before;
+  return (uint64_t)priority_key(pod->priority) << 1 | !is_long;
+}
+
+static int find_tier(const PlanProblem *problem, const SnapshotPod *pod) {
+  uint64_t key = tier_key(problem, pod);
+  int low = 0, high = problem->tier_count - 1;
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (problem->tiers[middle] < key)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* In the order of the snapshot, with what decides about the order within a tier. */
+static void list_waiting(const PlanProblem *problem, const int *ranks, PlanWaiting *ret_waiting,
+                         OrderKey *ret_keys) {
+  int count = 0;
+  for (size_t i = 0; i < problem->snapshot->pods.count; i++) {
+    const SnapshotPod *pod = &problem->snapshot->pods.items[i];
+    int class_ = problem->class_of_spec[pod->spec->number];
+    if (class_ < 0 || pod->node >= 0)
+      continue;
+    ret_waiting[count] = (PlanWaiting){.pod = (int)i, .class_ = class_, .tier = find_tier(problem, pod)};
+    ret_keys[count] =
+        (OrderKey){.high = (uint32_t)ranks[class_], .low = order_key(pod->creation_time), .index = count};
+    count++;
+  }
+}
+
+/* The order among equals is kept. */
+static void sort_by_tier(const PlanWaiting *waiting, OrderKey *keys, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    keys[i] = (OrderKey){.high = (uint32_t)waiting[keys[i].index].tier, .index = keys[i].index};
+  order_sort(keys, count);
+}
+
+/* Within a tier the smallest come first: that serves the most. */
 void plan_queue_sort(PlanProblem *problem) {
   size_t count = problem->waiting.count;
-  const PlanWaiting *waiting = problem->waiting.items;
-  PlanWaiting *sorted = mem_alloc_raw(count, sizeof *sorted);
   CLEANUP(cleanup_free) int *ranks = mem_alloc(problem->classes.count * sizeof *ranks);
-  size_t rank_count = rank_classes(problem, ranks);
-  for (size_t first = 0, end; first < count; first = end) {
-    for (end = first + 1; end < count && waiting[end].tier == waiting[first].tier;)
-      end++;
-    if (end - first == 1)
-      sorted[first] = waiting[first];
-    else
-      sort_tier(&waiting[first], end - first, ranks, rank_count, &sorted[first]);
-  }
-  free(problem->waiting.items);
-  problem->waiting.items = sorted;
+  CLEANUP(cleanup_free) PlanWaiting *waiting = mem_alloc_raw(count, sizeof *waiting);
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
+  rank_classes(problem, ranks);
+  list_waiting(problem, ranks, waiting, keys);
+  plan_queue_order(problem->snapshot, waiting, keys, count);
+  if (problem->tier_count > 1)
+    sort_by_tier(waiting, keys, count);
+  problem->waiting.items = mem_alloc_raw(count, sizeof *waiting);
   problem->waiting.capacity = count;
+  for (size_t i = 0; i < count; i++)
+    problem->waiting.items[i] = waiting[keys[i].index];
 }
 
 /* No slice is published under another spelling, so "nvidia.com/mig-1g.10gb+me" names no profile. */
@@ -172,7 +210,7 @@ static int intern_kind(PlanProblem *problem, const char *resource) {
 
 static void set_needs(PlanProblem *problem, PlanClass *class_, Map *asks) {
   CLEANUP(text_deinit) Text key = {0};
-  const Resources *requests = &class_->example->requests;
+  const Resources *requests = &class_->example->spec->requests;
   class_->needs = arena_alloc(&problem->arena, requests->count * sizeof *class_->needs);
   for (size_t i = 0; i < requests->count; i++) {
     const Resource *request = &requests->items[i];
@@ -196,9 +234,9 @@ static void append_request(Text *key, const Resource *request) {
 }
 
 void plan_queue_add_key(Text *key, const SnapshotPod *pod) {
-  for (size_t i = 0; i < pod->requests.count; i++)
-    if (pod->requests.items[i].amount)
-      append_request(key, &pod->requests.items[i]);
+  for (size_t i = 0; i < pod->spec->requests.count; i++)
+    if (pod->spec->requests.items[i].amount)
+      append_request(key, &pod->spec->requests.items[i]);
   sched_key_add_node_affinity(key, pod->object);
   sched_key_add_tolerations(key, pod->object);
 }
@@ -211,21 +249,32 @@ static void format_class_key(Text *key, Snapshot *snapshot, int index) {
 
 /* What was found out about specs and classes. */
 typedef struct Findings {
-  int *spec_of_pod;   /* by pod of the snapshot: in their order of service they lie all over the memory */
-  int *class_of_spec; /* plus one; 0: not known yet */
-  Map classes, asks;  /* texts that were met, with the number that they got, plus one */
+  int *first;            /* by spec: of its pods that wait the first one, or one of the two below */
+  uint64_t *tier;        /* by spec: the key of the one that was read last */
+  ARRAY(OrderKey) tiers; /* keys, some of them more than once */
+  Map classes, asks;     /* texts that were met, with the number that they got, plus one */
   Text key;
 } Findings;
 
+enum { NONE_WAITS = -1, NOT_JUDGED = -2 };
+
+static void findings_init(Findings *findings, size_t spec_count) {
+  *findings = (Findings){.first = mem_alloc_raw(spec_count, sizeof *findings->first),
+                         .tier = mem_alloc(spec_count * sizeof *findings->tier)};
+  for (size_t spec = 0; spec < spec_count; spec++)
+    findings->first[spec] = NOT_JUDGED;
+}
+
 static void findings_deinit(Findings *findings) {
-  free(findings->spec_of_pod);
-  free(findings->class_of_spec);
+  free(findings->first);
+  free(findings->tier);
+  array_deinit(&findings->tiers);
   map_deinit(&findings->classes);
   map_deinit(&findings->asks);
   text_deinit(&findings->key);
 }
 
-static int find_class_of_new_spec(PlanProblem *problem, Findings *findings, int pod) {
+static int find_class(PlanProblem *problem, Findings *findings, int pod) {
   format_class_key(&findings->key, problem->snapshot, pod);
   uintptr_t known = (uintptr_t)map_find(&findings->classes, text_string(&findings->key));
   if (known)
@@ -240,65 +289,87 @@ static int find_class_of_new_spec(PlanProblem *problem, Findings *findings, int 
   return (int)problem->classes.count - 1;
 }
 
-static int find_class(PlanProblem *problem, Findings *findings, int pod) {
-  int *known = &findings->class_of_spec[findings->spec_of_pod[pod]];
-  if (!*known)
-    *known = find_class_of_new_spec(problem, findings, pod) + 1;
-  return *known - 1;
-}
-
 /* Pods of one spec wait or do not wait together. */
-static const char *judge(const SnapshotPod *pod) {
-  return pod->invalid ? pod->invalid : plan_ignore_reason(pod->object, &pod->requests);
+static void judge(PlanProblem *problem, Findings *findings, const SnapshotPod *pod) {
+  findings->first[pod->spec->number] = NONE_WAITS;
+  problem->ignored[pod->spec->number] =
+      pod->spec->invalid ? pod->spec->invalid : plan_ignore_reason(pod->object, &pod->spec->requests);
 }
 
-/* Reads each pod once: there are many, and everything else is said of their specs. Returns how many wait. */
-static size_t list_waiting(PlanProblem *problem, Findings *findings, OrderKey *ret_keys) {
+/* Higher priority, older, name. */
+static bool goes_before(const Snapshot *snapshot, int pod, int other) {
+  const SnapshotPod *a = &snapshot->pods.items[pod], *b = &snapshot->pods.items[other];
+  if (a->priority != b->priority)
+    return a->priority > b->priority;
+  if (a->creation_time != b->creation_time)
+    return a->creation_time < b->creation_time;
+  return compare_names(snapshot, pod, other) < 0;
+}
+
+static void note_tier(const PlanProblem *problem, Findings *findings, const SnapshotPod *pod) {
+  uint64_t key = tier_key(problem, pod);
+  if (findings->first[pod->spec->number] >= 0 && findings->tier[pod->spec->number] == key)
+    return;
+  findings->tier[pod->spec->number] = key;
+  *array_push(&findings->tiers) = (OrderKey){.low = key};
+}
+
+/* Reads each pod once: there are many, and everything else is said of their specs. */
+static void read_pods(PlanProblem *problem, Findings *findings) {
   const Snapshot *snapshot = problem->snapshot;
-  size_t count = 0;
-  CLEANUP(cleanup_free) bool *judged = mem_alloc(snapshot->specs.count);
   problem->ignored = arena_alloc(&problem->arena, snapshot->specs.count * sizeof *problem->ignored);
   for (size_t i = 0; i < snapshot->pods.count; i++) {
     const SnapshotPod *pod = &snapshot->pods.items[i];
-    findings->spec_of_pod[i] = pod->spec;
-    if (!judged[pod->spec]) {
-      judged[pod->spec] = true;
-      problem->ignored[pod->spec] = judge(pod);
-    }
-    if (pod->node < 0 && !problem->ignored[pod->spec])
-      ret_keys[count++] = (OrderKey){.high = UINT32_MAX - ((uint32_t)pod->priority ^ UINT32_C(1) << 31),
-                                     .low = order_key(pod->creation_time),
-                                     .index = (int)i};
+    int *first = &findings->first[pod->spec->number];
+    if (*first == NOT_JUDGED)
+      judge(problem, findings, pod);
+    if (pod->node >= 0 || problem->ignored[pod->spec->number])
+      continue;
+    problem->waiting.count++;
+    note_tier(problem, findings, pod);
+    if (*first < 0 || goes_before(snapshot, (int)i, *first))
+      *first = (int)i;
   }
-  return count;
 }
 
-/* Within a priority the oldest come first, so those that have waited long are together. */
-static bool has_waited_long(const PlanProblem *problem, const OrderKey *key) {
-  return key->low > order_key(0) && key->low < order_key(problem->old_before);
+static void number_tiers(PlanProblem *problem, Findings *findings) {
+  OrderKey *keys = findings->tiers.items;
+  problem->tiers = arena_alloc(&problem->arena, findings->tiers.count * sizeof *problem->tiers);
+  order_sort(keys, findings->tiers.count);
+  for (size_t i = 0; i < findings->tiers.count; i++)
+    if (!i || keys[i].low != keys[i - 1].low)
+      problem->tiers[problem->tier_count++] = keys[i].low;
 }
 
-static void collect_waiting(PlanProblem *problem, Findings *findings) {
-  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(problem->snapshot->pods.count, sizeof *keys);
-  size_t count = list_waiting(problem, findings, keys);
-  bool was_long = false;
-  sort_pods(problem->snapshot, keys, count);
-  problem->waiting.items = mem_alloc_raw(count, sizeof problem->waiting.items[0]);
-  problem->waiting.count = problem->waiting.capacity = count;
+/* Classes are met in the order of their first pods, whatever the order of the snapshot. */
+static void number_classes(PlanProblem *problem, Findings *findings) {
+  const Snapshot *snapshot = problem->snapshot;
+  size_t count = 0, specs = snapshot->specs.count;
+  CLEANUP(cleanup_free) PlanWaiting *firsts = mem_alloc_raw(specs, sizeof *firsts);
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(specs, sizeof *keys);
+  problem->class_of_spec = arena_alloc(&problem->arena, specs * sizeof *problem->class_of_spec);
+  for (size_t spec = 0; spec < specs; spec++) {
+    problem->class_of_spec[spec] = -1;
+    if (findings->first[spec] < 0)
+      continue;
+    const SnapshotPod *pod = &snapshot->pods.items[findings->first[spec]];
+    firsts[count] = (PlanWaiting){.pod = findings->first[spec]};
+    keys[count] = (OrderKey){
+        .high = priority_key(pod->priority), .low = order_key(pod->creation_time), .index = (int)count};
+    count++;
+  }
+  plan_queue_order(snapshot, firsts, keys, count);
   for (size_t i = 0; i < count; i++) {
-    bool is_long = has_waited_long(problem, &keys[i]);
-    problem->tier_count += !i || keys[i].high != keys[i - 1].high || is_long != was_long;
-    was_long = is_long;
-    problem->waiting.items[i] = (PlanWaiting){.pod = keys[i].index,
-                                              .class_ = find_class(problem, findings, keys[i].index),
-                                              .tier = problem->tier_count - 1};
+    int pod = firsts[keys[i].index].pod;
+    problem->class_of_spec[snapshot->pods.items[pod].spec->number] = find_class(problem, findings, pod);
   }
 }
 
 void plan_queue_init(PlanProblem *problem) {
-  CLEANUP(findings_deinit)
-  Findings findings = {.spec_of_pod = mem_alloc_raw(problem->snapshot->pods.count, sizeof(int)),
-                       .class_of_spec = mem_alloc(problem->snapshot->specs.count * sizeof(int))};
-  collect_waiting(problem, &findings);
+  CLEANUP(findings_deinit) Findings findings;
+  findings_init(&findings, problem->snapshot->specs.count);
+  read_pods(problem, &findings);
+  number_tiers(problem, &findings);
+  number_classes(problem, &findings);
   problem->asks_count = (int)findings.asks.count;
 }

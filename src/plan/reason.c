@@ -49,7 +49,7 @@ static void append_needs(Inquiry *inquiry) {
   }
   for (int n = 0; n < class_->need_count; n++) {
     const PlanKind *kind = &inquiry->problem->kinds.items[class_->needs[n].kind];
-    int64_t amount = resources_get(&class_->example->requests, kind->resource);
+    int64_t amount = resources_get(&class_->example->spec->requests, kind->resource);
     text_format(&inquiry->text, "%s%lld x %s", n ? " and " : "", (long long)amount, kind->name);
   }
 }
@@ -240,7 +240,7 @@ static void bind_served(PlanReasons *reasons, int host, SnapshotNode *after) {
     sort_served(reasons);
   for (int i = 0; i < reasons->pods_on[host]; i++) {
     int waiting = reasons->served[reasons->first_served[host] + i];
-    resources_add(&after->requested, &plan_problem_pod(reasons->problem, waiting)->requests, 1,
+    resources_add(&after->requested, &plan_problem_pod(reasons->problem, waiting)->spec->requests, 1,
                   &reasons->arena);
     after->pod_count++;
   }

@@ -80,7 +80,7 @@ static bool can_create(Recut *recut, int gpu, int slot) {
 static bool can_serve(Recut *recut) {
   for (int n = 0; n < recut->need_count; n++) {
     int64_t left = *free_of(recut, recut->needs[n]);
-    recut->lacking[n] = (int)(resources_get(&recut->pod->requests, recut->needs[n]) - left);
+    recut->lacking[n] = (int)(resources_get(&recut->pod->spec->requests, recut->needs[n]) - left);
   }
   return can_create(recut, 0, 0);
 }
@@ -144,7 +144,7 @@ static bool could_be_served(const Fixture *f, int pod, int node) {
     read_gpu(&recut, g);
   for (size_t i = 0; i < f->plan.pods.count; i++) {
     const PlanPod *other = &f->plan.pods.items[i];
-    const Resources *requests = &f->snapshot.pods.items[other->pod].requests;
+    const Resources *requests = &f->snapshot.pods.items[other->pod].spec->requests;
     if (other->node != node)
       continue;
     resources_add(&after.requested, requests, 1, &arena);
@@ -152,10 +152,10 @@ static bool could_be_served(const Fixture *f, int pod, int node) {
       if (mig_profile_is_resource(requests->items[r].name))
         *free_of(&recut, requests->items[r].name) -= requests->items[r].amount;
   }
-  for (size_t r = 0; r < recut.pod->requests.count; r++)
-    if (mig_profile_is_resource(recut.pod->requests.items[r].name))
+  for (size_t r = 0; r < recut.pod->spec->requests.count; r++)
+    if (mig_profile_is_resource(recut.pod->spec->requests.items[r].name))
       snprintf(recut.needs[recut.need_count++], sizeof recut.needs[0], "%s",
-               recut.pod->requests.items[r].name);
+               recut.pod->spec->requests.items[r].name);
   return sched_admits((Snapshot *)&f->snapshot, pod, node, &verdict) &&
          sched_resources_fit(recut.pod, &after, true, verdict.reason, sizeof verdict.reason) &&
          can_recut(&recut, 0, 0);

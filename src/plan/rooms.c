@@ -17,7 +17,7 @@ static int compare_names(const void *a, const void *b) {
 static void collect_names(PlanProblem *problem) {
   CLEANUP(map_deinit) Map known = {0};
   for (size_t i = 0; i < problem->classes.count; i++) {
-    const Resources *requests = &problem->classes.items[i].example->requests;
+    const Resources *requests = &problem->classes.items[i].example->spec->requests;
     for (size_t r = 0; r < requests->count; r++) {
       const char *name = requests->items[r].name;
       if (requests->items[r].amount > 0 && !mig_profile_is_resource(name) &&
@@ -113,7 +113,7 @@ static void measure_host(PlanProblem *problem, Columns *columns, int host) {
 static void measure_class(PlanProblem *problem, Columns *columns, PlanClass *class_) {
   size_t count = problem->resources.count;
   class_->takes = arena_alloc(&problem->arena, (count + 1) * sizeof *class_->takes);
-  spread(columns, &class_->example->requests, columns->requested);
+  spread(columns, &class_->example->spec->requests, columns->requested);
   for (size_t i = 0; i < count; i++) {
     int64_t amount = columns->requested[problem->kinds.count + i];
     class_->takes[i] = amount > 0 ? amount : 0;

@@ -91,7 +91,8 @@ static void remove_pod(PlanStanding *standing, int gone, int moved) {
 
 static void add_pod(PlanStanding *standing, int pod) {
   const SnapshotPod *came = &standing->live.snapshot.pods.items[pod];
-  const char *reason = came->invalid ? came->invalid : plan_ignore_reason(came->object, &came->requests);
+  const char *reason =
+      came->spec->invalid ? came->spec->invalid : plan_ignore_reason(came->object, &came->spec->requests);
   *array_push(&standing->plan.pods) = (PlanPod){
       .pod = pod, .verdict = PLAN_IGNORED, .node = -1, .turn = -1, .reason = string_or_empty(reason)};
   *array_push(&standing->place_of_pod) = -1;

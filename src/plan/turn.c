@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/turn.h"
 
+#include "plan/queue.h"
 #include "plan/search.h"
 
 /* Kept slices stay for good. */
@@ -50,39 +51,52 @@ static bool deserves_turn(const PlanProblem *problem, size_t waiting, Chance *ch
   return *chance == SOME;
 }
 
-/* Those without a turn, who are in no tier yet, into this one, behind the others. */
-static void put_others_last(PlanWaiting *waiting, size_t count, int tier) {
-  CLEANUP(cleanup_free) PlanWaiting *others = mem_alloc_raw(count, sizeof *others);
-  size_t turns = 0, other_count = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (waiting[i].tier >= 0) {
-      waiting[turns++] = waiting[i];
-    } else {
-      others[other_count] = waiting[i];
-      others[other_count++].tier = tier;
-    }
+/* The pods of one tier, the oldest first. */
+static void order_by_age(const PlanProblem *problem, size_t first, size_t end, OrderKey *ret_keys) {
+  for (size_t i = first; i < end; i++)
+    ret_keys[i - first] =
+        (OrderKey){.low = order_key(plan_problem_pod(problem, (int)i)->creation_time), .index = (int)i};
+  plan_queue_order(problem->snapshot, problem->waiting.items, ret_keys, end - first);
+}
+
+/* Those with a turn come first, each in a tier of its own, the others behind them as they are. Returns how
+ * many have one: `turns` at most. */
+static int give_turns(PlanProblem *problem, size_t first, size_t end, int turns, Chance *chances) {
+  size_t count = end - first, others = 0;
+  int given = 0;
+  PlanWaiting *waiting = problem->waiting.items;
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
+  CLEANUP(cleanup_free) PlanWaiting *sorted = mem_alloc_raw(count, sizeof *sorted);
+  order_by_age(problem, first, end, keys);
+  for (size_t i = 0; i < count && given < turns; i++) {
+    PlanWaiting *pod = &waiting[keys[i].index];
+    if (!deserves_turn(problem, (size_t)keys[i].index, chances))
+      continue;
+    sorted[given++] = (PlanWaiting){.pod = pod->pod, .class_ = pod->class_, .tier = problem->tier_count++};
+    pod->tier = -1;
   }
-  memcpy(&waiting[turns], others, other_count * sizeof *others);
+  for (size_t i = first; i < end; i++)
+    if (waiting[i].tier >= 0) {
+      sorted[(size_t)given + others] = waiting[i];
+      sorted[(size_t)given + others++].tier = problem->tier_count;
+    }
+  problem->tier_count += others > 0;
+  memcpy(&waiting[first], sorted, count * sizeof *sorted);
+  return given;
 }
 
 void plan_turns_give(PlanProblem *problem) {
   int turns = 1 + (int)problem->gpus.count / PLAN_TURN_GPUS_EACH;
   size_t end, count = problem->waiting.count;
-  PlanWaiting *waiting = problem->waiting.items;
   if (!problem->old_before || !plan_search_is_possible(problem))
     return;
   turns = turns < PLAN_TURNS_MAX ? turns : PLAN_TURNS_MAX;
   CLEANUP(cleanup_free) Chance *chances = mem_alloc(problem->classes.count * sizeof *chances);
   problem->tier_count = 0;
   for (size_t first = 0; first < count; first = end) {
-    int tier = waiting[first].tier, others = 0;
-    for (end = first; end < count && waiting[end].tier == tier; end++) {
-      bool has_turn = turns > 0 && deserves_turn(problem, end, chances);
-      turns -= has_turn;
-      others += !has_turn;
-      waiting[end].tier = has_turn ? problem->tier_count++ : -1;
-    }
-    put_others_last(&waiting[first], end - first, problem->tier_count);
-    problem->tier_count += others > 0;
+    int tier = problem->waiting.items[first].tier;
+    for (end = first + 1; end < count && problem->waiting.items[end].tier == tier;)
+      end++;
+    turns -= give_turns(problem, first, end, turns, chances);
   }
 }

@@ -16,5 +16,5 @@ enum {
   PLAN_TURN_GPUS_EACH = 8, /* one turn, and another for each of so many GPUs */
 };
 
-/* The waiting pods are by priority and age, and get their tiers. */
+/* The waiting pods are in the order of service; those with a turn get tiers of their own. */
 void plan_turns_give(PlanProblem *problem);

@@ -117,8 +117,8 @@ static bool look_for_constraints(Build *build) {
   const Snapshot *snapshot = build->snapshot;
   bool found = false;
   for (size_t i = 0; i < snapshot->pods.count; i++)
-    found |=
-        is_news(build, snapshot->pods.items[i].spec) && note_waiting(build, snapshot->pods.items[i].object);
+    found |= is_news(build, snapshot->pods.items[i].spec->number) &&
+             note_waiting(build, snapshot->pods.items[i].object);
   for (size_t i = 0; i < snapshot->placed.count && snapshot->pods.count > 0; i++)
     found |= is_news(build, snapshot->placed.items[i].spec) &&
              note_anti_affinity(build, snapshot->placed.items[i].object);
@@ -195,7 +195,7 @@ static void group_pods(Build *build) {
   build->group_of_placed = mem_alloc(snapshot->placed.count * sizeof *build->group_of_placed);
   for (size_t i = 0; i < snapshot->pods.count; i++)
     build->coupling->group_of_pod[i] =
-        group_of(build, snapshot->pods.items[i].object, snapshot->pods.items[i].spec);
+        group_of(build, snapshot->pods.items[i].object, snapshot->pods.items[i].spec->number);
   for (size_t i = 0; i < snapshot->placed.count; i++)
     build->group_of_placed[i] =
         group_of(build, snapshot->placed.items[i].object, snapshot->placed.items[i].spec);
@@ -383,7 +383,7 @@ static void find_wants(Build *build) {
   CLEANUP(cleanup_free) bool *done = mem_alloc(coupling->groups.count * sizeof *done);
   for (size_t i = 0; i < build->snapshot->pods.count; i++) {
     int group = coupling->group_of_pod[i];
-    int *known = &build->want_of_spec[build->snapshot->pods.items[i].spec];
+    int *known = &build->want_of_spec[build->snapshot->pods.items[i].spec->number];
     if (*known == UNKNOWN)
       *known = find_want(build, build->snapshot->pods.items[i].object, group);
     coupling->want_of_pod[i] = *known;
@@ -437,7 +437,7 @@ static void find_classes(Build *build) {
   CLEANUP(cleanup_free) int *class_of_spec = mem_alloc(build->snapshot->specs.count * sizeof *class_of_spec);
   intern(&build->classes, "-1", 0);
   for (size_t i = 0; i < build->snapshot->pods.count; i++) {
-    int *known = &class_of_spec[build->snapshot->pods.items[i].spec]; /* plus one; 0: not known yet */
+    int *known = &class_of_spec[build->snapshot->pods.items[i].spec->number]; /* plus one; 0: not known yet */
     if (*known) {
       coupling->class_of_pod[i] = *known - 1;
       continue;

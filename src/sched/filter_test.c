@@ -199,7 +199,8 @@ static SnapshotNode make_node(void) {
 
 static void assert_fit(const Resources *requests, const SnapshotNode *node, bool skip_mig,
                        const char *missing) {
-  SnapshotPod pod = {.requests = *requests, .node = -1};
+  const SnapshotSpec spec = {.requests = *requests};
+  SnapshotPod pod = {.spec = &spec, .node = -1};
   char reason[256];
   assert_int_equal(sched_resources_fit(&pod, node, skip_mig, reason, sizeof reason), missing[0] == '\0');
   assert_string_equal(reason, missing);
@@ -254,7 +255,8 @@ static void amounts_at_the_edge_of_int64_are_compared_safely(void **state) {
 static void a_long_list_is_cut_and_still_a_refusal(void **state) {
   SnapshotNode node = make_node();
   Resources many = LIST_OF(Resource, {"example.com/a", 1}, {"example.com/b", 1});
-  SnapshotPod pod = {.requests = many, .node = -1};
+  const SnapshotSpec spec = {.requests = many};
+  SnapshotPod pod = {.spec = &spec, .node = -1};
   char reason[32];
   assert_false(sched_resources_fit(&pod, &node, false, reason, sizeof reason));
   assert_string_equal(reason, "Insufficient example.com/a, Ins");

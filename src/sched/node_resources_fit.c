@@ -55,10 +55,10 @@ bool sched_resources_fit(const SnapshotPod *pod, const SnapshotNode *node, bool 
   if (node->pod_count + 1 > node->pod_max)
     add_missing(&missing, "Too many pods", "");
   for (size_t i = 0; i < COUNT_OF(native); i++)
-    if (is_short_of(node, native[i], resources_get(&pod->requests, native[i])))
+    if (is_short_of(node, native[i], resources_get(&pod->spec->requests, native[i])))
       add_missing(&missing, "Insufficient ", native[i]);
-  for (size_t i = 0; i < pod->requests.count; i++) {
-    const Resource *request = &pod->requests.items[i];
+  for (size_t i = 0; i < pod->spec->requests.count; i++) {
+    const Resource *request = &pod->spec->requests.items[i];
     if (is_native(request->name) || !is_counted(request->name) ||
         (skip_mig && mig_profile_is_resource(request->name)))
       continue;
