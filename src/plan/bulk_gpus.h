@@ -30,17 +30,17 @@ enum { PLAN_PREFERENCES = 3 };
 void plan_pool_gpus_init(PlanPoolGpus *pool, int *gpus, int *states, size_t count);
 void plan_pool_gpus_deinit(PlanPoolGpus *pool);
 
-static inline bool plan_bit(const uint64_t *bits, int place) {
+static inline bool plan_bit(const uint64_t *bits, unsigned place) {
   return bits[place / 64] >> place % 64 & 1;
 }
-static inline void plan_bit_set(uint64_t *bits, int place) {
+static inline void plan_bit_set(uint64_t *bits, unsigned place) {
   bits[place / 64] |= UINT64_C(1) << place % 64;
 }
 
 /* Makes the bucket of the state. */
 void plan_pool_gpus_open(PlanPoolGpus *pool, int state);
 /* Into the bucket of its state. */
-static inline void plan_pool_gpus_put(PlanPoolGpus *pool, int place) {
+static inline void plan_pool_gpus_put(PlanPoolGpus *pool, unsigned place) {
   int state = pool->states[place];
   if (state >= (int)pool->buckets.count || !pool->buckets.items[state].bits)
     plan_pool_gpus_open(pool, state);
@@ -48,7 +48,7 @@ static inline void plan_pool_gpus_put(PlanPoolGpus *pool, int place) {
   pool->buckets.items[state].count++;
 }
 /* Out of it. */
-static inline void plan_pool_gpus_take(PlanPoolGpus *pool, int place) {
+static inline void plan_pool_gpus_take(PlanPoolGpus *pool, unsigned place) {
   PlanBucket *bucket = &pool->buckets.items[pool->states[place]];
   assert(plan_bit(bucket->bits, place));
   bucket->bits[place / 64] &= ~(UINT64_C(1) << place % 64);

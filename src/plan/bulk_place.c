@@ -255,7 +255,7 @@ static void touch_host(PlanPlaces *places, int host) {
   places->touched_hosts[host] = true;
   for (int gpu = touched->first_gpu; gpu < touched->first_gpu + touched->gpu_count; gpu++)
     if (places->place[gpu] >= 0)
-      plan_bit_set(places->pools[places->problem->gpus.items[gpu].pool].near, places->place[gpu]);
+      plan_bit_set(places->pools[places->problem->gpus.items[gpu].pool].near, (unsigned)places->place[gpu]);
 }
 
 /* Sets the way's outcome. */
@@ -299,7 +299,7 @@ static void place(Filling *filling, Queue *queue, PlanSlice slice, int host) {
 }
 
 /* The GPU is in another state than before, or refused by all pods. */
-static void move_gpu(Filling *filling, int at, int host, int state, bool is_refused) {
+static void move_gpu(Filling *filling, unsigned at, int host, int state, bool is_refused) {
   plan_pool_gpus_take(filling->gpus, at);
   if (state != filling->gpus->states[at]) {
     filling->gpus->states[at] = state;
@@ -307,13 +307,13 @@ static void move_gpu(Filling *filling, int at, int host, int state, bool is_refu
     touch_host(filling->places, host);
   }
   if (is_refused)
-    *array_push(&filling->refused) = at;
+    *array_push(&filling->refused) = (int)at;
   else
     plan_pool_gpus_put(filling->gpus, at);
 }
 
 /* Slices for the GPU as long as no more is lost than this. */
-static void fill_gpu(Filling *filling, uint64_t loss, int at) {
+static void fill_gpu(Filling *filling, uint64_t loss, unsigned at) {
   const PlanProblem *problem = filling->places->problem;
   int gpu = filling->gpus->gpus[at], host = problem->gpus.items[gpu].host, state = filling->gpus->states[at];
   const PlanModel *model = &problem->models.items[problem->gpus.items[gpu].model];
@@ -336,8 +336,8 @@ static void fill_gpu(Filling *filling, uint64_t loss, int at) {
     move_gpu(filling, at, host, state, is_refused);
 }
 
-static void fetch_ahead(const Filling *filling, int at) {
-  if (at < (int)filling->gpus->count)
+static void fetch_ahead(const Filling *filling, unsigned at) {
+  if (at < filling->gpus->count)
     __builtin_prefetch(&filling->places->problem->gpus.items[filling->gpus->gpus[at]]);
 }
 
@@ -345,14 +345,16 @@ static void fetch_ahead(const Filling *filling, int at) {
 static void fill_group(Filling *filling, uint64_t loss) {
   PlanPoolGpus *gpus = filling->gpus;
   plan_pool_gpus_group(gpus, filling->group.items, filling->group.count);
-  for (size_t word = 0; word < PLAN_PREFERENCES * gpus->word_count; word++)
-    for (uint64_t bits = gpus->group[word]; bits; bits &= bits - 1) {
-      if (!filling->left || filling->loss_min > loss)
-        return;
-      int at = (int)(word % gpus->word_count) * 64 + __builtin_ctzll(bits);
-      fetch_ahead(filling, at + AHEAD);
-      fill_gpu(filling, loss, at);
-    }
+  for (int preference = 0; preference < PLAN_PREFERENCES; preference++)
+    for (size_t word = 0; word < gpus->word_count; word++)
+      for (uint64_t bits = gpus->group[(size_t)preference * gpus->word_count + word]; bits;
+           bits &= bits - 1) {
+        if (!filling->left || filling->loss_min > loss)
+          return;
+        unsigned at = (unsigned)word * 64 + (unsigned)__builtin_ctzll(bits);
+        fetch_ahead(filling, at + AHEAD);
+        fill_gpu(filling, loss, at);
+      }
 }
 
 void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *batch, PlanAmounts *reserved) {
@@ -374,7 +376,7 @@ void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *b
     fill_group(&filling, loss);
   count_holes(&filling);
   for (size_t i = 0; i < filling.refused.count; i++)
-    plan_pool_gpus_put(filling.gpus, filling.refused.items[i]);
+    plan_pool_gpus_put(filling.gpus, (unsigned)filling.refused.items[i]);
   places->refused |= filling.left > 0; /* there were places enough, or nothing would have been reserved */
   if (reserved)
     reserved->count[rank] -= filling.left;

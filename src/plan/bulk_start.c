@@ -46,7 +46,7 @@ static void sort_gpus(PlanPlaces *places) {
     int place = places->place[i] = ends[gpu->pool]++, state = plan_states_look_up(states, gpu->occupied);
     pool->gpus[place] = (int)i;
     pool->states[place] = state;
-    plan_pool_gpus_put(pool, place);
+    plan_pool_gpus_put(pool, (unsigned)place);
     places->free_slots[gpu->host] += states->items.items[state].free_slots;
   }
   for (int pool = 0; pool < (int)problem->pools.count; pool++) {

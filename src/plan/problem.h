@@ -74,10 +74,10 @@ typedef struct PlanHost {
   int contention;           /* how many classes it admits */
 } PlanHost;
 
-typedef struct PlanHostGpu {
+typedef struct PlanHostGpu { /* many of them are read again and again: so they are small */
   int host;
-  int gpu; /* index in the snapshot's node */
-  int model;
+  int gpu : 8; /* index in the snapshot's node */
+  int model : 24;
   int pool;          /* -1 where the geometry is not exact */
   uint32_t occupied; /* slots where no plain profile can be placed, as the snapshot had it at the start */
 } PlanHostGpu;
