@@ -13,10 +13,46 @@ enum {
   FEW = 32, /* keys for which counting digits is more work than comparing */
   BYTES = sizeof(uint64_t) + sizeof(uint32_t),
   DIGIT_BITS = 11,
-  DIGITS = 1 << DIGIT_BITS,
   INDEX_BITS = 32,
-  DIGITS_MAX = (64 - INDEX_BITS + DIGIT_BITS - 1) / DIGIT_BITS
 };
+
+/* ---- words ---- */
+
+unsigned order_bits(uint64_t number) {
+  return number ? 64 - (unsigned)__builtin_clzll(number) : 0;
+}
+
+static void scatter_words(const uint64_t *from, uint64_t *into, size_t count, unsigned shift, unsigned bits) {
+  uint32_t begins[1 << DIGIT_BITS], sum = 0;
+  uint64_t mask = (UINT64_C(1) << bits) - 1;
+  memset(begins, 0, (mask + 1) * sizeof *begins);
+  for (size_t i = 0; i < count; i++)
+    begins[from[i] >> shift & mask]++;
+  for (uint64_t digit = 0; digit <= mask; digit++) {
+    uint32_t digit_count = begins[digit];
+    begins[digit] = sum;
+    sum += digit_count;
+  }
+  for (size_t i = 0; i < count; i++)
+    into[begins[from[i] >> shift & mask]++] = from[i];
+}
+
+void order_sort_words(uint64_t *words, size_t count, unsigned shift, unsigned bits) {
+  CLEANUP(cleanup_free) uint64_t *other = mem_alloc_raw(count, sizeof *other);
+  uint64_t *from = words, *into = other;
+  unsigned rounds = (bits + DIGIT_BITS - 1) / DIGIT_BITS;
+  for (unsigned round = 0; round < rounds; round++) {
+    unsigned begin = bits * round / rounds, end = bits * (round + 1) / rounds;
+    scatter_words(from, into, count, shift + begin, end - begin);
+    uint64_t *sorted = into;
+    into = from;
+    from = sorted;
+  }
+  if (from != words)
+    memcpy(words, from, count * sizeof *words);
+}
+
+/* ---- keys ---- */
 
 static unsigned byte_of(const OrderKey *key, size_t byte) {
   if (byte < sizeof key->low)
@@ -42,65 +78,22 @@ static Range find_range(const OrderKey *keys, size_t count) {
   return range;
 }
 
-/* ---- keys that lie close together ---- */
-
-static unsigned bits_of(uint64_t number) {
-  return number ? 64 - (unsigned)__builtin_clzll(number) : 0;
-}
-
-/* How many words have each value of each digit, in one look at them. */
-typedef struct Digits {
-  unsigned bits, rounds;
-  uint32_t counts[DIGITS_MAX][DIGITS];
-} Digits;
-
-static void pack_words(const OrderKey *keys, size_t count, const OrderKey *least, unsigned low_bits,
-                       uint64_t *words, Digits *digits) {
-  uint64_t mask = (UINT64_C(1) << digits->bits) - 1;
+/* Keys that lie close together. */
+static void sort_packed(OrderKey *keys, size_t count, const Range *range, unsigned low_bits, unsigned bits) {
+  CLEANUP(cleanup_free) uint64_t *words = mem_alloc_raw(count, sizeof *words);
+  const OrderKey *least = &range->least;
   for (size_t i = 0; i < count; i++) {
     uint64_t value = (uint64_t)(keys[i].high - least->high) << low_bits | (keys[i].low - least->low);
     words[i] = value << INDEX_BITS | (uint32_t)keys[i].index;
-    for (unsigned round = 0; round < digits->rounds; round++, value >>= digits->bits)
-      digits->counts[round][value & mask]++;
   }
-}
-
-static void scatter_words(const uint64_t *from, uint64_t *into, size_t count, unsigned round,
-                          Digits *digits) {
-  unsigned shift = INDEX_BITS + round * digits->bits;
-  uint64_t mask = (UINT64_C(1) << digits->bits) - 1;
-  uint32_t *begins = digits->counts[round], sum = 0;
-  for (uint64_t digit = 0; digit <= mask; digit++) {
-    uint32_t digit_count = begins[digit];
-    begins[digit] = sum;
-    sum += digit_count;
-  }
-  for (size_t i = 0; i < count; i++)
-    into[begins[from[i] >> shift & mask]++] = from[i];
-}
-
-static void sort_words(OrderKey *keys, size_t count, const Range *range, unsigned low_bits, unsigned bits) {
-  CLEANUP(cleanup_free) uint64_t *words = mem_alloc_raw(2 * count, sizeof *words);
-  uint64_t *from = words, *into = words + count;
-  const OrderKey *least = &range->least;
-  Digits digits = {.rounds = (bits + DIGIT_BITS - 1) / DIGIT_BITS};
-  digits.bits = (bits + digits.rounds - 1) / digits.rounds;
-  pack_words(keys, count, least, low_bits, words, &digits);
-  for (unsigned round = 0; round < digits.rounds; round++) {
-    scatter_words(from, into, count, round, &digits);
-    uint64_t *sorted = into;
-    into = from;
-    from = sorted;
-  }
+  order_sort_words(words, count, INDEX_BITS, bits);
   for (size_t i = 0; i < count; i++) {
-    uint64_t value = from[i] >> INDEX_BITS;
+    uint64_t value = words[i] >> INDEX_BITS;
     keys[i] = (OrderKey){.low = least->low + (value & ((UINT64_C(1) << low_bits) - 1)),
                          .high = least->high + (uint32_t)(value >> low_bits),
-                         .index = (int)(uint32_t)from[i]};
+                         .index = (int)(uint32_t)words[i]};
   }
 }
-
-/* ---- any others ---- */
 
 static void scatter(const OrderKey *from, OrderKey *into, size_t count, size_t byte) {
   size_t ends[257] = {0};
@@ -154,12 +147,12 @@ void order_sort(OrderKey *keys, size_t count) {
     return;
   }
   Range range = find_range(keys, count);
-  unsigned low_bits = bits_of(range.most.low - range.least.low);
-  unsigned bits = low_bits + bits_of(range.most.high - range.least.high);
+  unsigned low_bits = order_bits(range.most.low - range.least.low);
+  unsigned bits = low_bits + order_bits(range.most.high - range.least.high);
   if (range.sorted)
     return;
   if (bits <= 64 - INDEX_BITS)
-    sort_words(keys, count, &range, low_bits, bits);
+    sort_packed(keys, count, &range, low_bits, bits);
   else
     sort_bytes(keys, count);
 }

@@ -19,3 +19,7 @@ static inline uint64_t order_key(int64_t number) {
 }
 
 void order_sort(OrderKey *keys, size_t count);
+/* Sorts words by so many of their bits from `shift` on; the others are whatever the caller keeps there. */
+void order_sort_words(uint64_t *words, size_t count, unsigned shift, unsigned bits);
+/* How many bits the number takes. */
+unsigned order_bits(uint64_t number);

@@ -11,6 +11,7 @@
 #include "sched/key.h"
 
 #include "base/map.h"
+#include "base/order.h"
 #include "base/text.h"
 
 static const Condition *unschedulable_condition(const Pod *pod) {
@@ -74,36 +75,62 @@ typedef struct Named { /* what comparing by name takes */
   const PlanWaiting *waiting;
 } Named;
 
-static int compare_keys(const void *a, const void *b, void *userdata) {
+static int compare_waiting(const void *a, const void *b, void *userdata) {
   const Named *named = userdata;
-  return compare_names(named->snapshot, named->waiting[((const OrderKey *)a)->index].pod,
-                       named->waiting[((const OrderKey *)b)->index].pod);
+  return compare_names(named->snapshot, named->waiting[*(const int *)a].pod,
+                       named->waiting[*(const int *)b].pod);
 }
 
 /* Mostly they come so. */
-static void sort_by_name(Named *named, OrderKey *keys, size_t count) {
+static void sort_by_name(Named *named, int *order, size_t count) {
   for (size_t i = 1; i < count; i++)
-    if (compare_keys(&keys[i - 1], &keys[i], named) > 0) {
-      qsort_r(keys, count, sizeof *keys, compare_keys, named);
+    if (compare_waiting(&order[i - 1], &order[i], named) > 0) {
+      qsort_r(order, count, sizeof *order, compare_waiting, named);
       return;
     }
 }
 
-void plan_queue_order(const Snapshot *snapshot, const PlanWaiting *waiting, OrderKey *keys, size_t count) {
+/* Age and index in one word, and the bits of the index. Ages that are further apart than fits there, which is
+ * tens of thousands of years, are the same. */
+static unsigned pack_ages(uint64_t *ages, size_t count) {
+  unsigned index_bits = order_bits(count);
+  uint64_t least = UINT64_MAX, most = UINT64_MAX >> index_bits;
+  for (size_t i = 0; i < count; i++)
+    least = ages[i] < least ? ages[i] : least;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t age = ages[i] - least < most ? ages[i] - least : most;
+    ages[i] = age << index_bits | i;
+  }
+  return index_bits;
+}
+
+static uint64_t find_most(const uint64_t *words, size_t count) {
+  uint64_t most = 0;
+  for (size_t i = 0; i < count; i++)
+    most = words[i] > most ? words[i] : most;
+  return most;
+}
+
+void plan_queue_order_by_age(const Snapshot *snapshot, const PlanWaiting *waiting, uint64_t *ages,
+                             size_t count, int *ret_order) {
   Named named = {.snapshot = snapshot, .waiting = waiting};
-  size_t end;
-  order_sort(keys, count);
-  for (size_t first = 0; first < count; first = end) {
-    for (end = first + 1;
-         end < count && keys[end].high == keys[first].high && keys[end].low == keys[first].low;)
-      end++;
-    if (end - first > 1)
-      sort_by_name(&named, &keys[first], end - first);
+  unsigned index_bits = pack_ages(ages, count);
+  order_sort_words(ages, count, index_bits, order_bits(find_most(ages, count) >> index_bits));
+  size_t first = 0; /* of those that are as old as the one that is looked at */
+  for (size_t i = 0; i <= count; i++) {
+    if (i < count)
+      ret_order[i] = (int)(ages[i] & ((UINT64_C(1) << index_bits) - 1));
+    if (i < count && ages[i] >> index_bits == ages[first] >> index_bits)
+      continue;
+    if (i - first > 1)
+      sort_by_name(&named, &ret_order[first], i - first);
+    first = i;
   }
 }
 
-/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. */
-static void rank_classes(const PlanProblem *problem, int *ret_ranks) {
+/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. Returns
+ * how many sizes there are. */
+static size_t rank_classes(const PlanProblem *problem, int *ret_ranks) {
   size_t count = problem->classes.count, rank = 0;
   CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(count * sizeof *keys);
   for (size_t i = 0; i < count; i++)
@@ -115,6 +142,7 @@ static void rank_classes(const PlanProblem *problem, int *ret_ranks) {
     rank += i && (keys[i].high != keys[i - 1].high || keys[i].low != keys[i - 1].low);
     ret_ranks[keys[i].index] = (int)rank;
   }
+  return rank + 1;
 }
 
 /* A priority as a number: the highest is the least. */
@@ -141,27 +169,44 @@ static int find_tier(const PlanProblem *problem, const SnapshotPod *pod) {
   return low;
 }
 
-/* In the order of the snapshot, with what decides about the order within a tier. */
-static void list_waiting(const PlanProblem *problem, const int *ranks, PlanWaiting *ret_waiting,
-                         OrderKey *ret_keys) {
-  int count = 0;
+/* In the order of the snapshot. */
+static void list_waiting(const PlanProblem *problem, PlanWaiting *ret_waiting, uint64_t *ret_ages) {
+  size_t count = 0;
+  bool is_one_tier = problem->tier_count <= 1;
   for (size_t i = 0; i < problem->snapshot->pods.count; i++) {
     const SnapshotPod *pod = &problem->snapshot->pods.items[i];
     int class_ = problem->class_of_spec[pod->spec->number];
     if (class_ < 0 || pod->node >= 0)
       continue;
-    ret_waiting[count] = (PlanWaiting){.pod = (int)i, .class_ = class_, .tier = find_tier(problem, pod)};
-    ret_keys[count] =
-        (OrderKey){.high = (uint32_t)ranks[class_], .low = order_key(pod->creation_time), .index = count};
-    count++;
+    ret_waiting[count] =
+        (PlanWaiting){.pod = (int)i, .class_ = class_, .tier = is_one_tier ? 0 : find_tier(problem, pod)};
+    ret_ages[count++] = order_key(pod->creation_time);
   }
 }
 
+/* Where those of each rank begin. */
+static size_t *find_begins(const PlanProblem *problem, const PlanWaiting *waiting, const int *ranks,
+                           size_t rank_count) {
+  size_t *begins = mem_alloc((rank_count + 1) * sizeof *begins);
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    begins[ranks[waiting[i].class_] + 1]++;
+  for (size_t rank = 0; rank < rank_count; rank++)
+    begins[rank + 1] += begins[rank];
+  return begins;
+}
+
 /* The order among equals is kept. */
-static void sort_by_tier(const PlanWaiting *waiting, OrderKey *keys, size_t count) {
+static void sort_by_tier(PlanProblem *problem) {
+  size_t count = problem->waiting.count;
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
+  PlanWaiting *sorted = mem_alloc_raw(count, sizeof *sorted);
   for (size_t i = 0; i < count; i++)
-    keys[i] = (OrderKey){.high = (uint32_t)waiting[keys[i].index].tier, .index = keys[i].index};
+    keys[i] = (OrderKey){.high = (uint32_t)problem->waiting.items[i].tier, .index = (int)i};
   order_sort(keys, count);
+  for (size_t i = 0; i < count; i++)
+    sorted[i] = problem->waiting.items[keys[i].index];
+  free(problem->waiting.items);
+  problem->waiting.items = sorted;
 }
 
 /* Within a tier the smallest come first: that serves the most. */
@@ -169,16 +214,20 @@ void plan_queue_sort(PlanProblem *problem) {
   size_t count = problem->waiting.count;
   CLEANUP(cleanup_free) int *ranks = mem_alloc(problem->classes.count * sizeof *ranks);
   CLEANUP(cleanup_free) PlanWaiting *waiting = mem_alloc_raw(count, sizeof *waiting);
-  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
-  rank_classes(problem, ranks);
-  list_waiting(problem, ranks, waiting, keys);
-  plan_queue_order(problem->snapshot, waiting, keys, count);
-  if (problem->tier_count > 1)
-    sort_by_tier(waiting, keys, count);
+  CLEANUP(cleanup_free) uint64_t *ages = mem_alloc_raw(count, sizeof *ages);
+  CLEANUP(cleanup_free) int *order = mem_alloc_raw(count, sizeof *order);
+  size_t rank_count = rank_classes(problem, ranks);
+  list_waiting(problem, waiting, ages);
+  plan_queue_order_by_age(problem->snapshot, waiting, ages, count, order);
+  CLEANUP(cleanup_free) size_t *begins = find_begins(problem, waiting, ranks, rank_count);
   problem->waiting.items = mem_alloc_raw(count, sizeof *waiting);
   problem->waiting.capacity = count;
-  for (size_t i = 0; i < count; i++)
-    problem->waiting.items[i] = waiting[keys[i].index];
+  for (size_t i = 0; i < count; i++) {
+    const PlanWaiting next = waiting[order[i]];
+    problem->waiting.items[begins[ranks[next.class_]]++] = next;
+  }
+  if (problem->tier_count > 1)
+    sort_by_tier(problem);
 }
 
 /* No slice is published under another spelling, so "nvidia.com/mig-1g.10gb+me" names no profile. */
@@ -247,27 +296,31 @@ static void format_class_key(Text *key, Snapshot *snapshot, int index) {
   sched_coupling_add_key(snapshot, index, key);
 }
 
-/* What was found out about specs and classes. */
+/* What was found out about the pods of one spec. */
+typedef struct SpecFinding {
+  int first; /* of those that wait, the first one, or one of the two below */
+  int32_t priority;
+  int64_t creation_time; /* its own */
+  uint64_t tier;         /* the key of the one that was noted last */
+} SpecFinding;
+
+enum { NONE_WAITS = -1, NOT_JUDGED = -2 };
+
 typedef struct Findings {
-  int *first;            /* by spec: of its pods that wait the first one, or one of the two below */
-  uint64_t *tier;        /* by spec: the key of the one that was read last */
+  SpecFinding *specs;
   ARRAY(OrderKey) tiers; /* keys, some of them more than once */
   Map classes, asks;     /* texts that were met, with the number that they got, plus one */
   Text key;
 } Findings;
 
-enum { NONE_WAITS = -1, NOT_JUDGED = -2 };
-
 static void findings_init(Findings *findings, size_t spec_count) {
-  *findings = (Findings){.first = mem_alloc_raw(spec_count, sizeof *findings->first),
-                         .tier = mem_alloc(spec_count * sizeof *findings->tier)};
+  *findings = (Findings){.specs = mem_alloc(spec_count * sizeof *findings->specs)};
   for (size_t spec = 0; spec < spec_count; spec++)
-    findings->first[spec] = NOT_JUDGED;
+    findings->specs[spec].first = NOT_JUDGED;
 }
 
 static void findings_deinit(Findings *findings) {
-  free(findings->first);
-  free(findings->tier);
+  free(findings->specs);
   array_deinit(&findings->tiers);
   map_deinit(&findings->classes);
   map_deinit(&findings->asks);
@@ -290,46 +343,63 @@ static int find_class(PlanProblem *problem, Findings *findings, int pod) {
 }
 
 /* Pods of one spec wait or do not wait together. */
-static void judge(PlanProblem *problem, Findings *findings, const SnapshotPod *pod) {
-  findings->first[pod->spec->number] = NONE_WAITS;
-  problem->ignored[pod->spec->number] =
-      pod->spec->invalid ? pod->spec->invalid : plan_ignore_reason(pod->object, &pod->spec->requests);
+static void judge(PlanProblem *problem, const SnapshotPod *pod) {
+  const SnapshotSpec *spec = pod->spec;
+  problem->ignored[spec->number] =
+      spec->invalid ? spec->invalid : plan_ignore_reason(pod->object, &spec->requests);
 }
 
 /* Higher priority, older, name. */
-static bool goes_before(const Snapshot *snapshot, int pod, int other) {
-  const SnapshotPod *a = &snapshot->pods.items[pod], *b = &snapshot->pods.items[other];
-  if (a->priority != b->priority)
-    return a->priority > b->priority;
-  if (a->creation_time != b->creation_time)
-    return a->creation_time < b->creation_time;
-  return compare_names(snapshot, pod, other) < 0;
+static bool goes_first(const Snapshot *snapshot, int pod, const SpecFinding *finding) {
+  const SnapshotPod *other = &snapshot->pods.items[pod];
+  if (finding->first < 0)
+    return true;
+  if (other->priority != finding->priority)
+    return other->priority > finding->priority;
+  if (other->creation_time != finding->creation_time)
+    return other->creation_time < finding->creation_time;
+  return compare_names(snapshot, pod, finding->first) < 0;
 }
 
-static void note_tier(const PlanProblem *problem, Findings *findings, const SnapshotPod *pod) {
-  uint64_t key = tier_key(problem, pod);
-  if (findings->first[pod->spec->number] >= 0 && findings->tier[pod->spec->number] == key)
+static void note(const PlanProblem *problem, Findings *findings, int number) {
+  const SnapshotPod *pod = &problem->snapshot->pods.items[number];
+  SpecFinding *finding = &findings->specs[pod->spec->number];
+  uint64_t tier = tier_key(problem, pod);
+  if (finding->first < 0 || finding->tier != tier)
+    *array_push(&findings->tiers) = (OrderKey){.low = tier};
+  finding->tier = tier;
+  if (!goes_first(problem->snapshot, number, finding))
     return;
-  findings->tier[pod->spec->number] = key;
-  *array_push(&findings->tiers) = (OrderKey){.low = key};
+  finding->first = number;
+  finding->priority = pod->priority;
+  finding->creation_time = pod->creation_time;
+}
+
+/* Nothing is new of a pod that is younger than another of its spec, where nobody has waited long. */
+static bool is_follower(const PlanProblem *problem, const SpecFinding *finding, const SnapshotPod *pod) {
+  return finding->first >= 0 && pod->priority == finding->priority &&
+         pod->creation_time > finding->creation_time && !problem->old_before;
 }
 
 /* Reads each pod once: there are many, and everything else is said of their specs. */
 static void read_pods(PlanProblem *problem, Findings *findings) {
   const Snapshot *snapshot = problem->snapshot;
+  size_t count = 0;
   problem->ignored = arena_alloc(&problem->arena, snapshot->specs.count * sizeof *problem->ignored);
   for (size_t i = 0; i < snapshot->pods.count; i++) {
     const SnapshotPod *pod = &snapshot->pods.items[i];
-    int *first = &findings->first[pod->spec->number];
-    if (*first == NOT_JUDGED)
-      judge(problem, findings, pod);
+    SpecFinding *finding = &findings->specs[pod->spec->number];
+    if (finding->first == NOT_JUDGED) {
+      finding->first = NONE_WAITS;
+      judge(problem, pod);
+    }
     if (pod->node >= 0 || problem->ignored[pod->spec->number])
       continue;
-    problem->waiting.count++;
-    note_tier(problem, findings, pod);
-    if (*first < 0 || goes_before(snapshot, (int)i, *first))
-      *first = (int)i;
+    count++;
+    if (!is_follower(problem, finding, pod))
+      note(problem, findings, (int)i);
   }
+  problem->waiting.count = count;
 }
 
 static void number_tiers(PlanProblem *problem, Findings *findings) {
@@ -346,23 +416,25 @@ static void number_classes(PlanProblem *problem, Findings *findings) {
   const Snapshot *snapshot = problem->snapshot;
   size_t count = 0, specs = snapshot->specs.count;
   CLEANUP(cleanup_free) PlanWaiting *firsts = mem_alloc_raw(specs, sizeof *firsts);
+  CLEANUP(cleanup_free) uint64_t *ages = mem_alloc_raw(specs, sizeof *ages);
+  CLEANUP(cleanup_free) int *order = mem_alloc_raw(specs, sizeof *order);
   CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(specs, sizeof *keys);
   problem->class_of_spec = arena_alloc(&problem->arena, specs * sizeof *problem->class_of_spec);
   for (size_t spec = 0; spec < specs; spec++) {
     problem->class_of_spec[spec] = -1;
-    if (findings->first[spec] < 0)
+    if (findings->specs[spec].first < 0)
       continue;
-    const SnapshotPod *pod = &snapshot->pods.items[findings->first[spec]];
-    firsts[count] = (PlanWaiting){.pod = findings->first[spec]};
-    keys[count] = (OrderKey){
-        .high = priority_key(pod->priority), .low = order_key(pod->creation_time), .index = (int)count};
-    count++;
+    ages[count] = order_key(findings->specs[spec].creation_time);
+    firsts[count++] = (PlanWaiting){.pod = findings->specs[spec].first};
   }
-  plan_queue_order(snapshot, firsts, keys, count);
-  for (size_t i = 0; i < count; i++) {
-    int pod = firsts[keys[i].index].pod;
-    problem->class_of_spec[snapshot->pods.items[pod].spec->number] = find_class(problem, findings, pod);
-  }
+  plan_queue_order_by_age(snapshot, firsts, ages, count, order);
+  for (size_t i = 0; i < count; i++)
+    keys[i] = (OrderKey){.high = priority_key(snapshot->pods.items[firsts[order[i]].pod].priority),
+                         .index = firsts[order[i]].pod};
+  order_sort(keys, count);
+  for (size_t i = 0; i < count; i++)
+    problem->class_of_spec[snapshot->pods.items[keys[i].index].spec->number] =
+        find_class(problem, findings, keys[i].index);
 }
 
 void plan_queue_init(PlanProblem *problem) {

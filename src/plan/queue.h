@@ -2,10 +2,11 @@
 /* What queue.c knows of classes, for those who meet pods later. */
 #pragma once
 
-#include "base/order.h"
 #include "plan/problem.h"
 
 /* Appends what tells classes apart, but for what depends on other pods and on volumes. */
 void plan_queue_add_key(Text *key, const SnapshotPod *pod);
-/* Sorts keys that have the indexes of waiting pods; equal ones by the names of the pods. */
-void plan_queue_order(const Snapshot *snapshot, const PlanWaiting *waiting, OrderKey *keys, size_t count);
+/* The oldest of these pods first, those of one age by their names: indexes of `waiting`. `ages`: order_key()
+ * of their times of creation, used up. */
+void plan_queue_order_by_age(const Snapshot *snapshot, const PlanWaiting *waiting, uint64_t *ages,
+                             size_t count, int *ret_order);

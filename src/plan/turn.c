@@ -4,6 +4,8 @@
 #include "plan/queue.h"
 #include "plan/search.h"
 
+#include "base/order.h"
+
 /* Kept slices stay for good. */
 static bool may_have_room(const SnapshotGpu *gpu, int profile) {
   uint32_t kept = 0;
@@ -52,11 +54,12 @@ static bool deserves_turn(const PlanProblem *problem, size_t waiting, Chance *ch
 }
 
 /* The pods of one tier, the oldest first. */
-static void order_by_age(const PlanProblem *problem, size_t first, size_t end, OrderKey *ret_keys) {
-  for (size_t i = first; i < end; i++)
-    ret_keys[i - first] =
-        (OrderKey){.low = order_key(plan_problem_pod(problem, (int)i)->creation_time), .index = (int)i};
-  plan_queue_order(problem->snapshot, problem->waiting.items, ret_keys, end - first);
+static void order_by_age(const PlanProblem *problem, const PlanWaiting *waiting, size_t count,
+                         int *ret_order) {
+  CLEANUP(cleanup_free) uint64_t *ages = mem_alloc_raw(count, sizeof *ages);
+  for (size_t i = 0; i < count; i++)
+    ages[i] = order_key(problem->snapshot->pods.items[waiting[i].pod].creation_time);
+  plan_queue_order_by_age(problem->snapshot, waiting, ages, count, ret_order);
 }
 
 /* Those with a turn come first, each in a tier of its own, the others behind them as they are. Returns how
@@ -64,24 +67,24 @@ static void order_by_age(const PlanProblem *problem, size_t first, size_t end, O
 static int give_turns(PlanProblem *problem, size_t first, size_t end, int turns, Chance *chances) {
   size_t count = end - first, others = 0;
   int given = 0;
-  PlanWaiting *waiting = problem->waiting.items;
-  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
+  PlanWaiting *waiting = &problem->waiting.items[first];
+  CLEANUP(cleanup_free) int *order = mem_alloc_raw(count, sizeof *order);
   CLEANUP(cleanup_free) PlanWaiting *sorted = mem_alloc_raw(count, sizeof *sorted);
-  order_by_age(problem, first, end, keys);
+  order_by_age(problem, waiting, count, order);
   for (size_t i = 0; i < count && given < turns; i++) {
-    PlanWaiting *pod = &waiting[keys[i].index];
-    if (!deserves_turn(problem, (size_t)keys[i].index, chances))
+    PlanWaiting *pod = &waiting[order[i]];
+    if (!deserves_turn(problem, first + (size_t)order[i], chances))
       continue;
     sorted[given++] = (PlanWaiting){.pod = pod->pod, .class_ = pod->class_, .tier = problem->tier_count++};
     pod->tier = -1;
   }
-  for (size_t i = first; i < end; i++)
+  for (size_t i = 0; i < count; i++)
     if (waiting[i].tier >= 0) {
       sorted[(size_t)given + others] = waiting[i];
       sorted[(size_t)given + others++].tier = problem->tier_count;
     }
   problem->tier_count += others > 0;
-  memcpy(&waiting[first], sorted, count * sizeof *sorted);
+  memcpy(waiting, sorted, count * sizeof *sorted);
   return given;
 }
 
