@@ -35,76 +35,76 @@ static int *find_places(const PlanProblem *problem) {
   return places;
 }
 
-/* Of a pod that is served, what is new to a blocked one. */
-static void write_served(const PlanOutcome *outcome, const bool *admitted, int waiting, PlanPod *pod) {
-  pod->node = outcome->problem->hosts.items[outcome->hosts[waiting]].node;
-  pod->turn = outcome->turns ? outcome->turns[waiting] : waiting;
-  pod->verdict = admitted[waiting] ? PLAN_ADMITTED : PLAN_FITS;
-  pod->recut = admitted[waiting] && outcome->recuts && outcome->recuts[waiting];
-}
-
 static void write_pods(const PlanOutcome *outcome, Plan *plan) {
-  const Snapshot *snapshot = outcome->problem->snapshot;
-  CLEANUP(cleanup_free) const char **reasons = copy_reasons(outcome->problem, &plan->arena);
+  const PlanProblem *problem = outcome->problem;
+  const SnapshotPod *from = problem->snapshot->pods.items;
+  const int *hosts = outcome->hosts, *turns = outcome->turns;
+  size_t count = problem->snapshot->pods.count;
+  int served = 0, served_anew = 0;
+  CLEANUP(cleanup_free) const char **reasons = copy_reasons(problem, &plan->arena);
   CLEANUP(cleanup_free) bool *admitted = find_admitted(outcome);
-  CLEANUP(cleanup_free) int *places = find_places(outcome->problem);
-  int verdicts[PLAN_BLOCKED + 1] = {0};
-  PlanPod *pods = mem_alloc_raw(snapshot->pods.count, sizeof *pods);
-  for (int i = 0; i < (int)snapshot->pods.count; i++) {
-    PlanPod pod = {.pod = i, .node = -1, .turn = -1, .verdict = PLAN_BLOCKED, .reason = ""};
-    if (places[i] < 0) {
-      pod.verdict = PLAN_IGNORED;
-      pod.reason = reasons[snapshot->pods.items[i].spec->number];
-    } else if (outcome->hosts[places[i]] >= 0) {
-      write_served(outcome, admitted, places[i], &pod);
+  CLEANUP(cleanup_free) int *places = find_places(problem);
+  PlanPod *pods = mem_alloc_raw(count, sizeof *pods);
+  for (size_t i = 0; i < count; i++) {
+    int place = places[i];
+    pods[i] = (PlanPod){.pod = (int)i, .node = -1, .turn = -1, .verdict = PLAN_BLOCKED, .reason = ""};
+    if (place < 0) {
+      pods[i].verdict = PLAN_IGNORED;
+      pods[i].reason = reasons[from[i].spec->number];
+    } else if (hosts[place] >= 0) {
+      pods[i].node = problem->hosts.items[hosts[place]].node;
+      pods[i].turn = turns ? turns[place] : place;
+      pods[i].verdict = admitted[place] ? PLAN_ADMITTED : PLAN_FITS;
+      pods[i].recut = admitted[place] && outcome->recuts && outcome->recuts[place];
+      served++;
+      served_anew += admitted[place];
     }
-    verdicts[pod.verdict]++;
-    pods[i] = pod;
   }
-  plan->admitted = verdicts[PLAN_ADMITTED];
-  plan->already_fit = verdicts[PLAN_FITS];
+  plan->admitted = served_anew;
+  plan->already_fit = served - served_anew;
   plan->pods.items = pods;
-  plan->pods.count = plan->pods.capacity = snapshot->pods.count;
+  plan->pods.count = plan->pods.capacity = count;
 }
 
 /* ---- GPUs ---- */
 
-typedef struct ByGpu { /* slices of one GPU stand together, the order among equals kept */
-  PlanSlice *slices;
-  int *first;       /* by GPU, and the end; NULL: there are no slices */
-  size_t gpu_count; /* that have some */
+typedef struct ByGpu { /* the slices of each GPU, in the order that they have */
+  const PlanSlice *slices;
+  int *first; /* by GPU, -1: none; NULL: there are no slices */
+  int *next;  /* by slice: of the same GPU, -1 ends */
+  size_t gpu_count;
 } ByGpu;
 
 static void by_gpu_deinit(ByGpu *by_gpu) {
-  free(by_gpu->slices);
   free(by_gpu->first);
+  free(by_gpu->next);
 }
 
-static void sort_by_gpu(const PlanProblem *problem, const PlanSlice *slices, size_t count,
-                        ByGpu *ret_by_gpu) {
-  *ret_by_gpu = (ByGpu){0};
+static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSlice *slices, size_t count) {
+  size_t gpus = 0;
+  *by_gpu = (ByGpu){.slices = slices};
   if (!count)
     return;
-  size_t gpus = 0;
-  PlanSlice *sorted = mem_alloc_raw(count, sizeof *sorted);
-  int *ends =
-      mem_alloc((problem->gpus.count + 2) * sizeof *ends); /* of the GPU before, while they are filled */
-  for (size_t i = 0; i < count; i++)
-    ends[slices[i].gpu + 2]++;
-  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++) {
-    gpus += ends[gpu + 2] > 0;
-    ends[gpu + 2] += ends[gpu + 1];
+  int *first = mem_alloc_raw(problem->gpus.count, sizeof *first), *next = mem_alloc_raw(count, sizeof *next);
+  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++)
+    first[gpu] = -1;
+  for (size_t i = count; i-- > 0;) {
+    int *place = &first[slices[i].gpu];
+    gpus += *place < 0;
+    next[i] = *place;
+    *place = (int)i;
   }
-  for (size_t i = 0; i < count; i++)
-    sorted[ends[slices[i].gpu + 1]++] = slices[i];
-  *ret_by_gpu = (ByGpu){.slices = sorted, .first = ends, .gpu_count = gpus};
+  *by_gpu = (ByGpu){.slices = slices, .first = first, .next = next, .gpu_count = gpus};
 }
 
-static int find_slices(const ByGpu *by_gpu, int gpu, PlanSlice **ret_slices) {
-  if (!by_gpu->first)
-    return 0;
-  *ret_slices = &by_gpu->slices[by_gpu->first[gpu]];
-  return by_gpu->first[gpu + 1] - by_gpu->first[gpu];
+/* Returns how many. */
+static int copy_slices(const ByGpu *by_gpu, int gpu, PlanSlice ret_slices[MIG_INSTANCES_MAX]) {
+  int count = 0;
+  for (int i = by_gpu->first ? by_gpu->first[gpu] : -1; i >= 0; i = by_gpu->next[i]) {
+    assert(count < MIG_INSTANCES_MAX);
+    ret_slices[count++] = by_gpu->slices[i];
+  }
+  return count;
 }
 
 /* What is asked for comes first, in the order of service. */
@@ -115,8 +115,8 @@ static bool goes_before(const PlanSlice *slice, const PlanSlice *other) {
   return slice->waiting != other->waiting ? slice->waiting < other->waiting : slice->start > other->start;
 }
 
-/* Those of one GPU are few. */
-static void sort_creates(PlanSlice *slices, int count) {
+/* Those of one GPU are few. Returns the place behind the last one. */
+static PlanCreate *write_creates(PlanSlice *slices, int count, PlanCreate *creates) {
   for (int i = 1; i < count; i++) {
     PlanSlice slice = slices[i];
     int place = i;
@@ -124,9 +124,13 @@ static void sort_creates(PlanSlice *slices, int count) {
       slices[place] = slices[place - 1];
     slices[place] = slice;
   }
+  for (int i = 0; i < count; i++)
+    *creates++ = (PlanCreate){
+        .profile = slices[i].profile, .start = slices[i].start, .leftover = slices[i].waiting < 0};
+  return creates;
 }
 
-static void sort_destroys(PlanSlice *slices, int count) {
+static PlanDestroy *write_destroys(PlanSlice *slices, int count, PlanDestroy *destroys) {
   for (int i = 1; i < count; i++) {
     PlanSlice slice = slices[i];
     int place = i;
@@ -134,51 +138,42 @@ static void sort_destroys(PlanSlice *slices, int count) {
       slices[place] = slices[place - 1];
     slices[place] = slice;
   }
-}
-
-/* There is room. */
-static void write_gpu(const PlanProblem *problem, int gpu, PlanGpu written, Plan *plan) {
-  const PlanHostGpu *changed = &problem->gpus.items[gpu];
-  written.node = problem->hosts.items[changed->host].node;
-  written.gpu = changed->gpu;
-  assert(written.create_count <= MIG_INSTANCES_MAX && written.destroy_count <= MIG_INSTANCES_MAX);
-  plan->nodes_changed += !plan->gpus.count || plan->gpus.items[plan->gpus.count - 1].node != written.node;
-  plan->create += written.create_count;
-  plan->destroy += written.destroy_count;
-  plan->gpus.items[plan->gpus.count++] = written;
+  for (int i = 0; i < count; i++)
+    *destroys++ = (PlanDestroy){.profile = slices[i].profile, .start = slices[i].start};
+  return destroys;
 }
 
 static void write_gpus(const PlanOutcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
+  PlanSlice create[MIG_INSTANCES_MAX], destroy[MIG_INSTANCES_MAX];
   CLEANUP(by_gpu_deinit) ByGpu created;
   CLEANUP(by_gpu_deinit) ByGpu destroyed;
-  sort_by_gpu(problem, outcome->creates, outcome->create_count, &created);
-  sort_by_gpu(problem, outcome->destroys, outcome->destroy_count, &destroyed);
+  by_gpu_init(&created, problem, outcome->creates, outcome->create_count);
+  by_gpu_init(&destroyed, problem, outcome->destroys, outcome->destroy_count);
   PlanCreate *creates = arena_alloc(&plan->arena, outcome->create_count * sizeof *creates);
   PlanDestroy *destroys = arena_alloc(&plan->arena, outcome->destroy_count * sizeof *destroys);
   array_reserve(&plan->gpus, created.gpu_count + destroyed.gpu_count);
+  int last_node = -1;
   for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
-    PlanSlice *create = NULL, *destroy = NULL;
-    int create_count = find_slices(&created, gpu, &create);
-    int destroy_count = find_slices(&destroyed, gpu, &destroy);
+    int create_count = copy_slices(&created, gpu, create);
+    int destroy_count = copy_slices(&destroyed, gpu, destroy);
     if (!create_count && !destroy_count)
       continue;
-    sort_creates(create, create_count);
-    sort_destroys(destroy, destroy_count);
-    for (int i = 0; i < create_count; i++)
-      creates[i] = (PlanCreate){
-          .profile = create[i].profile, .start = create[i].start, .leftover = create[i].waiting < 0};
-    for (int i = 0; i < destroy_count; i++)
-      destroys[i] = (PlanDestroy){.profile = destroy[i].profile, .start = destroy[i].start};
-    write_gpu(problem, gpu,
-              (PlanGpu){.creates = creates,
-                        .create_count = create_count,
-                        .destroys = destroys,
-                        .destroy_count = destroy_count},
-              plan);
-    creates += create_count;
-    destroys += destroy_count;
+    const PlanHostGpu *changed = &problem->gpus.items[gpu];
+    int node = problem->hosts.items[changed->host].node;
+    plan->nodes_changed += node != last_node;
+    last_node = node;
+    plan->gpus.items[plan->gpus.count++] = (PlanGpu){.node = node,
+                                                     .gpu = changed->gpu,
+                                                     .creates = creates,
+                                                     .create_count = create_count,
+                                                     .destroys = destroys,
+                                                     .destroy_count = destroy_count};
+    creates = write_creates(create, create_count, creates);
+    destroys = write_destroys(destroy, destroy_count, destroys);
   }
+  plan->create = (int)outcome->create_count;
+  plan->destroy = (int)outcome->destroy_count;
 }
 
 void plan_outcome_write(const PlanOutcome *outcome, Plan *plan) {
