@@ -12,11 +12,13 @@
 #include <string.h>
 
 enum {
-  SLICE_SORTS = 3,  /* that a node with GPUs mostly has */
+  GIVEN_NAMES = 64, /* that a node's status lists, at most */
+  SLICE_NAMES = 3,  /* of profiles that a node with GPUs has slices of, mostly */
+  TAKEN_NAMES = 8,  /* that pods on it ask for */
   NODE_BYTES = 144, /* for what its pods ask, of four resources */
   WORDS_BYTES = 96, /* and that it is not facet's, where it has no GPUs */
   STEP_BYTES = 256,
-  GPU_BYTES = sizeof(SnapshotGpu) + sizeof(SnapshotGpuBrief),
+  GPU_BYTES = sizeof(SnapshotGpu),
 };
 
 void snapshot_init(Snapshot *snapshot) {
@@ -147,33 +149,66 @@ void snapshot_brief_gpu(Snapshot *snapshot, SnapshotNode *node, int gpu) {
                                          .withdrawable = snapshot_withdrawable(node, from) != 0};
 }
 
-/* So that all that is read of the node fits into the first block of its arena, and little is left. */
-static void expect(const Node *node, size_t *ret_resources, size_t *ret_bytes) {
+static size_t count_reported_gpus(const Node *node) {
   size_t gpus = 0;
   for (size_t i = 0; i < node->meta.annotations.count; i++)
     gpus += mig_key_parse_index(node->meta.annotations.items[i].key, MIG_ANNOTATION_IDENTITY_PREFIX) >= 0;
-  *ret_resources = node->allocatable.count + (gpus ? SLICE_SORTS : 0);
-  *ret_bytes = NODE_BYTES + *ret_resources * sizeof(Resource) + (gpus ? gpus * GPU_BYTES : WORDS_BYTES);
+  return gpus;
+}
+
+/* So that all that is read of the node fits into the first block of its arena, and little is left. */
+static size_t expect_bytes(const Node *node, size_t gpus) {
+  return NODE_BYTES + (gpus ? gpus * GPU_BYTES : WORDS_BYTES + node->allocatable.count * sizeof(Resource));
+}
+
+/* What plans read of nodes with GPUs stands side by side, in the order in which they are read first, and
+ * keeps its place when a node is read again. Amounts of further names, should there be any, stand elsewhere.
+ */
+static void make_room_for_amounts(Snapshot *snapshot, SnapshotNode *node) {
+  size_t names = node->object->allocatable.count;
+  int allocatable = (names < GIVEN_NAMES ? (int)names : GIVEN_NAMES) + SLICE_NAMES;
+  int all = allocatable + TAKEN_NAMES;
+  if (all > node->amount_max) {
+    node->amounts = arena_alloc(&snapshot->arena, (size_t)all * sizeof *node->amounts);
+    node->amount_max = (uint8_t)all;
+  }
+  node->allocatable = (Resources){.items = node->amounts, .capacity = (size_t)allocatable};
+  node->requested = (Resources){.items = node->amounts + allocatable, .capacity = TAKEN_NAMES};
+}
+
+/* Side by side as well. */
+static void brief_gpus(Snapshot *snapshot, SnapshotNode *node) {
+  if (node->gpu_count > node->brief_max) {
+    node->briefs = arena_alloc(&snapshot->arena, (size_t)node->gpu_count * sizeof *node->briefs);
+    node->brief_max = (uint8_t)node->gpu_count;
+  }
+  for (int gpu = 0; gpu < node->gpu_count; gpu++)
+    snapshot_brief_gpu(snapshot, node, gpu);
 }
 
 void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node, const char *held,
                         bool growth_only, SnapshotWarnings *warnings) {
+  size_t gpus = count_reported_gpus(node);
   arena_deinit(&item->arena);
-  size_t resources, bytes;
-  expect(node, &resources, &bytes);
-  *item = (SnapshotNode){.object = node,
+  *item = (SnapshotNode){.briefs = item->briefs,
+                         .brief_max = item->brief_max,
+                         .amounts = item->amounts,
+                         .amount_max = item->amount_max,
+                         .object = node,
                          .name = string_or_empty(node->meta.name),
+                         .is_closed = node->unschedulable || node->taints.count > 0,
                          .growth_only = growth_only,
-                         .arena = {.first = bytes, .step = STEP_BYTES}};
-  resources_reserve(&item->allocatable, resources, &item->arena);
+                         .arena = {.first = expect_bytes(node, gpus), .step = STEP_BYTES}};
+  if (gpus)
+    make_room_for_amounts(snapshot, item);
+  else
+    resources_reserve(&item->allocatable, node->allocatable.count, &item->arena);
   read_allocatable(snapshot, item, warnings);
   item->pod_max = resources_get(&item->allocatable, "pods");
   node_gpus_read(snapshot, item, warnings);
   judge_node(item, held);
   node_recut_read(snapshot, item);
-  item->briefs = arena_alloc(&item->arena, (size_t)item->gpu_count * sizeof *item->briefs);
-  for (int gpu = 0; gpu < item->gpu_count; gpu++)
-    snapshot_brief_gpu(snapshot, item, gpu);
+  brief_gpus(snapshot, item);
 }
 
 void snapshot_add_node(Snapshot *snapshot, const Node *node, const SnapshotOptions *options,

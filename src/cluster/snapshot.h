@@ -60,18 +60,22 @@ typedef struct SnapshotGpuBrief {
 
 typedef struct SnapshotNode {
   /* What every plan reads of ten thousand nodes stands first. */
-  SnapshotGpuBrief *briefs; /* by GPU */
-  Resources allocatable;    /* MIG resources of managed nodes: counts of the layouts */
-  Resources requested;      /* by pods on the node; of MIG slices at least those reported in use */
+  SnapshotGpuBrief *briefs; /* by GPU; as the amounts below in the snapshot's arena */
   int gpu_count;
-  bool managed;     /* carries the label gpu-partitioning=mig and reported its GPUs */
-  bool may_change;  /* managed, not paused, ready, not held, not being re-cut */
-  bool being_recut; /* its plan takes slices away and is not answered: shown as it will be */
-  bool growth_only; /* none of its free slices may be withdrawn now */
+  bool managed;      /* carries the label gpu-partitioning=mig and reported its GPUs */
+  bool may_change;   /* managed, not paused, ready, not held, not being re-cut */
+  bool being_recut;  /* its plan takes slices away and is not answered: shown as it will be */
+  bool growth_only;  /* none of its free slices may be withdrawn now */
+  bool is_closed;    /* unschedulable or tainted: not for every pod */
+  uint8_t brief_max; /* room for so many briefs, and amounts */
+  uint8_t amount_max;
+  Resources allocatable; /* MIG resources of managed nodes: counts of the layouts */
+  Resources requested;   /* by pods on the node; of MIG slices at least those reported in use */
   int64_t pod_count, pod_max;
   const Node *object; /* borrowed from the caller */
   const char *name;
-  Resources bound; /* by pods that were on the node when the snapshot was taken */
+  Resources bound;   /* by pods that were on the node when the snapshot was taken */
+  Resource *amounts; /* room for `allocatable` and `requested` */
   SnapshotGpu *gpus;
   const char *blocked;   /* why it may not change, for people; NULL where it may */
   const char *spec_plan; /* annotation values, NULL where absent */

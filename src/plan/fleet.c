@@ -11,8 +11,6 @@
 #include "sched/coupling.h"
 #include "sched/filter.h"
 
-enum { AHEAD = 8 /* hosts */, CACHE_LINE = 64 };
-
 /* Comparing bytes, padding included: at worst two equal ones are taken for different ones, which costs a
  * little memory. */
 static int find_shape(PlanProblem *problem, const PlanGeometry *geometry, bool exact) {
@@ -103,26 +101,11 @@ static int find_model(PlanProblem *problem, const MigModel *content, uint32_t al
   return (int)problem->models.count - 1;
 }
 
-/* What was read of ten thousand nodes lies all over the memory: first the node is fetched, then its GPUs. */
-static void fetch_ahead(const PlanProblem *problem, int host) {
-  if (host + AHEAD < (int)problem->hosts.count) {
-    const SnapshotNode *next = plan_problem_node(problem, host + AHEAD);
-    __builtin_prefetch(&next->briefs);
-    __builtin_prefetch(&next->pod_count);
-  }
-  if (host >= (int)problem->hosts.count)
-    return;
-  const SnapshotNode *node = plan_problem_node(problem, host);
-  for (int g = 0; g < node->gpu_count; g += CACHE_LINE / (int)sizeof node->briefs[0])
-    __builtin_prefetch(&node->briefs[g]);
-}
-
 /* `models`: by sort of the snapshot's GPUs, -1: not known yet. */
 static void add_gpus(PlanProblem *problem, int host, int *models) {
   const Snapshot *snapshot = problem->snapshot;
   const SnapshotNode *node = plan_problem_node(problem, host);
   PlanHost *on = &problem->hosts.items[host];
-  fetch_ahead(problem, host + AHEAD);
   on->first_gpu = (int)problem->gpus.count;
   for (int g = 0; g < node->gpu_count; g++) {
     const SnapshotGpuBrief gpu = node->briefs[g];
@@ -247,12 +230,12 @@ static void format_likeness(Likeness *likeness, const SnapshotNode *node) {
   }
 }
 
-static bool is_plain(const Likeness *likeness, const Node *node) {
-  return !likeness->labels.count && !likeness->names_matter && !node->unschedulable && !node->taints.count;
+static bool is_plain(const Likeness *likeness, const SnapshotNode *node) {
+  return !likeness->labels.count && !likeness->names_matter && !node->is_closed;
 }
 
 static int find_group(Likeness *likeness, const SnapshotNode *node) {
-  bool plain = is_plain(likeness, node->object);
+  bool plain = is_plain(likeness, node);
   if (plain && likeness->plain >= 0)
     return likeness->plain;
   format_likeness(likeness, node);

@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "sched/filter.h"
 
-enum { AHEAD = 8 /* hosts */, CACHE_LINE = 64, COLUMNS_KNOWN = 256 };
+enum { COLUMNS_KNOWN = 256 };
 
 static int compare_names(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -121,16 +121,6 @@ static void measure_class(PlanProblem *problem, Columns *columns, PlanClass *cla
   class_->takes[count] = 1;
 }
 
-/* The lists of ten thousand nodes lie all over the memory. */
-static void fetch_ahead(const PlanProblem *problem, int host) {
-  if (host >= (int)problem->hosts.count)
-    return;
-  const SnapshotNode *node = plan_problem_node(problem, host);
-  __builtin_prefetch(node->allocatable.items);
-  __builtin_prefetch((const char *)node->allocatable.items + CACHE_LINE);
-  __builtin_prefetch(node->requested.items);
-}
-
 static void find_least(PlanProblem *problem) {
   size_t count = problem->resources.count + 1;
   problem->least_rooms = arena_alloc(&problem->arena, count * sizeof *problem->least_rooms);
@@ -151,10 +141,8 @@ void plan_rooms_init(PlanProblem *problem) {
     problem->rooms = arena_alloc(&problem->arena, problem->hosts.count * (problem->resources.count + 1) *
                                                       sizeof *problem->rooms);
   columns_init(&columns, problem);
-  for (int host = 0; host < (int)problem->hosts.count; host++) {
-    fetch_ahead(problem, host + AHEAD);
+  for (int host = 0; host < (int)problem->hosts.count; host++)
     measure_host(problem, &columns, host);
-  }
   if (problem->rooms)
     find_least(problem);
   for (size_t i = 0; i < problem->classes.count && problem->rooms; i++)
