@@ -13,6 +13,8 @@ enum {
   FEW = 32, /* keys for which counting digits is more work than comparing */
   BYTES = sizeof(uint64_t) + sizeof(uint32_t),
   DIGIT_BITS = 11,
+  SHORT = 2048, /* words, for which so many digits would not pay */
+  SHORT_DIGIT_BITS = 6,
   INDEX_BITS = 32,
 };
 
@@ -40,7 +42,8 @@ static void scatter_words(const uint64_t *from, uint64_t *into, size_t count, un
 void order_sort_words(uint64_t *words, size_t count, unsigned shift, unsigned bits) {
   CLEANUP(cleanup_free) uint64_t *other = mem_alloc_raw(count, sizeof *other);
   uint64_t *from = words, *into = other;
-  unsigned rounds = (bits + DIGIT_BITS - 1) / DIGIT_BITS;
+  unsigned digit_bits = count < SHORT ? SHORT_DIGIT_BITS : DIGIT_BITS;
+  unsigned rounds = (bits + digit_bits - 1) / digit_bits;
   for (unsigned round = 0; round < rounds; round++) {
     unsigned begin = bits * round / rounds, end = bits * (round + 1) / rounds;
     scatter_words(from, into, count, shift + begin, end - begin);

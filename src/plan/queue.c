@@ -169,30 +169,31 @@ static int find_tier(const PlanProblem *problem, const SnapshotPod *pod) {
   return low;
 }
 
-/* In the order of the snapshot. */
-static void list_waiting(const PlanProblem *problem, PlanWaiting *ret_waiting, uint64_t *ret_ages) {
-  size_t count = 0;
+/* Where the pods of each rank begin. */
+static size_t *find_begins(const PlanProblem *problem, const int *ranks, size_t rank_count) {
+  size_t *begins = mem_alloc((rank_count + 1) * sizeof *begins);
+  for (size_t spec = 0; spec < problem->snapshot->specs.count; spec++)
+    if (problem->class_of_spec[spec] >= 0)
+      begins[ranks[problem->class_of_spec[spec]] + 1] += (size_t)problem->waiting_of_spec[spec];
+  for (size_t rank = 0; rank < rank_count; rank++)
+    begins[rank + 1] += begins[rank];
+  return begins;
+}
+
+/* Rank by rank, in each in the order of the snapshot. `ends`: where they begin, and then where they end. */
+static void list_waiting(const PlanProblem *problem, const int *ranks, size_t *ends, PlanWaiting *ret_waiting,
+                         uint64_t *ret_ages) {
   bool is_one_tier = problem->tier_count <= 1;
   for (size_t i = 0; i < problem->snapshot->pods.count; i++) {
     const SnapshotPod *pod = &problem->snapshot->pods.items[i];
     int class_ = problem->class_of_spec[pod->spec->number];
     if (class_ < 0 || pod->node >= 0)
       continue;
-    ret_waiting[count] =
+    size_t place = ends[ranks[class_]]++;
+    ret_waiting[place] =
         (PlanWaiting){.pod = (int)i, .class_ = class_, .tier = is_one_tier ? 0 : find_tier(problem, pod)};
-    ret_ages[count++] = order_key(pod->creation_time);
+    ret_ages[place] = order_key(pod->creation_time);
   }
-}
-
-/* Where those of each rank begin. */
-static size_t *find_begins(const PlanProblem *problem, const PlanWaiting *waiting, const int *ranks,
-                           size_t rank_count) {
-  size_t *begins = mem_alloc((rank_count + 1) * sizeof *begins);
-  for (size_t i = 0; i < problem->waiting.count; i++)
-    begins[ranks[waiting[i].class_] + 1]++;
-  for (size_t rank = 0; rank < rank_count; rank++)
-    begins[rank + 1] += begins[rank];
-  return begins;
 }
 
 /* The order among equals is kept. */
@@ -211,21 +212,24 @@ static void sort_by_tier(PlanProblem *problem) {
 
 /* Within a tier the smallest come first: that serves the most. */
 void plan_queue_sort(PlanProblem *problem) {
-  size_t count = problem->waiting.count;
+  size_t count = problem->waiting.count, first = 0;
   CLEANUP(cleanup_free) int *ranks = mem_alloc(problem->classes.count * sizeof *ranks);
-  CLEANUP(cleanup_free) PlanWaiting *waiting = mem_alloc_raw(count, sizeof *waiting);
+  size_t rank_count = rank_classes(problem, ranks);
+  CLEANUP(cleanup_free) size_t *ends = find_begins(problem, ranks, rank_count);
+  CLEANUP(cleanup_free) PlanWaiting *listed = mem_alloc_raw(count, sizeof *listed);
   CLEANUP(cleanup_free) uint64_t *ages = mem_alloc_raw(count, sizeof *ages);
   CLEANUP(cleanup_free) int *order = mem_alloc_raw(count, sizeof *order);
-  size_t rank_count = rank_classes(problem, ranks);
-  list_waiting(problem, waiting, ages);
-  plan_queue_order_by_age(problem->snapshot, waiting, ages, count, order);
-  CLEANUP(cleanup_free) size_t *begins = find_begins(problem, waiting, ranks, rank_count);
-  problem->waiting.items = mem_alloc_raw(count, sizeof *waiting);
-  problem->waiting.capacity = count;
-  for (size_t i = 0; i < count; i++) {
-    const PlanWaiting next = waiting[order[i]];
-    problem->waiting.items[begins[ranks[next.class_]]++] = next;
+  PlanWaiting *waiting = mem_alloc_raw(count, sizeof *waiting);
+  list_waiting(problem, ranks, ends, listed, ages);
+  for (size_t rank = 0; rank < rank_count; rank++) {
+    plan_queue_order_by_age(problem->snapshot, &listed[first], &ages[first], ends[rank] - first,
+                            &order[first]);
+    for (size_t i = first; i < ends[rank]; i++)
+      waiting[i] = listed[first + (size_t)order[i]];
+    first = ends[rank];
   }
+  problem->waiting.items = waiting;
+  problem->waiting.capacity = count;
   if (problem->tier_count > 1)
     sort_by_tier(problem);
 }
@@ -386,6 +390,8 @@ static void read_pods(PlanProblem *problem, Findings *findings) {
   const Snapshot *snapshot = problem->snapshot;
   size_t count = 0;
   problem->ignored = arena_alloc(&problem->arena, snapshot->specs.count * sizeof *problem->ignored);
+  problem->waiting_of_spec =
+      arena_alloc(&problem->arena, snapshot->specs.count * sizeof *problem->waiting_of_spec);
   for (size_t i = 0; i < snapshot->pods.count; i++) {
     const SnapshotPod *pod = &snapshot->pods.items[i];
     SpecFinding *finding = &findings->specs[pod->spec->number];
@@ -395,6 +401,7 @@ static void read_pods(PlanProblem *problem, Findings *findings) {
     }
     if (pod->node >= 0 || problem->ignored[pod->spec->number])
       continue;
+    problem->waiting_of_spec[pod->spec->number]++;
     count++;
     if (!is_follower(problem, finding, pod))
       note(problem, findings, (int)i);
