@@ -31,7 +31,7 @@ typedef struct Queue { /* pods of a batch that have no place yet, those of one c
   int first, last; /* -1: none */
 } Queue;
 
-enum { NO_WAY = -1, UNKNOWN_WAY = -2, AHEAD = 16 /* GPUs */ };
+enum { NO_WAY = -1, UNKNOWN_WAY = -2 };
 
 typedef struct Filling {
   PlanPlaces *places;
@@ -336,25 +336,29 @@ static void fill_gpu(Filling *filling, uint64_t loss, unsigned at) {
     move_gpu(filling, at, host, state, is_refused);
 }
 
-static void fetch_ahead(const Filling *filling, unsigned at) {
-  if (at < filling->gpus->count)
-    __builtin_prefetch(&filling->places->problem->gpus.items[filling->gpus->gpus[at]]);
+/* What is read of these GPUs. */
+static void fetch_ahead(const Filling *filling, size_t word, uint64_t bits) {
+  const PlanHostGpu *gpus = filling->places->problem->gpus.items;
+  for (; bits; bits &= bits - 1)
+    __builtin_prefetch(&gpus[filling->gpus->gpus[word * 64 + (size_t)__builtin_ctzll(bits)]]);
 }
 
 /* Once the worth cannot be spared, the others stay where they are: they may have other places. */
 static void fill_group(Filling *filling, uint64_t loss) {
   PlanPoolGpus *gpus = filling->gpus;
   plan_pool_gpus_group(gpus, filling->group.items, filling->group.count);
-  for (int preference = 0; preference < PLAN_PREFERENCES; preference++)
-    for (size_t word = 0; word < gpus->word_count; word++)
-      for (uint64_t bits = gpus->group[(size_t)preference * gpus->word_count + word]; bits;
-           bits &= bits - 1) {
+  for (int preference = 0; preference < PLAN_PREFERENCES; preference++) {
+    const uint64_t *group = &gpus->group[(size_t)preference * gpus->word_count];
+    for (size_t word = 0; word < gpus->word_count; word++) {
+      if (word + 1 < gpus->word_count)
+        fetch_ahead(filling, word + 1, group[word + 1]);
+      for (uint64_t bits = group[word]; bits; bits &= bits - 1) {
         if (!filling->left || filling->loss_min > loss)
           return;
-        unsigned at = (unsigned)word * 64 + (unsigned)__builtin_ctzll(bits);
-        fetch_ahead(filling, at + AHEAD);
-        fill_gpu(filling, loss, at);
+        fill_gpu(filling, loss, (unsigned)word * 64 + (unsigned)__builtin_ctzll(bits));
       }
+    }
+  }
 }
 
 void plan_places_fill(PlanPlaces *places, int pool, int rank, const PlanBatch *batch, PlanAmounts *reserved) {

@@ -90,32 +90,26 @@ static void sort_by_name(Named *named, int *order, size_t count) {
     }
 }
 
-/* Age and index in one word, and the bits of the index. Ages that are further apart than fits there, which is
- * tens of thousands of years, are the same. */
-static unsigned pack_ages(uint64_t *ages, size_t count) {
-  unsigned index_bits = order_bits(count);
-  uint64_t least = UINT64_MAX, most = UINT64_MAX >> index_bits;
-  for (size_t i = 0; i < count; i++)
-    least = ages[i] < least ? ages[i] : least;
+/* Puts age and index into one word. Ages that are further apart than fits there, which is tens of thousands
+ * of years, are the same. Returns how many bits the ages take. */
+static unsigned pack_ages(uint64_t *ages, size_t count, unsigned index_bits) {
+  uint64_t least = UINT64_MAX, most = 0, limit = UINT64_MAX >> index_bits;
   for (size_t i = 0; i < count; i++) {
-    uint64_t age = ages[i] - least < most ? ages[i] - least : most;
+    least = ages[i] < least ? ages[i] : least;
+    most = ages[i] > most ? ages[i] : most;
+  }
+  for (size_t i = 0; i < count; i++) {
+    uint64_t age = ages[i] - least < limit ? ages[i] - least : limit;
     ages[i] = age << index_bits | i;
   }
-  return index_bits;
-}
-
-static uint64_t find_most(const uint64_t *words, size_t count) {
-  uint64_t most = 0;
-  for (size_t i = 0; i < count; i++)
-    most = words[i] > most ? words[i] : most;
-  return most;
+  return count ? order_bits(most - least < limit ? most - least : limit) : 0;
 }
 
 void plan_queue_order_by_age(const Snapshot *snapshot, const PlanWaiting *waiting, uint64_t *ages,
                              size_t count, int *ret_order) {
   Named named = {.snapshot = snapshot, .waiting = waiting};
-  unsigned index_bits = pack_ages(ages, count);
-  order_sort_words(ages, count, index_bits, order_bits(find_most(ages, count) >> index_bits));
+  unsigned index_bits = order_bits(count), age_bits = pack_ages(ages, count, index_bits);
+  order_sort_words(ages, count, index_bits, age_bits);
   size_t first = 0; /* of those that are as old as the one that is looked at */
   for (size_t i = 0; i <= count; i++) {
     if (i < count)
