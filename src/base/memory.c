@@ -36,6 +36,13 @@ void *mem_alloc_raw(size_t count, size_t item_size) {
   return mem_grow(NULL, count, item_size);
 }
 
+int *mem_alloc_none(size_t count) {
+  int *numbers = mem_alloc_raw(count, sizeof *numbers);
+  if (count)
+    memset(numbers, 0xff, count * sizeof *numbers);
+  return numbers;
+}
+
 void *mem_grow(void *old, size_t count, size_t item_size) {
   void *block = reallocarray(old, count ? count : 1, item_size ? item_size : 1);
   if (!block)

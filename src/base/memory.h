@@ -9,6 +9,7 @@
 
 void *mem_alloc(size_t size);                        /* zeroed */
 void *mem_alloc_raw(size_t count, size_t item_size); /* not zeroed: for arrays that are filled at once */
+int *mem_alloc_none(size_t count);                   /* all of them -1 */
 void *mem_grow(void *old, size_t count, size_t item_size); /* realloc of an array; new part not zeroed */
 char *mem_strdup(const char *text);                        /* NULL stays NULL */
 char *mem_strndup(const char *text, size_t size);

@@ -2,6 +2,7 @@
 #include "base/test.h"
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/order.h"
 #include "base/random.h"
 
@@ -78,6 +79,39 @@ static void keys_far_from_zero_and_close_together_are_sorted(void **state) {
   }
 }
 
+static void assert_words_sorted(uint64_t seed, size_t count, unsigned shift, unsigned bits) {
+  Random random = {.state = seed};
+  CLEANUP(cleanup_free) uint64_t *words = mem_alloc_raw(count, sizeof *words);
+  CLEANUP(cleanup_free) uint64_t *before = mem_alloc_raw(count, sizeof *before);
+  uint64_t mask = bits < 64 ? (UINT64_C(1) << bits) - 1 : UINT64_MAX, places = (UINT64_C(1) << shift) - 1;
+  for (size_t i = 0; i < count; i++) /* below the shift stands the place, so that equals are told apart */
+    before[i] = words[i] = (random_next(&random) & ~places) | i;
+  order_sort_words(words, count, shift, bits);
+  for (size_t i = 0; i < count; i++) {
+    uint64_t last = i ? words[i - 1] >> shift & mask : 0, this = words[i] >> shift & mask;
+    bool in_order = !i || last < this || (last == this && (words[i - 1] & places) < (words[i] & places));
+    if (!in_order || words[i] != before[words[i] & places])
+      fail_msg("seed %llu, %zu words, %u bits from %u: place %zu", (unsigned long long)seed, count, bits,
+               shift, i);
+  }
+}
+
+static void words_are_sorted_by_the_bits_that_are_asked_for(void **state) {
+  static const size_t counts[] = {0, 1, 2, 100, 2047, 2048, 5000};
+  for (uint64_t seed = 1; seed <= 5; seed++)
+    for (size_t i = 0; i < COUNT_OF(counts); i++)
+      for (unsigned bits = 0; bits <= 51; bits += 3)
+        assert_words_sorted(seed, counts[i], 13, bits);
+}
+
+static void a_number_takes_as_many_bits_as_it_has(void **state) {
+  assert_int_equal(order_bits(0), 0);
+  assert_int_equal(order_bits(1), 1);
+  assert_int_equal(order_bits(255), 8);
+  assert_int_equal(order_bits(256), 9);
+  assert_int_equal(order_bits(UINT64_MAX), 64);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_high_key_decides_then_the_low_one),
@@ -85,6 +119,8 @@ int main(void) {
       cmocka_unit_test(few_and_none_are_sorted_too),
       cmocka_unit_test(equals_keep_their_order),
       cmocka_unit_test(keys_far_from_zero_and_close_together_are_sorted),
+      cmocka_unit_test(words_are_sorted_by_the_bits_that_are_asked_for),
+      cmocka_unit_test(a_number_takes_as_many_bits_as_it_has),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

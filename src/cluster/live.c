@@ -4,8 +4,8 @@
  * larger of two numbers was taken: the node is read again and its pods are charged anew.
  *
  * A node's memory is its own, and a spec goes with its last pod, so nothing piles up but what many share:
- * names of resources, and what agents report of models. Should that ever be as much again as in the
- * beginning, all is read afresh. */
+ * names of resources, what agents report of models, and the places of what plans read of nodes that went.
+ * Should that ever be as much again as in the beginning, all is read afresh. */
 #include "cluster/live.h"
 
 #include "cluster/live_parts.h"

@@ -326,6 +326,32 @@ static void what_came_and_went_leaves_nothing_behind(void **state) {
   assert_int_equal(snapshot->nodes.items[0].pod_count, 0);
 }
 
+/* What plans read of it stands where it stood. */
+static void a_node_that_reports_again_takes_no_more_memory(void **state) {
+  CLEANUP(live_deinit) LiveCluster live;
+  static const char *const reports[] = {"", "1g.10gb@6:used", "1g.10gb@6:free,2g.20gb@4:free"};
+  ResourceText cpu = {"cpu", "1"};
+  KeyValue annotations[] = {{"facet.gpu/gpu-0", "GPU-0 NVIDIA-A100-SXM4-80GB mig=on"},
+                            {"facet.gpu/status-gpu-0", ""}};
+  const Node node = {.meta = {.name = "n1",
+                              .labels = LIST_OF(KeyValue, {MIG_LABEL_PARTITIONING, "mig"}),
+                              .annotations = {annotations, 2}},
+                     .allocatable = {&cpu, 1}};
+  live_init(&live);
+  live_put_node(&live, &node, NULL);
+  const SnapshotNode *item = live_snapshot(&live)->nodes.items;
+  const SnapshotGpuBrief *briefs = item->briefs;
+  const Resource *room = item->amounts;
+  for (size_t i = 0; i < 300; i++) {
+    annotations[1].value = reports[i % COUNT_OF(reports)];
+    live_put_node(&live, &node, NULL);
+    assert_int_equal(item->gpu_count, 1);
+    assert_true(item->briefs[0].occupied == snapshot_occupied(item->gpus[0].layout));
+    assert_true(item->briefs == briefs && item->allocatable.items == room);
+  }
+  assert_false(live.is_stale);
+}
+
 /* Beyond so many, reading all once is quicker. */
 static void nodes_that_come_together_are_read_together(void **state) {
   CLEANUP(live_deinit) LiveCluster live;
@@ -359,6 +385,7 @@ static void nodes_that_come_together_are_read_together(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_came_and_went_leaves_nothing_behind),
+      cmocka_unit_test(a_node_that_reports_again_takes_no_more_memory),
       cmocka_unit_test(nodes_that_come_together_are_read_together),
       cmocka_unit_test(it_says_what_a_fresh_snapshot_would_after_every_event),
   };

@@ -119,8 +119,8 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
   };
   for (size_t i = 0; i < problem->shapes.count; i++)
     plan_states_init(&places->states[i], &problem->shapes.items[i].geometry);
-  for (size_t i = 0; i < waiting; i++)
-    places->slices[i].gpu = -1;
+  if (waiting)
+    memset(places->slices, 0xff, waiting * sizeof *places->slices); /* none */
   sort_gpus(places);
   find_tight_hosts(places);
   if (places->any_tight)

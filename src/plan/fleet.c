@@ -106,6 +106,7 @@ static void add_gpus(PlanProblem *problem, int host, int *models) {
   const Snapshot *snapshot = problem->snapshot;
   const SnapshotNode *node = plan_problem_node(problem, host);
   PlanHost *on = &problem->hosts.items[host];
+  problem->has_recut |= node->being_recut;
   on->first_gpu = (int)problem->gpus.count;
   for (int g = 0; g < node->gpu_count; g++) {
     const SnapshotGpuBrief gpu = node->briefs[g];

@@ -7,9 +7,7 @@ enum { STARTS_BITS = 8 };
 
 void plan_offer_init(PlanOffer *offer, const PlanProblem *problem) {
   *offer = (PlanOffer){.tier_count = problem->tier_count};
-  offer->hosts = mem_alloc_raw(problem->waiting.count, sizeof *offer->hosts);
-  for (size_t i = 0; i < problem->waiting.count; i++)
-    offer->hosts[i] = -1;
+  offer->hosts = mem_alloc_none(problem->waiting.count);
   offer->served = mem_alloc((size_t)problem->tier_count * sizeof *offer->served);
 }
 
@@ -109,9 +107,7 @@ void plan_offer_prefer_oldest(PlanOffer *offer, const PlanProblem *problem) {
   find_heirs(offer, problem, heirs);
   if (are_heirs_themselves(offer, heirs, count))
     return;
-  int *hosts = mem_alloc(count * sizeof *hosts);
-  for (size_t i = 0; i < count; i++)
-    hosts[i] = -1;
+  int *hosts = mem_alloc_none(count);
   for (size_t i = 0; i < count; i++)
     if (offer->hosts[i] >= 0)
       hosts[heirs[i]] = offer->hosts[i];

@@ -26,10 +26,7 @@ static const char **copy_reasons(const PlanProblem *problem, Arena *arena) {
 
 /* By pod of the snapshot: which of those that wait it is; -1: none of them. */
 static int *find_places(const PlanProblem *problem) {
-  size_t pods = problem->snapshot->pods.count;
-  int *places = mem_alloc_raw(pods, sizeof *places);
-  for (size_t i = 0; i < pods; i++)
-    places[i] = -1;
+  int *places = mem_alloc_none(problem->snapshot->pods.count);
   for (int i = 0; i < (int)problem->waiting.count; i++)
     places[problem->waiting.items[i].pod] = i;
   return places;
@@ -39,6 +36,7 @@ static void write_pods(const PlanOutcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
   const SnapshotPod *from = problem->snapshot->pods.items;
   const int *hosts = outcome->hosts, *turns = outcome->turns;
+  const bool *recuts = outcome->recuts;
   size_t count = problem->snapshot->pods.count;
   int served = 0, served_anew = 0;
   CLEANUP(cleanup_free) const char **reasons = copy_reasons(problem, &plan->arena);
@@ -55,7 +53,7 @@ static void write_pods(const PlanOutcome *outcome, Plan *plan) {
       pods[i].node = problem->hosts.items[hosts[place]].node;
       pods[i].turn = turns ? turns[place] : place;
       pods[i].verdict = admitted[place] ? PLAN_ADMITTED : PLAN_FITS;
-      pods[i].recut = admitted[place] && outcome->recuts && outcome->recuts[place];
+      pods[i].recut = recuts && admitted[place] && recuts[place];
       served++;
       served_anew += admitted[place];
     }
@@ -85,9 +83,7 @@ static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSli
   *by_gpu = (ByGpu){.slices = slices};
   if (!count)
     return;
-  int *first = mem_alloc_raw(problem->gpus.count, sizeof *first), *next = mem_alloc_raw(count, sizeof *next);
-  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++)
-    first[gpu] = -1;
+  int *first = mem_alloc_none(problem->gpus.count), *next = mem_alloc_raw(count, sizeof *next);
   for (size_t i = count; i-- > 0;) {
     int *place = &first[slices[i].gpu];
     gpus += *place < 0;
@@ -100,7 +96,7 @@ static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSli
 /* Returns how many. */
 static int copy_slices(const ByGpu *by_gpu, int gpu, PlanSlice ret_slices[MIG_INSTANCES_MAX]) {
   int count = 0;
-  for (int i = by_gpu->first ? by_gpu->first[gpu] : -1; i >= 0; i = by_gpu->next[i]) {
+  for (int i = by_gpu->first[gpu]; i >= 0; i = by_gpu->next[i]) {
     assert(count < MIG_INSTANCES_MAX);
     ret_slices[count++] = by_gpu->slices[i];
   }
@@ -155,8 +151,8 @@ static void write_gpus(const PlanOutcome *outcome, Plan *plan) {
   array_reserve(&plan->gpus, created.gpu_count + destroyed.gpu_count);
   int last_node = -1;
   for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
-    int create_count = copy_slices(&created, gpu, create);
-    int destroy_count = copy_slices(&destroyed, gpu, destroy);
+    int create_count = created.first ? copy_slices(&created, gpu, create) : 0;
+    int destroy_count = destroyed.first ? copy_slices(&destroyed, gpu, destroy) : 0;
     if (!create_count && !destroy_count)
       continue;
     const PlanHostGpu *changed = &problem->gpus.items[gpu];

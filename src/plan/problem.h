@@ -113,6 +113,7 @@ typedef struct PlanProblem {
   int64_t *rooms; /* by host, by resource, then pods: what is left at the start; NULL: too many resources */
   int64_t *least_rooms;  /* by resource, then pods: no host has less left at the start */
   bool has_withdrawable; /* some free slice may be withdrawn */
+  bool has_recut;        /* some host is being re-cut */
 } PlanProblem;
 
 /* The snapshot is borrowed and not changed. `old_before` as in PlanOptions. */

@@ -452,7 +452,7 @@ void plan_reasons_deinit(PlanReasons *reasons) {
 bool plan_reasons_are_premature(const PlanReasons *reasons, int class_) {
   const PlanProblem *problem = reasons->problem;
   const PlanClass *asking = &problem->classes.items[class_];
-  for (int host = 0; host < (int)problem->hosts.count; host++) {
+  for (int host = 0; host < (int)problem->hosts.count && problem->has_recut; host++) {
     const SnapshotNode *node = plan_problem_node(problem, host);
     if (node->being_recut && plan_class_admits(asking, host) &&
         node_has_profile(node, problem->kinds.items[asking->needs[0].kind].name))
