@@ -108,9 +108,9 @@ static void the_timeline_tells_each_step_and_shows_the_slots(void **state) {
       "took away: node gpu-1 GPU 0: 1g.10gb at slot 4",
       "cut: node gpu-1 GPU 0: 3g.40gb at slot 4",
       "node gpu-1 offers nvidia.com/mig-3g.40gb: 1",
+      "demo/p-6 runs on gpu-1 with MIG-",
       "has seen what node gpu-1 offers now",
       "lets the reservation go",
-      "demo/p-6 runs on gpu-1 with MIG-",
       "|2g.20gb free     |1g.10gb*|1g.10gb*|3g.40gb used                       |",
   };
   Run run;
