@@ -31,8 +31,7 @@ static void what_is_no_option_is_refused(void **test_state) {
       {"colour", "red",
        "there is no option \"colour\": uuids, handles, compute-device, event-sets, mode-reset, latency, "
        "linger-ms and "
-       "root "
-       "exist"},
+       "root exist"},
       {"uuids", "new", "uuids is \"new\": neither place nor random"},
       {"latency", "fast", "latency is \"fast\": not a factor from 0 to 1000"},
       {"linger-ms", "60001", "linger-ms is \"60001\": not a number up to 60000"},

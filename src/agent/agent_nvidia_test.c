@@ -171,8 +171,7 @@ static void a_plugin_that_cannot_be_found_is_an_error_until_it_can(void **state)
   assert_string_equal(
       annotation(world, MIG_ANNOTATION_ERROR),
       "NVIDIA's device plugin cannot be told to read the GPUs again: no process nvidia-device-plugin is to "
-      "be "
-      "seen (without hostPID: true none is), and no pod of this node has one of its usual labels: is it "
+      "be seen (without hostPID: true none is), and no pod of this node has one of its usual labels: is it "
       "installed? Say which pod with --nvidia-plugin-selector");
   plugin_of(world)->is_unseen = false;
   run_for(world, AGENT_REREAD_REFUSED_MS + 1000);

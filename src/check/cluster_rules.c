@@ -161,8 +161,7 @@ static void check_lease(CheckPass *pass) {
     check_add(
         pass, pass->has_agent_pods ? CHECK_ERROR : CHECK_WARNING, "cluster", check_install_command(pass),
         "no controller of facet is to be seen: there is no pod of it, and %s (one that runs elsewhere "
-        "without "
-        "--leader-elect is never seen)",
+        "without --leader-elect is never seen)",
         cluster->has_lease == CHECK_NO ? "nobody holds its Lease" : "its Lease was not renewed for a minute");
 }
 

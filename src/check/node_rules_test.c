@@ -112,13 +112,13 @@ static void a_driver_that_cannot_cut_the_model_is_an_error(void **state) {
   bench_expect(
       &bench, "driver",
       "error node n1: NVIDIA's driver 525.60.13 is too old to cut NVIDIA-H100-80GB-HBM3: 525.85.12 or newer "
-      "is "
-      "needed\n" PATCH_DRIVER("525.85.12") "error node n2: NVIDIA's driver 460.91.03 is too old to cut "
-                                           "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb: "
-                                           "470.42.01 or newer is needed\n" PATCH_DRIVER(
-                                               "470.42.01") "error node n4: NVIDIA's driver 450.0.0 is too "
-                                                            "old to cut GPUs: 470.42.01 or newer is "
-                                                            "needed\n" PATCH_DRIVER("470.42.01"));
+      "is needed\n" PATCH_DRIVER(
+          "525.85.12") "error node n2: NVIDIA's driver 460.91.03 is too old to cut "
+                       "NVIDIA-A100-SXM4-80GB-MIG-1g.10gb: "
+                       "470.42.01 or newer is needed\n" PATCH_DRIVER(
+                           "470.42.01") "error node n4: NVIDIA's driver 450.0.0 is too "
+                                        "old to cut GPUs: 470.42.01 or newer is "
+                                        "needed\n" PATCH_DRIVER("470.42.01"));
 }
 
 static void a_model_of_which_nothing_is_known_is_an_error(void **state) {

@@ -15,8 +15,7 @@ static void mig_manager_on_our_node_is_an_error(void **state) {
       &bench, "mig-manager",
       "error node n1: NVIDIA's mig-manager is on here and cuts all GPUs anew when the label "
       "nvidia.com/mig.config (all-balanced) changes: two that cut undo each other's work, and pods lose "
-      "their "
-      "slices\n"
+      "their slices\n"
       "  $ kubectl label node n1 nvidia.com/gpu.deploy.mig-manager=false --overwrite\n"
       "error node n2: NVIDIA's mig-manager is on here and cuts all GPUs anew when the label "
       "nvidia.com/mig.config (not set yet) changes: two that cut undo each other's work, and pods lose their "

@@ -17,8 +17,7 @@ const CliManualKey cli_manual_node_keys[] = {
     {"`" MIG_ANNOTATION_SPEC_PLAN "`", "controller", "The id of the plan that the node shall carry out."},
     {"`" MIG_ANNOTATION_SPEC_GPU_PREFIX "<i>`", "controller",
      "`GPU-<uuid> 1g.10gb@6,2g.20gb@0`: the slices that GPU shall have, in the order of creation; nothing "
-     "behind "
-     "the UUID: none."},
+     "behind the UUID: none."},
     {"`" MIG_ANNOTATION_SPEC_COUNT_PREFIX "<i>-<profile>`", "controller, nos",
      "A number of slices. Read only where the exact form is absent."},
     {"`" MIG_ANNOTATION_STATUS_PLAN "`", "agent", "The id of the plan that is done."},

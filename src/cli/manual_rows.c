@@ -27,8 +27,7 @@ static const CliManualRow description[] = {
     {"facet", NULL,
      "The first word is a verb. Two of them are programs that run on (`controller`, `agent`), the others "
      "answer a question and end. Under the name `kubectl-facet`, which kubectl finds as `kubectl facet`, it "
-     "is "
-     "the same program."},
+     "is the same program."},
     {"controller agent", NULL,
      "All options may stand in a file of YAML as well (`--config`), by their names without dashes; "
      "`--print-config` prints one with all of them. The command line wins."},
@@ -114,14 +113,12 @@ static const CliManualRow files[] = {
      "In a pod: its token, which is read again when it changes, and the API server's authority."},
     {"agent mig", "/var/lib/kubelet/device-plugins/",
      "The kubelet's folder for device plugins (`--device-plugin-path`). The agent serves its sockets there "
-     "and "
-     "locks the folder: a second agent waits, and `facet mig` changes nothing."},
+     "and locks the folder: a second agent waits, and `facet mig` changes nothing."},
     {"agent mig", "/var/lib/kubelet/pod-resources/kubelet.sock",
      "The kubelet's word on who holds which slice (`--pod-resources-socket`)."},
     {"agent", "/var/run/cdi/facet-UUID.json",
      "With `--container-access cdi`: one specification per slice (`--cdi-path`). Those of slices that are "
-     "gone "
-     "are removed."},
+     "gone are removed."},
     {"agent mig", "libnvidia-ml.so.1",
      "NVIDIA's library, looked for by the loader's rules, then where the GPU Operator puts its driver "
      "(/run/nvidia/driver, /driver-root) and in /usr/local/nvidia/lib64 (`--nvml-library`)."},
@@ -134,13 +131,12 @@ static const CliManualRow files[] = {
 static const CliManualRow signals[] = {
     {"controller agent", "SIGHUP",
      "Reads the configuration again. What can change in a running program does; of the rest the log says "
-     "that "
-     "it needs a restart."},
+     "that it needs a restart."},
     {"controller", "SIGTERM, SIGINT", "Hands the Lease on and ends."},
     {"agent", "SIGTERM, SIGINT",
      "Takes the node's slices off the scheduler's list, waits until it has seen that, serves for 5 s those "
-     "who "
-     "were promised one, and ends: give it 75 s. A second one ends it at once."},
+     "who were promised one, waits until the kubelet has no write of the amounts under way (5 to 16 s in "
+     "all), and ends: give it 75 s. A second one ends it at once."},
     {0},
 };
 

@@ -90,8 +90,7 @@ static const CliOption options_table[] = {
     {"--restart-after-change", CLI_STRING, offsetof(Options, restart_after_change),
      "NAMESPACE/LABEL=VALUE,...",
      "Components whose pods on this node are deleted after slices changed, so that their DaemonSet starts "
-     "them "
-     "again: gpu-operator/app=nvidia-dcgm, for one. At most once a minute, up to 16 of them (default: "
+     "them again: gpu-operator/app=nvidia-dcgm, for one. At most once a minute, up to 16 of them (default: "
      "none)."},
     CLI_SERVICE_OPTIONS(Options, service),
     CLI_CONFIG_ROWS(Options, config),

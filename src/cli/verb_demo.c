@@ -22,8 +22,7 @@ static const CliOption options_table[] = {
     {"--nodes", CLI_NUMBER, offsetof(Options, nodes), "N", "Number of nodes (default: 1)."},
     {"--pods", CLI_STRING, offsetof(Options, pods), "LIST",
      "Pods and the slice that each asks for, e.g. '3x2g.20gb,7g.80gb' (default: five of the smallest, and a "
-     "second "
-     "act in which a large one comes)."},
+     "second act in which a large one comes)."},
     {"--speed", CLI_STRING, offsetof(Options, speed), "FACTOR",
      "0.2 is five times slower than in reality, 10 ten times faster (default: 1)."},
     {"--fast", CLI_FLAG, offsetof(Options, fast), NULL, "Do not wait at all."},

@@ -151,8 +151,7 @@ static const Refusal refusals[] = {
     {403, "PATCH", "/api/v1/nodes/n1/status",
      STATUS(403, "Forbidden", "nodes \\\"n1\\\" is forbidden: User \\\"u\\\" cannot patch"), ERROR_DENIED,
      "the API server refused PATCH /api/v1/nodes/n1/status: nodes \"n1\" is forbidden: User \"u\" cannot "
-     "patch "
-     "(403 Forbidden); give this account the verb \"patch\" on nodes/status"},
+     "patch (403 Forbidden); give this account the verb \"patch\" on nodes/status"},
     {403, "GET", "/api/v1/pods?limit=500", STATUS(403, "Forbidden", "no"), ERROR_DENIED,
      "the API server refused GET /api/v1/pods: no (403 Forbidden); give this account the verb \"list\" on "
      "pods"},
@@ -164,8 +163,7 @@ static const Refusal refusals[] = {
             "pods \\\"r\\\" is forbidden: no PriorityClass with name facet-reservation was found"),
      ERROR_DENIED,
      "the API server refused POST /api/v1/namespaces/f/pods: pods \"r\" is forbidden: no PriorityClass with "
-     "name "
-     "facet-reservation was found (403 Forbidden); create it, `facet check` says how"},
+     "name facet-reservation was found (403 Forbidden); create it, `facet check` says how"},
     {403, "POST", "/api/v1/namespaces/f/pods", STATUS(403, "Forbidden", "exceeded quota: q"), ERROR_DENIED,
      "the API server refused POST /api/v1/namespaces/f/pods: exceeded quota: q (403 Forbidden)"},
     {404, "POST", "/api/v1/namespaces/f/pods", STATUS(404, "NotFound", "namespaces \\\"f\\\" not found"),
@@ -182,16 +180,14 @@ static const Refusal refusals[] = {
     {403, "POST", "/apis/events.k8s.io/v1/namespaces/demo/events", STATUS(403, "Forbidden", "no"),
      ERROR_DENIED,
      "the API server refused POST /apis/events.k8s.io/v1/namespaces/demo/events: no (403 Forbidden); give "
-     "this "
-     "account the verb \"create\" on events.events.k8s.io"},
+     "this account the verb \"create\" on events.events.k8s.io"},
     {403, "PUT", "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/facet",
      STATUS(403, "Forbidden", "no"), ERROR_DENIED,
      "the API server refused PUT /apis/coordination.k8s.io/v1/namespaces/kube-system/leases/facet: no (403 "
      "Forbidden); give this account the verb \"update\" on leases.coordination.k8s.io"},
     {403, "DELETE", "/api/v1/namespaces/demo/pods/p", STATUS(403, "Forbidden", "no"), ERROR_DENIED,
      "the API server refused DELETE /api/v1/namespaces/demo/pods/p: no (403 Forbidden); give this account "
-     "the "
-     "verb \"delete\" on pods"},
+     "the verb \"delete\" on pods"},
     {403, "PATCH", "/api/v1/namespaces/demo/status", STATUS(403, "Forbidden", "no"), ERROR_DENIED,
      "the API server refused PATCH /api/v1/namespaces/demo/status: no (403 Forbidden); give this account the "
      "verb \"patch\" on namespaces/status"},
@@ -202,8 +198,7 @@ static const Refusal refusals[] = {
      "the API server refused GET /x: nodes \"n\" not found (404 Not Found)"},
     {409, "PUT", "/x", STATUS(409, "Conflict", "the object has been modified"), ERROR_CONFLICT,
      "the API server refused PUT /x: the object has been modified (409 Conflict); somebody else changed it "
-     "at "
-     "the same time"},
+     "at the same time"},
     {422, "PATCH", "/x", STATUS(422, "Invalid", "the server rejected our request"), ERROR_INVALID,
      "the API server refused PATCH /x: the server rejected our request (422 Unprocessable Entity)"},
     {429, "GET", "/x", "Too many requests", ERROR_UNAVAILABLE,

@@ -171,13 +171,11 @@ static void nothing_found_tells_what_was_looked_for(void **state) {
   setenv("HOME", "/nonexistent", 1);
   fails(NULL, NULL,
         "no way to a cluster: KUBECONFIG is not set, this is not a pod (KUBERNETES_SERVICE_HOST is not set), "
-        "and "
-        "/nonexistent/.kube/config does not exist; give --kubeconfig FILE");
+        "and /nonexistent/.kube/config does not exist; give --kubeconfig FILE");
   unsetenv("HOME");
   fails(NULL, NULL,
         "no way to a cluster: KUBECONFIG is not set, this is not a pod (KUBERNETES_SERVICE_HOST is not set), "
-        "and "
-        "~/.kube/config cannot be found because HOME is not set; give --kubeconfig FILE");
+        "and ~/.kube/config cannot be found because HOME is not set; give --kubeconfig FILE");
   setenv("KUBECONFIG", "/nonexistent/a:/nonexistent/b", 1);
   fails(NULL, NULL,
         "no file of KUBECONFIG (/nonexistent/a:/nonexistent/b) exists; correct it or give --kubeconfig FILE");
@@ -222,8 +220,7 @@ static const BadFile bad_files[] = {
      "FOLDER/bad: the cluster \"k\" has no server; add \"server: https://HOST:PORT\""},
     {CLUSTER("server: 'h:6443'"), NULL,
      "FOLDER/bad: the server \"h:6443\" of the cluster \"k\" does not begin with https:// or http://; write "
-     "it "
-     "with one"},
+     "it with one"},
     {CLUSTER("server: \"https://h\", insecure-skip-tls-verify: perhaps"), NULL,
      "FOLDER/bad: \"insecure-skip-tls-verify\" is \"perhaps\" where true or false should be (line 4)"},
     {CLUSTER("server: \"https://h\", insecure-skip-tls-verify: true, certificate-authority: ca"), NULL,
@@ -232,8 +229,7 @@ static const BadFile bad_files[] = {
      "them"},
     {CLUSTER("server: \"https://h\", certificate-authority-data: 'AB*='"), NULL,
      "FOLDER/bad: \"certificate-authority-data\" of the cluster \"k\" is not valid base64; encode the PEM "
-     "file "
-     "with \"base64 -w0\""},
+     "file with \"base64 -w0\""},
     {CLUSTER("server: \"a\\0b\""), NULL, "FOLDER/bad: \"server\" contains a NUL character (line 4)"},
     {USER("client-certificate: x"), NULL,
      "FOLDER/bad: the user \"u\" has a client-certificate but no client-key; add it"},
@@ -252,8 +248,7 @@ static const BadFile bad_files[] = {
      "FOLDER/bad: the exec plugin of the user \"u\" has no command; add it"},
     {USER("exec: {command: ask, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Always}"), NULL,
      "FOLDER/bad: the exec plugin of the user \"u\" (ask) wants to ask a person (interactiveMode: Always), "
-     "and "
-     "facet has none to ask; use one that does not"},
+     "and facet has none to ask; use one that does not"},
     {USER("exec: {command: aws, apiVersion: client.authentication.k8s.io/v1, args: [[1]]}"), NULL,
      "FOLDER/bad: \"args\" of the user \"u\" holds something that is no text (line 4)"},
     {USER("exec: aws"), NULL, "FOLDER/bad: \"exec\" is a text where a mapping should be (line 4)"},
@@ -262,8 +257,7 @@ static const BadFile bad_files[] = {
      "client certificate, a token, an exec plugin or a service account"},
     {USER("as: root"), NULL,
      "the user \"u\" of FOLDER/bad impersonates another one (\"as\"), which facet does not support yet; use "
-     "a "
-     "client certificate, a token, an exec plugin or a service account"},
+     "a client certificate, a token, an exec plugin or a service account"},
 };
 
 static void each_mistake_in_a_file_is_named(void **state) {

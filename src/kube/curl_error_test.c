@@ -21,13 +21,11 @@ static const Failure failures[] = {
     {{BASE, .code = CURLE_COULDNT_RESOLVE_HOST, .detail = "Could not resolve host: h"},
      ERROR_UNAVAILABLE,
      "cannot reach the API server https://h:6443: could not resolve host: h; is it running and is the "
-     "address "
-     "right?"},
+     "address right?"},
     {{BASE, .code = CURLE_OPERATION_TIMEDOUT, .detail = "x"},
      ERROR_TIMEOUT,
      "cannot reach the API server https://h:6443: no connection within 10 s; is it running and is the "
-     "address "
-     "right?"},
+     "address right?"},
     {{BASE, .code = CURLE_OPERATION_TIMEDOUT, .detail = "x", .connected = true, .timeout_ms = 10000},
      ERROR_TIMEOUT,
      "the API server https://h:6443 did not answer GET /api/v1/pods within 10 s"},
@@ -49,8 +47,7 @@ static const Failure failures[] = {
       .verify_result = X509_V_ERR_UNSPECIFIED},
      ERROR_DENIED,
      "the certificate of the API server https://h:6443 is for another name: no match; correct the server's "
-     "address "
-     "or set tls-server-name (context \"c\" of F)"},
+     "address or set tls-server-name (context \"c\" of F)"},
     {{BASE, .code = CURLE_SSL_CONNECT_ERROR, .detail = "wrong version number"},
      ERROR_UNAVAILABLE,
      "no TLS with the API server https://h:6443: wrong version number; does it speak https?"},
