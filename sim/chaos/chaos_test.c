@@ -237,6 +237,43 @@ static void a_rejection_is_our_fault_unless_it_is_excused(void **state) {
   chaos_world_deinit(&world);
 }
 
+/* A free 2g.20gb is there, the machine reboots and cannot make it again; `deaf_ms` long nobody hears of nodes. */
+static void send_a_pod_after_a_reboot(ChaosWorld *world, uint64_t deaf_ms) {
+  Error err = {0};
+  run_pod(world);
+  if (deaf_ms)
+    sim_api_stall_watches(world->cluster->api, SIM_API_NODES, deaf_ms);
+  chaos_strike_reboot(world, &(ChaosStep){.node = 0});
+  sim_driver_fail(
+      world->cluster->nodes[0].driver,
+      &(SimDriverFault){.kind = SIM_DRIVER_REFUSES, .call = 1, .times = 1000, .code = NVML_UNKNOWN});
+  sim_cluster_run(world->cluster, world->cluster->host.now_ms + 100000, NULL, NULL);
+  assert_ok(sim_cluster_create_pod(world->cluster, "2g.20gb", 0, &err));
+  sim_cluster_run(world->cluster, world->cluster->host.now_ms + 5000, NULL, NULL);
+}
+
+static void a_scheduler_that_has_not_seen_a_reboot_is_not_our_fault(void **state) {
+  ChaosWorld world;
+  ChaosHistory history;
+  world_init(&world, &history);
+  send_a_pod_after_a_reboot(&world, 140000);
+  assert_true(chaos_world_misleads(&world, 0));
+  assert_false(chaos_world_is_excused(&world, 0));
+  assert_int_equal(world.counts.excused_victims, 1);
+  assert_null(world.checker);
+  chaos_world_deinit(&world);
+}
+
+static void a_scheduler_that_has_seen_a_reboot_excuses_nothing(void **state) {
+  ChaosWorld world;
+  ChaosHistory history;
+  world_init(&world, &history);
+  send_a_pod_after_a_reboot(&world, 0);
+  assert_false(chaos_world_misleads(&world, 0));
+  assert_int_equal(world.counts.excused_victims, 0);
+  chaos_world_deinit(&world);
+}
+
 static void too_many_reservations_are_found(void **state) {
   ChaosWorld world;
   ChaosHistory history;
@@ -416,6 +453,8 @@ int main(void) {
       cmocka_unit_test(half_a_slice_is_found),
       cmocka_unit_test(half_a_slice_that_a_dead_worker_left_must_not_stay),
       cmocka_unit_test(a_rejection_is_our_fault_unless_it_is_excused),
+      cmocka_unit_test(a_scheduler_that_has_not_seen_a_reboot_is_not_our_fault),
+      cmocka_unit_test(a_scheduler_that_has_seen_a_reboot_excuses_nothing),
       cmocka_unit_test(too_many_reservations_are_found),
       cmocka_unit_test(a_plan_without_an_answer_is_found),
       cmocka_unit_test(a_pod_that_nobody_helps_is_found),

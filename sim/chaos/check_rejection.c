@@ -32,7 +32,7 @@ int chaos_check_rejection(ChaosWorld *world, const SimRejection *rejection, Erro
     world->counts.unplugged_victims++;
     return 0;
   }
-  if (chaos_world_is_excused(world, node) || map_find(&world->nodes[node].misled, key)) {
+  if (chaos_world_misleads(world, node) || map_find(&world->nodes[node].misled, key)) {
     world->counts.excused_victims++;
     return 0;
   }

@@ -14,6 +14,7 @@ static void halt(ChaosWorld *world, int node, uint32_t away_ms) {
   chaos_world_excuse_unplugged(world, node, away_ms + SETTLED_MS);
   chaos_world_excuse_lies(world, node, away_ms + SETTLED_MS);
   chaos_world_excuse_slices(world, node);
+  chaos_world_note_halt(world, node);
   if (machine->agent)
     sim_cluster_kill_agent(world->cluster, node);
   if (machine->kubelet)

@@ -163,6 +163,24 @@ bool chaos_world_is_excused(const ChaosWorld *world, int node) {
   return now_ms < excused->lies_until_ms || (now_ms < excused->lie.until_ms && says_so_still(world, node));
 }
 
+static int64_t node_version(const ChaosWorld *world, int node) {
+  const json_t *object = sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_NODES,
+                                            chaos_world_node_name(world, node));
+  return strtoll(sim_check_text(object, "metadata", "resourceVersion"), NULL, 10);
+}
+
+void chaos_world_note_halt(ChaosWorld *world, int node) {
+  world->nodes[node].halted_version = node_version(world, node);
+}
+
+/* A scheduler whose watch is dead notices after longer than a node takes to come back. */
+bool chaos_world_misleads(const ChaosWorld *world, int node) {
+  int64_t halted = world->nodes[node].halted_version;
+  int64_t seen = sim_scheduler_node_version(world->cluster->scheduler, chaos_world_node_name(world, node));
+  return chaos_world_is_excused(world, node) ||
+         (seen && seen <= halted && node_version(world, node) > halted);
+}
+
 void chaos_world_end_lie(ChaosWorld *world, int node) {
   if (!world->nodes[node].lie.resource)
     return;
@@ -223,7 +241,7 @@ static void on_change(void *userdata, const SimApiChange *change) {
                                                      : json_string_value(json_object_get(spec, "nodeName")));
   if (node >= 0 && !says_so_still(world, node))
     chaos_world_end_lie(world, node);
-  if (node >= 0 && change->kind == SIM_API_PODS && chaos_world_is_excused(world, node))
+  if (node >= 0 && change->kind == SIM_API_PODS && chaos_world_misleads(world, node))
     map_put(&world->nodes[node].misled, change->key, world);
   if (node >= 0)
     check(world, CHAOS_AT_CHANGE, node);

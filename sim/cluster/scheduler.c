@@ -308,6 +308,11 @@ static void on_synced(void *userdata) {
   schedule(userdata);
 }
 
+int64_t sim_scheduler_node_version(const SimScheduler *scheduler, const char *node) {
+  const Node *known = kube_informer_find(scheduler->nodes, node);
+  return known ? strtoll(string_or_empty(known->meta.resource_version), NULL, 10) : 0;
+}
+
 /* The informers try again by themselves. */
 static void on_trouble(void *userdata, const Error *err, uint64_t retry_ms) {
 }

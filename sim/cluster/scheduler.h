@@ -21,5 +21,7 @@ void sim_scheduler_pause(SimScheduler *scheduler, bool is_paused);
 void sim_scheduler_delay_bindings(SimScheduler *scheduler, uint32_t percent, uint32_t max_ms);
 /* From now on so many of a hundred pods go to any node that they fit on, not to the first. */
 void sim_scheduler_wander(SimScheduler *scheduler, uint32_t percent);
+/* The resource version of the node as it knows it; 0: it knows none. */
+int64_t sim_scheduler_node_version(const SimScheduler *scheduler, const char *node);
 void sim_scheduler_free(SimScheduler *scheduler); /* what it was about to bind is forgotten */
 DEFINE_CLEANUP(SimScheduler, sim_scheduler_free)
