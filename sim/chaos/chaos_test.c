@@ -237,7 +237,7 @@ static void a_rejection_is_our_fault_unless_it_is_excused(void **state) {
   chaos_world_deinit(&world);
 }
 
-/* A free 2g.20gb is there, the machine reboots and cannot make it again; `deaf_ms` long nobody hears of nodes. */
+/* A free 2g.20gb is there, the machine reboots and cannot make it again; so long nobody hears of nodes. */
 static void send_a_pod_after_a_reboot(ChaosWorld *world, uint64_t deaf_ms) {
   Error err = {0};
   run_pod(world);
