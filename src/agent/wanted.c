@@ -186,19 +186,18 @@ static bool may_destroy(void *userdata, const GpuObserved *gpu, const GpuInstanc
   return agent_wanted_is_leftover(errand->view, gpu, instance);
 }
 
-/* False where it cannot be understood: nothing is changed then. */
-static bool read_wish(Errand *errand, const GpuObserved *gpu, AgentWanted *wanted) {
+/* Where it cannot be understood no slice is made or taken away: only half of one goes, which is of use to
+ * nobody. */
+static void read_wish(Errand *errand, const GpuObserved *gpu, AgentWanted *wanted) {
   const AgentWantedView *view = errand->view;
   const char *exact =
       key_values_find_index(&view->node->meta.annotations, MIG_ANNOTATION_SPEC_GPU_PREFIX, gpu->index);
-  if (exact && !read_exact(gpu, exact, &errand->goal, wanted))
-    return false;
+  bool is_understood = !exact || read_exact(gpu, exact, &errand->goal, wanted);
   if (!exact)
     place_counts(view->node, gpu, &errand->goal, wanted);
-  errand->takes_away = exact && !view->is_answered;
-  if (view->is_done)
+  errand->takes_away = exact && is_understood && !view->is_answered;
+  if (view->is_done || !is_understood)
     errand->goal.count = 0;
-  return true;
 }
 
 /* Sets the next job on this GPU, if there is one. */
@@ -238,9 +237,10 @@ void agent_wanted_compute(const AgentWantedView *view, AgentTransactions *transa
   }
   for (int i = 0; i < observation->gpu_count && ret_wanted->step == AGENT_STEP_DONE; i++) {
     Errand errand = {.view = view};
-    if (is_workable(view->node, &observation->gpus[i], ret_wanted) &&
-        read_wish(&errand, &observation->gpus[i], ret_wanted))
-      run_errand(&errand, &observation->gpus[i], transactions, ret_wanted);
+    if (!is_workable(view->node, &observation->gpus[i], ret_wanted))
+      continue;
+    read_wish(&errand, &observation->gpus[i], ret_wanted);
+    run_errand(&errand, &observation->gpus[i], transactions, ret_wanted);
   }
   find_missing_gpus(view->node, observation, ret_wanted);
 }

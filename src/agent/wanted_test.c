@@ -246,6 +246,16 @@ static void half_of_a_slice_is_cleared_away_when_nobody_completed_it_in_10_s(voi
   assert_string_equal(wanted_of(f), "clear 1g.10gb@6 on 0");
 }
 
+static void half_of_a_slice_is_cleared_away_where_the_wish_cannot_be_understood(void **state) {
+  Fixture *f = *state;
+  GpuObserved *gpu = observe(f, "A100-80GB", "1g.10gb@6? 3g.40gb@0");
+  gpu->instances[0].bare_since_ms = NOW_MS - AGENT_BARE_MS;
+  annotate(f, SPEC, "GPU-0 9g.5gb@77");
+  assert_string_equal(wanted_of(f),
+                      "clear 1g.10gb@6 on 0; annotation facet.gpu/spec-gpu-0: \"9g.5gb@77\" is not a "
+                      "slice: one looks like 1g.10gb@6");
+}
+
 static void half_of_a_slice_stays_where_people_say_so(void **state) {
   static const char *const words[][2] = {{"facet.gpu/exclude-gpus", "0"},
                                          {"facet.gpu/keep-gpu-0", "1g.10gb@6"},
@@ -339,6 +349,7 @@ int main(void) {
       FIXTURE_TEST(what_failed_is_not_tried_again_and_the_rest_goes_on),
       FIXTURE_TEST(a_count_that_failed_at_its_place_ends),
       FIXTURE_TEST(half_of_a_slice_is_cleared_away_when_nobody_completed_it_in_10_s),
+      FIXTURE_TEST(half_of_a_slice_is_cleared_away_where_the_wish_cannot_be_understood),
       cmocka_unit_test(half_of_a_slice_stays_where_people_say_so),
       FIXTURE_TEST(problems_that_do_not_fit_are_cut),
       FIXTURE_TEST(a_gpu_without_mig_or_without_a_model_is_left_alone),
