@@ -25,6 +25,7 @@ int chaos_check_rejection(ChaosWorld *world, const SimRejection *rejection, Erro
     return 0;
   if (strcmp(rejection->namespace_, SIM_CLUSTER_SYSTEM_NAMESPACE) == 0) {
     chaos_world_excuse_lies(world, node, UNGUARDED_MS);
+    chaos_world_note_loss(world, node);
     return 0;
   }
   bool is_plugin_away = rejection->is_plugin_away || strstr(rejection->why, PLUGIN_LOST);

@@ -157,6 +157,7 @@ void chaos_strike_destruction_by_hand(ChaosWorld *world, const ChaosStep *step) 
   chaos_world_note(world, "somebody destroys %s at slot %d of GPU %u of %s by hand", profile->name, gi->start,
                    g, chaos_world_node_name(world, step->node));
   chaos_world_excuse_lies(world, step->node, LOOK_MS);
+  chaos_world_excuse_promised(world, step->node);
   map_put(&world->nodes[step->node].gone, uuid, world);
   run_by_hand(world, step->node, &job);
 }

@@ -14,7 +14,7 @@ static void halt(ChaosWorld *world, int node, uint32_t away_ms) {
   chaos_world_excuse_unplugged(world, node, away_ms + SETTLED_MS);
   chaos_world_excuse_lies(world, node, away_ms + SETTLED_MS);
   chaos_world_excuse_slices(world, node);
-  chaos_world_note_halt(world, node);
+  chaos_world_note_loss(world, node);
   if (machine->agent)
     sim_cluster_kill_agent(world->cluster, node);
   if (machine->kubelet)
@@ -137,6 +137,7 @@ void chaos_strike_lost_gpu(ChaosWorld *world, const ChaosStep *step) {
   uint32_t away_ms = step->a % LOST_MAX_MS;
   chaos_world_note(world, "GPU 0 of %s is lost for %u ms", chaos_world_node_name(world, step->node), away_ms);
   chaos_world_excuse_lies(world, step->node, away_ms + SETTLED_MS);
+  chaos_world_excuse_promised(world, step->node);
   sim_driver_lose_gpu(world->cluster->nodes[step->node].driver, 0);
   chaos_world_later(world, away_ms, find_gpu, step->node);
 }

@@ -81,8 +81,10 @@ void chaos_strike_pod_deletion(ChaosWorld *world, const ChaosStep *step) {
 void chaos_strike_reservation_deletion(ChaosWorld *world, const ChaosStep *step) {
   if (sim_check_count_reservations(world->cluster) == 0)
     return;
-  for (int i = 0; i < world->cluster->node_count; i++)
+  for (int i = 0; i < world->cluster->node_count; i++) {
     chaos_world_excuse_lies(world, i, world->cluster->options.container_stop_ms + UNGUARDED_MS);
+    chaos_world_note_loss(world, i);
+  }
   delete_pod(world, SIM_CLUSTER_SYSTEM_NAMESPACE, step->a, step->b % 5 == 0);
 }
 

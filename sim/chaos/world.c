@@ -169,16 +169,25 @@ static int64_t node_version(const ChaosWorld *world, int node) {
   return strtoll(sim_check_text(object, "metadata", "resourceVersion"), NULL, 10);
 }
 
-void chaos_world_note_halt(ChaosWorld *world, int node) {
-  world->nodes[node].halted_version = node_version(world, node);
+void chaos_world_note_loss(ChaosWorld *world, int node) {
+  world->nodes[node].lost_version = node_version(world, node);
+}
+
+void chaos_world_excuse_promised(ChaosWorld *world, int node) {
+  const Map *pods = &sim_api_store(world->cluster->api)->objects[SIM_API_PODS];
+  for (size_t i = 0; i < pods->count; i++) {
+    const json_t *pod = pods->entries[i].value;
+    if (strcmp(sim_check_text(pod, "spec", "nodeName"), chaos_world_node_name(world, node)) == 0 &&
+        strcmp(sim_check_text(pod, "status", "phase"), "Pending") == 0)
+      map_put(&world->nodes[node].misled, pods->entries[i].key, world);
+  }
 }
 
 /* A scheduler whose watch is dead notices after longer than a node takes to come back. */
 bool chaos_world_misleads(const ChaosWorld *world, int node) {
-  int64_t halted = world->nodes[node].halted_version;
+  int64_t lost = world->nodes[node].lost_version;
   int64_t seen = sim_scheduler_node_version(world->cluster->scheduler, chaos_world_node_name(world, node));
-  return chaos_world_is_excused(world, node) ||
-         (seen && seen <= halted && node_version(world, node) > halted);
+  return chaos_world_is_excused(world, node) || (seen && seen <= lost && seen < node_version(world, node));
 }
 
 void chaos_world_end_lie(ChaosWorld *world, int node) {

@@ -26,12 +26,12 @@ typedef struct ChaosNode {
   uint64_t unplugged_until_ms; /* its kubelet may have no plugin */
   uint64_t lies_until_ms;      /* it may offer what is not there, and not by us */
   ChaosLie lie;
-  int64_t halted_version; /* of the node's object when its machine halted last; 0: it never did */
-  Map gone;               /* UUIDs of slices that somebody else took away -> non-NULL */
-  Map misled;             /* pods that were bound to it while it lied -> non-NULL */
-  Map given;              /* UUIDs of slices that pods were seen with while they existed -> non-NULL */
-  bool is_absent;         /* no such node: neither agent nor kubelet can start */
-  uint32_t kill_in_ms;    /* after the next change that concerns it, its agent dies; 0: no */
+  int64_t lost_version; /* of the node's object when what it offered or held back was lost last; 0: never */
+  Map gone;             /* UUIDs of slices that somebody else took away -> non-NULL */
+  Map misled;           /* pods that were bound to it while it lied -> non-NULL */
+  Map given;            /* UUIDs of slices that pods were seen with while they existed -> non-NULL */
+  bool is_absent;       /* no such node: neither agent nor kubelet can start */
+  uint32_t kill_in_ms;  /* after the next change that concerns it, its agent dies; 0: no */
 } ChaosNode;
 
 /* Something that is to happen later, or when the storm is over. */
@@ -96,8 +96,11 @@ void chaos_world_excuse_lies(ChaosWorld *world, int node, uint64_t duration_ms);
 /* Until it is taken back or has come true. resource and amount are static. */
 void chaos_world_excuse_lie(ChaosWorld *world, int node, const char *resource, const char *amount);
 void chaos_world_end_lie(ChaosWorld *world, int node);
-/* What it offered is gone. Whoever does not know that yet may still send pods. */
-void chaos_world_note_halt(ChaosWorld *world, int node);
+/* What it offered is gone, or what kept others from slices that are gone. Whoever has not seen the node since
+ * may still send pods. */
+void chaos_world_note_loss(ChaosWorld *world, int node);
+/* Pods that were sent to it and not admitted yet may find nothing, and not by us. */
+void chaos_world_excuse_promised(ChaosWorld *world, int node);
 /* May pods be sent there for what is not there, and not by us? */
 bool chaos_world_misleads(const ChaosWorld *world, int node);
 bool chaos_world_is_excused(const ChaosWorld *world, int node);
