@@ -274,6 +274,24 @@ static void a_scheduler_that_has_seen_a_reboot_excuses_nothing(void **state) {
   chaos_world_deinit(&world);
 }
 
+/* A pod is on its way to a slice when somebody destroys it. */
+static void who_was_promised_what_somebody_destroyed_is_not_our_fault(void **state) {
+  ChaosWorld world;
+  ChaosHistory history;
+  Error err = {0};
+  world_init(&world, &history);
+  sim_cluster_kill_kubelet(world.cluster, 0);
+  assert_ok(sim_cluster_create_pod(world.cluster, "1g.10gb", 0, &err));
+  json_auto_t *bound = json_pack("{s:{s:s}}", "spec", "nodeName", "gpu-1");
+  sim_api_patch(world.cluster->api, "/api/v1/namespaces/demo/pods/p-1", bound);
+  const SimRejection rejection = {.namespace_ = "demo", .pod = "p-1", .why = "no healthy devices present"};
+  assert_fails(chaos_check_rejection(&world, &rejection, &err),
+               "p-1 is rejected on gpu-1: no healthy devices present");
+  chaos_world_excuse_promised(&world, 0);
+  assert_ok(chaos_check_rejection(&world, &rejection, &err));
+  chaos_world_deinit(&world);
+}
+
 static void too_many_reservations_are_found(void **state) {
   ChaosWorld world;
   ChaosHistory history;
@@ -455,6 +473,7 @@ int main(void) {
       cmocka_unit_test(a_rejection_is_our_fault_unless_it_is_excused),
       cmocka_unit_test(a_scheduler_that_has_not_seen_a_reboot_is_not_our_fault),
       cmocka_unit_test(a_scheduler_that_has_seen_a_reboot_excuses_nothing),
+      cmocka_unit_test(who_was_promised_what_somebody_destroyed_is_not_our_fault),
       cmocka_unit_test(too_many_reservations_are_found),
       cmocka_unit_test(a_plan_without_an_answer_is_found),
       cmocka_unit_test(a_pod_that_nobody_helps_is_found),
