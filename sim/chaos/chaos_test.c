@@ -15,8 +15,12 @@ static ChaosHistory nothing(void) {
   return history;
 }
 
+static void pass(ChaosWorld *world, uint64_t ms) {
+  sim_cluster_run(world->cluster, world->cluster->host.now_ms + ms, NULL, NULL);
+}
+
 static void pass_time(ChaosWorld *world) {
-  sim_cluster_run(world->cluster, world->cluster->host.now_ms + A_WHILE_MS, NULL, NULL);
+  pass(world, A_WHILE_MS);
 }
 
 static void assert_sound(ChaosWorld *world) {
@@ -115,9 +119,9 @@ static void an_amount_by_hand_is_excused_until_somebody_must_have_noticed(void *
   sim_cluster_kill_agent(world.cluster, 0);
   sim_cluster_kill_kubelet(world.cluster, 0);
   edit_an_amount(&world);
-  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 170000, NULL, NULL);
+  pass(&world, 170000);
   assert_ok(chaos_check(&world, CHAOS_AT_CHANGE, 0, &name, &err));
-  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 20000, NULL, NULL);
+  pass(&world, 20000);
   assert_found(&world, CHAOS_AT_CHANGE, "offers",
                "gpu-1 offers 3 x nvidia.com/mig-1g.10gb, its GPUs have 0, reservations hold 0");
   chaos_world_deinit(&world);
@@ -128,7 +132,7 @@ static void an_amount_by_hand_that_was_taken_back_excuses_nothing_any_more(void 
   ChaosHistory history;
   world_init(&world, &history);
   edit_an_amount(&world);
-  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 20000, NULL, NULL);
+  pass(&world, 20000);
   json_auto_t *patch = json_pack("{s:{s:{s:s}}}", "status", "allocatable", "nvidia.com/mig-1g.10gb", "3");
   sim_api_patch(world.cluster->api, "/api/v1/nodes/gpu-1/status", patch);
   assert_found(&world, CHAOS_AT_CHANGE, "offers",
@@ -145,7 +149,7 @@ static void an_amount_by_hand_that_is_true_excuses_nothing(void **state) {
     assert_ok(sim_cluster_create_pod(world.cluster, "1g.10gb", 0, &err));
   pass_time(&world);
   edit_an_amount(&world);
-  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 20000, NULL, NULL);
+  pass(&world, 20000);
   assert_false(chaos_world_is_excused(&world, 0));
   chaos_world_deinit(&world);
 }
@@ -161,9 +165,9 @@ static void a_new_machine_takes_its_time_to_boot(void **state) {
   ChaosHistory history;
   world_init(&world, &history);
   chaos_strike_replacement(&world, &(ChaosStep){.a = 0, .b = 1});
-  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 4000, NULL, NULL);
+  pass(&world, 4000);
   assert_false(has_node(&world));
-  sim_cluster_run(world.cluster, world.cluster->host.now_ms + 2000, NULL, NULL);
+  pass(&world, 2000);
   assert_true(has_node(&world));
   chaos_world_deinit(&world);
 }
@@ -247,9 +251,9 @@ static void send_a_pod_after_a_reboot(ChaosWorld *world, uint64_t deaf_ms) {
   sim_driver_fail(
       world->cluster->nodes[0].driver,
       &(SimDriverFault){.kind = SIM_DRIVER_REFUSES, .call = 1, .times = 1000, .code = NVML_UNKNOWN});
-  sim_cluster_run(world->cluster, world->cluster->host.now_ms + 100000, NULL, NULL);
+  pass(world, 100000);
   assert_ok(sim_cluster_create_pod(world->cluster, "2g.20gb", 0, &err));
-  sim_cluster_run(world->cluster, world->cluster->host.now_ms + 5000, NULL, NULL);
+  pass(world, 5000);
 }
 
 static void a_scheduler_that_has_not_seen_a_reboot_is_not_our_fault(void **state) {

@@ -148,11 +148,14 @@ void chaos_world_excuse_lie(ChaosWorld *world, int node, const char *resource, c
   world->nodes[node].lie = (ChaosLie){resource, amount, world->cluster->host.now_ms + DEAF_MS};
 }
 
+static const json_t *node_object(const ChaosWorld *world, int node) {
+  return sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_NODES,
+                            chaos_world_node_name(world, node));
+}
+
 static bool says_so_still(const ChaosWorld *world, int node) {
   const ChaosLie *lie = &world->nodes[node].lie;
-  const json_t *object = sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_NODES,
-                                            chaos_world_node_name(world, node));
-  const json_t *offers = json_object_get(json_object_get(object, "status"), "allocatable");
+  const json_t *offers = json_object_get(json_object_get(node_object(world, node), "status"), "allocatable");
   return lie->resource &&
          string_equal(json_string_value(json_object_get(offers, lie->resource)), lie->amount);
 }
@@ -164,9 +167,7 @@ bool chaos_world_is_excused(const ChaosWorld *world, int node) {
 }
 
 static int64_t node_version(const ChaosWorld *world, int node) {
-  const json_t *object = sim_api_store_find(sim_api_store(world->cluster->api), SIM_API_NODES,
-                                            chaos_world_node_name(world, node));
-  return strtoll(sim_check_text(object, "metadata", "resourceVersion"), NULL, 10);
+  return strtoll(sim_check_text(node_object(world, node), "metadata", "resourceVersion"), NULL, 10);
 }
 
 void chaos_world_note_loss(ChaosWorld *world, int node) {

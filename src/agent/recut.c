@@ -2,6 +2,7 @@
 #include "agent/recut.h"
 
 #include "agent/publish.h"
+#include "base/backoff.h"
 #include "base/host.h"
 #include "base/text.h"
 
@@ -230,7 +231,7 @@ static AgentRecutAction linger(AgentRecut *recut, const AgentRecutView *view) {
   if (is_there)
     return AGENT_RECUT_WAIT;
   recut->witness_again_ms =
-      recut->witness_again_ms ? 2 * recut->witness_again_ms : AGENT_RECUT_WITNESS_AGAIN_MS;
+      backoff_next_ms(recut->witness_again_ms, AGENT_RECUT_WITNESS_AGAIN_MS, AGENT_RECUT_LINGER_MS);
   return AGENT_RECUT_WITNESS;
 }
 

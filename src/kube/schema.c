@@ -409,34 +409,22 @@ const KubeType kube_node_type = {.kind = "Node",
                                  .extra = offsetof(Node, gpu_uuids),
                                  .extra_item_size = sizeof(GpuUuid)};
 const KubeType kube_namespace_type = {
-    "Namespace", "/api/v1/namespaces", &namespace_, sizeof(Namespace), 0, 0, 0, 0};
-const KubeType kube_persistent_volume_type = {"PersistentVolume",
-                                              "/api/v1/persistentvolumes",
-                                              &persistent_volume,
-                                              sizeof(PersistentVolume),
-                                              0,
-                                              0,
-                                              0,
-                                              0};
-const KubeType kube_persistent_volume_claim_type = {"PersistentVolumeClaim",
-                                                    "/api/v1/persistentvolumeclaims",
-                                                    &claim,
-                                                    sizeof(PersistentVolumeClaim),
-                                                    0,
-                                                    0,
-                                                    0,
-                                                    0};
-const KubeType kube_storage_class_type = {"StorageClass",
-                                          "/apis/storage.k8s.io/v1/storageclasses",
-                                          &storage_class,
-                                          sizeof(StorageClass),
-                                          0,
-                                          0,
-                                          0,
-                                          0};
+    .kind = "Namespace", .path = "/api/v1/namespaces", .message = &namespace_, .size = sizeof(Namespace)};
+const KubeType kube_persistent_volume_type = {.kind = "PersistentVolume",
+                                              .path = "/api/v1/persistentvolumes",
+                                              .message = &persistent_volume,
+                                              .size = sizeof(PersistentVolume)};
+const KubeType kube_persistent_volume_claim_type = {.kind = "PersistentVolumeClaim",
+                                                    .path = "/api/v1/persistentvolumeclaims",
+                                                    .message = &claim,
+                                                    .size = sizeof(PersistentVolumeClaim)};
+const KubeType kube_storage_class_type = {.kind = "StorageClass",
+                                          .path = "/apis/storage.k8s.io/v1/storageclasses",
+                                          .message = &storage_class,
+                                          .size = sizeof(StorageClass)};
 
 const KubeType kube_lease_type = {
-    "Lease", "/apis/coordination.k8s.io/v1/leases", &lease, sizeof(Lease), 0, 0, 0, 0};
+    .kind = "Lease", .path = "/apis/coordination.k8s.io/v1/leases", .message = &lease, .size = sizeof(Lease)};
 
 const KubeType *const kube_types[] = {&kube_pod_type,
                                       &kube_node_type,
