@@ -338,7 +338,11 @@ static void a_re_cut_reserves_all_free_slices_and_has_the_gpus_read_once(void **
   assert_string_equal(asked_amount(world), "6");
   run_for(world, PLUGIN_READS_MS + 300);
   assert_story(world, "reserve;destroy 1g.10gb@4;destroy 1g.10gb@5;destroy 1g.10gb@6;create 3g.40gb@4;"
-                      "SIGHUP;patch;plugin reads;patch;release;");
+                      "SIGHUP;patch;plugin reads;patch;");
+  run_for(world, AGENT_KUBELET_LATE_MS - 1000);
+  assert_story(world, ""); /* the plugin's list has become shorter only when it had read */
+  run_for(world, 1000);
+  assert_story(world, "patch;release;");
   assert_string_equal(amount(world, "allocatable", SMALL), "4");
   assert_string_equal(amount(world, "allocatable", LARGE), "1");
   assert_null(world->pod);
@@ -352,7 +356,7 @@ static void a_re_cut_keeps_its_reservation_until_the_kubelet_shows_the_new_slice
   assert_non_null(world->pod);
   assert_string_equal(amount(world, "allocatable", SMALL), "7"); /* all free ones are reserved */
   plugin_read(world->plugin);
-  run_for(world, 3000);
+  run_for(world, AGENT_KUBELET_LATE_MS + 1000);
   assert_null(world->pod);
   assert_string_equal(amount(world, "allocatable", SMALL), "4");
 }
@@ -389,7 +393,7 @@ static void leaving_keeps_the_reservation_while_slices_that_are_gone_are_shown(v
   run_for(world, 5000);
   assert_non_null(world->pod);
   plugin_read(world->plugin);
-  run_for(world, 3000);
+  run_for(world, AGENT_KUBELET_LATE_MS + 1000);
   assert_null(world->pod);
 }
 

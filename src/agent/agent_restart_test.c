@@ -129,7 +129,7 @@ static void a_recut_restarts_once_when_it_is_answered(void **state) {
   World *world = *state;
   begin_recut(world);
   run_for(world, 900);
-  CLEANUP(cleanup_free) char *expected = mem_format("reserve;%srelease;", CUT);
+  CLEANUP(cleanup_free) char *expected = mem_format("reserve;%s", CUT);
   assert_story(world, expected);
   assert_calls(world, LOOK_AT_A "DELETE /api/v1/namespaces/ops/pods/a-0;");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/recut.h"
 
+#include "agent/agent.h"
 #include "agent/publish.h"
 #include "base/backoff.h"
 #include "base/host.h"
@@ -161,6 +162,7 @@ static AgentRecutAction unlist(AgentRecut *recut, const AgentRecutView *view) {
   if (!is_still_wanted(recut, view))
     return lose(recut, view, true, "the slices are wanted again");
   if (view->kubelet_agrees) {
+    recut->unlisted_ms = view->now_ms;
     enter(recut, recut->pod[0] ? AGENT_RECUT_CONFIRMING : AGENT_RECUT_CUTTING, view->now_ms);
     return AGENT_RECUT_WAIT;
   }
@@ -271,8 +273,11 @@ AgentRecutAction agent_recut_step(AgentRecut *recut, const AgentRecutView *view,
       action = cut(recut, view, ret_target);
       break;
     case AGENT_RECUT_SHOWING:
-      if (view->node_agrees && !view->growing)
+      if (view->node_agrees && !view->growing) {
+        if (recut->unsteered && recut->settles_ms) /* NVIDIA's plugin has its shorter list only now */
+          recut->settles_ms = view->now_ms + AGENT_KUBELET_LATE_MS;
         enter(recut, recut->settles_ms ? AGENT_RECUT_SETTLING : AGENT_RECUT_LINGERING, view->now_ms);
+      }
       break;
     case AGENT_RECUT_SETTLING:
       action = settle(recut, view);

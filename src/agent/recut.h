@@ -17,8 +17,9 @@
  *         |
  *     SHOWING     what is wanted is created, listed and known, the node says so, and our own watch of the
  *         |       node shows it
- *     SETTLING    a tick of the kubelet's that found more in its list than on the node, as just   3.5 s
- *         |       after growth, may write that late; mostly there was none. What the node says then counts
+ *     SETTLING    what the kubelet read in its list before it became shorter it may write late:  3.5 s
+ *         |       where its own watch of the node is behind, it takes that for news. What the node says
+ *         |       afterwards counts
  *     LINGERING   the scheduler reads nodes and pods in two streams, either of which     180 s
  *         |       may be late. Until it has seen what the node offers now, it counts slices that are gone.
  *         |       So a witness pod goes through it, one that fits the node only by its newest label
@@ -82,8 +83,9 @@ typedef struct AgentRecut {
   char pod[AGENT_RECUT_NAME_SIZE];    /* name */
   char plan[MIG_PLAN_ID_SIZE];        /* that takes the targets away */
   AgentTargets targets;
-  uint64_t settles_ms; /* so long the kubelet may write what it had before; 0: it has nothing */
-  int64_t offer;       /* from SHOWING on: what the node's label facet.gpu/offer reaches */
+  uint64_t unlisted_ms;                /* the kubelet shows its list without the targets; 0: not known */
+  uint64_t settles_ms;                 /* so long the kubelet may write what it had before; 0: no longer */
+  int64_t offer;                       /* from SHOWING on: what the node's label facet.gpu/offer reaches */
   char witness[AGENT_RECUT_NAME_SIZE]; /* LINGERING: name of the pod */
   uint64_t witness_ms;                 /* when it was asked for; 0: never */
   uint32_t witness_again_ms;           /* so much later for another one */

@@ -35,9 +35,16 @@ void agent_recutting_give_offer(Agent *agent, AgentRecut *recut) {
   agent_kick(agent);
 }
 
+/* Since when can the kubelet not read the targets in its list any more? An earlier life of the agent had it
+ * shortened before this one began. */
+static uint64_t unlisted_ms(const Agent *agent, const AgentRecut *recut) {
+  if (!recut->targets.count)
+    return agent->started_ms;
+  return recut->unlisted_ms ? recut->unlisted_ms : agent->host->now_ms;
+}
+
 void agent_recutting_plan_offer(Agent *agent, AgentRecut *recut) {
-  uint64_t settles_ms = recut->targets.count ? agent_slices_late_until(agent, &recut->targets)
-                                             : agent->started_ms + AGENT_KUBELET_LATE_MS;
+  uint64_t settles_ms = unlisted_ms(agent, recut) + AGENT_KUBELET_LATE_MS;
   recut->settles_ms = settles_ms > agent->host->now_ms ? settles_ms : 0;
   if (!recut->settles_ms)
     agent_recutting_give_offer(agent, recut);

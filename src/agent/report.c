@@ -285,10 +285,6 @@ bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_
   return true;
 }
 
-bool agent_report_says_less(const Node *node, const AgentResource *resource) {
-  return get_amount(&node->allocatable, resource->name) < (int64_t)agent_publish_amount(resource);
-}
-
 bool agent_report_shows(const Node *node, const AgentResource *resource) {
   return amount_is(&node->allocatable, resource->name, agent_publish_amount(resource));
 }

@@ -26,7 +26,5 @@ typedef struct AgentReport {
 bool agent_report_format(const Node *node, const AgentReport *report, Text *ret_body);
 /* The node's label MIG_LABEL_OFFER; 0 where it has none that makes sense. */
 int64_t agent_report_get_offer(const Node *node);
-/* Does the node offer fewer partitions of the resource than there are? */
-bool agent_report_says_less(const Node *node, const AgentResource *resource);
 /* Does the node offer exactly the partitions of the resource? */
 bool agent_report_shows(const Node *node, const AgentResource *resource);

@@ -117,11 +117,9 @@ static void publish(Agent *agent) {
   add_vanished(agent, &fresh, &arena);
   own_ids(&fresh, &arena);
   bool *known = arena_alloc(&arena, (fresh.count + 1) * sizeof *known);
-  uint64_t *behind_ms = arena_alloc(&arena, (fresh.count + 1) * sizeof *behind_ms);
   bool changed = fresh.count != agent->resources.count;
   for (size_t i = 0; i < fresh.count; i++) {
     const AgentResource *old = find_resource(&agent->resources, fresh.items[i].name);
-    behind_ms[i] = old ? agent->behind_ms[old - agent->resources.items] : 0;
     if (old && same_partitions(&old->partitions, &fresh.items[i].partitions)) {
       known[i] = agent->known[old - agent->resources.items];
       continue;
@@ -135,32 +133,9 @@ static void publish(Agent *agent) {
   agent->slices_arena = arena;
   agent->resources = fresh;
   agent->known = known;
-  agent->behind_ms = behind_ms;
   arena = old_arena;
   agent_rereading_note_change(agent);
   agent_slices_watch_closely(agent);
-}
-
-/* ---- the node beside it ---- */
-
-void agent_slices_note_node(Agent *agent, const Node *node) {
-  for (size_t i = 0; i < agent->resources.count; i++) {
-    uint64_t *behind_ms = &agent->behind_ms[i];
-    if (agent_report_says_less(node, &agent->resources.items[i]))
-      *behind_ms = HOST_NEVER;
-    else if (*behind_ms == HOST_NEVER)
-      *behind_ms = agent->host->now_ms;
-  }
-}
-
-uint64_t agent_slices_late_until(const Agent *agent, const AgentTargets *targets) {
-  uint64_t last_ms = 0;
-  for (size_t i = 0; i < agent->resources.count; i++) {
-    uint64_t behind_ms = agent->behind_ms[i] == HOST_NEVER ? agent->host->now_ms : agent->behind_ms[i];
-    if (agent_targets_count(targets, agent->resources.items[i].name) && behind_ms > last_ms)
-      last_ms = behind_ms;
-  }
-  return last_ms ? last_ms + AGENT_KUBELET_LATE_MS : 0;
 }
 
 /* ---- the barrier ---- */
@@ -445,7 +420,6 @@ void agent_slices_withdraw(Agent *agent) {
   agent->resources = (AgentResources){0};
   agent->is_published = false;
   agent->known = NULL;
-  agent->behind_ms = NULL;
 }
 
 void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *options) {

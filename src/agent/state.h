@@ -83,12 +83,10 @@ struct Agent {
   char *plugin_folder;
   Arena slices_arena; /* of `resources` */
   AgentResources resources;
-  bool is_published;   /* `resources` is what the GPUs hold */
-  bool adopted;        /* agent_slices_adopt() has had its look */
-  bool *known;         /* the kubelet shows exactly this resource's slices */
-  uint64_t *behind_ms; /* the node said less than this resource's list until then; HOST_NEVER: it does; 0:
-                          never did */
-  Map announced;       /* resource name -> non-NULL */
+  bool is_published; /* `resources` is what the GPUs hold */
+  bool adopted;      /* agent_slices_adopt() has had its look */
+  bool *known;       /* the kubelet shows exactly this resource's slices */
+  Map announced;     /* resource name -> non-NULL */
   HostTimer barrier_timer;
   uint64_t barrier_began_ms;
   uint64_t known_ms; /* when it last ended: the kubelet knew everything */
@@ -176,11 +174,6 @@ void agent_slices_watch_closely(Agent *agent);
 void agent_slices_doubt(Agent *agent, const Node *old, const Node *new_);
 /* Takes every plugin away from the kubelet. */
 void agent_slices_withdraw(Agent *agent);
-/* Our node, as we see it now. */
-void agent_slices_note_node(Agent *agent, const Node *node);
-/* So long the kubelet may write to the node what it had of these profiles: its tick tells where they differ.
- */
-uint64_t agent_slices_late_until(const Agent *agent, const AgentTargets *targets);
 /* The kubelet may be about to show new slices: a report can wait for it until then. In the past: no need. */
 uint64_t agent_slices_settled_by(const Agent *agent);
 
