@@ -8,6 +8,9 @@ import threading
 
 SERVICE = ("10.96.0.1", 443)
 CHUNK = 65536
+# A bridge without an address of its own takes the lowest of its pods': with each pod that comes or goes it may change, and
+# who remembers the old one sends into nowhere for up to a minute.
+ADDRESS = "02:fa:ce:70:00:01"
 
 
 async def pump(reader, writer):
@@ -33,7 +36,8 @@ class ServiceNetwork(threading.Thread):
 
     def start(self):
         """Before the first pod: the bridge plugin takes a bridge that is there, if the first address is the one it wants."""
-        for command in (("link", "add", self.bridge, "type", "bridge"), ("address", "add", self.gateway, "dev", self.bridge),
+        for command in (("link", "add", self.bridge, "address", ADDRESS, "type", "bridge"),
+                        ("address", "add", self.gateway, "dev", self.bridge),
                         ("address", "add", SERVICE[0] + "/32", "dev", self.bridge),
                         ("link", "set", self.bridge, "up")):
             subprocess.run(["ip", *command], check=True)
