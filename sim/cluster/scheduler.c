@@ -79,7 +79,8 @@ static Word *new_word(SimScheduler *scheduler, const Pod *pod, const char *subre
 }
 
 /* Where nobody knows whether it was bound, nothing else is promised of what it asked for: it is bound again,
- * which the server refuses if it is. (The real one may promise a slice twice here.) */
+ * which the server refuses if it is, and then it is where it was sent until our watch shows it. (The real one
+ * may promise a slice twice here.) */
 static void on_bound(void *userdata, const KubeAnswer *answer) {
   Word *word = userdata;
   Error err;
@@ -87,7 +88,7 @@ static void on_bound(void *userdata, const KubeAnswer *answer) {
     timer_set(word->scheduler->host, &word->timer, BIND_AGAIN_MS);
     return;
   }
-  if (!kube_answer_is_ok(answer, &err)) {
+  if (!kube_answer_is_ok(answer, &err) && !strstr(err.text, "is already assigned to node")) {
     free(map_remove(&word->scheduler->assumed, word->uid));
     schedule(word->scheduler);
   }

@@ -138,6 +138,36 @@ static void a_slow_binding_is_seen_late_and_counts_at_once(void **state) {
   assert_null(node_of(world, "q"));
 }
 
+static void set_zone(World *world, const char *path, const char *zone) {
+  json_auto_t *patch = json_pack("{s:{s:{s:s?}}}", "metadata", "labels", "zone", zone);
+  sim_api_patch(world->api, path, patch);
+}
+
+/* Where it was bound it stays, whatever would fit it better by now. */
+static void a_binding_whose_answer_was_lost_counts_although_the_watch_is_behind(void **state) {
+  World *world = *state;
+  create_node(world, "n1", "1");
+  set_zone(world, "/api/v1/nodes/n1", "a");
+  pass_time(world, 100);
+  sim_scheduler_delay_bindings(world->scheduler, 100, 3000);
+  create_pod(world, "p", ",\"nodeSelector\":{\"zone\":\"a\"}");
+  create_pod(world, "q", "");
+  pass_time(world, 20);
+  sim_api_stall_watches(world->api, SIM_API_PODS, 20000);
+  sim_api_lose_next(world->api, 1);
+  pass_time(world, 4000);
+  assert_string_equal(node_of(world, "p"), "n1");
+  sim_scheduler_delay_bindings(world->scheduler, 0, 0);
+  sim_scheduler_pause(world->scheduler, true); /* whatever it has under way is answered */
+  pass_time(world, 4000);
+  create_node(world, "n2", "1");
+  set_zone(world, "/api/v1/nodes/n1", NULL);
+  set_zone(world, "/api/v1/nodes/n2", "a");
+  sim_scheduler_pause(world->scheduler, false);
+  pass_time(world, 10000);
+  assert_string_equal(node_of(world, "q"), "n2");
+}
+
 static void a_pod_that_goes_during_its_binding_frees_its_place(void **state) {
   World *world = *state;
   create_node(world, "n1", "1");
@@ -160,6 +190,7 @@ int main(void) {
       CASE(a_pod_of_another_scheduler_is_left_alone),
       CASE(a_paused_scheduler_decides_nothing),
       CASE(a_slow_binding_is_seen_late_and_counts_at_once),
+      CASE(a_binding_whose_answer_was_lost_counts_although_the_watch_is_behind),
       CASE(a_pod_that_goes_during_its_binding_frees_its_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

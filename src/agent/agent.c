@@ -206,6 +206,7 @@ static void step(void *userdata) {
   agent_takeover_step(agent, node);
   agent_gpus_step(agent, node);
   agent_slices_step(agent);
+  agent_slices_note_node(agent, node);
   agent_migmode_step(agent, node);
   agent_watching_step(agent);
   report(agent, node);

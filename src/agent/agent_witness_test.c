@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After a re-cut: the reservation is let go when the scheduler has seen what the node offers. */
 #include "agent/recut_fixture.h"
+#include "agent/state.h"
 
 /* A scheduler that lost its watch counts the old slices; without the reservation it would promise them. */
 static void the_reservation_stays_until_the_scheduler_has_seen_what_the_node_offers(void **state) {
@@ -65,6 +66,36 @@ static void a_reservation_outlasts_what_the_kubelet_may_have_under_way(void **st
   assert_null(world->pod);
 }
 
+/* What the kubelet may write late is what the node has said for long: no news, so it is not written. */
+static void a_reservation_does_not_wait_for_that_where_amounts_had_not_changed_for_long(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  for (size_t i = 0; i < world->agent->resources.count; i++)
+    world->agent->moved_ms[i] -= AGENT_RECUT_LINGER_MS;
+  run_for(world, 900);
+  CLEANUP(cleanup_free) char *expected = mem_format("reserve;%srelease;", CUT);
+  assert_story(world, expected);
+  assert_cut(world);
+  assert_null(world->pod);
+}
+
+/* The scheduler counts three of the four that are left for the first reservation. */
+static void a_reservation_does_not_wait_for_that_where_the_next_re_cut_waits_for_it(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  run_for(world, 900);
+  assert_cut(world);
+  assert_non_null(world->pod);
+  text_clear(&world->story);
+  set_plan(world, "p2", "GPU-0 3g.40gb@4,3g.40gb@0");
+  run_for(world, 200);
+  assert_story(world, "patch;release;reserve;");
+  text_append(&world->kubelet.reserved, "MIG-0-0 MIG-0-1 MIG-0-2 MIG-0-3");
+  run_for(world, 1000);
+  assert_string_equal(amount(world, "allocatable", LARGE), "2");
+  assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p2");
+}
+
 /* Nobody knows any more what the kubelet had before. */
 static void a_crash_does_not_shorten_that(void **state) {
   World *world = *state;
@@ -116,6 +147,8 @@ int main(void) {
       WORLD_TEST(a_scheduler_that_says_nothing_is_given_three_minutes),
       WORLD_TEST(a_scheduler_whose_watch_is_dead_keeps_its_reservation_until_it_has_noticed),
       WORLD_TEST(a_reservation_outlasts_what_the_kubelet_may_have_under_way),
+      WORLD_TEST(a_reservation_does_not_wait_for_that_where_amounts_had_not_changed_for_long),
+      WORLD_TEST(a_reservation_does_not_wait_for_that_where_the_next_re_cut_waits_for_it),
       WORLD_TEST(a_crash_does_not_shorten_that),
       WORLD_TEST(a_witness_that_somebody_deletes_is_replaced),
       WORLD_TEST(a_crash_while_the_witness_waits_leaves_neither_behind),

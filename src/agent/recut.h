@@ -17,9 +17,9 @@
  *         |
  *     SHOWING     what is wanted is created, listed and known, the node says so, and our own watch of the
  *         |       node shows it
- *     SETTLING    what the kubelet read in its list before it became shorter it may write late:  3.5 s
- *         |       where its own watch of the node is behind, it takes that for news. What the node says
- *         |       afterwards counts
+ *     SETTLING    what the kubelet read in its list before it became shorter it may write late,  3.5 s
+ *         |       where the amount is news to it: changed lately, while its own watch of the node may be
+ *         |       behind. What the node says afterwards counts. Not if the next re-cut waits for it
  *     LINGERING   the scheduler reads nodes and pods in two streams, either of which     180 s
  *         |       may be late. Until it has seen what the node offers now, it counts slices that are gone.
  *         |       So a witness pod goes through it, one that fits the node only by its newest label
@@ -84,6 +84,7 @@ typedef struct AgentRecut {
   char plan[MIG_PLAN_ID_SIZE];        /* that takes the targets away */
   AgentTargets targets;
   uint64_t unlisted_ms;                /* the kubelet shows its list without the targets; 0: not known */
+  bool is_quiet;                       /* for long the node had said what the kubelet had until then */
   uint64_t settles_ms;                 /* so long the kubelet may write what it had before; 0: no longer */
   int64_t offer;                       /* from SHOWING on: what the node's label facet.gpu/offer reaches */
   char witness[AGENT_RECUT_NAME_SIZE]; /* LINGERING: name of the pod */

@@ -45,7 +45,7 @@ static uint64_t unlisted_ms(const Agent *agent, const AgentRecut *recut) {
 
 void agent_recutting_plan_offer(Agent *agent, AgentRecut *recut) {
   uint64_t settles_ms = unlisted_ms(agent, recut) + AGENT_KUBELET_LATE_MS;
-  recut->settles_ms = settles_ms > agent->host->now_ms ? settles_ms : 0;
+  recut->settles_ms = !recut->is_quiet && settles_ms > agent->host->now_ms ? settles_ms : 0;
   if (!recut->settles_ms)
     agent_recutting_give_offer(agent, recut);
 }

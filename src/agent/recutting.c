@@ -141,12 +141,16 @@ static bool agree_on_targets(const Agent *agent, const Node *node) {
   return agent->resources.count > 0;
 }
 
-static const char *find_obstacle(const Agent *agent, const Node *node) {
+static const char *find_obstacle(Agent *agent, const Node *node) {
   const AgentRecutting *recutting = &agent->recutting;
   if (!kube_informer_is_synced(recutting->pods))
     return recutting->trouble[0] ? recutting->trouble : "the reservation pods of this node cannot be listed";
   if (!agree_on_targets(agent, node))
     return "the kubelet or the node's status does not show all slices";
+  if (agent_recutting_is_crowded(agent)) {
+    agent_recutting_hurry(agent);
+    return "the scheduler has not seen yet what the last re-cut left";
+  }
   return NULL;
 }
 
@@ -278,6 +282,9 @@ static void note_transition(Agent *agent, AgentRecut *recut, AgentRecutState bef
   bool was_active = before < AGENT_RECUT_SHOWING;
   if (was_active && recut->lost)
     note_lost(agent, recut);
+  if (before <= AGENT_RECUT_LEARNING && recut->state > AGENT_RECUT_LEARNING)
+    recut->is_quiet =
+        agent->host->now_ms - agent_slices_quiet_since(agent, &recut->targets) >= AGENT_RECUT_LINGER_MS;
   if (before != recut->state && recut->state == AGENT_RECUT_CONFIRMING) {
     agent_recutting_ask_anew(agent);
     agent_kick(agent);

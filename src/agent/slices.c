@@ -117,9 +117,11 @@ static void publish(Agent *agent) {
   add_vanished(agent, &fresh, &arena);
   own_ids(&fresh, &arena);
   bool *known = arena_alloc(&arena, (fresh.count + 1) * sizeof *known);
+  uint64_t *moved_ms = arena_alloc(&arena, (fresh.count + 1) * sizeof *moved_ms);
   bool changed = fresh.count != agent->resources.count;
   for (size_t i = 0; i < fresh.count; i++) {
     const AgentResource *old = find_resource(&agent->resources, fresh.items[i].name);
+    moved_ms[i] = old ? agent->moved_ms[old - agent->resources.items] : agent->host->now_ms;
     if (old && same_partitions(&old->partitions, &fresh.items[i].partitions)) {
       known[i] = agent->known[old - agent->resources.items];
       continue;
@@ -133,9 +135,33 @@ static void publish(Agent *agent) {
   agent->slices_arena = arena;
   agent->resources = fresh;
   agent->known = known;
+  agent->moved_ms = moved_ms;
   arena = old_arena;
   agent_rereading_note_change(agent);
   agent_slices_watch_closely(agent);
+}
+
+/* ---- the node beside it ---- */
+
+void agent_slices_note_node(Agent *agent, const Node *node) {
+  for (size_t i = 0; i < agent->resources.count; i++)
+    if (!agent_report_shows(node, &agent->resources.items[i]))
+      agent->moved_ms[i] = agent->host->now_ms;
+}
+
+uint64_t agent_slices_quiet_since(const Agent *agent, const AgentTargets *targets) {
+  uint64_t last_ms = 0;
+  for (size_t i = 0; i < agent->resources.count; i++)
+    if (agent_targets_count(targets, agent->resources.items[i].name) && agent->moved_ms[i] > last_ms)
+      last_ms = agent->moved_ms[i];
+  return last_ms;
+}
+
+int agent_slices_count_free(const Agent *agent, const AgentResource *resource) {
+  int count = 0;
+  for (size_t i = 0; i < resource->partitions.count; i++)
+    count += !map_find(&agent->used, resource->partitions.items[i].id);
+  return count;
 }
 
 /* ---- the barrier ---- */
@@ -420,6 +446,7 @@ void agent_slices_withdraw(Agent *agent) {
   agent->resources = (AgentResources){0};
   agent->is_published = false;
   agent->known = NULL;
+  agent->moved_ms = NULL;
 }
 
 void agent_slices_init(Agent *agent, KubeletPort *port, const AgentOptions *options) {

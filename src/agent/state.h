@@ -83,10 +83,11 @@ struct Agent {
   char *plugin_folder;
   Arena slices_arena; /* of `resources` */
   AgentResources resources;
-  bool is_published; /* `resources` is what the GPUs hold */
-  bool adopted;      /* agent_slices_adopt() has had its look */
-  bool *known;       /* the kubelet shows exactly this resource's slices */
-  Map announced;     /* resource name -> non-NULL */
+  bool is_published;  /* `resources` is what the GPUs hold */
+  bool adopted;       /* agent_slices_adopt() has had its look */
+  bool *known;        /* the kubelet shows exactly this resource's slices */
+  uint64_t *moved_ms; /* the node said another amount of this resource until then */
+  Map announced;      /* resource name -> non-NULL */
   HostTimer barrier_timer;
   uint64_t barrier_began_ms;
   uint64_t known_ms; /* when it last ended: the kubelet knew everything */
@@ -174,6 +175,12 @@ void agent_slices_watch_closely(Agent *agent);
 void agent_slices_doubt(Agent *agent, const Node *old, const Node *new_);
 /* Takes every plugin away from the kubelet. */
 void agent_slices_withdraw(Agent *agent);
+/* Our node, as we see it now. */
+void agent_slices_note_node(Agent *agent, const Node *node);
+/* Since when has the node said what there is of all profiles of the targets? As far as this agent knows. */
+uint64_t agent_slices_quiet_since(const Agent *agent, const AgentTargets *targets);
+/* How many of a resource's slices does no pod hold? */
+int agent_slices_count_free(const Agent *agent, const AgentResource *resource);
 /* The kubelet may be about to show new slices: a report can wait for it until then. In the past: no need. */
 uint64_t agent_slices_settled_by(const Agent *agent);
 
@@ -218,6 +225,10 @@ void agent_recutting_give_up(Agent *agent, bool raced, const char *reason);
 void agent_recutting_give_offer(Agent *agent, AgentRecut *recut);
 /* ... at once, or when nothing that the kubelet has under way can contradict it any more. */
 void agent_recutting_plan_offer(Agent *agent, AgentRecut *recut);
+/* recut_crowd.c: would the scheduler find too little for the next reservation? */
+bool agent_recutting_is_crowded(const Agent *agent);
+/* Those that only wait for what the kubelet may write late wait no longer. */
+void agent_recutting_hurry(Agent *agent);
 /* recut_pods.c: requests for the re-cut's pods. */
 void agent_recutting_create_pod(Agent *agent, const Node *node, const AgentRecut *recut);
 void agent_recutting_create_witness(Agent *agent, const Node *node, AgentRecut *recut); /* names it anew */
