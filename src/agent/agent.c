@@ -252,6 +252,7 @@ Agent *agent_new(const AgentOptions *options, const AgentSeams *seams) {
   agent->nodes = kube_informer_new(seams->host, seams->transport,
                                    &(KubeInformerOptions){.type = &kube_node_type,
                                                           .selector = selector,
+                                                          .answer_ms = AGENT_ANSWER_MS,
                                                           .on_change = on_node_change,
                                                           .on_synced = on_synced,
                                                           .on_trouble = on_trouble,

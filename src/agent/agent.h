@@ -29,10 +29,12 @@ enum {
   AGENT_BARRIER_MS = 200,        /* reports wait so long for the kubelet to show a new slice */
   AGENT_BARRIER_POLL_MAX_MS = 1000,
   AGENT_KUBELET_TICK_MS = 10000, /* it looks for what to write so often (nodeStatusUpdateFrequency) */
-  AGENT_KUBELET_LATE_MS = 3500,  /* a write of the kubelet's to the node may be under way so long */
-  AGENT_SEEN_MS = 2000,       /* a report that the watch does not show by then is compared and sent again */
-  AGENT_USE_WAIT_MS = 2000,   /* the first report waits so long for who holds what */
-  AGENT_RETRY_FIRST_MS = 500, /* after a report was refused, doubling */
+  AGENT_ANSWER_MS =
+      20000, /* of the API server, to small questions: it may let them wait in a queue for 15 s */
+  AGENT_KUBELET_LATE_MS = 3500, /* a write of the kubelet's to the node may be under way so long */
+  AGENT_SEEN_MS = 2000,         /* a report that the watch does not show by then is compared and sent again */
+  AGENT_USE_WAIT_MS = 2000,     /* the first report waits so long for who holds what */
+  AGENT_RETRY_FIRST_MS = 500,   /* after a report was refused, doubling */
   AGENT_RETRY_MAX_MS = 60000,
   AGENT_TAKEOVER_PAUSE_MS = 10000, /* between two writes of the label of NVIDIA's plugin */
   AGENT_RIVAL_LOOK_MS = 10000,     /* has another plugin taken our resources? */

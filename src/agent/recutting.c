@@ -459,6 +459,7 @@ void agent_recutting_init(Agent *agent, KubeTransport *transport, const AgentOpt
   recutting->pods = kube_informer_new(agent->host, transport,
                                       &(KubeInformerOptions){.type = &recutting->type,
                                                              .selector = selector,
+                                                             .answer_ms = AGENT_ANSWER_MS,
                                                              .on_change = on_pod_change,
                                                              .on_synced = on_synced,
                                                              .on_trouble = on_trouble,

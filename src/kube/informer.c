@@ -20,7 +20,7 @@
 #include <string.h>
 
 enum {
-  PAGE_TIMEOUT_MS = 60000,
+  ANSWER_MS = 60000,       /* for a page, and for a watch to begin: as long as the server itself tries */
   RETRY_AFTER_MAX_S = 300, /* a server may ask for patience, not for a day */
   STREAMS_BROKEN_MAX = 2,  /* a list that breaks so often is asked for in pages, which are kept */
   SHORT_WATCH_MS = 1000,   /* a watch that ends sooner without a word counts as a failure */
@@ -43,6 +43,7 @@ struct KubeInformer {
   char *selector;
   State state;
   HostTimer timer;         /* WAITING: until the next try; else until the silence is too long */
+  uint32_t silence_ms;     /* so long it may last now */
   uint32_t failures;       /* in a row */
   uint32_t short_watches;  /* in a row */
   bool lost_place;         /* since the watch last went well */
@@ -151,6 +152,11 @@ static void wait_after(KubeInformer *informer, const Error *reason) {
   informer->options.on_trouble(informer->options.userdata, &err, delay_ms);
 }
 
+static void bear_silence(KubeInformer *informer, uint32_t silence_ms) {
+  informer->silence_ms = silence_ms;
+  timer_set(informer->host, &informer->timer, silence_ms);
+}
+
 static void on_timer(void *userdata) {
   KubeInformer *informer = userdata;
   if (informer->state == STATE_WAITING) {
@@ -158,8 +164,7 @@ static void on_timer(void *userdata) {
     return;
   }
   Error err = {0};
-  error_set(&err, ERROR_TIMEOUT, "nothing came from the API server for %d s",
-            KUBE_INFORMER_SILENCE_MS / 1000);
+  error_set(&err, ERROR_TIMEOUT, "nothing came from the API server for %u s", informer->silence_ms / 1000);
   kube_transport_cancel_silent(informer->transport, informer->call);
   wait_after(informer, &err);
 }
@@ -263,7 +268,7 @@ static void on_watch_event(void *userdata, KubeWatchEvent *event) {
 static void on_head(void *userdata, int status, const char *content_type, int retry_after_s) {
   KubeInformer *informer = userdata;
   const KubeType *type = informer->options.type;
-  timer_set(informer->host, &informer->timer, KUBE_INFORMER_SILENCE_MS);
+  bear_silence(informer, KUBE_INFORMER_SILENCE_MS);
   informer->status = status;
   informer->retry_after_s = retry_after_s;
   informer->format = kube_format_of(content_type);
@@ -295,7 +300,7 @@ static void feed(KubeInformer *informer, const void *bytes, size_t size) {
 
 static void on_body(void *userdata, const void *bytes, size_t size) {
   KubeInformer *informer = userdata;
-  timer_set(informer->host, &informer->timer, KUBE_INFORMER_SILENCE_MS);
+  bear_silence(informer, KUBE_INFORMER_SILENCE_MS);
   if (is_success(informer->status))
     feed(informer, bytes, size);
   else if (informer->refusal.size + size <= REFUSAL_SIZE_MAX)
@@ -415,12 +420,14 @@ static void go_on(KubeInformer *informer) {
   informer->had_event = false;
   informer->is_no_stream = false;
   informer->trouble = (Error){0};
-  timer_set(informer->host, &informer->timer, KUBE_INFORMER_SILENCE_MS);
+  bool is_list = informer->state == STATE_LISTING;
+  uint32_t answer_ms = informer->options.answer_ms ? informer->options.answer_ms : ANSWER_MS;
+  bear_silence(informer, is_list ? KUBE_INFORMER_SILENCE_MS : answer_ms);
   KubeRequest request = {
       .method = "GET",
       .path = informer->path,
       .accept = "application/vnd.kubernetes.protobuf,application/json",
-      .timeout_ms = informer->state == STATE_LISTING ? PAGE_TIMEOUT_MS : 0,
+      .timeout_ms = is_list ? answer_ms : 0,
       .on_head = on_head,
       .on_body = on_body,
       .on_done = on_done,

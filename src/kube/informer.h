@@ -24,6 +24,9 @@ typedef struct KubeInformer KubeInformer;
 typedef struct KubeInformerOptions {
   const KubeType *type;
   const char *selector; /* query part, escaped: "fieldSelector=spec.nodeName%3Dn1", or NULL */
+  /* A page has to be here within, and a watch to begin: who asks for a handful of objects need not wait as long
+   * as for thousands when the request got lost. 0: 60 s. */
+  uint32_t answer_ms;
   /* Takes out of the struct what nobody needs, before it is kept; memory from the arena. NULL: nothing. */
   void (*trim)(void *object, Arena *arena);
   /* An object appeared or changed (old NULL: new) or went away (new NULL). Both are borrowed for the call. */

@@ -342,6 +342,41 @@ static void silence_cancels_a_list(void **state) {
   assert_string_equal(stage->trouble.text, "listing pods: nothing came from the API server for 150 s");
 }
 
+static void a_watch_that_does_not_begin_within_a_minute_is_asked_for_again(void **state) {
+  Stage *stage = *state;
+  kube_informer_start(stage->informer);
+  fake_answer(fake_open_call(&stage->fake), 200, PAGE("10", "", ""));
+  KubeCall *watch = fake_open_call(&stage->fake);
+  advance(stage, 59999);
+  assert_false(watch->is_over);
+  advance(stage, 1);
+  assert_true(watch->was_silent);
+  assert_string_equal(stage->trouble.text, "watching pods: nothing came from the API server for 60 s");
+  advance(stage, stage->retry_ms);
+  watches_from(stage, "10");
+}
+
+/* Who asks for one object does not wait for a lost request as long as for thousands. */
+static void small_lists_and_their_watches_can_be_asked_for_again_sooner(void **state) {
+  Stage *stage = *state;
+  KubeInformerOptions options = {.type = &kube_pod_type,
+                                 .answer_ms = 20000,
+                                 .on_change = on_change,
+                                 .on_synced = on_synced,
+                                 .on_trouble = on_trouble,
+                                 .userdata = stage};
+  kube_informer_free(stage->informer);
+  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+  kube_informer_start(stage->informer);
+  assert_int_equal(fake_open_call(&stage->fake)->request.timeout_ms, 20000);
+  fake_answer(fake_open_call(&stage->fake), 200, PAGE("10", "", ""));
+  KubeCall *watch = fake_open_call(&stage->fake);
+  assert_int_equal(watch->request.timeout_ms, 0);
+  advance(stage, 20000);
+  assert_true(watch->was_silent);
+  assert_string_equal(stage->trouble.text, "watching pods: nothing came from the API server for 20 s");
+}
+
 static void a_list_in_progress_does_not_disturb_the_cache(void **state) {
   Stage *stage = *state;
   KubeCall *watch = start_watching(stage);
@@ -444,6 +479,8 @@ int main(void) {
       TEST(a_server_that_is_back_and_has_no_memory_is_listed_soon),
       TEST(silence_cancels_the_watch),
       TEST(silence_cancels_a_list),
+      TEST(a_watch_that_does_not_begin_within_a_minute_is_asked_for_again),
+      TEST(small_lists_and_their_watches_can_be_asked_for_again_sooner),
       TEST(a_list_in_progress_does_not_disturb_the_cache),
       cmocka_unit_test(it_may_be_freed_at_any_moment),
       cmocka_unit_test(it_recovers_from_a_failure_at_every_step),
