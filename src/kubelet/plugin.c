@@ -165,14 +165,19 @@ void kubelet_plugin_watch_opened(KubeletPlugin *plugin) {
     timer_cancel(plugin->host, &plugin->timer);
 }
 
-void kubelet_plugin_watch_ended(KubeletPlugin *plugin, uint64_t lived_ms) {
-  if (plugin->state != KUBELET_PLUGIN_REGISTERED || kubelet_plugin_is_current(plugin))
+/* A kubelet that has two streams of ours, as when a request of our earlier life reached it late, hangs up on
+ * the newer one when either ends. What comes over the other one it still shows to everybody, but it asks
+ * nobody to allocate any more: "endpoint has been stopped". */
+void kubelet_plugin_watch_ended(KubeletPlugin *plugin, uint64_t kubelet_identity, uint64_t lived_ms) {
+  bool is_of_another = kubelet_identity != plugin->kubelet_identity && kubelet_plugin_is_current(plugin);
+  if (plugin->state != KUBELET_PLUGIN_REGISTERED || is_of_another)
     return;
   /* Each moment without a plugin may cost a pod: the first try comes at once. The kubelet also hangs up on us
    * when it hears late of the end of our earlier life. */
   if (lived_ms >= STEADY_MS || plugin->retry_ms == RETRY_MIN_MS)
     plugin->retry_ms = 0;
   retry(plugin);
+  kubelet_plugin_end_watches(plugin);
 }
 
 void kubelet_plugin_yield(KubeletPlugin *plugin) {

@@ -83,6 +83,7 @@ void kubelet_plugin_report(KubeletPlugin *plugin, const Error *err);
 /* plugin_serve.c */
 void kubelet_plugin_accept(void *userdata, KubeletStream *stream); /* userdata: the plugin */
 void kubelet_plugin_hang_up(KubeletPlugin *plugin);                /* all connections */
+void kubelet_plugin_end_watches(KubeletPlugin *plugin);            /* of the kubelet that is there */
 /* plugin.c: a ListAndWatch opened, or ended; `lived_ms` after it had opened. */
 void kubelet_plugin_watch_opened(KubeletPlugin *plugin);
-void kubelet_plugin_watch_ended(KubeletPlugin *plugin, uint64_t lived_ms);
+void kubelet_plugin_watch_ended(KubeletPlugin *plugin, uint64_t kubelet_identity, uint64_t lived_ms);

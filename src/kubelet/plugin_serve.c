@@ -34,7 +34,7 @@ static void serve_options(GrpcCall *call, const Request *request) {
 static void on_watcher_gone(void *userdata) {
   KubeletPluginWatcher *watcher = userdata;
   KubeletPlugin *plugin = watcher->plugin;
-  uint64_t lived_ms = plugin->host->now_ms - watcher->since_ms;
+  uint64_t lived_ms = plugin->host->now_ms - watcher->since_ms, identity = watcher->kubelet_identity;
   for (size_t i = 0; i < plugin->watchers.count; i++) {
     if (plugin->watchers.items[i] == watcher) {
       array_remove(&plugin->watchers, i);
@@ -42,7 +42,26 @@ static void on_watcher_gone(void *userdata) {
     }
   }
   free(watcher);
-  kubelet_plugin_watch_ended(plugin, lived_ms);
+  kubelet_plugin_watch_ended(plugin, identity, lived_ms);
+}
+
+/* NULL: none is left. */
+static KubeletPluginWatcher *take_current(KubeletPlugin *plugin) {
+  for (size_t i = 0; i < plugin->watchers.count; i++) {
+    KubeletPluginWatcher *watcher = plugin->watchers.items[i];
+    if (watcher->kubelet_identity == plugin->kubelet_identity) {
+      array_remove(&plugin->watchers, i);
+      return watcher;
+    }
+  }
+  return NULL;
+}
+
+void kubelet_plugin_end_watches(KubeletPlugin *plugin) {
+  for (KubeletPluginWatcher *watcher; (watcher = take_current(plugin)); free(watcher)) {
+    grpc_call_on_gone(watcher->call, NULL, NULL);
+    grpc_call_finish(watcher->call, GRPC_OK, "");
+  }
 }
 
 static void serve_list_and_watch(GrpcCall *call, const Request *request) {

@@ -222,6 +222,23 @@ static void too_many_streams_are_refused(void **state) {
   assert_string_equal(text_string(&answer.end), "8 too many ListAndWatch streams are open");
 }
 
+/* The kubelet asks nobody to allocate any more, whatever it is still told over the other stream. */
+static void of_two_streams_neither_is_of_use_when_one_ends(void **state) {
+  World *world = *state;
+  start_registered(world, "a");
+  GrpcCall *older = world->endpoints.items[0]->watch;
+  open_watch(world->endpoints.items[0]);
+  run_for(world, 20000);
+  assert_story(world, "list a;");
+  grpc_call_cancel(older);
+  run(world);
+  assert_story(world,
+               "register " RESOURCE " at facet-mig-1g.10gb.sock;options;registered " RESOURCE ";list a;");
+  set(world, RESOURCE, "a b");
+  run(world);
+  assert_story(world, "list a b;"); /* once */
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_init, world_deinit)
   const struct CMUnitTest tests[] = {
@@ -236,6 +253,7 @@ int main(void) {
       CASE(too_many_connections_cost_the_oldest_idle_one),
       CASE(too_many_connections_cost_the_newest_one_where_all_watch),
       CASE(too_many_streams_are_refused),
+      CASE(of_two_streams_neither_is_of_use_when_one_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
