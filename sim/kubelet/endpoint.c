@@ -4,7 +4,8 @@
  *
  * Where a second plugin registers the same resource, it is the one that is asked from now on; the first one
  * keeps its ListAndWatch, and the last list of either counts. When the ListAndWatch of one of them ends, we
- * hang up on the newest, whichever ended (plugin/v1beta1/handler.go of the real one: runClient). */
+ * hang up on the one that registered last, whichever ended, and ask nobody any more (plugin/v1beta1/server.go
+ * and handler.go of the real one: runClient, PluginDisconnected). */
 #include "sim/kubelet/state.h"
 
 #include <assert.h>
@@ -52,17 +53,23 @@ static void release(SimEndpoint *endpoint) {
       array_remove(&kubelet->endpoints, i);
       break;
     }
+  SimResource *resource = sim_endpoint_find(kubelet, endpoint->resource);
+  if (resource && resource->client == endpoint)
+    resource->client = NULL;
   free(endpoint->resource);
   free(endpoint);
 }
 
-static void leave_resource(SimEndpoint *endpoint) {
-  SimResource *resource = sim_endpoint_find(endpoint->kubelet, endpoint->resource);
-  if (!resource || resource->endpoint != endpoint)
-    return;
+static void stop(SimResource *resource) {
   resource->endpoint = NULL;
   for (size_t i = 0; i < resource->partitions.count; i++)
     resource->partitions.items[i].is_healthy = false;
+}
+
+static void leave_resource(SimEndpoint *endpoint) {
+  SimResource *resource = sim_endpoint_find(endpoint->kubelet, endpoint->resource);
+  if (resource && resource->endpoint == endpoint)
+    stop(resource);
 }
 
 static void on_lost(void *userdata, const Error *err) {
@@ -114,14 +121,19 @@ static void on_list(void *userdata, const void *message, size_t size) {
 static void on_list_end(void *userdata, GrpcStatus status, const char *text) {
   SimEndpoint *endpoint = userdata;
   SimResource *resource = sim_endpoint_find(endpoint->kubelet, endpoint->resource);
-  if (resource && resource->endpoint)
-    hang_up(resource->endpoint);
+  SimEndpoint *client = resource ? TAKE(resource->client) : NULL;
+  if (client) {
+    stop(resource);
+    hang_up(client);
+  }
   sim_endpoint_call_ended(endpoint);
 }
 
 static void open_list(SimEndpoint *endpoint) {
   SimResource *resource = get_resource(endpoint->kubelet, endpoint->resource);
   resource->endpoint = endpoint;
+  if (!resource->client)
+    resource->client = endpoint;
   resource->is_listed = false;
   map_put(&endpoint->kubelet->disk->registered, endpoint->resource, endpoint->kubelet->disk);
   const GrpcReply reply = {.on_message = on_list, .on_end = on_list_end, .userdata = endpoint};
@@ -164,6 +176,9 @@ static void connect_back(SimKubelet *kubelet, GrpcCall *call, const KubeletRegis
   endpoint->kubelet = kubelet;
   endpoint->resource = mem_strdup(request->resource_name);
   endpoint->registration = call;
+  SimResource *resource = sim_endpoint_find(kubelet, request->resource_name);
+  if (resource)
+    resource->client = endpoint;
   grpc_call_on_gone(call, on_registration_gone, endpoint);
   CLEANUP(cleanup_free) char *path = mem_format(SIM_KUBELET_PLUGIN_FOLDER "/%s", request->endpoint);
   endpoint->connection = kubelet_connection_dial(kubelet->host, kubelet->seam, path, on_lost, endpoint);

@@ -34,7 +34,8 @@ typedef struct SimPartition {
 
 struct SimResource {
   char *name;
-  SimEndpoint *endpoint; /* NULL: the plugin is away, nothing is healthy */
+  SimEndpoint *endpoint; /* that is asked to allocate; NULL: the plugin is away, nothing is healthy */
+  SimEndpoint *client;   /* whose registration began last: it may still wait for its options */
   bool is_listed;        /* this plugin has sent its list */
   ARRAY(SimPartition) partitions;
 };
