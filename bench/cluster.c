@@ -152,4 +152,5 @@ void bench_cluster_snapshot(const BenchCluster *cluster, Snapshot *ret_snapshot)
     snapshot_add_node(ret_snapshot, &cluster->nodes.items[i], NULL, NULL);
   for (size_t i = 0; i < cluster->pods.count; i++)
     snapshot_add_pod(ret_snapshot, &cluster->pods.items[i], NULL);
+  snapshot_order_pods(ret_snapshot);
 }

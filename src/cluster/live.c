@@ -154,6 +154,7 @@ static void read_all(LiveCluster *live) {
     change.node_count = 0;
     live_place_pod(live, pod, &change);
   }
+  snapshot_order_pods(&live->snapshot);
   live->is_stale = false;
   live->fresh_bytes = live->snapshot.arena.total;
 }
@@ -286,6 +287,8 @@ static void unqueue(LiveCluster *live, LivePod *pod, LiveChange *change) {
   }
   change->gone = gone;
   change->moved = gone == last ? -1 : last;
+  snapshot_note_pod(snapshot, gone);
+  snapshot_note_pod(snapshot, last);
   replace_nominated(snapshot, gone, change->moved);
   release_spec(live, pod, change);
 }

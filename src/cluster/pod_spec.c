@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ten thousand pods come from a few templates, so what a pod asks is read once per template and not once per
- * pod. Two pods are of one spec where all is equal that planning reads of them, aside from their names, ages
- * and priorities: what is written into the key here. It tells more apart than planning needs (labels, the
+ * pod. Two pods are of one spec where all is equal that planning reads of them, aside from their names and
+ * ages: what is written into the key here. It tells more apart than planning needs (labels, the
  * names of containers), which costs a little time and no more; a field that it forgets would be read of the
  * wrong pod. So whoever reads more of a pod adds it here. */
 #include "cluster/snapshot_parts.h"
@@ -182,6 +182,7 @@ int pod_spec_hold(Snapshot *snapshot, const Pod *pod) {
   Text *key = &snapshot->spec_key;
   text_clear(key);
   add_string(key, pod->meta.namespace_);
+  add_count(key, (size_t)pod->priority);
   add_pairs(key, &pod->meta.labels);
   add_standing(key, pod);
   add_constraints(key, pod);
@@ -193,6 +194,7 @@ int pod_spec_hold(Snapshot *snapshot, const Pod *pod) {
     *array_push(&snapshot->specs) = mem_alloc(sizeof(SnapshotSpec));
   SnapshotSpec *spec = snapshot->specs.items[number];
   spec->number = number;
+  spec->priority = pod->priority;
   if (!spec->holders)
     read_requests(snapshot, pod, spec);
   spec->holders++;

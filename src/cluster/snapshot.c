@@ -47,6 +47,8 @@ void snapshot_deinit(Snapshot *snapshot) {
   text_deinit(&snapshot->spec_key);
   array_deinit(&snapshot->placed);
   array_deinit(&snapshot->nominated);
+  array_deinit(&snapshot->by_age);
+  array_deinit(&snapshot->reordered);
   map_deinit(&snapshot->namespaces);
   map_deinit(&snapshot->claims);
   map_deinit(&snapshot->volumes);
@@ -265,6 +267,7 @@ static void queue_pod(Snapshot *snapshot, const Pod *pod, int number) {
                         .spec = snapshot->specs.items[number],
                         .priority = pod->priority,
                         .node = -1};
+  snapshot_note_pod(snapshot, (int)snapshot->pods.count - 1);
   if (snapshot_is_nominated(snapshot, item))
     *array_push(&snapshot->nominated) = (int)snapshot->pods.count - 1;
 }

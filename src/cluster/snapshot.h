@@ -90,15 +90,20 @@ typedef struct SnapshotSpec {
   char *invalid; /* why the requests could not be read; NULL */
   int number;    /* index in Snapshot.specs */
   int holders;   /* pods that have it */
+  int32_t priority;
 } SnapshotSpec;
 
 typedef struct SnapshotPod {
   const Pod *object; /* borrowed from the caller */
   int64_t creation_time;
-  const SnapshotSpec *spec; /* pods with the same one differ in name, age and priority only */
+  const SnapshotSpec *spec; /* pods with the same one differ in name and age only */
   int32_t priority;
   int node; /* index, or -1 while it waits */
 } SnapshotPod;
+
+typedef struct SnapshotQueued { /* a pod that waits, in the order of age */
+  int pod, spec;                /* indexes */
+} SnapshotQueued;
 
 typedef struct SnapshotPlaced { /* a pod that was on a node when the snapshot was taken */
   const Pod *object;
@@ -128,11 +133,14 @@ typedef struct Snapshot {
   Text spec_key; /* scratch */
   Map profiles;  /* text of facet.gpu/profiles -> its models, which equal nodes share */
   ARRAY(SnapshotPlaced) placed;
-  ARRAY(int) nominated; /* of `pods`: a node was nominated for them */
-  Map namespaces;       /* name -> Namespace */
-  Map claims;           /* "namespace/name" -> PersistentVolumeClaim */
-  Map volumes;          /* name -> PersistentVolume */
-  Map storage_classes;  /* name -> StorageClass */
+  ARRAY(int) nominated;         /* of `pods`: a node was nominated for them */
+  ARRAY(SnapshotQueued) by_age; /* as snapshot_order_pods() left it */
+  ARRAY(int) reordered;         /* of `pods`: where another one stands since, or none */
+  bool is_order_lost;           /* there were too many of these */
+  Map namespaces;               /* name -> Namespace */
+  Map claims;                   /* "namespace/name" -> PersistentVolumeClaim */
+  Map volumes;                  /* name -> PersistentVolume */
+  Map storage_classes;          /* name -> StorageClass */
   /* Volumes and what belongs to them are read: a claim that is not here is unknown. Where they never are,
    * pods are taken as if they had no volumes. */
   bool knows_volumes;
@@ -184,6 +192,12 @@ void snapshot_add_volume(Snapshot *snapshot, const PersistentVolume *volume);
 void snapshot_add_storage_class(Snapshot *snapshot, const StorageClass *class_);
 const PersistentVolumeClaim *snapshot_find_claim(const Snapshot *snapshot, const char *namespace_,
                                                  const char *name);
+
+/* Lists the waiting pods in `by_age`: the oldest first, those of one age by name. What was listed before is
+ * taken as far as it goes. */
+void snapshot_order_pods(Snapshot *snapshot);
+/* Puts indexes of `pods` in the same order. */
+void snapshot_sort_pods(const Snapshot *snapshot, int *pods, size_t count);
 
 /* Index of a node by name, or -1. */
 int snapshot_find_node(const Snapshot *snapshot, const char *name);

@@ -36,5 +36,7 @@ int pod_spec_hold(Snapshot *snapshot, const Pod *pod);
 /* True where it was the last holder: the spec is forgotten. */
 bool pod_spec_release(Snapshot *snapshot, int spec);
 void pod_spec_free(SnapshotSpec *spec);
+/* Another pod than before waits at this index, or none. */
+void snapshot_note_pod(Snapshot *snapshot, int pod);
 /* Is a node that is there nominated for the pod that waits? */
 bool snapshot_is_nominated(const Snapshot *snapshot, const SnapshotPod *pod);

@@ -95,7 +95,8 @@ typedef struct PlanProblem {
   ARRAY(PlanClass) classes;
   const char **ignored; /* by spec of the snapshot: why its pods are not planned for, NULL where they are */
   int *class_of_spec;   /* by spec of the snapshot; -1 where none of its pods waits */
-  int *waiting_of_spec; /* by spec: how many of its pods wait */
+  int *
+      waiting_of_spec; /* by spec, twice: how many of its pods wait, of these how many have waited long apart */
   ARRAY(PlanWaiting) waiting; /* by tier, then smallest first, oldest first, name */
   uint64_t *tiers;            /* what makes them tiers, before turns are given (queue.c) */
   int tier_count;

@@ -57,74 +57,8 @@ const char *plan_ignore_reason(const Pod *pod, const Resources *requests) {
   return NULL;
 }
 
-static int compare_numbers(int64_t a, int64_t b) {
-  return (a > b) - (a < b);
-}
-
-static int compare_names(const Snapshot *snapshot, int pod_a, int pod_b) {
-  const ObjectMeta *left = &snapshot->pods.items[pod_a].object->meta;
-  const ObjectMeta *right = &snapshot->pods.items[pod_b].object->meta;
-  int order = strcmp(string_or_empty(left->namespace_), string_or_empty(right->namespace_));
-  if (!order)
-    order = strcmp(string_or_empty(left->name), string_or_empty(right->name));
-  return order ? order : compare_numbers(pod_a, pod_b);
-}
-
-typedef struct Named { /* what comparing by name takes */
-  const Snapshot *snapshot;
-  const PlanWaiting *waiting;
-} Named;
-
-static int compare_waiting(const void *a, const void *b, void *userdata) {
-  const Named *named = userdata;
-  return compare_names(named->snapshot, named->waiting[*(const int *)a].pod,
-                       named->waiting[*(const int *)b].pod);
-}
-
-/* Mostly they come so. */
-static void sort_by_name(Named *named, int *order, size_t count) {
-  for (size_t i = 1; i < count; i++)
-    if (compare_waiting(&order[i - 1], &order[i], named) > 0) {
-      qsort_r(order, count, sizeof *order, compare_waiting, named);
-      return;
-    }
-}
-
-/* Puts age and index into one word. Ages that are further apart than fits there, which is tens of thousands
- * of years, are the same. Returns how many bits the ages take. */
-static unsigned pack_ages(uint64_t *ages, size_t count, unsigned index_bits) {
-  uint64_t least = UINT64_MAX, most = 0, limit = UINT64_MAX >> index_bits;
-  for (size_t i = 0; i < count; i++) {
-    least = ages[i] < least ? ages[i] : least;
-    most = ages[i] > most ? ages[i] : most;
-  }
-  for (size_t i = 0; i < count; i++) {
-    uint64_t age = ages[i] - least < limit ? ages[i] - least : limit;
-    ages[i] = age << index_bits | i;
-  }
-  return count ? order_bits(most - least < limit ? most - least : limit) : 0;
-}
-
-void plan_queue_order_by_age(const Snapshot *snapshot, const PlanWaiting *waiting, uint64_t *ages,
-                             size_t count, int *ret_order) {
-  Named named = {.snapshot = snapshot, .waiting = waiting};
-  unsigned index_bits = order_bits(count), age_bits = pack_ages(ages, count, index_bits);
-  order_sort_words(ages, count, index_bits, age_bits);
-  size_t first = 0; /* of those that are as old as the one that is looked at */
-  for (size_t i = 0; i <= count; i++) {
-    if (i < count)
-      ret_order[i] = (int)(ages[i] & ((UINT64_C(1) << index_bits) - 1));
-    if (i < count && ages[i] >> index_bits == ages[first] >> index_bits)
-      continue;
-    if (i - first > 1)
-      sort_by_name(&named, &ret_order[first], i - first);
-    first = i;
-  }
-}
-
-/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. Returns
- * how many sizes there are. */
-static size_t rank_classes(const PlanProblem *problem, int *ret_ranks) {
+/* The classes by the size of what they ask, so that the waiting pods are sorted by a small number. */
+static void rank_classes(const PlanProblem *problem, int *ret_ranks) {
   size_t count = problem->classes.count, rank = 0;
   CLEANUP(cleanup_free) OrderKey *keys = mem_alloc(count * sizeof *keys);
   for (size_t i = 0; i < count; i++)
@@ -136,7 +70,6 @@ static size_t rank_classes(const PlanProblem *problem, int *ret_ranks) {
     rank += i && (keys[i].high != keys[i - 1].high || keys[i].low != keys[i - 1].low);
     ret_ranks[keys[i].index] = (int)rank;
   }
-  return rank + 1;
 }
 
 /* A priority as a number: the highest is the least. */
@@ -145,13 +78,11 @@ static uint32_t priority_key(int32_t priority) {
 }
 
 /* A tier as a number: higher priorities first, in each those that have waited long. */
-static uint64_t tier_key(const PlanProblem *problem, const SnapshotPod *pod) {
-  bool is_long = pod->creation_time > 0 && pod->creation_time < problem->old_before;
-  return (uint64_t)priority_key(pod->priority) << 1 | !is_long;
+static uint64_t tier_key(int32_t priority, bool is_long) {
+  return (uint64_t)priority_key(priority) << 1 | !is_long;
 }
 
-static int find_tier(const PlanProblem *problem, const SnapshotPod *pod) {
-  uint64_t key = tier_key(problem, pod);
+static int find_tier(const PlanProblem *problem, uint64_t key) {
   int low = 0, high = problem->tier_count - 1;
   while (low < high) {
     int middle = (low + high) / 2;
@@ -163,69 +94,99 @@ static int find_tier(const PlanProblem *problem, const SnapshotPod *pod) {
   return low;
 }
 
-/* Where the pods of each rank begin. */
-static size_t *find_begins(const PlanProblem *problem, const int *ranks, size_t rank_count) {
-  size_t *begins = mem_alloc((rank_count + 1) * sizeof *begins);
-  for (size_t spec = 0; spec < problem->snapshot->specs.count; spec++)
-    if (problem->class_of_spec[spec] >= 0)
-      begins[ranks[problem->class_of_spec[spec]] + 1] += (size_t)problem->waiting_of_spec[spec];
-  for (size_t rank = 0; rank < rank_count; rank++)
-    begins[rank + 1] += begins[rank];
-  return begins;
+/* Pods of one age and older ones stand together: so do those that have waited long. */
+typedef struct Stretch {
+  size_t first, end; /* of Snapshot.by_age */
+  bool is_long;
+} Stretch;
+
+enum { STRETCHES = 3 /* those of an age that is not known stand before them */ };
+
+/* How many were created before. */
+static size_t count_older(const Snapshot *snapshot, int64_t than) {
+  size_t low = 0, high = snapshot->by_age.count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (snapshot->pods.items[snapshot->by_age.items[middle].pod].creation_time < than)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
 }
 
-/* Rank by rank, in each in the order of the snapshot. `ends`: where they begin, and then where they end. */
-static void list_waiting(const PlanProblem *problem, const int *ranks, size_t *ends, PlanWaiting *ret_waiting,
-                         uint64_t *ret_ages) {
-  bool is_one_tier = problem->tier_count <= 1;
-  for (size_t i = 0; i < problem->snapshot->pods.count; i++) {
-    const SnapshotPod *pod = &problem->snapshot->pods.items[i];
-    int class_ = problem->class_of_spec[pod->spec->number];
-    if (class_ < 0 || pod->node >= 0)
+static void find_stretches(const PlanProblem *problem, Stretch ret_stretches[STRETCHES]) {
+  const Snapshot *snapshot = problem->snapshot;
+  size_t first = 0, end = 0;
+  if (problem->old_before > 0) {
+    first = count_older(snapshot, 1);
+    end = count_older(snapshot, problem->old_before);
+  }
+  ret_stretches[0] = (Stretch){.end = first};
+  ret_stretches[1] = (Stretch){.first = first, .end = end, .is_long = true};
+  ret_stretches[2] = (Stretch){.first = end, .end = snapshot->by_age.count};
+}
+
+/* Outside of all forks none is. */
+static bool is_bound(const Snapshot *snapshot, int pod) {
+  return snapshot->undo_count && snapshot->pods.items[pod].node >= 0;
+}
+
+/* The pods of one spec that have waited long, or those that have not. */
+typedef struct Portion {
+  int class_; /* -1: nobody waits */
+  int tier;
+  size_t *end; /* where the next one goes in the order of service */
+} Portion;
+
+/* Where the pods of each tier and rank begin. */
+static void find_begins(const PlanProblem *problem, const int *ranks, Portion *portions, size_t *ends) {
+  size_t count = 0, portion_count = 2 * problem->snapshot->specs.count, begin = 0;
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(portion_count, sizeof *keys);
+  for (size_t i = 0; i < portion_count; i++) {
+    portions[i].class_ = problem->waiting_of_spec[i] ? problem->class_of_spec[i / 2] : -1;
+    if (portions[i].class_ < 0)
       continue;
-    size_t place = ends[ranks[class_]]++;
-    ret_waiting[place] =
-        (PlanWaiting){.pod = (int)i, .class_ = class_, .tier = is_one_tier ? 0 : find_tier(problem, pod)};
-    ret_ages[place] = order_key(pod->creation_time);
+    portions[i].tier =
+        find_tier(problem, tier_key(problem->snapshot->specs.items[i / 2]->priority, i % 2 == 1));
+    keys[count++] = (OrderKey){
+        .high = (uint32_t)portions[i].tier, .low = (uint64_t)ranks[portions[i].class_], .index = (int)i};
+  }
+  order_sort(keys, count);
+  for (size_t i = 0; i < count; i++) {
+    if (!i || keys[i].high != keys[i - 1].high || keys[i].low != keys[i - 1].low)
+      *++ends = begin;
+    portions[keys[i].index].end = ends;
+    begin += (size_t)problem->waiting_of_spec[keys[i].index];
   }
 }
 
-/* The order among equals is kept. */
-static void sort_by_tier(PlanProblem *problem) {
-  size_t count = problem->waiting.count;
-  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
-  PlanWaiting *sorted = mem_alloc_raw(count, sizeof *sorted);
-  for (size_t i = 0; i < count; i++)
-    keys[i] = (OrderKey){.high = (uint32_t)problem->waiting.items[i].tier, .index = (int)i};
-  order_sort(keys, count);
-  for (size_t i = 0; i < count; i++)
-    sorted[i] = problem->waiting.items[keys[i].index];
-  free(problem->waiting.items);
-  problem->waiting.items = sorted;
+static void list_stretch(const PlanProblem *problem, const Stretch *stretch, const Portion *portions,
+                         PlanWaiting *ret_waiting) {
+  const Snapshot *snapshot = problem->snapshot;
+  for (size_t i = stretch->first; i < stretch->end; i++) {
+    SnapshotQueued queued = snapshot->by_age.items[i];
+    const Portion *portion = &portions[2 * queued.spec + stretch->is_long];
+    if (portion->class_ >= 0 && !is_bound(snapshot, queued.pod))
+      ret_waiting[(*portion->end)++] =
+          (PlanWaiting){.pod = queued.pod, .class_ = portion->class_, .tier = portion->tier};
+  }
 }
 
 /* Within a tier the smallest come first: that serves the most. */
 void plan_queue_sort(PlanProblem *problem) {
-  size_t count = problem->waiting.count, first = 0;
+  Stretch stretches[STRETCHES];
+  size_t portion_count = 2 * problem->snapshot->specs.count;
   CLEANUP(cleanup_free) int *ranks = mem_alloc(problem->classes.count * sizeof *ranks);
-  size_t rank_count = rank_classes(problem, ranks);
-  CLEANUP(cleanup_free) size_t *ends = find_begins(problem, ranks, rank_count);
-  CLEANUP(cleanup_free) PlanWaiting *listed = mem_alloc_raw(count, sizeof *listed);
-  CLEANUP(cleanup_free) uint64_t *ages = mem_alloc_raw(count, sizeof *ages);
-  CLEANUP(cleanup_free) int *order = mem_alloc_raw(count, sizeof *order);
-  PlanWaiting *waiting = mem_alloc_raw(count, sizeof *waiting);
-  list_waiting(problem, ranks, ends, listed, ages);
-  for (size_t rank = 0; rank < rank_count; rank++) {
-    plan_queue_order_by_age(problem->snapshot, &listed[first], &ages[first], ends[rank] - first,
-                            &order[first]);
-    for (size_t i = first; i < ends[rank]; i++)
-      waiting[i] = listed[first + (size_t)order[i]];
-    first = ends[rank];
-  }
-  problem->waiting.items = waiting;
-  problem->waiting.capacity = count;
-  if (problem->tier_count > 1)
-    sort_by_tier(problem);
+  CLEANUP(cleanup_free) Portion *portions = mem_alloc(portion_count * sizeof *portions);
+  CLEANUP(cleanup_free) size_t *ends = mem_alloc((portion_count + 1) * sizeof *ends);
+  rank_classes(problem, ranks);
+  find_begins(problem, ranks, portions, ends);
+  find_stretches(problem, stretches);
+  problem->waiting.items = mem_alloc_raw(problem->waiting.count, sizeof *problem->waiting.items);
+  problem->waiting.capacity = problem->waiting.count;
+  for (int i = 0; i < STRETCHES; i++)
+    list_stretch(problem, &stretches[i], portions, problem->waiting.items);
 }
 
 /* No slice is published under another spelling, so "nvidia.com/mig-1g.10gb+me" names no profile. */
@@ -294,32 +255,18 @@ static void format_class_key(Text *key, Snapshot *snapshot, int index) {
   sched_coupling_add_key(snapshot, index, key);
 }
 
-/* What was found out about the pods of one spec. */
-typedef struct SpecFinding {
-  int first; /* of those that wait, the first one, or one of the two below */
-  int32_t priority;
-  int64_t creation_time; /* its own */
-  uint64_t tier;         /* the key of the one that was noted last */
-} SpecFinding;
-
-enum { NONE_WAITS = -1, NOT_JUDGED = -2 };
-
 typedef struct Findings {
-  SpecFinding *specs;
-  ARRAY(OrderKey) tiers; /* keys, some of them more than once */
-  Map classes, asks;     /* texts that were met, with the number that they got, plus one */
+  int *firsts;       /* by spec: the place of its oldest pod in Snapshot.by_age; -1: none was met */
+  Map classes, asks; /* texts that were met, with the number that they got, plus one */
   Text key;
 } Findings;
 
 static void findings_init(Findings *findings, size_t spec_count) {
-  *findings = (Findings){.specs = mem_alloc(spec_count * sizeof *findings->specs)};
-  for (size_t spec = 0; spec < spec_count; spec++)
-    findings->specs[spec].first = NOT_JUDGED;
+  *findings = (Findings){.firsts = mem_alloc_none(spec_count)};
 }
 
 static void findings_deinit(Findings *findings) {
-  free(findings->specs);
-  array_deinit(&findings->tiers);
+  free(findings->firsts);
   map_deinit(&findings->classes);
   map_deinit(&findings->asks);
   text_deinit(&findings->key);
@@ -341,73 +288,59 @@ static int find_class(PlanProblem *problem, Findings *findings, int pod) {
 }
 
 /* Pods of one spec wait or do not wait together. */
-static void judge(PlanProblem *problem, const SnapshotPod *pod) {
-  const SnapshotSpec *spec = pod->spec;
-  problem->ignored[spec->number] =
-      spec->invalid ? spec->invalid : plan_ignore_reason(pod->object, &spec->requests);
+static void judge(PlanProblem *problem, int pod) {
+  const SnapshotPod *item = &problem->snapshot->pods.items[pod];
+  problem->ignored[item->spec->number] =
+      item->spec->invalid ? item->spec->invalid : plan_ignore_reason(item->object, &item->spec->requests);
 }
 
-/* Higher priority, older, name. */
-static bool goes_first(const Snapshot *snapshot, int pod, const SpecFinding *finding) {
-  const SnapshotPod *other = &snapshot->pods.items[pod];
-  if (finding->first < 0)
-    return true;
-  if (other->priority != finding->priority)
-    return other->priority > finding->priority;
-  if (other->creation_time != finding->creation_time)
-    return other->creation_time < finding->creation_time;
-  return compare_names(snapshot, pod, finding->first) < 0;
-}
-
-static void note(const PlanProblem *problem, Findings *findings, int number) {
-  const SnapshotPod *pod = &problem->snapshot->pods.items[number];
-  SpecFinding *finding = &findings->specs[pod->spec->number];
-  uint64_t tier = tier_key(problem, pod);
-  if (finding->first < 0 || finding->tier != tier)
-    *array_push(&findings->tiers) = (OrderKey){.low = tier};
-  finding->tier = tier;
-  if (!goes_first(problem->snapshot, number, finding))
-    return;
-  finding->first = number;
-  finding->priority = pod->priority;
-  finding->creation_time = pod->creation_time;
-}
-
-/* Nothing is new of a pod that is younger than another of its spec, where nobody has waited long. */
-static bool is_follower(const PlanProblem *problem, const SpecFinding *finding, const SnapshotPod *pod) {
-  return finding->first >= 0 && pod->priority == finding->priority &&
-         pod->creation_time > finding->creation_time && !problem->old_before;
-}
-
-/* Reads each pod once: there are many, and everything else is said of their specs. */
-static void read_pods(PlanProblem *problem, Findings *findings) {
+static void read_stretch(PlanProblem *problem, Findings *findings, const Stretch *stretch) {
   const Snapshot *snapshot = problem->snapshot;
-  size_t count = 0;
-  problem->ignored = arena_alloc(&problem->arena, snapshot->specs.count * sizeof *problem->ignored);
-  problem->waiting_of_spec =
-      arena_alloc(&problem->arena, snapshot->specs.count * sizeof *problem->waiting_of_spec);
-  for (size_t i = 0; i < snapshot->pods.count; i++) {
-    const SnapshotPod *pod = &snapshot->pods.items[i];
-    SpecFinding *finding = &findings->specs[pod->spec->number];
-    if (finding->first == NOT_JUDGED) {
-      finding->first = NONE_WAITS;
-      judge(problem, pod);
-    }
-    if (pod->node >= 0 || problem->ignored[pod->spec->number])
+  for (size_t i = stretch->first; i < stretch->end; i++) {
+    SnapshotQueued queued = snapshot->by_age.items[i];
+    if (is_bound(snapshot, queued.pod))
       continue;
-    problem->waiting_of_spec[pod->spec->number]++;
-    count++;
-    if (!is_follower(problem, finding, pod))
-      note(problem, findings, (int)i);
+    if (findings->firsts[queued.spec] < 0)
+      findings->firsts[queued.spec] = (int)i;
+    problem->waiting_of_spec[2 * queued.spec + stretch->is_long]++;
   }
-  problem->waiting.count = count;
 }
 
-static void number_tiers(PlanProblem *problem, Findings *findings) {
-  OrderKey *keys = findings->tiers.items;
-  problem->tiers = arena_alloc(&problem->arena, findings->tiers.count * sizeof *problem->tiers);
-  order_sort(keys, findings->tiers.count);
-  for (size_t i = 0; i < findings->tiers.count; i++)
+/* Of the pods just the specs are read: all but their names and ages is said there. */
+static void read_pods(PlanProblem *problem, Findings *findings) {
+  Snapshot *snapshot = problem->snapshot;
+  size_t specs = snapshot->specs.count;
+  Stretch stretches[STRETCHES];
+  snapshot_order_pods(snapshot);
+  find_stretches(problem, stretches);
+  problem->ignored = arena_alloc(&problem->arena, specs * sizeof *problem->ignored);
+  problem->waiting_of_spec = arena_alloc(&problem->arena, 2 * specs * sizeof *problem->waiting_of_spec);
+  for (int i = 0; i < STRETCHES; i++)
+    read_stretch(problem, findings, &stretches[i]);
+  for (size_t i = 0; i < snapshot->pods.count && snapshot->undo_count; i++)
+    if (snapshot->pods.items[i].node >= 0)
+      judge(problem, (int)i);
+  for (size_t spec = 0; spec < specs; spec++) {
+    int first = findings->firsts[spec], *counts = &problem->waiting_of_spec[2 * spec];
+    if (first < 0)
+      continue;
+    judge(problem, snapshot->by_age.items[first].pod);
+    if (problem->ignored[spec])
+      counts[0] = counts[1] = 0;
+    problem->waiting.count += (size_t)counts[0] + (size_t)counts[1];
+  }
+}
+
+static void number_tiers(PlanProblem *problem) {
+  size_t count = 0, portions = 2 * problem->snapshot->specs.count;
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(portions, sizeof *keys);
+  for (size_t i = 0; i < portions; i++)
+    if (problem->waiting_of_spec[i])
+      keys[count++] =
+          (OrderKey){.low = tier_key(problem->snapshot->specs.items[i / 2]->priority, i % 2 == 1)};
+  problem->tiers = arena_alloc(&problem->arena, count * sizeof *problem->tiers);
+  order_sort(keys, count);
+  for (size_t i = 0; i < count; i++)
     if (!i || keys[i].low != keys[i - 1].low)
       problem->tiers[problem->tier_count++] = keys[i].low;
 }
@@ -416,33 +349,26 @@ static void number_tiers(PlanProblem *problem, Findings *findings) {
 static void number_classes(PlanProblem *problem, Findings *findings) {
   const Snapshot *snapshot = problem->snapshot;
   size_t count = 0, specs = snapshot->specs.count;
-  CLEANUP(cleanup_free) PlanWaiting *firsts = mem_alloc_raw(specs, sizeof *firsts);
-  CLEANUP(cleanup_free) uint64_t *ages = mem_alloc_raw(specs, sizeof *ages);
-  CLEANUP(cleanup_free) int *order = mem_alloc_raw(specs, sizeof *order);
   CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(specs, sizeof *keys);
   problem->class_of_spec = arena_alloc(&problem->arena, specs * sizeof *problem->class_of_spec);
   for (size_t spec = 0; spec < specs; spec++) {
     problem->class_of_spec[spec] = -1;
-    if (findings->specs[spec].first < 0)
-      continue;
-    ages[count] = order_key(findings->specs[spec].creation_time);
-    firsts[count++] = (PlanWaiting){.pod = findings->specs[spec].first};
+    if (problem->waiting_of_spec[2 * spec] || problem->waiting_of_spec[2 * spec + 1])
+      keys[count++] = (OrderKey){.high = priority_key(snapshot->specs.items[spec]->priority),
+                                 .low = (uint64_t)findings->firsts[spec],
+                                 .index = (int)spec};
   }
-  plan_queue_order_by_age(snapshot, firsts, ages, count, order);
-  for (size_t i = 0; i < count; i++)
-    keys[i] = (OrderKey){.high = priority_key(snapshot->pods.items[firsts[order[i]].pod].priority),
-                         .index = firsts[order[i]].pod};
   order_sort(keys, count);
   for (size_t i = 0; i < count; i++)
-    problem->class_of_spec[snapshot->pods.items[keys[i].index].spec->number] =
-        find_class(problem, findings, keys[i].index);
+    problem->class_of_spec[keys[i].index] =
+        find_class(problem, findings, snapshot->by_age.items[keys[i].low].pod);
 }
 
 void plan_queue_init(PlanProblem *problem) {
   CLEANUP(findings_deinit) Findings findings;
   findings_init(&findings, problem->snapshot->specs.count);
   read_pods(problem, &findings);
-  number_tiers(problem, &findings);
+  number_tiers(problem);
   number_classes(problem, &findings);
   problem->asks_count = (int)findings.asks.count;
 }

@@ -4,8 +4,6 @@
 #include "plan/queue.h"
 #include "plan/search.h"
 
-#include "base/order.h"
-
 /* Kept slices stay for good. */
 static bool may_have_room(const SnapshotGpu *gpu, int profile) {
   uint32_t kept = 0;
@@ -56,10 +54,14 @@ static bool deserves_turn(const PlanProblem *problem, size_t waiting, Chance *ch
 /* The pods of one tier, the oldest first. */
 static void order_by_age(const PlanProblem *problem, const PlanWaiting *waiting, size_t count,
                          int *ret_order) {
-  CLEANUP(cleanup_free) uint64_t *ages = mem_alloc_raw(count, sizeof *ages);
+  CLEANUP(cleanup_free) int *places = mem_alloc_raw(problem->snapshot->pods.count, sizeof *places);
+  for (size_t i = 0; i < count; i++) {
+    places[waiting[i].pod] = (int)i;
+    ret_order[i] = waiting[i].pod;
+  }
+  snapshot_sort_pods(problem->snapshot, ret_order, count);
   for (size_t i = 0; i < count; i++)
-    ages[i] = order_key(problem->snapshot->pods.items[waiting[i].pod].creation_time);
-  plan_queue_order_by_age(problem->snapshot, waiting, ages, count, ret_order);
+    ret_order[i] = places[ret_order[i]];
 }
 
 /* Those with a turn come first, each in a tier of its own, the others behind them as they are. Returns how
