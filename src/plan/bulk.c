@@ -164,8 +164,11 @@ static void spread_run(Bulk *bulk, const Run *run) {
   for (int waiting = run->first; waiting < run->end;) {
     PlanShare *share = &bulk->counts.shares[class_].items[*next];
     PlanBatch *batch = &bulk->batches[share->pool * PLAN_RANKS_MAX + share->rank];
-    for (; share->count && waiting < run->end; share->count--)
-      plan_batch_add(&bulk->places, batch, waiting++);
+    int more = share->count < run->end - waiting ? share->count : run->end - waiting;
+    if (more)
+      plan_batch_add(&bulk->places, batch, waiting, waiting + more);
+    waiting += more;
+    share->count -= more;
     *next += !share->count;
   }
 }
@@ -196,7 +199,7 @@ static PlanBatch collect_rest(Bulk *bulk, int first, int end, int kind, int pool
     const PlanClass *asking = &problem->classes.items[class_];
     if (bulk->places.offer->hosts[waiting] < 0 && !bulk->left_out[class_] &&
         plan_class_single_kind(asking) == kind && plan_class_rank(problem, asking, kind, pool) >= 0)
-      plan_batch_add(&bulk->places, &batch, waiting);
+      plan_batch_add(&bulk->places, &batch, waiting, waiting + 1);
   }
   return batch;
 }

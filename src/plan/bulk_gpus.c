@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/bulk_gpus.h"
 
-void plan_pool_gpus_init(PlanPoolGpus *pool, int *gpus, int *states, size_t count) {
+void plan_pool_gpus_init(PlanPoolGpus *pool, int *gpus, int *hosts, int *states, size_t count) {
   *pool = (PlanPoolGpus){.count = count, .word_count = (count + 63) / 64};
   pool->gpus = gpus;
+  pool->hosts = hosts;
   pool->states = states;
   pool->changed = mem_alloc(pool->word_count * sizeof *pool->changed);
   pool->near = mem_alloc(pool->word_count * sizeof *pool->near);

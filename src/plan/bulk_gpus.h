@@ -13,7 +13,9 @@ typedef struct PlanBucket { /* the GPUs in one state */
 
 typedef struct PlanPoolGpus {
   int *gpus;    /* those that can be counted, by place: indexes of PlanProblem.gpus, ascending; borrowed */
+  int *hosts;   /* by place: on which they are; borrowed */
   int *states;  /* by place; borrowed */
+  int model;    /* of all of them; -1: they differ */
   size_t count; /* places */
   size_t word_count;         /* of 64 places each */
   uint64_t *changed;         /* bit per place: the GPU was changed */
@@ -26,8 +28,8 @@ typedef struct PlanPoolGpus {
  * on hosts of which some GPU was, then the others. */
 enum { PLAN_PREFERENCES = 3 };
 
-/* So many places; `gpus` and `states` have them. */
-void plan_pool_gpus_init(PlanPoolGpus *pool, int *gpus, int *states, size_t count);
+/* So many places; `gpus`, `hosts` and `states` have them. */
+void plan_pool_gpus_init(PlanPoolGpus *pool, int *gpus, int *hosts, int *states, size_t count);
 void plan_pool_gpus_deinit(PlanPoolGpus *pool);
 
 static inline bool plan_bit(const uint64_t *bits, unsigned place) {
@@ -35,6 +37,14 @@ static inline bool plan_bit(const uint64_t *bits, unsigned place) {
 }
 static inline void plan_bit_set(uint64_t *bits, unsigned place) {
   bits[place / 64] |= UINT64_C(1) << place % 64;
+}
+
+/* So many of them from `place` on: 64 at most. */
+static inline void plan_bits_set(uint64_t *bits, unsigned place, unsigned count) {
+  uint64_t all = UINT64_MAX >> (64 - count);
+  bits[place / 64] |= all << place % 64;
+  if (place % 64 + count > 64)
+    bits[place / 64 + 1] |= all >> (64 - place % 64);
 }
 
 /* Makes the bucket of the state. */
@@ -53,6 +63,17 @@ static inline void plan_pool_gpus_take(PlanPoolGpus *pool, unsigned place) {
   assert(plan_bit(bucket->bits, place));
   bucket->bits[place / 64] &= ~(UINT64_C(1) << place % 64);
   bucket->count--;
+}
+/* These of one word of places, from one bucket into another. */
+static inline void plan_pool_gpus_move(PlanPoolGpus *pool, size_t word, uint64_t bits, int from, int to) {
+  if (to >= (int)pool->buckets.count || !pool->buckets.items[to].bits)
+    plan_pool_gpus_open(pool, to);
+  PlanBucket *left = &pool->buckets.items[from], *entered = &pool->buckets.items[to];
+  assert((left->bits[word] & bits) == bits);
+  left->bits[word] &= ~bits;
+  left->count -= __builtin_popcountll(bits);
+  entered->bits[word] |= bits;
+  entered->count += __builtin_popcountll(bits);
 }
 /* The GPUs in any of these states, by preference: pool->group is so many words for each. They stay in their
  * buckets. */

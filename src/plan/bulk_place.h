@@ -7,27 +7,30 @@
 
 typedef struct PlanPlaces {
   const PlanProblem *problem;
-  PlanOffer *offer;     /* its hosts are kept up to date, the rest comes at the end */
-  PlanStates *states;   /* by shape: what is worth knowing of a GPU with these slots occupied */
-  PlanPoolGpus *pools;  /* those of its GPUs that can be counted */
-  int *place;           /* by GPU: there; -1: it cannot be counted */
-  int *gpus, *in_state; /* what the pools have of them */
-  PlanHoles *holes;     /* by pool, as they are now */
-  int64_t *rooms;       /* as PlanProblem.rooms, as they are now on hosts that are tight */
+  PlanOffer *offer;               /* its hosts are kept up to date, the rest comes at the end */
+  PlanStates *states;             /* by shape: what is worth knowing of a GPU with these slots occupied */
+  PlanPoolGpus *pools;            /* those of its GPUs that can be counted */
+  int *place;                     /* by GPU: there; -1: it cannot be counted */
+  int *gpus, *on_host, *in_state; /* what the pools have of them */
+  PlanHoles *holes;               /* by pool, as they are now */
+  int64_t *rooms;                 /* as PlanProblem.rooms, as they are now on hosts that are tight */
   bool *touched_hosts;
   int *free_slots; /* by host: kept up to date where it is tight */
   bool *tight;     /* by host: it may run short of something else before it runs out of slices */
   bool any_tight;
   int *full; /* by host: the filling that found no pod for it */
   int fillings;
-  PlanSlice *slices;      /* by waiting pod; gpu -1: it needs none or has none */
-  int *next, *next_equal; /* by waiting pod: behind it in its batch, the same of its class; -1 ends */
-  bool refused;           /* some pod did not get what it could have had, for lack of room on the hosts */
+  PlanSlice *slices; /* by waiting pod; gpu -1: it needs none or has none */
+  int *ends, *next;  /* by the first one of pods that stand together in a batch: their end, and the first
+                           * one of those that stand together behind them; -1 ends */
+  int *next_equal;   /* by waiting pod: behind it in its batch, of its class; -1 ends */
+  bool refused;      /* some pod did not get what it could have had, for lack of room on the hosts */
 } PlanPlaces;
 
 /* Waiting pods for slices of one rank in one pool, in the order of service. Zeroes are an empty batch. */
 typedef struct PlanBatch {
-  int count, first, last;
+  int count, first;
+  int last; /* the first one of those that stand together at its end */
 } PlanBatch;
 
 /* Nothing is placed yet. The offer serves nobody. */
@@ -42,13 +45,21 @@ static inline int64_t *plan_places_rooms(const PlanPlaces *places, int host) {
 }
 /* Puts the pod on the host if there is room for it, slices aside. */
 bool plan_places_seat(PlanPlaces *places, int waiting, int host);
-static inline void plan_batch_add(PlanPlaces *places, PlanBatch *batch, int waiting) {
-  if (batch->count++)
-    places->next[batch->last] = waiting;
+/* Pods from first to end, behind all that are in the batch. */
+static inline void plan_batch_add(PlanPlaces *places, PlanBatch *batch, int first, int end) {
+  bool is_empty = !batch->count;
+  batch->count += end - first;
+  if (!is_empty && places->ends[batch->last] == first) {
+    places->ends[batch->last] = end;
+    return;
+  }
+  if (is_empty)
+    batch->first = first;
   else
-    batch->first = waiting;
-  batch->last = waiting;
-  places->next[waiting] = -1;
+    places->next[batch->last] = first;
+  batch->last = first;
+  places->ends[first] = end;
+  places->next[first] = -1;
 }
 /* Places as many of the batch as possible; with all that is reserved in the pool, their slices included, of
  * which no larger one is left. What was reserved for the batch is not any more. NULL: nothing is reserved. */

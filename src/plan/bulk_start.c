@@ -18,7 +18,8 @@ static void divide_gpus(PlanPlaces *places) {
   size_t begin = 0;
   for (size_t i = 0; i < problem->pools.count; i++) {
     size_t count = (size_t)problem->pools.items[i].gpu_count;
-    plan_pool_gpus_init(&places->pools[i], &places->gpus[begin], &places->in_state[begin], count);
+    plan_pool_gpus_init(&places->pools[i], &places->gpus[begin], &places->on_host[begin],
+                        &places->in_state[begin], count);
     begin += count;
   }
 }
@@ -44,7 +45,9 @@ static void sort_gpus(PlanPlaces *places) {
     PlanPoolGpus *pool = &places->pools[gpu->pool];
     PlanStates *states = plan_places_states(places, gpu->pool);
     int place = places->place[i] = ends[gpu->pool]++, state = plan_states_look_up(states, gpu->occupied);
+    pool->model = place && pool->model != gpu->model ? -1 : gpu->model;
     pool->gpus[place] = (int)i;
+    pool->hosts[place] = gpu->host;
     pool->states[place] = state;
     plan_pool_gpus_put(pool, (unsigned)place);
     places->free_slots[gpu->host] += states->items.items[state].free_slots;
@@ -108,6 +111,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
       .pools = mem_alloc(problem->pools.count * sizeof *places->pools),
       .place = mem_alloc_raw(problem->gpus.count, sizeof *places->place),
       .gpus = mem_alloc_raw(problem->gpus.count, sizeof *places->gpus),
+      .on_host = mem_alloc_raw(problem->gpus.count, sizeof *places->on_host),
       .in_state = mem_alloc_raw(problem->gpus.count, sizeof *places->in_state),
       .holes = mem_alloc(problem->pools.count * sizeof *places->holes),
       .touched_hosts = mem_alloc(hosts * sizeof *places->touched_hosts),
@@ -115,6 +119,7 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
       .free_slots = mem_alloc(hosts * sizeof *places->free_slots),
       .tight = mem_alloc(hosts * sizeof *places->tight),
       .slices = mem_alloc_raw(waiting, sizeof *places->slices),
+      .ends = mem_alloc_raw(waiting, sizeof *places->ends),
       .next = mem_alloc_raw(waiting, sizeof *places->next),
   };
   for (size_t i = 0; i < problem->shapes.count; i++)
@@ -162,6 +167,7 @@ void plan_places_deinit(PlanPlaces *places) {
   free(places->pools);
   free(places->place);
   free(places->gpus);
+  free(places->on_host);
   free(places->in_state);
   free(places->holes);
   free(places->rooms);
@@ -170,6 +176,7 @@ void plan_places_deinit(PlanPlaces *places) {
   free(places->free_slots);
   free(places->tight);
   free(places->slices);
+  free(places->ends);
   free(places->next);
   free(places->next_equal);
 }
