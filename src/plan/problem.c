@@ -64,21 +64,29 @@ int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only) {
   return slots;
 }
 
-bool plan_problem_has_place(const PlanProblem *problem, const PlanClass *class_, int host) {
-  int kind = plan_class_single_kind(class_);
+PlanGlance plan_problem_glance(const PlanProblem *problem, const PlanClass *class_, int host) {
+  int kind = plan_class_single_kind(class_), last_model = -1, rank = -1;
   if (kind < 0)
-    return false;
+    return PLAN_GLANCE_UNSURE;
   if (problem->free[(size_t)host * problem->kinds.count + (size_t)kind] > 0)
-    return true;
+    return PLAN_GLANCE_ROOM;
   const PlanHost *from = &problem->hosts.items[host];
-  for (int gpu = from->first_gpu; gpu < from->first_gpu + from->gpu_count; gpu++) {
-    const PlanModel *model = plan_problem_model(problem, gpu);
-    int rank = model->is_counted ? problem->shapes.items[model->shape].rank_of_kind[kind] : -1;
-    if (rank >= 0 && plan_geometry_has_place(plan_problem_geometry(problem, gpu), rank,
-                                             ~problem->gpus.items[gpu].occupied))
-      return true;
+  const PlanGeometry *geometry = NULL;
+  bool is_sure = !problem->has_withdrawable;
+  for (int i = from->first_gpu; i < from->first_gpu + from->gpu_count; i++) {
+    const PlanHostGpu *gpu = &problem->gpus.items[i];
+    if (gpu->model != last_model) {
+      const PlanModel *model = &problem->models.items[gpu->model];
+      const PlanShape *shape = &problem->shapes.items[model->shape];
+      last_model = gpu->model;
+      rank = model->is_counted ? shape->rank_of_kind[kind] : -1;
+      geometry = &shape->geometry;
+      is_sure &= rank >= 0 || model->profile_of_kind[kind] < 0;
+    }
+    if (rank >= 0 && plan_geometry_has_place(geometry, rank, ~gpu->occupied))
+      return PLAN_GLANCE_ROOM;
   }
-  return false;
+  return is_sure ? PLAN_GLANCE_NONE : PLAN_GLANCE_UNSURE;
 }
 
 void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_holes) {

@@ -156,9 +156,11 @@ int64_t plan_problem_slots(const PlanProblem *problem, bool existing_only);
 static inline int plan_class_single_kind(const PlanClass *class_) {
   return class_->need_count == 1 && class_->needs[0].count == 1 ? class_->needs[0].kind : -1;
 }
-/* A quick look: true where the class asks one slice and the host has a free one, or a place that only plain
- * rules guard, as the snapshot was at the start; false where that takes more to tell. */
-bool plan_problem_has_place(const PlanProblem *problem, const PlanClass *class_, int host);
+/* What a quick look at a host tells, as the snapshot was at the start: room where the class asks one slice
+ * and the host has a free one, or a place that only plain rules guard; none where there are no other rules.
+ */
+typedef enum PlanGlance { PLAN_GLANCE_UNSURE, PLAN_GLANCE_ROOM, PLAN_GLANCE_NONE } PlanGlance;
+PlanGlance plan_problem_glance(const PlanProblem *problem, const PlanClass *class_, int host);
 /* The holes of a GPU that is in a pool, as the snapshot has it now. */
 void plan_problem_holes(const PlanProblem *problem, int gpu, PlanHoles *ret_holes);
 

@@ -13,7 +13,7 @@
 
 #include "base/text.h"
 
-enum { LISTED_MAX = 3 /* things of one sort that a sentence names */, OBSTACLES_MAX = 64 };
+enum { LISTED_MAX = 3 /* things of one sort that a sentence names */, OBSTACLES_MAX = 64, SEARCHES_MAX = 4 };
 
 typedef struct Obstacle { /* why some nodes are closed to the pod */
   const char *plugin;     /* of the scheduler, whose words the text has; NULL: facet's own */
@@ -213,10 +213,13 @@ static void explain_obstacles(Inquiry *inquiry) {
 static bool has_room(Inquiry *inquiry, int host) {
   size_t cell = (size_t)inquiry->class_->asks * inquiry->problem->hosts.count + (size_t)host;
   int8_t *room = &inquiry->reasons->rooms[cell];
-  if (!*room && plan_problem_has_place(inquiry->problem, inquiry->class_, host))
-    *room = 1;
-  if (!*room)
-    *room = plan_greedy_could_serve(inquiry->problem, inquiry->class_, host) ? 1 : -1;
+  if (*room)
+    return *room > 0;
+  PlanGlance glance = plan_problem_glance(inquiry->problem, inquiry->class_, host);
+  if (glance == PLAN_GLANCE_UNSURE)
+    glance = plan_greedy_could_serve(inquiry->problem, inquiry->class_, host) ? PLAN_GLANCE_ROOM
+                                                                              : PLAN_GLANCE_NONE;
+  *room = glance == PLAN_GLANCE_ROOM ? 1 : -1;
   return *room > 0;
 }
 
@@ -235,15 +238,24 @@ static void sort_served(PlanReasons *reasons) {
       reasons->served[ends[reasons->hosts[i]]++] = i;
 }
 
+static void bind(PlanReasons *reasons, int waiting, SnapshotNode *after) {
+  resources_add(&after->requested, &plan_problem_pod(reasons->problem, waiting)->spec->requests, 1,
+                &reasons->arena);
+  after->pod_count++;
+}
+
+/* Mostly one host is asked for, or many. */
 static void bind_served(PlanReasons *reasons, int host, SnapshotNode *after) {
-  if (!reasons->served)
+  int left = reasons->pods_on[host];
+  if (!reasons->served && ++reasons->searches > SEARCHES_MAX)
     sort_served(reasons);
-  for (int i = 0; i < reasons->pods_on[host]; i++) {
-    int waiting = reasons->served[reasons->first_served[host] + i];
-    resources_add(&after->requested, &plan_problem_pod(reasons->problem, waiting)->spec->requests, 1,
-                  &reasons->arena);
-    after->pod_count++;
-  }
+  for (int i = 0; reasons->served && i < left; i++)
+    bind(reasons, reasons->served[reasons->first_served[host] + i], after);
+  for (int i = 0; !reasons->served && left; i++)
+    if (reasons->hosts[i] == host) {
+      bind(reasons, i, after);
+      left--;
+    }
 }
 
 /* The host's node with the pods bound that the plan serves there. */

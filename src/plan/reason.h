@@ -16,7 +16,8 @@ typedef struct PlanReasons {
   const PlanProblem *problem;
   const int *hosts;           /* by waiting pod: which host serves it, -1: none */
   int *pods_on;               /* by host: pods that the plan serves there */
-  int *served, *first_served; /* those pods, host by host; NULL until somebody asks who they are */
+  int *served, *first_served; /* those pods, host by host; NULL until many hosts were asked for */
+  int searches;               /* hosts whose pods were searched for until then */
   SnapshotNode **after;       /* by host: the node with these pods bound; NULL until it is asked for */
   Arena arena;
   PlanCompany *company; /* by class; NULL: no class is coupled */
