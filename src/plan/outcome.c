@@ -1,18 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Written in the order of the snapshot's pods and in that of its GPUs, side by side. In their order of
- * service pods lie all over the memory: so their places in that order are noted first, which is little enough
- * to stay in the cache. */
+ * service pods lie all over the memory: so what becomes of them is noted in that order first, which is little
+ * enough to stay in the cache. Slices are counted by GPU, and then each goes to its place. */
 #include "plan/outcome.h"
+
+#include "base/order.h"
 
 /* ---- pods ---- */
 
-/* By waiting pod: a new slice is for it. */
-static bool *find_admitted(const PlanOutcome *outcome) {
-  bool *admitted = mem_alloc(outcome->problem->waiting.count * sizeof *admitted);
-  for (size_t i = 0; i < outcome->create_count; i++)
-    if (outcome->creates[i].waiting >= 0)
-      admitted[outcome->creates[i].waiting] = true;
-  return admitted;
+typedef struct Fate { /* what becomes of a pod */
+  int node;
+  PlanVerdict verdict : 8;
+  bool recut;
+} Fate;
+
+/* By waiting pod. Counts them. */
+static Fate *find_fates(const PlanOutcome *outcome, Plan *plan) {
+  const PlanProblem *problem = outcome->problem;
+  size_t count = problem->waiting.count;
+  int served = 0, served_anew = 0;
+  Fate *fates = mem_alloc_raw(count, sizeof *fates);
+  for (size_t i = 0; i < count; i++) {
+    int host = outcome->hosts[i];
+    fates[i] = host < 0 ? (Fate){.node = -1, .verdict = PLAN_BLOCKED}
+                        : (Fate){.node = problem->hosts.items[host].node, .verdict = PLAN_FITS};
+    served += host >= 0;
+  }
+  for (size_t i = 0; i < outcome->create_count; i++) {
+    int waiting = outcome->creates[i].waiting;
+    if (waiting < 0 || fates[waiting].verdict != PLAN_FITS)
+      continue;
+    fates[waiting].verdict = PLAN_ADMITTED;
+    fates[waiting].recut = outcome->recuts && outcome->recuts[waiting];
+    served_anew++;
+  }
+  plan->admitted = served_anew;
+  plan->already_fit = served - served_anew;
+  return fates;
 }
 
 /* By spec: what its pods are told, where they are not planned for. */
@@ -35,125 +59,111 @@ static int *find_places(const PlanProblem *problem) {
 static void write_pods(const PlanOutcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
   const SnapshotPod *from = problem->snapshot->pods.items;
-  const int *hosts = outcome->hosts, *turns = outcome->turns;
-  const bool *recuts = outcome->recuts;
+  const int *turns = outcome->turns;
   size_t count = problem->snapshot->pods.count;
-  int served = 0, served_anew = 0;
   CLEANUP(cleanup_free) const char **reasons = copy_reasons(problem, &plan->arena);
-  CLEANUP(cleanup_free) bool *admitted = find_admitted(outcome);
+  CLEANUP(cleanup_free) Fate *fates = find_fates(outcome, plan);
   CLEANUP(cleanup_free) int *places = find_places(problem);
   PlanPod *pods = mem_alloc_raw(count, sizeof *pods);
   for (size_t i = 0; i < count; i++) {
     int place = places[i];
-    pods[i] = (PlanPod){.pod = (int)i, .node = -1, .turn = -1, .verdict = PLAN_BLOCKED, .reason = ""};
     if (place < 0) {
-      pods[i].verdict = PLAN_IGNORED;
-      pods[i].reason = reasons[from[i].spec->number];
-    } else if (hosts[place] >= 0) {
-      pods[i].node = problem->hosts.items[hosts[place]].node;
-      pods[i].turn = turns ? turns[place] : place;
-      pods[i].verdict = admitted[place] ? PLAN_ADMITTED : PLAN_FITS;
-      pods[i].recut = recuts && admitted[place] && recuts[place];
-      served++;
-      served_anew += admitted[place];
+      pods[i] = (PlanPod){.pod = (int)i,
+                          .node = -1,
+                          .turn = -1,
+                          .verdict = PLAN_IGNORED,
+                          .reason = reasons[from[i].spec->number]};
+      continue;
     }
+    Fate fate = fates[place];
+    pods[i] = (PlanPod){.pod = (int)i,
+                        .node = fate.node,
+                        .turn = fate.node < 0 ? -1
+                                : turns       ? turns[place]
+                                              : place,
+                        .verdict = fate.verdict,
+                        .recut = fate.recut,
+                        .reason = ""};
   }
-  plan->admitted = served_anew;
-  plan->already_fit = served - served_anew;
   plan->pods.items = pods;
   plan->pods.count = plan->pods.capacity = count;
 }
 
 /* ---- GPUs ---- */
 
-typedef struct ByGpu { /* the slices of each GPU, in the order that they have */
-  const PlanSlice *slices;
-  int *first; /* by GPU, -1: none; NULL: there are no slices */
-  int *next;  /* by slice: of the same GPU, -1 ends */
-  size_t gpu_count;
+typedef struct ByGpu {
+  const PlanSlice *slices; /* those of each GPU in the order that they shall have */
+  size_t count;
+  PlanSlice *sorted; /* owned; NULL: they came so */
+  uint8_t *counts;   /* by GPU */
+  int *next;         /* by GPU: the place of its next slice */
+  size_t gpu_count;  /* that have some */
 } ByGpu;
 
 static void by_gpu_deinit(ByGpu *by_gpu) {
-  free(by_gpu->first);
+  free(by_gpu->sorted);
+  free(by_gpu->counts);
   free(by_gpu->next);
 }
 
-static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSlice *slices, size_t count) {
-  size_t gpus = 0;
-  *by_gpu = (ByGpu){.slices = slices};
-  if (!count)
-    return;
-  int *first = mem_alloc_none(problem->gpus.count), *next = mem_alloc_raw(count, sizeof *next);
-  for (size_t i = count; i-- > 0;) {
-    int *place = &first[slices[i].gpu];
-    gpus += *place < 0;
-    next[i] = *place;
-    *place = (int)i;
+/* What is asked for comes first, in the order of service, then the later starts; of what goes the earlier
+ * ones. */
+static inline OrderKey key_of(const PlanSlice *slice, bool goes) {
+  if (goes)
+    return (OrderKey){.low = slice->start};
+  return (OrderKey){.high = (uint32_t)slice->waiting, /* -1 is the last one */
+                    .low = UINT8_MAX - slice->start};
+}
+
+/* Of an offer they mostly come in order. */
+static inline bool are_in_order(const PlanSlice *slices, size_t count, bool go) {
+  for (size_t i = 1; i < count; i++) {
+    OrderKey left = key_of(&slices[i - 1], go), right = key_of(&slices[i], go);
+    if (left.high > right.high || (left.high == right.high && left.low > right.low))
+      return false;
   }
-  *by_gpu = (ByGpu){.slices = slices, .first = first, .next = next, .gpu_count = gpus};
+  return true;
 }
 
-/* Returns how many. */
-static int copy_slices(const ByGpu *by_gpu, int gpu, PlanSlice ret_slices[MIG_INSTANCES_MAX]) {
-  int count = 0;
-  for (int i = by_gpu->first[gpu]; i >= 0; i = by_gpu->next[i]) {
-    assert(count < MIG_INSTANCES_MAX);
-    ret_slices[count++] = by_gpu->slices[i];
+static PlanSlice *sort_slices(const PlanSlice *slices, size_t count, bool go) {
+  CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
+  PlanSlice *sorted = mem_alloc_raw(count, sizeof *sorted);
+  for (size_t i = 0; i < count; i++) {
+    keys[i] = key_of(&slices[i], go);
+    keys[i].index = (int)i;
   }
-  return count;
+  order_sort(keys, count);
+  for (size_t i = 0; i < count; i++)
+    sorted[i] = slices[keys[i].index];
+  return sorted;
 }
 
-/* What is asked for comes first, in the order of service. */
-static bool goes_before(const PlanSlice *slice, const PlanSlice *other) {
-  bool leftover = slice->waiting < 0, leftover_other = other->waiting < 0;
-  if (leftover != leftover_other)
-    return leftover_other;
-  return slice->waiting != other->waiting ? slice->waiting < other->waiting : slice->start > other->start;
-}
-
-/* Those of one GPU are few. Returns the place behind the last one. */
-static PlanCreate *write_creates(PlanSlice *slices, int count, PlanCreate *creates) {
-  for (int i = 1; i < count; i++) {
-    PlanSlice slice = slices[i];
-    int place = i;
-    for (; place > 0 && goes_before(&slice, &slices[place - 1]); place--)
-      slices[place] = slices[place - 1];
-    slices[place] = slice;
+static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSlice *slices, size_t count,
+                        bool go) {
+  size_t gpus = problem->gpus.count;
+  *by_gpu = (ByGpu){.slices = slices,
+                    .count = count,
+                    .counts = mem_alloc(gpus * sizeof *by_gpu->counts),
+                    .next = mem_alloc_raw(gpus, sizeof *by_gpu->next)};
+  if (go ? !are_in_order(slices, count, true) : !are_in_order(slices, count, false))
+    by_gpu->slices = by_gpu->sorted = sort_slices(slices, count, go);
+  for (size_t i = 0; i < count; i++) {
+    uint8_t *known = &by_gpu->counts[slices[i].gpu];
+    by_gpu->gpu_count += !*known;
+    assert(*known < MIG_INSTANCES_MAX);
+    ++*known;
   }
-  for (int i = 0; i < count; i++)
-    *creates++ = (PlanCreate){
-        .profile = slices[i].profile, .start = slices[i].start, .leftover = slices[i].waiting < 0};
-  return creates;
 }
 
-static PlanDestroy *write_destroys(PlanSlice *slices, int count, PlanDestroy *destroys) {
-  for (int i = 1; i < count; i++) {
-    PlanSlice slice = slices[i];
-    int place = i;
-    for (; place > 0 && slice.start < slices[place - 1].start; place--)
-      slices[place] = slices[place - 1];
-    slices[place] = slice;
-  }
-  for (int i = 0; i < count; i++)
-    *destroys++ = (PlanDestroy){.profile = slices[i].profile, .start = slices[i].start};
-  return destroys;
-}
-
-static void write_gpus(const PlanOutcome *outcome, Plan *plan) {
-  const PlanProblem *problem = outcome->problem;
-  PlanSlice create[MIG_INSTANCES_MAX], destroy[MIG_INSTANCES_MAX];
-  CLEANUP(by_gpu_deinit) ByGpu created;
-  CLEANUP(by_gpu_deinit) ByGpu destroyed;
-  by_gpu_init(&created, problem, outcome->creates, outcome->create_count);
-  by_gpu_init(&destroyed, problem, outcome->destroys, outcome->destroy_count);
-  PlanCreate *creates = arena_alloc(&plan->arena, outcome->create_count * sizeof *creates);
-  PlanDestroy *destroys = arena_alloc(&plan->arena, outcome->destroy_count * sizeof *destroys);
-  array_reserve(&plan->gpus, created.gpu_count + destroyed.gpu_count);
-  int last_node = -1;
-  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
-    int create_count = created.first ? copy_slices(&created, gpu, create) : 0;
-    int destroy_count = destroyed.first ? copy_slices(&destroyed, gpu, destroy) : 0;
-    if (!create_count && !destroy_count)
+/* The rows of the GPUs that change, and where their slices begin. */
+static void write_rows(const PlanProblem *problem, ByGpu *created, ByGpu *destroyed,
+                       const PlanCreate *creates, const PlanDestroy *destroys, Plan *plan) {
+  int create = 0, destroy = 0, last_node = -1;
+  array_reserve(&plan->gpus, created->gpu_count + destroyed->gpu_count);
+  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++) {
+    created->next[gpu] = create;
+    destroyed->next[gpu] = destroy;
+    if (!created->counts[gpu] && !destroyed->counts[gpu])
       continue;
     const PlanHostGpu *changed = &problem->gpus.items[gpu];
     int node = problem->hosts.items[changed->host].node;
@@ -161,12 +171,32 @@ static void write_gpus(const PlanOutcome *outcome, Plan *plan) {
     last_node = node;
     plan->gpus.items[plan->gpus.count++] = (PlanGpu){.node = node,
                                                      .gpu = changed->gpu,
-                                                     .creates = creates,
-                                                     .create_count = create_count,
-                                                     .destroys = destroys,
-                                                     .destroy_count = destroy_count};
-    creates = write_creates(create, create_count, creates);
-    destroys = write_destroys(destroy, destroy_count, destroys);
+                                                     .creates = &creates[create],
+                                                     .create_count = created->counts[gpu],
+                                                     .destroys = &destroys[destroy],
+                                                     .destroy_count = destroyed->counts[gpu]};
+    create += created->counts[gpu];
+    destroy += destroyed->counts[gpu];
+  }
+}
+
+static void write_gpus(const PlanOutcome *outcome, Plan *plan) {
+  const PlanProblem *problem = outcome->problem;
+  CLEANUP(by_gpu_deinit) ByGpu created;
+  CLEANUP(by_gpu_deinit) ByGpu destroyed;
+  by_gpu_init(&created, problem, outcome->creates, outcome->create_count, false);
+  by_gpu_init(&destroyed, problem, outcome->destroys, outcome->destroy_count, true);
+  PlanCreate *creates = arena_alloc(&plan->arena, outcome->create_count * sizeof *creates);
+  PlanDestroy *destroys = arena_alloc(&plan->arena, outcome->destroy_count * sizeof *destroys);
+  write_rows(problem, &created, &destroyed, creates, destroys, plan);
+  for (size_t i = 0; i < created.count; i++) {
+    const PlanSlice *slice = &created.slices[i];
+    creates[created.next[slice->gpu]++] =
+        (PlanCreate){.profile = slice->profile, .start = slice->start, .leftover = slice->waiting < 0};
+  }
+  for (size_t i = 0; i < destroyed.count; i++) {
+    const PlanSlice *slice = &destroyed.slices[i];
+    destroys[destroyed.next[slice->gpu]++] = (PlanDestroy){.profile = slice->profile, .start = slice->start};
   }
   plan->create = (int)outcome->create_count;
   plan->destroy = (int)outcome->destroy_count;
