@@ -2,7 +2,7 @@
 #include "plan/bulk_gpus.h"
 
 void plan_pool_gpus_init(PlanPoolGpus *pool, int *gpus, int *hosts, int *states, size_t count) {
-  *pool = (PlanPoolGpus){.count = count, .word_count = (count + 63) / 64};
+  *pool = (PlanPoolGpus){.word_count = (count + 63) / 64};
   pool->gpus = gpus;
   pool->hosts = hosts;
   pool->states = states;

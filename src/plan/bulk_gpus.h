@@ -28,7 +28,7 @@ typedef struct PlanPoolGpus {
  * on hosts of which some GPU was, then the others. */
 enum { PLAN_PREFERENCES = 3 };
 
-/* So many places; `gpus`, `hosts` and `states` have them. */
+/* Makes room for so many places, none of which is taken yet; `gpus`, `hosts` and `states` have it. */
 void plan_pool_gpus_init(PlanPoolGpus *pool, int *gpus, int *hosts, int *states, size_t count);
 void plan_pool_gpus_deinit(PlanPoolGpus *pool);
 

@@ -30,32 +30,39 @@ static int free_slots_of(const PlanProblem *problem, const PlanHostGpu *gpu) {
   return __builtin_popcount(slots & ~gpu->occupied);
 }
 
-/* GPUs that can be counted get a place in their pool. */
+/* Gives the GPU a place in its pool. Returns its free slots. */
+static inline int place_gpu(PlanPlaces *places, int number, const PlanHostGpu *gpu) {
+  PlanPoolGpus *pool = &places->pools[gpu->pool];
+  PlanStates *states = plan_places_states(places, gpu->pool);
+  int place = places->place[number] = (int)pool->count++, state = plan_states_look_up(states, gpu->occupied);
+  pool->model = place && pool->model != gpu->model ? -1 : gpu->model;
+  pool->gpus[place] = number;
+  pool->hosts[place] = gpu->host;
+  pool->states[place] = state;
+  plan_pool_gpus_put(pool, (unsigned)place);
+  return states->items.items[state].free_slots;
+}
+
+/* Of those that can be counted. */
 static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
-  CLEANUP(cleanup_free) int *ends = mem_alloc(problem->pools.count * sizeof *ends);
   divide_gpus(places);
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    const PlanHostGpu *gpu = &problem->gpus.items[i];
-    places->place[i] = -1;
-    if (gpu->pool < 0 || !problem->models.items[gpu->model].is_counted) {
-      places->free_slots[gpu->host] += free_slots_of(problem, gpu);
-      continue;
+  for (size_t host = 0; host < problem->hosts.count; host++) {
+    const PlanHost *on = &problem->hosts.items[host];
+    int free_slots = 0;
+    for (int i = on->first_gpu; i < on->first_gpu + on->gpu_count; i++) {
+      const PlanHostGpu *gpu = &problem->gpus.items[i];
+      if (gpu->pool >= 0 && problem->models.items[gpu->model].is_counted) {
+        free_slots += place_gpu(places, i, gpu);
+        continue;
+      }
+      places->place[i] = -1;
+      free_slots += free_slots_of(problem, gpu);
     }
-    PlanPoolGpus *pool = &places->pools[gpu->pool];
-    PlanStates *states = plan_places_states(places, gpu->pool);
-    int place = places->place[i] = ends[gpu->pool]++, state = plan_states_look_up(states, gpu->occupied);
-    pool->model = place && pool->model != gpu->model ? -1 : gpu->model;
-    pool->gpus[place] = (int)i;
-    pool->hosts[place] = gpu->host;
-    pool->states[place] = state;
-    plan_pool_gpus_put(pool, (unsigned)place);
-    places->free_slots[gpu->host] += states->items.items[state].free_slots;
+    places->free_slots[host] = free_slots;
   }
-  for (int pool = 0; pool < (int)problem->pools.count; pool++) {
-    places->pools[pool].count = (size_t)ends[pool];
+  for (int pool = 0; pool < (int)problem->pools.count; pool++)
     sum_holes(places, pool);
-  }
 }
 
 /* That the host can still take: those that get a free slice and those that get a new one. */

@@ -106,6 +106,8 @@ static void add_gpus(PlanProblem *problem, int host, int *models) {
   const Snapshot *snapshot = problem->snapshot;
   const SnapshotNode *node = plan_problem_node(problem, host);
   PlanHost *on = &problem->hosts.items[host];
+  PlanHostGpu *first = &problem->gpus.items[problem->gpus.count], *next = first;
+  bool has_withdrawable = false;
   problem->has_recut |= node->being_recut;
   on->first_gpu = (int)problem->gpus.count;
   for (int g = 0; g < node->gpu_count; g++) {
@@ -116,11 +118,12 @@ static void add_gpus(PlanProblem *problem, int host, int *models) {
     if (*model < 0)
       *model = find_model(problem, snapshot->gpu_sorts.items[gpu.sort - 1].model,
                           snapshot->gpu_sorts.items[gpu.sort - 1].allowed);
-    problem->gpus.items[problem->gpus.count++] =
-        (PlanHostGpu){.host = host, .gpu = g, .model = *model, .pool = -1, .occupied = gpu.occupied};
-    problem->has_withdrawable |= gpu.withdrawable;
+    *next++ = (PlanHostGpu){.host = host, .gpu = g, .model = *model, .pool = -1, .occupied = gpu.occupied};
+    has_withdrawable |= gpu.withdrawable;
   }
-  on->gpu_count = (int)problem->gpus.count - on->first_gpu;
+  on->gpu_count = (int)(next - first);
+  problem->gpus.count += (size_t)on->gpu_count;
+  problem->has_withdrawable |= has_withdrawable;
 }
 
 bool plan_fleet_has_slices(const PlanProblem *problem, const SnapshotNode *node) {
@@ -345,34 +348,35 @@ static void sign_hosts(PlanProblem *problem) {
   }
 }
 
-/* The pool of each shape and signature. `last`: the pool that was asked for before, mostly the same; NULL. */
-static int find_pool(PlanProblem *problem, Intern *known, int shape, int host, const PlanHostGpu *last) {
+/* The pool of each shape and signature. `last`: the pool that was asked for before, mostly the same; -1. */
+static int find_pool(PlanProblem *problem, Intern *known, int shape, int host, int last) {
   const struct {
     uint64_t signature;
     int64_t shape;
   } key = {.signature = problem->hosts.items[host].signature, .shape = shape};
-  if (last && last->pool >= 0 && problem->pools.items[last->pool].shape == shape &&
-      problem->hosts.items[last->host].signature == key.signature)
-    return last->pool;
+  const PlanPool *before = last < 0 ? NULL : &problem->pools.items[last];
+  if (before && before->shape == shape && problem->hosts.items[before->host].signature == key.signature)
+    return last;
   int pool = intern_number(known, &key, sizeof key);
   if (pool == (int)problem->pools.count)
     *array_push(&problem->pools) = (PlanPool){.shape = shape, .host = host};
   return pool;
 }
 
+/* GPUs of one model on one host are in one pool. */
 static void find_pools(PlanProblem *problem) {
   CLEANUP(intern_deinit) Intern known = {0};
-  const PlanHostGpu *last = NULL;
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    PlanHostGpu *gpu = &problem->gpus.items[i];
-    int shape = problem->models.items[gpu->model].shape;
-    if (last && last->host == gpu->host && last->model == gpu->model)
-      gpu->pool = last->pool;
-    else if (problem->shapes.items[shape].exact)
-      gpu->pool = find_pool(problem, &known, shape, gpu->host, last);
-    if (gpu->pool >= 0)
-      problem->pools.items[gpu->pool].gpu_count++;
-    last = gpu;
+  int pool = -1, last = -1;
+  PlanHostGpu *end = problem->gpus.items + problem->gpus.count;
+  for (PlanHostGpu *first = problem->gpus.items, *gpu = first; first < end; first = gpu) {
+    int host = first->host, model = first->model, shape = problem->models.items[model].shape;
+    pool = problem->shapes.items[shape].exact ? find_pool(problem, &known, shape, host, last) : -1;
+    for (; gpu < end && gpu->host == host && gpu->model == model; gpu++)
+      gpu->pool = pool;
+    if (pool < 0)
+      continue;
+    problem->pools.items[pool].gpu_count += (int)(gpu - first);
+    last = pool;
   }
 }
 
