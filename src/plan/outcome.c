@@ -108,76 +108,75 @@ static void by_gpu_deinit(ByGpu *by_gpu) {
 
 /* What is asked for comes first, in the order of service, then the later starts; of what goes the earlier
  * ones. */
-static inline OrderKey key_of(const PlanSlice *slice, bool goes) {
+static inline uint64_t key_of(const PlanSlice *slice, bool goes) {
   if (goes)
-    return (OrderKey){.low = slice->start};
-  return (OrderKey){.high = (uint32_t)slice->waiting, /* -1 is the last one */
-                    .low = UINT8_MAX - slice->start};
-}
-
-/* Of an offer they mostly come in order. */
-static inline bool are_in_order(const PlanSlice *slices, size_t count, bool go) {
-  for (size_t i = 1; i < count; i++) {
-    OrderKey left = key_of(&slices[i - 1], go), right = key_of(&slices[i], go);
-    if (left.high > right.high || (left.high == right.high && left.low > right.low))
-      return false;
-  }
-  return true;
+    return slice->start;
+  return (uint64_t)(uint32_t)slice->waiting << 8 | (UINT8_MAX - slice->start); /* -1 is the last one */
 }
 
 static PlanSlice *sort_slices(const PlanSlice *slices, size_t count, bool go) {
   CLEANUP(cleanup_free) OrderKey *keys = mem_alloc_raw(count, sizeof *keys);
   PlanSlice *sorted = mem_alloc_raw(count, sizeof *sorted);
-  for (size_t i = 0; i < count; i++) {
-    keys[i] = key_of(&slices[i], go);
-    keys[i].index = (int)i;
-  }
+  for (size_t i = 0; i < count; i++)
+    keys[i] = (OrderKey){.low = key_of(&slices[i], go), .index = (int)i};
   order_sort(keys, count);
   for (size_t i = 0; i < count; i++)
     sorted[i] = slices[keys[i].index];
   return sorted;
 }
 
+/* Those of an offer mostly come in order. */
 static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSlice *slices, size_t count,
                         bool go) {
-  size_t gpus = problem->gpus.count;
-  *by_gpu = (ByGpu){.slices = slices,
-                    .count = count,
-                    .counts = mem_alloc(gpus * sizeof *by_gpu->counts),
-                    .next = mem_alloc_raw(gpus, sizeof *by_gpu->next)};
-  if (go ? !are_in_order(slices, count, true) : !are_in_order(slices, count, false))
-    by_gpu->slices = by_gpu->sorted = sort_slices(slices, count, go);
+  size_t gpus = 0;
+  uint64_t last = 0;
+  bool is_in_order = true;
+  uint8_t *counts = mem_alloc(problem->gpus.count * sizeof *counts);
   for (size_t i = 0; i < count; i++) {
-    uint8_t *known = &by_gpu->counts[slices[i].gpu];
-    by_gpu->gpu_count += !*known;
+    uint64_t key = key_of(&slices[i], go);
+    uint8_t *known = &counts[slices[i].gpu];
+    is_in_order &= last <= key;
+    last = key;
+    gpus += !*known;
     assert(*known < MIG_INSTANCES_MAX);
     ++*known;
   }
+  *by_gpu = (ByGpu){.slices = slices,
+                    .count = count,
+                    .counts = counts,
+                    .next = mem_alloc_raw(problem->gpus.count, sizeof *by_gpu->next),
+                    .gpu_count = gpus};
+  if (!is_in_order)
+    by_gpu->slices = by_gpu->sorted = sort_slices(slices, count, go);
 }
 
-/* The rows of the GPUs that change, and where their slices begin. */
+/* The rows of the GPUs that change, and where their slices begin. Which ones change nobody can foresee: so
+ * each is written, and those that do not are written over. */
 static void write_rows(const PlanProblem *problem, ByGpu *created, ByGpu *destroyed,
                        const PlanCreate *creates, const PlanDestroy *destroys, Plan *plan) {
-  int create = 0, destroy = 0, last_node = -1;
-  array_reserve(&plan->gpus, created->gpu_count + destroyed->gpu_count);
-  for (size_t gpu = 0; gpu < problem->gpus.count; gpu++) {
-    created->next[gpu] = create;
-    destroyed->next[gpu] = destroy;
-    if (!created->counts[gpu] && !destroyed->counts[gpu])
-      continue;
-    const PlanHostGpu *changed = &problem->gpus.items[gpu];
-    int node = problem->hosts.items[changed->host].node;
-    plan->nodes_changed += node != last_node;
-    last_node = node;
-    plan->gpus.items[plan->gpus.count++] = (PlanGpu){.node = node,
-                                                     .gpu = changed->gpu,
-                                                     .creates = &creates[create],
-                                                     .create_count = created->counts[gpu],
-                                                     .destroys = &destroys[destroy],
-                                                     .destroy_count = destroyed->counts[gpu]};
-    create += created->counts[gpu];
-    destroy += destroyed->counts[gpu];
+  int create = 0, destroy = 0, last_node = -1, nodes_changed = 0;
+  array_reserve(&plan->gpus, created->gpu_count + destroyed->gpu_count + 1);
+  PlanGpu *row = plan->gpus.items;
+  for (size_t i = 0; i < problem->gpus.count; i++) {
+    const PlanHostGpu *gpu = &problem->gpus.items[i];
+    int node = problem->hosts.items[gpu->host].node;
+    bool changes = created->counts[i] | destroyed->counts[i];
+    created->next[i] = create;
+    destroyed->next[i] = destroy;
+    *row = (PlanGpu){.node = node,
+                     .gpu = gpu->gpu,
+                     .creates = &creates[create],
+                     .create_count = created->counts[i],
+                     .destroys = &destroys[destroy],
+                     .destroy_count = destroyed->counts[i]};
+    row += changes;
+    nodes_changed += changes & (node != last_node);
+    last_node = changes ? node : last_node;
+    create += created->counts[i];
+    destroy += destroyed->counts[i];
   }
+  plan->gpus.count = (size_t)(row - plan->gpus.items);
+  plan->nodes_changed = nodes_changed;
 }
 
 static void write_gpus(const PlanOutcome *outcome, Plan *plan) {
