@@ -65,7 +65,7 @@ static int compare_homes(const void *a, const void *b, void *userdata) {
 
 static void find_homes(Bulk *bulk) {
   const PlanProblem *problem = bulk->problem;
-  for (int host = 0; host < (int)problem->hosts.count; host++)
+  for (int host = 0; host < (int)problem->hosts.count && problem->free_most; host++)
     for (int kind = 0; kind < (int)problem->kinds.count; kind++) {
       int count = problem->free[(size_t)host * problem->kinds.count + (size_t)kind];
       if (count)

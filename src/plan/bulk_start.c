@@ -73,13 +73,24 @@ static int64_t most_pods(const PlanPlaces *places, int host) {
   return pods;
 }
 
-/* Could pods run short of anything but slices on the host? Not where there is room for the most demanding of
- * them on each free slot. */
-static bool is_tight(const PlanPlaces *places, const int64_t *most, int host) {
-  for (size_t i = 0; i <= places->problem->resources.count; i++) {
+/* The same of any host, or more. */
+static int64_t most_pods_anywhere(const PlanProblem *problem) {
+  int64_t gpus = 0, slots = 0;
+  for (size_t host = 0; host < problem->hosts.count; host++)
+    gpus = problem->hosts.items[host].gpu_count > gpus ? problem->hosts.items[host].gpu_count : gpus;
+  for (size_t i = 0; i < problem->shapes.count; i++) {
+    int64_t count = problem->shapes.items[i].geometry.slot_count;
+    slots = count > slots ? count : slots;
+  }
+  return gpus * slots + problem->free_most;
+}
+
+/* Could so many pods run short of anything but slices beside these rooms? Not where there is room for the
+ * most demanding of them each time. */
+static bool run_short(const PlanProblem *problem, const int64_t *most, int64_t pods, const int64_t *rooms) {
+  for (size_t i = 0; i <= problem->resources.count; i++) {
     int64_t all;
-    if (__builtin_mul_overflow(most[i], most_pods(places, host), &all) ||
-        (all > 0 && all > plan_problem_rooms(places->problem, host)[i]))
+    if (__builtin_mul_overflow(most[i], pods, &all) || (all > 0 && all > rooms[i]))
       return true;
   }
   return false;
@@ -94,8 +105,11 @@ static void find_tight_hosts(PlanPlaces *places) {
     for (size_t r = 0; r <= problem->resources.count; r++)
       if (problem->classes.items[i].takes[r] > most[r])
         most[r] = problem->classes.items[i].takes[r];
+  if (!run_short(problem, most, most_pods_anywhere(problem), problem->least_rooms))
+    return;
   for (int host = 0; host < (int)problem->hosts.count; host++) {
-    places->tight[host] = is_tight(places, most, host);
+    places->tight[host] =
+        run_short(problem, most, most_pods(places, host), plan_problem_rooms(problem, host));
     places->any_tight |= places->tight[host];
   }
 }

@@ -53,11 +53,11 @@ typedef struct PlanDestroy {
 } PlanDestroy;
 
 typedef struct PlanGpu {
-  int node, gpu;               /* indexes in the snapshot */
+  int node;    /* index in the snapshot */
+  uint8_t gpu; /* index in the snapshot's node */
+  uint8_t destroy_count, create_count;
   const PlanDestroy *destroys; /* by start; in the plan's arena, as the creates are */
   const PlanCreate *creates;   /* demanded ones first */
-  int destroy_count;
-  int create_count;
 } PlanGpu;
 
 typedef struct Plan {

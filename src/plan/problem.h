@@ -111,6 +111,7 @@ typedef struct PlanProblem {
   ARRAY(PlanPool) pools;
   ARRAY(const char *) resources; /* other than MIG slices that some class asks for, by name */
   int *free;                     /* by host, by kind: free slices at the start, PLAN_SLICES_MAX at most */
+  int free_most;                 /* of all kinds together no host has more */
   int64_t *rooms; /* by host, by resource, then pods: what is left at the start; NULL: too many resources */
   int64_t *least_rooms;  /* by resource, then pods: no host has less left at the start */
   bool has_withdrawable; /* some free slice may be withdrawn */

@@ -87,11 +87,13 @@ static void spread(Columns *columns, const Resources *list, int64_t *amounts) {
 /* As snapshot_free_of() says. */
 static void count_free(PlanProblem *problem, const Columns *columns, int host) {
   size_t count = problem->kinds.count;
+  int all = 0;
   for (size_t i = 0; i < count; i++) {
     int64_t allocatable = columns->allocatable[i], requested = columns->requested[i];
     int64_t left = requested >= allocatable ? 0 : allocatable - (requested > 0 ? requested : 0);
-    problem->free[(size_t)host * count + i] = left > PLAN_SLICES_MAX ? PLAN_SLICES_MAX : (int)left;
+    all += problem->free[(size_t)host * count + i] = left > PLAN_SLICES_MAX ? PLAN_SLICES_MAX : (int)left;
   }
+  problem->free_most = all > problem->free_most ? all : problem->free_most;
 }
 
 static void measure_host(PlanProblem *problem, Columns *columns, int host) {
