@@ -211,11 +211,12 @@ static void compare_with_nos(size_t row) {
 }
 
 int main(int argc, char **argv) {
-  printf(
-      "Planner, A100-80GB, 10 pods per node from 50 Deployments; medians in ms of processor time.\n"
-      "plan = group + place + write it down and say why pods are blocked, from scratch each time; the "
-      "snapshot comes\n"
-      "before: what it keeps for plans is the spec of each pod, and of each GPU its slots and its sort.\n\n");
+  printf("Planner, A100-80GB, 10 pods per node from 50 Deployments; medians in ms of processor time.\n"
+         "plan = group + place + write it down and say why pods are blocked, from scratch each time; the "
+         "snapshot comes\n"
+         "before: what it keeps for plans is the spec of each pod and the order of their ages, and of each "
+         "GPU its "
+         "slots\nand its sort.\n\n");
   for (Scene scene = UNCOUPLED; scene <= ALL_CUT; scene++) {
     run_scene(scene, argc, argv);
     printf("\n");
