@@ -58,8 +58,8 @@ static void add_pod(BenchCluster *cluster, int number, int deployment, const cha
   pod->meta.name = arena_format(arena, "web-%02d-%06d", deployment, number);
   pod->meta.namespace_ = "bench";
   pod->meta.creation_time = 1700000000 + number;
-  pod->phase = "Pending";
   pod->common = arena_alloc(arena, sizeof *pod->common);
+  pod->common->phase = "Pending";
   pod->common->conditions.items = &unschedulable;
   pod->common->conditions.count = 1;
   pod->common->containers.items = arena_alloc(arena, sizeof *pod->common->containers.items);

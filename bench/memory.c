@@ -49,8 +49,11 @@ static uint64_t scramble(uint64_t kind, uint64_t number) {
   return random_next(&random);
 }
 
+/* Version 4 of RFC 4122, as API servers make them. */
 static void append_uid(Text *out, uint64_t kind, uint64_t number) {
   uint64_t high = scramble(kind, number * 2), low = scramble(kind, number * 2 + 1);
+  high = (high & ~UINT64_C(0xf000)) | 0x4000;
+  low = low >> 2 | UINT64_C(1) << 63;
   text_format(out, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32), (unsigned)(high >> 16 & 0xffff),
               (unsigned)(high & 0xffff), (unsigned)(low >> 48), (unsigned long long)(low & 0xffffffffffff));
 }

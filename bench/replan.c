@@ -134,7 +134,7 @@ static void fill_up(BenchCluster *cluster) {
       annotations->items[i].value = "7g.80gb@0:used";
   }
   for (size_t i = 0; i < cluster->pods.count; i++)
-    cluster->pods.items[i].meta.uid = cluster->pods.items[i].meta.name;
+    cluster->pods.items[i].meta.uid.text = cluster->pods.items[i].meta.name;
 }
 
 static void learn(Passes *passes) {

@@ -20,7 +20,7 @@ static inline void watch_on_event(void *userdata, KubeWatchEvent *event) {
   const ObjectMeta *meta = object ? object->value : NULL;
   if (meta)
     text_format(&watch->story, "%s %s@%s; ", names[event->type], string_or_empty(meta->name),
-                meta->resource_version);
+                meta->resource_version.text);
   else
     text_format(&watch->story, "ERROR %d %s; ", event->status.code, event->status.reason);
   kube_object_free(object);

@@ -70,7 +70,7 @@ static void send(void *userdata) {
 /* A word about the pod whose body is to be filled in and which is to be sent. */
 static Word *new_word(SimScheduler *scheduler, const Pod *pod, const char *subresource) {
   Word *word = mem_alloc(sizeof *word);
-  *word = (Word){.scheduler = scheduler, .uid = mem_strdup(pod->meta.uid)};
+  *word = (Word){.scheduler = scheduler, .uid = mem_strdup(OBJECT_UID(pod->meta.uid))};
   word->path =
       mem_format("/api/v1/namespaces/%s/pods/%s/%s", pod->meta.namespace_, pod->meta.name, subresource);
   word->timer = (HostTimer){.fire = send, .userdata = word};
@@ -110,7 +110,7 @@ static void bind_pod(SimScheduler *scheduler, const Pod *pod, const char *node) 
               "{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"target\":{\"kind\":\"Node\",\"name\":");
   text_append_json(&word->body, node);
   text_append(&word->body, "}}");
-  remember(&scheduler->assumed, pod->meta.uid, node);
+  remember(&scheduler->assumed, OBJECT_UID(pod->meta.uid), node);
   timer_set(scheduler->host, &word->timer, binding_delay(scheduler));
 }
 
@@ -125,7 +125,7 @@ static void on_told(void *userdata, const KubeAnswer *answer) {
 }
 
 static void tell(SimScheduler *scheduler, const Pod *pod, const char *message) {
-  const char *before = map_find(&scheduler->told, pod->meta.uid);
+  const char *before = map_find(&scheduler->told, OBJECT_UID(pod->meta.uid));
   if (before && strcmp(before, message) == 0)
     return;
   Word *word = new_word(scheduler, pod, "status");
@@ -136,7 +136,7 @@ static void tell(SimScheduler *scheduler, const Pod *pod, const char *message) {
                            "\"reason\":\"Unschedulable\",\"message\":");
   text_append_json(&word->body, message);
   text_append(&word->body, "}]}}");
-  remember(&scheduler->told, pod->meta.uid, message);
+  remember(&scheduler->told, OBJECT_UID(pod->meta.uid), message);
   send(word);
 }
 
@@ -223,7 +223,7 @@ static void add_pods(SimScheduler *scheduler, Arena *arena, Snapshot *snapshot) 
   for (size_t i = 0; i < count; i++) {
     pods[i] = *(const Pod *)kube_informer_at(scheduler->pods, i);
     if (!pods[i].node_name)
-      pods[i].node_name = map_find(&scheduler->assumed, pods[i].meta.uid);
+      pods[i].node_name = map_find(&scheduler->assumed, OBJECT_UID(pods[i].meta.uid));
   }
   qsort(pods, count, sizeof *pods, compare_pods);
   for (size_t i = 0; i < count; i++)
@@ -268,7 +268,7 @@ static bool has_queue(const SimScheduler *scheduler) {
   for (size_t i = 0; i < count; i++) {
     const Pod *pod = kube_informer_at(scheduler->pods, i);
     bool is_bound = pod->node_name && *pod->node_name;
-    if (!is_bound && is_ours(pod) && !map_find(&scheduler->assumed, pod->meta.uid))
+    if (!is_bound && is_ours(pod) && !map_find(&scheduler->assumed, OBJECT_UID(pod->meta.uid)))
       return true;
   }
   return false;
@@ -299,9 +299,9 @@ static void on_pod_change(void *userdata, const void *old, const void *new_) {
   SimScheduler *scheduler = userdata;
   const Pod *before = old, *after = new_;
   if (!after || after->node_name)
-    free(map_remove(&scheduler->assumed, (after ? after : before)->meta.uid));
+    free(map_remove(&scheduler->assumed, OBJECT_UID((after ? after : before)->meta.uid)));
   if (!after)
-    free(map_remove(&scheduler->told, before->meta.uid));
+    free(map_remove(&scheduler->told, OBJECT_UID(before->meta.uid)));
   schedule(scheduler);
 }
 
@@ -311,7 +311,7 @@ static void on_synced(void *userdata) {
 
 int64_t sim_scheduler_node_version(const SimScheduler *scheduler, const char *node) {
   const Node *known = kube_informer_find(scheduler->nodes, node);
-  return known ? strtoll(string_or_empty(known->meta.resource_version), NULL, 10) : 0;
+  return known ? strtoll(string_or_empty(OBJECT_VERSION(known->meta.resource_version)), NULL, 10) : 0;
 }
 
 /* The informers try again by themselves. */

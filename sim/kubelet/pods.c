@@ -113,7 +113,7 @@ void sim_pods_withdrawn(SimPod *pod) {
 /* ---- pods come and go ---- */
 
 static uint64_t read_run_ms(const Pod *pod) {
-  const char *text = key_values_find(&pod->meta.annotations, SIM_KUBELET_RUN_MS);
+  const char *text = key_values_find(&pod_common(pod)->annotations, SIM_KUBELET_RUN_MS);
   return text ? strtoull(text, NULL, 10) : 0;
 }
 
@@ -156,7 +156,7 @@ static SimPod *add_pod(SimKubelet *kubelet, const Pod *object) {
   SimPod *pod = mem_alloc(sizeof *pod);
   *array_push(&kubelet->pods) = pod;
   pod->kubelet = kubelet;
-  pod->uid = arena_strdup(&pod->arena, object->meta.uid);
+  pod->uid = arena_strdup(&pod->arena, OBJECT_UID(object->meta.uid));
   pod->namespace_ = arena_strdup(&pod->arena, string_or_empty(object->meta.namespace_));
   pod->name = arena_strdup(&pod->arena, object->meta.name);
   pod->timer = (HostTimer){.fire = on_pod_timer, .userdata = pod};
@@ -165,7 +165,7 @@ static SimPod *add_pod(SimKubelet *kubelet, const Pod *object) {
   read_needs(pod, object);
   if (pod_is_terminal(object))
     end_pod(pod);
-  else if (string_equal(object->phase, "Running") && holds_all(pod))
+  else if (string_equal(pod_common(object)->phase, "Running") && holds_all(pod))
     run_pod(pod);
   else
     sim_admission_next(kubelet);
@@ -188,7 +188,7 @@ static void stop_pod(SimPod *pod) {
 void sim_pods_on_change(void *userdata, const void *old, const void *new_) {
   SimKubelet *kubelet = userdata;
   const Pod *before = old, *after = new_;
-  SimPod *pod = find_pod(kubelet, (after ? after : before)->meta.uid);
+  SimPod *pod = find_pod(kubelet, OBJECT_UID((after ? after : before)->meta.uid));
   bool is_leaving = after && after->meta.deletion_time;
   if (!pod && after && (is_leaving || !pod_is_terminal(after)))
     pod = add_pod(kubelet, after);

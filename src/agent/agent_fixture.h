@@ -33,7 +33,7 @@ static inline int fixture_init(void **state) {
   Fixture *f = mem_alloc(sizeof *f);
   f->observation = mem_alloc(sizeof *f->observation);
   f->label = (KeyValue){MIG_LABEL_PARTITIONING, "mig"};
-  f->node.meta = (ObjectMeta){
+  f->node.meta = (FullMeta){
       .name = "n1", .labels = {.items = &f->label, .count = 1}, .annotations = {.items = f->annotations}};
   *state = f;
   return 0;

@@ -43,7 +43,8 @@ void agent_leaving_confirm(Agent *agent) {
   const Node *node = agent_node(agent);
   agent->leaving.is_confirming = true;
   free(agent->leaving.confirmed_version);
-  agent->leaving.confirmed_version = node ? mem_strdup(string_or_empty(node->meta.resource_version)) : NULL;
+  agent->leaving.confirmed_version =
+      node ? mem_strdup(string_or_empty(OBJECT_VERSION(node->meta.resource_version))) : NULL;
   kube_client_call(agent->client, &(KubeCallOptions){.method = "PATCH",
                                                      .path = path,
                                                      .content_type = KUBE_MERGE_PATCH,

@@ -23,7 +23,7 @@ void agent_node_event_send(Agent *agent, const char *reason, const char *note) {
     return;
   CLEANUP(text_deinit) Text body = {0};
   const KubeEvent event = {.kind = "Node",
-                           .regarding = &node->meta,
+                           .regarding = &node->meta.base,
                            .controller = "facet.gpu/agent",
                            .instance = agent->node_name,
                            .reason = reason,

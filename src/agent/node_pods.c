@@ -44,16 +44,16 @@ bool agent_node_pod_is_here(const Pod *pod, const char *node) {
 }
 
 const char *agent_node_pod_controller(const Pod *pod) {
-  for (size_t i = 0; i < pod->meta.owners.count; i++)
-    if (pod->meta.owners.items[i].controller)
-      return pod->meta.owners.items[i].kind;
+  for (size_t i = 0; i < pod_common(pod)->owners.count; i++)
+    if (pod_common(pod)->owners.items[i].controller)
+      return pod_common(pod)->owners.items[i].kind;
   return NULL;
 }
 
 void agent_node_pod_keep(const Pod *pod, AgentNodePod *ret_kept) {
   snprintf(ret_kept->namespace_, sizeof ret_kept->namespace_, "%s", string_or_empty(pod->meta.namespace_));
   snprintf(ret_kept->name, sizeof ret_kept->name, "%s", string_or_empty(pod->meta.name));
-  snprintf(ret_kept->uid, sizeof ret_kept->uid, "%s", string_or_empty(pod->meta.uid));
+  snprintf(ret_kept->uid, sizeof ret_kept->uid, "%s", string_or_empty(OBJECT_UID(pod->meta.uid)));
 }
 
 void agent_node_pod_format_deletion(const AgentNodePod *pod, Text *ret_body) {

@@ -210,7 +210,7 @@ static void take_up(Agent *agent, const Node *node) {
       let_witness_go(agent, pod->meta.name);
       continue;
     }
-    const char *plan = key_values_find(&pod->meta.annotations, AGENT_RESERVATION_PLAN);
+    const char *plan = key_values_find(&pod_common(pod)->annotations, AGENT_RESERVATION_PLAN);
     if (recutting->wanted.count && !agent_recutting_find_active(recutting) && !pod->meta.deletion_time &&
         string_equal(plan, agent->plan)) {
       begin(agent, node, pod->meta.name);

@@ -40,7 +40,7 @@ static void append_metadata(const Node *node, const char *name, const AgentRecut
   text_append(body, "},\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Node\",");
   append_member(body, "name", node->meta.name);
   text_append(body, ",");
-  append_member(body, "uid", string_or_empty(node->meta.uid));
+  append_member(body, "uid", string_or_empty(OBJECT_UID(node->meta.uid)));
   text_append(body, "}]},");
 }
 

@@ -43,7 +43,7 @@ static const char *text_at(const json_t *pod, const char *path) {
 
 static void it_asks_for_all_targets_on_its_node_only(void **state) {
   Fixture *f = *state;
-  f->node.meta.uid = "u1";
+  f->node.meta.uid.text = "u1";
   json_t *pod = format(&f->node, NULL);
   const json_t *limits = at(pod, "spec.containers.0.resources.limits");
   assert_int_equal(json_object_size(limits), 2);
@@ -130,19 +130,20 @@ static void long_node_names_make_short_labels(void **state) {
 static void its_state_is_read_from_the_pod(void **state) {
   Condition unschedulable = {"PodScheduled", "False", "Unschedulable", "no room"};
   Condition waiting = {"PodScheduled", "False", "SchedulerError", "try again"};
-  PodCommon waits = {.conditions = {&waiting, 1}}, refused = {.conditions = {&unschedulable, 1}},
-            failed = {.message = "no devices"};
+  PodCommon waits = {.phase = "Pending", .conditions = {&waiting, 1}},
+            refused = {.phase = "Pending", .conditions = {&unschedulable, 1}},
+            failed = {.message = "no devices", .phase = "Failed"}, pending = {.phase = "Pending"};
   const struct {
     Pod pod;
     AgentPodState state;
     const char *says;
   } cases[] = {
-      {{.phase = "Pending"}, AGENT_POD_WAITING, NULL},
-      {{.phase = "Pending", .common = &waits}, AGENT_POD_WAITING, NULL},
-      {{.phase = "Pending", .common = &refused}, AGENT_POD_UNSCHEDULABLE, "no room"},
-      {{.phase = "Pending", .node_name = "n1"}, AGENT_POD_BOUND, NULL},
-      {{.phase = "Pending", .node_name = "n1", .meta = {.deletion_time = 1}}, AGENT_POD_LEAVING, NULL},
-      {{.phase = "Failed", .node_name = "n1", .common = &failed}, AGENT_POD_ENDED, "no devices"},
+      {{.common = &pending}, AGENT_POD_WAITING, NULL},
+      {{.common = &waits}, AGENT_POD_WAITING, NULL},
+      {{.common = &refused}, AGENT_POD_UNSCHEDULABLE, "no room"},
+      {{.common = &pending, .node_name = "n1"}, AGENT_POD_BOUND, NULL},
+      {{.common = &pending, .node_name = "n1", .meta = {.deletion_time = 1}}, AGENT_POD_LEAVING, NULL},
+      {{.node_name = "n1", .common = &failed}, AGENT_POD_ENDED, "no devices"},
   };
   const char *says;
   for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -43,7 +43,9 @@ void check_agent(CheckPass *pass, const CheckNode *node) {
                                 check_word(pass, string_or_empty(agent->meta.namespace_)),
                                 check_word(pass, string_or_empty(agent->meta.name))),
                    "facet's agent does not run: its pod %s is %s%s", check_pod_name(pass, agent),
-                   string_equal(agent->phase, "Running") ? "not ready" : check_excerpt(pass, agent->phase),
+                   string_equal(pod_common(agent)->phase, "Running")
+                       ? "not ready"
+                       : check_excerpt(pass, pod_common(agent)->phase),
                    reported ? ", and what the node says of its GPUs is old" : "");
   else if (agent && !reported)
     check_add_node(pass, CHECK_ERROR, node, logs_command(pass, agent),

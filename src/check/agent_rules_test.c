@@ -40,7 +40,7 @@ static void an_agent_that_does_not_run_or_says_nothing_is_an_error(void **state)
   NODE(&bench, "n1", MIG, A100, EMPTY);
   NODE(&bench, "n2", MIG, PRESENT);
   NODE(&bench, "n3", MIG, PRESENT);
-  POD(&bench, "agent-1", "n1", FACET("agent"))->phase = "Pending";
+  POD(&bench, "agent-1", "n1", FACET("agent"))->common->phase = "Pending";
   POD(&bench, "agent-2", "n2", FACET("agent"));
   Pod *pod = POD(&bench, "agent-3", "n3", FACET("agent"));
   bench.conditions[0] = (Condition){.type = "Ready", .status = "False"};

@@ -98,8 +98,8 @@ static inline Pod *bench_pod(Bench *bench, const char *name, const char *node, c
   pod->meta.labels.items = bench->pod_labels[n];
   pod->meta.labels.count = count;
   pod->node_name = node;
-  pod->phase = node ? "Running" : "Pending";
   pod->common = &bench->commons[n];
+  pod->common->phase = node ? "Running" : "Pending";
   return pod;
 }
 

@@ -179,5 +179,6 @@ void check_controller(CheckPass *pass) {
                          check_word(pass, string_or_empty(pod->meta.namespace_)),
                          check_word(pass, string_or_empty(pod->meta.name))),
             "facet's controller does not run: the pod is %s",
-            string_equal(pod->phase, "Running") ? "not ready" : check_excerpt(pass, pod->phase));
+            string_equal(pod_common(pod)->phase, "Running") ? "not ready"
+                                                            : check_excerpt(pass, pod_common(pod)->phase));
 }

@@ -125,7 +125,7 @@ static void a_controller_that_runs_is_fine(void **state) {
   bench_init(&bench);
   NODE(&bench, "n1", MIG, PRESENT);
   bench.cluster.has_lease = CHECK_NO;
-  POD(&bench, "c-1", "n1", FACET("controller"))->phase = "Pending";
+  POD(&bench, "c-1", "n1", FACET("controller"))->common->phase = "Pending";
   POD(&bench, "c-2", "n1", FACET("controller"));
   bench_expect(&bench, "controller", "");
 }

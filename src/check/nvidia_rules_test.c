@@ -52,7 +52,7 @@ static void nvidias_plugin_on_our_node_is_told_whoever_installed_it(void **state
   NODE(&bench, "n4", PRESENT);
   POD(&bench, "operator", "n1", {"app", "nvidia-device-plugin-daemonset"});
   POD(&bench, "chart", "n2", {"app.kubernetes.io/name", "nvidia-device-plugin"});
-  POD(&bench, "ended", "n3", {"k8s-app", "nvidia-gpu-device-plugin"})->phase = "Failed";
+  POD(&bench, "ended", "n3", {"k8s-app", "nvidia-gpu-device-plugin"})->common->phase = "Failed";
   POD(&bench, "elsewhere", "n4", {"name", "nvidia-device-plugin-ds"});
   bench_expect(&bench, "device-plugin",
                "error node n2: NVIDIA's device plugin runs here (pod ops/chart), though "
@@ -106,7 +106,7 @@ static void a_validator_that_waits_for_a_gpu_is_told(void **state) {
   bench_init(&bench);
   NODE(&bench, "n1", MIG, PRESENT);
   NODE(&bench, "n2", MIG, PRESENT);
-  POD(&bench, "validator-1", "n1", {"app", "nvidia-operator-validator"})->phase = "Pending";
+  POD(&bench, "validator-1", "n1", {"app", "nvidia-operator-validator"})->common->phase = "Pending";
   POD(&bench, "validator-2", "n2", {"app", "nvidia-operator-validator"});
   bench_expect(&bench, "validator",
                "warning node n1: the GPU Operator's validator (pod ops/validator-1) does not get ready: it "
@@ -121,8 +121,8 @@ static void dcgm_and_its_exporter_are_noted(void **state) {
   NODE(&bench, "n1", MIG, PRESENT);
   Pod *pod = POD(&bench, "nvidia-dcgm-exporter-x7k", "n1", {"app", "nvidia-dcgm-exporter"});
   OwnerReference owner = {.kind = "DaemonSet", .name = "nvidia-dcgm-exporter", .controller = true};
-  pod->meta.owners.items = &owner;
-  pod->meta.owners.count = 1;
+  pod->common->owners.items = &owner;
+  pod->common->owners.count = 1;
   POD(&bench, "dcgm", "n1", {"app", "nvidia-dcgm"});
   bench_expect(
       &bench, "dcgm",

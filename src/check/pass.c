@@ -97,12 +97,13 @@ const char *check_pod_name(CheckPass *pass, const Pod *pod) {
 
 bool check_pod_runs(const Pod *pod) {
   const Condition *ready = pod_find_condition(pod, "Ready");
-  return string_equal(pod->phase, "Running") && !(ready && string_equal(ready->status, "False"));
+  return string_equal(pod_common(pod)->phase, "Running") && !(ready && string_equal(ready->status, "False"));
 }
 
 const char *check_pod_owner(const Pod *pod) {
-  return pod->meta.owners.count ? string_or_empty(pod->meta.owners.items[0].name)
-                                : string_or_empty(pod->meta.name);
+  const PodCommon *common = pod_common(pod);
+  return common->owners.count ? string_or_empty(common->owners.items[0].name)
+                              : string_or_empty(pod->meta.name);
 }
 
 bool check_is_facet(const Pod *pod, const char *component) {

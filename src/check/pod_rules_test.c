@@ -13,7 +13,7 @@ static void parts_of_nos_that_cut_are_an_error(void **state) {
   POD(&bench, "r-gpu-partitioner-1", "n1", RELEASE("r"), NAME("nos-gpu-partitioner"));
   POD(&bench, "r-mig-agent-1", "n1", RELEASE("r"), NAME("nos-mig-agent"));
   POD(&bench, "r-mig-agent-2", "n1", RELEASE("r"), NAME("nos-mig-agent"));
-  POD(&bench, "r-gpu-agent-1", "n1", NAME("nos-gpu-agent"))->phase = "Succeeded";
+  POD(&bench, "r-gpu-agent-1", "n1", NAME("nos-gpu-agent"))->common->phase = "Succeeded";
   POD(&bench, "r-operator-1", "n1", NAME("nos-operator"));
   bench_expect(
       &bench, "nos",

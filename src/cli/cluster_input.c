@@ -85,7 +85,7 @@ static void trim(KubeObject *object) {
     return;
   Pod *pod = object->value;
   pod_trim(pod, &object->arena);
-  pod->meta.uid = NULL;
+  pod->meta.uid = (ObjectUid){0};
 }
 
 static void on_object(void *userdata, KubeObject *object) {

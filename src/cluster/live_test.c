@@ -93,7 +93,7 @@ static Pod *make_pod(Random *random, int number) {
   pod->meta.namespace_ = "demo";
   pod->meta.creation_time = (int64_t)random_below(random, 3);
   pod->priority = (int32_t)random_below(random, 2);
-  pod->phase = phases[random_below(random, COUNT_OF(phases))];
+  pod->common->phase = phases[random_below(random, COUNT_OF(phases))];
   if (random_below(random, 2))
     pod->node_name = mem_strdup(node_names[random_below(random, NODES)]);
   else if (!random_below(random, 4))

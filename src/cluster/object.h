@@ -32,23 +32,55 @@ typedef LIST(ResourceText) ResourceTexts;
 
 typedef LIST(const char *) Strings;
 
+/* A uid. As it is read it is a text (`low` is 0); of one in the form of RFC 4122, whoever keeps many objects
+ * keeps the sixteen bytes in its place (object_uid_pack), told by the variant's bits at the top of `low`. */
+typedef struct ObjectUid {
+  union {
+    const char *text; /* NULL: none */
+    uint64_t high;
+  };
+  uint64_t low;
+} ObjectUid;
+
+/* A resource version, likewise: a text, or the number that it says, told by the highest bit. */
+typedef union ObjectVersion {
+  const char *text; /* NULL: none */
+  uint64_t number;
+} ObjectVersion;
+
+enum { OBJECT_UID_SIZE = 37, OBJECT_VERSION_SIZE = 24 /* with their NULs */ };
+
 typedef struct OwnerReference {
   const char *kind;
   const char *name;
   bool controller;
 } OwnerReference;
 
-typedef struct ObjectMeta {
-  const char *name;
-  const char *namespace_;
-  const char *uid;
-  const char *resource_version;
-  int64_t creation_time; /* Unix seconds */
-  int64_t deletion_time; /* Unix seconds; 0: not being deleted */
+/* What every object begins with. */
+#define OBJECT_META_FIELDS                                                                                   \
+  const char *name;                                                                                          \
+  const char *namespace_;                                                                                    \
+  ObjectUid uid;                  /* by object_uid() */                                                      \
+  ObjectVersion resource_version; /* by object_version() */                                                  \
+  int64_t creation_time;          /* Unix seconds */                                                         \
+  int64_t deletion_time;          /* Unix seconds; 0: not being deleted */                                   \
   KeyValues labels;
+
+typedef struct ObjectMeta {
+  OBJECT_META_FIELDS
+} ObjectMeta;
+
+/* Of pods, of which a hundred thousand are kept, the rest is in their PodCommon. */
+typedef struct FullMeta {
+  union {
+    ObjectMeta base;
+    struct {
+      OBJECT_META_FIELDS
+    };
+  };
   KeyValues annotations;
   LIST(OwnerReference) owners;
-} ObjectMeta;
+} FullMeta;
 
 typedef struct Requirement { /* NodeSelectorRequirement */
   const char *key;
@@ -138,6 +170,8 @@ typedef struct SchedulingGate {
  * status. A hundred thousand pods have a few thousand of them, so whoever keeps many pods keeps equal ones
  * once. */
 typedef struct PodCommon {
+  KeyValues annotations; /* not after pod_trim() */
+  LIST(OwnerReference) owners;
   /* spec */
   const char *scheduler_name;
   const char *priority_class_name;
@@ -154,6 +188,7 @@ typedef struct PodCommon {
   bool has_pod_resources;     /* spec.resources is present */
   ResourceTexts pod_requests; /* spec.resources.requests */
   /* status */
+  const char *phase; /* Pending, Running, Succeeded, Failed, Unknown */
   const char *reason;
   const char *message;
   const char *nominated_node_name;
@@ -168,8 +203,6 @@ typedef struct Pod {
   int32_t priority;
   bool has_required_node_affinity;       /* affinity.nodeAffinity.requiredDuringScheduling... is present */
   LIST(NodeSelectorTerm) required_terms; /* of a DaemonSet's pods each has its own */
-  /* status */
-  const char *phase; /* Pending, Running, Succeeded, Failed, Unknown */
 } Pod;
 
 /* "GPU-8a2b6f0e-1c3d-4e5f-a6b7-c8d9e0f1a2b3" of the GPU with that index, which its annotations are without
@@ -181,7 +214,7 @@ typedef struct GpuUuid {
 } GpuUuid;
 
 typedef struct Node {
-  ObjectMeta meta;
+  FullMeta meta;
   bool unschedulable;
   LIST(Taint) taints;
   ResourceTexts capacity;
@@ -192,11 +225,11 @@ typedef struct Node {
 } Node;
 
 typedef struct Namespace {
-  ObjectMeta meta;
+  FullMeta meta;
 } Namespace;
 
 typedef struct PersistentVolume {
-  ObjectMeta meta;
+  FullMeta meta;
   ResourceTexts capacity;
   Strings access_modes;
   const char *claim_namespace, *claim_name, *claim_uid; /* claimRef */
@@ -210,7 +243,7 @@ typedef struct PersistentVolume {
 } PersistentVolume;
 
 typedef struct PersistentVolumeClaim {
-  ObjectMeta meta;
+  FullMeta meta;
   LabelSelector selector;
   ResourceTexts requests;
   Strings access_modes;
@@ -232,14 +265,14 @@ typedef struct TopologyTerm {
 } TopologyTerm;
 
 typedef struct StorageClass {
-  ObjectMeta meta;
+  FullMeta meta;
   const char *provisioner;
   const char *binding_mode; /* Immediate, WaitForFirstConsumer */
   LIST(TopologyTerm) allowed_topologies;
 } StorageClass;
 
 typedef struct Lease { /* coordination.k8s.io/v1 */
-  ObjectMeta meta;
+  FullMeta meta;
   const char *holder_identity;      /* NULL: nobody holds it */
   int64_t acquire_time, renew_time; /* Unix seconds, by the holder's clock */
   int32_t duration_seconds;
@@ -247,6 +280,18 @@ typedef struct Lease { /* coordination.k8s.io/v1 */
 } Lease;
 
 extern const PodCommon pod_common_empty;
+
+/* The uid as a text, in `room` or where it lies; NULL where there is none. */
+const char *object_uid(const ObjectUid *uid, char room[OBJECT_UID_SIZE]);
+/* The same, in room of the block around it. */
+#define OBJECT_UID(uid) object_uid(&(uid), (char[OBJECT_UID_SIZE]){0})
+bool object_uid_equal(ObjectUid a, ObjectUid b);
+/* Puts the bytes in the place of the text, which is not needed any more; false: it has to stay a text. */
+bool object_uid_pack(ObjectUid *uid);
+const char *object_version(const ObjectVersion *version, char room[OBJECT_VERSION_SIZE]);
+#define OBJECT_VERSION(version) object_version(&(version), (char[OBJECT_VERSION_SIZE]){0})
+bool object_version_equal(ObjectVersion a, ObjectVersion b);
+bool object_version_pack(ObjectVersion *version);
 
 /* The value for a key, or NULL. */
 const char *key_values_find(const KeyValues *list, const char *key);

@@ -157,9 +157,9 @@ static void add_standing(Text *key, const Pod *pod) {
   add_string(key, pod_common(pod)->nominated_node_name);
   add_string(key, pod->meta.deletion_time ? "" : NULL);
   add_count(key, pod_common(pod)->scheduling_gates.count);
-  add_count(key, pod->meta.owners.count);
-  for (size_t i = 0; i < pod->meta.owners.count; i++)
-    add_string(key, pod->meta.owners.items[i].kind);
+  add_count(key, pod_common(pod)->owners.count);
+  for (size_t i = 0; i < pod_common(pod)->owners.count; i++)
+    add_string(key, pod_common(pod)->owners.items[i].kind);
   const Condition *scheduled = pod_find_condition(pod, "PodScheduled");
   add_string(key, scheduled ? string_or_empty(scheduled->status) : NULL);
   add_string(key, scheduled ? string_or_empty(scheduled->reason) : NULL);

@@ -42,7 +42,8 @@ static Container containers[] = {
 
 /* A pod that says something in every field; its common part is filled. */
 static Pod make_pod(PodCommon *common) {
-  *common = (PodCommon){.node_selector = {selector, 1},
+  *common = (PodCommon){.owners = {&owner, 1},
+                        .node_selector = {selector, 1},
                         .tolerations = {tolerations, 1},
                         .init_containers = {&init_container, 1},
                         .containers = {&main_container, 1},
@@ -50,7 +51,7 @@ static Pod make_pod(PodCommon *common) {
                         .has_pod_resources = true,
                         .pod_requests = {own, 1},
                         .conditions = {conditions, 1}};
-  return (Pod){.meta = {.name = "p", .namespace_ = "demo", .labels = {labels, 1}, .owners = {&owner, 1}},
+  return (Pod){.meta = {.name = "p", .namespace_ = "demo", .labels = {labels, 1}},
                .has_required_node_affinity = true,
                .required_terms = {&term, 1},
                .common = common};
@@ -68,8 +69,8 @@ static int make_variants(Pod pods[VARIANTS_MAX]) {
   pods[n++].meta.labels.count = 0;
   for (size_t i = 0; i < COUNT_OF(other_labels); i++)
     pods[n++].meta.labels.items = other_labels[i];
-  pods[n++].meta.owners.items = &daemon_set;
-  pods[n++].meta.owners.count = 0;
+  pods[n++].common->owners.items = &daemon_set;
+  pods[n++].common->owners.count = 0;
   pods[n++].meta.deletion_time = 1;
   pods[n++].node_name = "";
   pods[n++].common->nominated_node_name = "n1";
@@ -101,7 +102,7 @@ static void names_and_ages_make_no_difference(void **state) {
   PodCommon commons[2];
   Pod a = make_pod(&commons[0]), b = make_pod(&commons[1]);
   b.meta.name = "q";
-  b.meta.uid = "u";
+  b.meta.uid.text = "u";
   b.meta.creation_time = 5;
   snapshot_add_pod(&snapshot, &a, NULL);
   snapshot_add_pod(&snapshot, &b, NULL);

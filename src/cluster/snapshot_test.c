@@ -117,7 +117,7 @@ static void bound_pods_are_charged_to_their_node(void **state) {
   Node node = {.meta = {.name = "n1"}, .allocatable = LIST_OF(ResourceText, {"cpu", "8"}, {"pods", "9"})};
   Pod running = POD_ON("n1", {"cpu", "2"}), elsewhere = POD_ON("n2", {"cpu", "2"});
   Pod done = POD_ON("n1", {"cpu", "2"}), waiting = POD_ON("", {"cpu", "3"});
-  done.phase = "Succeeded";
+  done.common->phase = "Succeeded";
   snapshot_add_node(&snapshot, &node, NULL, NULL);
   snapshot_add_pod(&snapshot, &running, NULL);
   snapshot_add_pod(&snapshot, &elsewhere, NULL);

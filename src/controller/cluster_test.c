@@ -63,7 +63,7 @@ static Thing *make_pod(World *world, int number) {
   thing->pod = fixture_pod(&thing->f, format(thing, "p", number),
                            profiles[random_below(&world->random, COUNT_OF(profiles))]);
   thing->pod->meta.creation_time = 1 + (int64_t)random_below(&world->random, 50);
-  thing->pod->meta.uid = arena_format(&thing->f.arena, "uid-%d", world->generation++);
+  thing->pod->meta.uid.text = arena_format(&thing->f.arena, "uid-%d", world->generation++);
   if (once_in(world, 4))
     thing->pod->node_name =
         format(thing, "n", (int)random_below(&world->random, (uint64_t)world->node_count));
@@ -90,8 +90,8 @@ static void change_pod(World *world, int number) {
   Thing *old = world->pods[number];
   if (old) { /* another uid: the old one goes first, as an informer says it */
     controller_cluster_remove_pod(&world->cluster, old->pod);
-    controller_memory_forget_pod(&world->memory, old->pod->meta.uid);
-    controller_memory_forget_pod(&world->other_memory, old->pod->meta.uid);
+    controller_memory_forget_pod(&world->memory, old->pod->meta.uid.text);
+    controller_memory_forget_pod(&world->other_memory, old->pod->meta.uid.text);
   }
   world->pods[number] = old && once_in(world, 2) ? NULL : make_pod(world, number);
   if (world->pods[number])

@@ -55,8 +55,9 @@ static void on_pod_change(void *userdata, const void *old, const void *new_) {
     controller_cluster_put_pod(&controller->cluster, after);
   else
     controller_cluster_remove_pod(&controller->cluster, before);
-  if (!after && before->meta.uid)
-    controller_memory_forget_pod(&controller->memory, before->meta.uid);
+  const char *gone = after ? NULL : OBJECT_UID(before->meta.uid);
+  if (gone)
+    controller_memory_forget_pod(&controller->memory, gone);
   bool waits = after && waits_for_slices(after);
   if (waits && !(before && waits_for_slices(before))) {
     log_debug(COMPONENT, "pod waits for slices", "pod=%s/%s", after->meta.namespace_, after->meta.name);
@@ -250,7 +251,7 @@ static void send_word(Controller *controller, const ControllerWord *said) {
   char *path = mem_format("/apis/events.k8s.io/v1/namespaces/%s/events", pod->meta.namespace_);
   PodWord *word = mem_alloc(sizeof *word);
   *word = (PodWord){.controller = controller,
-                    .uid = mem_strdup(pod->meta.uid),
+                    .uid = mem_strdup(OBJECT_UID(pod->meta.uid)),
                     .namespace_ = mem_strdup(pod->meta.namespace_),
                     .name = mem_strdup(pod->meta.name)};
   *array_push(&controller->words) = word;

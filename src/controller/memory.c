@@ -190,9 +190,10 @@ const char *controller_memory_find_hold(const ControllerMemory *memory, const ch
 
 bool controller_memory_is_news(const ControllerMemory *memory, const Pod *pod, bool triggered,
                                const char *note, uint64_t now_ms, uint64_t *wake_ms) {
-  if (!pod->meta.uid)
+  const char *uid = OBJECT_UID(pod->meta.uid);
+  const ControllerTold *told = uid ? map_find(&memory->told, uid) : NULL;
+  if (!uid)
     return false;
-  const ControllerTold *told = map_find(&memory->told, pod->meta.uid);
   if (!told)
     return true;
   if (told->triggered == triggered && strcmp(told->note, note) == 0)
@@ -207,25 +208,27 @@ bool controller_memory_is_news(const ControllerMemory *memory, const Pod *pod, b
 
 void controller_memory_tell(ControllerMemory *memory, const Pod *pod, bool triggered, const char *note,
                             uint64_t now_ms) {
-  assert(pod->meta.uid);
-  ControllerTold *told = map_find(&memory->told, pod->meta.uid);
+  const char *uid = OBJECT_UID(pod->meta.uid);
+  assert(uid);
+  ControllerTold *told = map_find(&memory->told, uid);
   if (!told) {
     told = mem_alloc(sizeof *told);
-    map_put(&memory->told, pod->meta.uid, told);
+    map_put(&memory->told, uid, told);
   }
-  free(map_remove(&memory->hushed, pod->meta.uid));
+  free(map_remove(&memory->hushed, uid));
   free(told->note);
   *told = (ControllerTold){.at_ms = now_ms, .triggered = triggered, .note = mem_strdup(note)};
 }
 
 bool controller_memory_hush(ControllerMemory *memory, const Pod *pod, uint64_t now_ms, uint64_t *wake_ms) {
-  if (!pod->meta.uid)
+  const char *uid = OBJECT_UID(pod->meta.uid);
+  if (!uid)
     return true;
-  uint64_t *since_ms = map_find(&memory->hushed, pod->meta.uid);
+  uint64_t *since_ms = map_find(&memory->hushed, uid);
   if (!since_ms) {
     since_ms = mem_alloc(sizeof *since_ms);
     *since_ms = now_ms;
-    map_put(&memory->hushed, pod->meta.uid, since_ms);
+    map_put(&memory->hushed, uid, since_ms);
   }
   uint64_t end_ms = *since_ms + CONTROLLER_ANSWER_MS;
   if (now_ms < end_ms && end_ms < *wake_ms)
@@ -260,7 +263,8 @@ static PlanDemand *get_demand(ControllerMemory *memory, const char *profile) {
 
 void controller_memory_count_demand(ControllerMemory *memory, const SnapshotPod *pod) {
   static char seen;
-  if (!pod->object->meta.uid || map_put(&memory->counted, pod->object->meta.uid, &seen))
+  const char *uid = OBJECT_UID(pod->object->meta.uid);
+  if (!uid || map_put(&memory->counted, uid, &seen))
     return;
   for (size_t i = 0; i < pod->spec->requests.count; i++) {
     char profile[MIG_PROFILE_NAME_SIZE];

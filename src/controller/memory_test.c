@@ -249,7 +249,7 @@ static void a_node_that_comes_back_begins_without_a_past(void **state) {
 
 /* ---- what pods are told ---- */
 
-static const Pod pod = {.meta = {.name = "p", .namespace_ = "demo", .uid = "u1"}};
+static const Pod pod = {.meta = {.name = "p", .namespace_ = "demo", .uid.text = "u1"}};
 
 /* As the pass does: news is told. */
 static bool tell(ControllerMemory *memory, bool triggered, const char *note, uint64_t now_ms,
@@ -330,7 +330,7 @@ static void a_pod_without_a_uid_is_told_nothing(void **state) {
 /* ---- what was asked for ---- */
 
 static void count(ControllerMemory *memory, const char *uid, Resource *items, size_t item_count) {
-  const Pod object = {.meta = {.name = "p", .uid = uid}};
+  const Pod object = {.meta = {.name = "p", .uid.text = uid}};
   const SnapshotSpec spec = {.requests = {.items = items, .count = item_count}};
   const SnapshotPod counted = {.object = &object, .spec = &spec};
   controller_memory_count_demand(memory, &counted);

@@ -13,7 +13,7 @@ static inline void add_pods(Fixture *f, int count, const char *name, const char 
   size_t first = f->pods.count;
   fixture_pods(f, count, name, profile);
   for (size_t i = first; i < f->pods.count; i++)
-    f->pods.items[i]->meta.uid = arena_format(&f->arena, "uid-%s", f->pods.items[i]->meta.name);
+    f->pods.items[i]->meta.uid.text = arena_format(&f->arena, "uid-%s", f->pods.items[i]->meta.name);
 }
 
 static inline ControllerView view_of(const Fixture *f, uint64_t now_ms) {

@@ -34,7 +34,7 @@ static const char *name_of(const json_t *event) {
 }
 
 static void an_event_says_who_what_when_and_why(void **state) {
-  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid = "u-1"}};
+  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid.text = "u-1"}};
   CLEANUP(text_deinit) Text body = {0};
   controller_pod_event_format(&pod, true, "Creating \"slices\"", "facet-7f", WALL_MS, UNIQUE, &body);
   assert_string_equal(
@@ -48,14 +48,14 @@ static void an_event_says_who_what_when_and_why(void **state) {
 }
 
 static void a_refusal_has_its_own_reason(void **state) {
-  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid = "u-1"}};
+  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid.text = "u-1"}};
   CLEANUP(cleanup_json) json_t *event = event_of(&pod, "no room");
   assert_string_equal(json_string_value(json_object_get(event, "reason")), "NotTriggeredRepartition");
   assert_string_equal(note_of(event), "no room");
 }
 
 static void the_unique_part_keeps_four_digits(void **state) {
-  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid = "u-1"}};
+  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid.text = "u-1"}};
   CLEANUP(text_deinit) Text body = {0};
   controller_pod_event_format(&pod, true, "", "host", WALL_MS, 0x70007, &body);
   assert_non_null(strstr(text_string(&body), "\"p0.19b76daa41f0007\""));
@@ -66,7 +66,7 @@ static void a_name_of_any_length_gives_a_legal_event_name(void **state) {
   for (size_t size = 1; size < sizeof name; size++) {
     memset(name, 'a', size);
     name[size] = '\0';
-    const Pod pod = {.meta = {.name = name, .namespace_ = "demo", .uid = "u-1"}};
+    const Pod pod = {.meta = {.name = name, .namespace_ = "demo", .uid.text = "u-1"}};
     CLEANUP(cleanup_json) json_t *event = event_of(&pod, "");
     size_t kept = strchr(name_of(event), '.') - name_of(event);
     assert_int_equal(kept, size < 200 ? size : 200);
@@ -82,14 +82,14 @@ static void a_name_is_not_cut_behind_a_dot_or_a_dash(void **state) {
   memset(name, 'a', sizeof name - 1);
   name[253] = '\0';
   memcpy(name + 197, "-.-", 3); /* the 200th character is the last '-' */
-  const Pod pod = {.meta = {.name = name, .namespace_ = "demo", .uid = "u-1"}};
+  const Pod pod = {.meta = {.name = name, .namespace_ = "demo", .uid.text = "u-1"}};
   CLEANUP(cleanup_json) json_t *event = event_of(&pod, "");
   assert_int_equal(strcspn(name_of(event), ".-"), 197);
   assert_string_equal(name_of(event) + 197, ".19b76daa41fabcd");
 }
 
 static void a_note_up_to_the_limit_stays_whole_and_a_longer_one_ends_in_dots(void **state) {
-  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid = "u-1"}};
+  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid.text = "u-1"}};
   for (size_t size = CONTROLLER_NOTE_SIZE_MAX - 2; size < CONTROLLER_NOTE_SIZE_MAX + 3; size++) {
     CLEANUP(cleanup_free) char *note = mem_alloc(size + 1);
     memset(note, 'x', size);
@@ -106,7 +106,7 @@ static void a_note_up_to_the_limit_stays_whole_and_a_longer_one_ends_in_dots(voi
 
 /* jansson refuses a text that is no UTF-8, so a character cut in two fails in event_of(). */
 static void a_note_is_never_cut_inside_a_character(void **state) {
-  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid = "u-1"}};
+  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid.text = "u-1"}};
   for (size_t shift = 0; shift < 4; shift++) {
     CLEANUP(text_deinit) Text note = {0};
     text_append_bytes(&note, "abc", shift);
@@ -118,7 +118,7 @@ static void a_note_is_never_cut_inside_a_character(void **state) {
 }
 
 static void control_characters_and_quotes_stay_what_they_are(void **state) {
-  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid = "u-1"}};
+  const Pod pod = {.meta = {.name = "p0", .namespace_ = "demo", .uid.text = "u-1"}};
   static const char note[] = "tab\t newline\n bell\a \"quoted\" back\\slash";
   CLEANUP(cleanup_json) json_t *event = event_of(&pod, note);
   assert_string_equal(note_of(event), note);

@@ -229,18 +229,19 @@ static void judge_bound(Explanation *explanation, const Pod *pod) {
   Arena *arena = &explanation->arena;
   if (pod_is_terminal(pod)) {
     explanation->verdict = EXPLAIN_ENDED;
-    explanation->reason = arena_format(arena, "its phase is %s: it holds nothing any more", pod->phase);
+    explanation->reason =
+        arena_format(arena, "its phase is %s: it holds nothing any more", pod_common(pod)->phase);
     return;
   }
   explanation->verdict = EXPLAIN_BOUND;
   explanation->node = pod->node_name;
+  const char *phase = string_or_empty(pod_common(pod)->phase);
   int node = snapshot_find_node(&explanation->snapshot, pod->node_name);
   if (node < 0)
     explanation->reason = arena_format(arena, "it is bound to node %s, which is not listed", pod->node_name);
   else
-    explanation->reason =
-        arena_format(arena, "it is bound to node %s and its phase is %s%s", pod->node_name,
-                     *string_or_empty(pod->phase) ? pod->phase : "unknown", format_held(explanation, node));
+    explanation->reason = arena_format(arena, "it is bound to node %s and its phase is %s%s", pod->node_name,
+                                       *phase ? phase : "unknown", format_held(explanation, node));
 }
 
 static void read_subject(Explanation *explanation) {

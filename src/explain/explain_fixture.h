@@ -27,7 +27,7 @@ static inline void scene_deinit(Scene *s) {
 static inline Pod *scene_running(Scene *s, const char *name, const char *profile, const char *node) {
   Pod *pod = fixture_pod(&s->f, name, profile);
   pod->node_name = arena_strdup(&s->f.arena, node);
-  pod->phase = "Running";
+  pod->common->phase = "Running";
   return pod;
 }
 

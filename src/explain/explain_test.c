@@ -153,7 +153,7 @@ static void slices_that_are_promised_to_others_are_no_room(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "3g.40gb@0:free,3g.40gb@4:used");
   scene_running(&s, "a", "3g.40gb", "n1");
-  scene_running(&s, "b", "3g.40gb", "n1")->phase = "Pending";
+  scene_running(&s, "b", "3g.40gb", "n1")->common->phase = "Pending";
   fixture_pod(&s.f, "p", "3g.40gb");
   assert_says(scene_groups(&s, "p"), "3g.40gb@0 free, but promised to a pod that is on its way");
 }
@@ -414,7 +414,7 @@ static void pods_that_run_have_ended_or_ask_nothing_are_said_to(void **state) {
   scene_running(&s, "a", "1g.10gb", "n1");
   scene_running(&s, "b", "1g.10gb", "n1");
   scene_running(&s, "lost", "1g.10gb", "n9");
-  scene_running(&s, "over", "1g.10gb", "n1")->phase = "Failed";
+  scene_running(&s, "over", "1g.10gb", "n1")->common->phase = "Failed";
   fixture_pod(&s.f, "web", NULL);
   assert_string_equal(scene_explain(&s, "notebook")->reason,
                       "it is bound to node n1 and its phase is Running; it holds 3g.40gb@4 of GPU 0");

@@ -66,7 +66,7 @@ static void count_used(ExplainHolding *holding, const Snapshot *snapshot, int n)
 static int64_t asked_by_running(const ExplainCluster *cluster, const ExplainHolders *holders) {
   int64_t asked = 0;
   for (size_t i = 0; i < holders->pod_count; i++)
-    if (string_equal(cluster->pods[holders->pods[i]]->phase, "Running"))
+    if (string_equal(pod_common(cluster->pods[holders->pods[i]])->phase, "Running"))
       asked += holders->counts[i];
   return asked;
 }
@@ -74,7 +74,7 @@ static int64_t asked_by_running(const ExplainCluster *cluster, const ExplainHold
 static void keep_running(const ExplainCluster *cluster, ExplainHolders *holders) {
   size_t kept = 0;
   for (size_t i = 0; i < holders->pod_count; i++)
-    if (string_equal(cluster->pods[holders->pods[i]]->phase, "Running")) {
+    if (string_equal(pod_common(cluster->pods[holders->pods[i]])->phase, "Running")) {
       holders->pods[kept] = holders->pods[i];
       holders->counts[kept++] = holders->counts[i];
     }

@@ -48,7 +48,7 @@ static void a_slice_that_no_listed_pod_asks_is_held_by_somebody_else(void **stat
   CLEANUP(scene_deinit) Scene s = {0};
   fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "1g.10gb@0:used,3g.40gb@4:used,2g.20gb@2:used");
   scene_running(&s, "a", "1g.10gb", "n2");
-  scene_running(&s, "b", "3g.40gb", "n1")->phase = "Succeeded";
+  scene_running(&s, "b", "3g.40gb", "n1")->common->phase = "Succeeded";
   assert_string_equal(holders_of(&s), "1g.10gb: a pod that is not listed; 2g.20gb: a pod that is not listed; "
                                       "3g.40gb: a pod that is not listed");
 }
@@ -64,15 +64,15 @@ static void a_pod_that_does_not_run_yet_holds_nothing_where_the_running_ones_mak
   CLEANUP(scene_deinit) Scene s = {0};
   fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "1g.10gb@0:used,1g.10gb@1:free");
   scene_running(&s, "a", "1g.10gb", "n1");
-  scene_running(&s, "b", "1g.10gb", "n1")->phase = "Pending";
+  scene_running(&s, "b", "1g.10gb", "n1")->common->phase = "Pending";
   assert_string_equal(holders_of(&s), "1g.10gb: demo/a");
 }
 
 static void a_bound_pod_may_hold_a_slice_before_it_runs(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "1g.10gb@0:used,1g.10gb@1:free");
-  scene_running(&s, "a", "1g.10gb", "n1")->phase = "Pending";
-  scene_running(&s, "b", "1g.10gb", "n1")->phase = "Pending";
+  scene_running(&s, "a", "1g.10gb", "n1")->common->phase = "Pending";
+  scene_running(&s, "b", "1g.10gb", "n1")->common->phase = "Pending";
   assert_string_equal(holders_of(&s), "1g.10gb: one of demo/a, demo/b");
 }
 

@@ -127,14 +127,14 @@ static bool is_served_without(Truth *truth, const size_t *pods, int count, size_
   Fixture *f = &truth->scene.f;
   const char *phases[8];
   for (int i = 0; i < count; i++) {
-    phases[i] = f->pods.items[pods[i]]->phase;
-    f->pods.items[pods[i]]->phase = "Succeeded";
+    phases[i] = f->pods.items[pods[i]]->common->phase;
+    f->pods.items[pods[i]]->common->phase = "Succeeded";
   }
   free_slices(truth, pods, count, false);
   bool served = is_served(truth, subject);
   free_slices(truth, pods, count, true);
   for (int i = 0; i < count; i++)
-    f->pods.items[pods[i]]->phase = phases[i];
+    f->pods.items[pods[i]]->common->phase = phases[i];
   return served;
 }
 

@@ -82,7 +82,6 @@ Pod *explain_trial_edit_pod(ExplainTrial *trial, size_t pod) {
   assert(pod < trial->cluster->pod_count && explain_trial_pod(trial, pod));
   Pod *copy = arena_copy(&trial->arena, explain_trial_pod(trial, pod), sizeof *copy);
   copy_list(trial, &copy->meta.labels);
-  copy_list(trial, &copy->meta.annotations);
   copy->common = arena_copy(&trial->arena, pod_common(copy), sizeof *copy->common);
   copy_list(trial, &copy->common->node_selector);
   get_edit(trial->pods, &trial->pod_edits, pod)->object = copy;

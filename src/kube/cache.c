@@ -12,6 +12,12 @@ const ObjectMeta *kube_object_meta(const KubeObject *object) {
   return object->value;
 }
 
+const KeyValues *kube_object_annotations(const KubeObject *object) {
+  if (object->type == &kube_pod_type)
+    return &pod_common(object->value)->annotations;
+  return &((const FullMeta *)object->value)->annotations;
+}
+
 static void format_key(const ObjectMeta *meta, Text *ret_key) {
   assert(meta->name);
   if (meta->namespace_ && *meta->namespace_)
@@ -20,7 +26,7 @@ static void format_key(const ObjectMeta *meta, Text *ret_key) {
 }
 
 static bool is_same_version(const ObjectMeta *a, const ObjectMeta *b) {
-  return string_equal(a->uid, b->uid) && string_equal(a->resource_version, b->resource_version);
+  return object_uid_equal(a->uid, b->uid) && object_version_equal(a->resource_version, b->resource_version);
 }
 
 void kube_cache_init(KubeCache *cache, const KubeType *type,
@@ -101,7 +107,7 @@ static void put_kept(KubeCache *cache, KubeKept *kept) {
   const ObjectMeta *meta = kube_shelf_meta(kept);
   const char *key = kube_shelf_key(cache->shelf, kept);
   KubeKept *known = map_find(&cache->objects, key);
-  if (known && !string_equal(kube_shelf_meta(known)->uid, meta->uid)) {
+  if (known && !object_uid_equal(kube_shelf_meta(known)->uid, meta->uid)) {
     remove_kept(cache, known);
     known = NULL;
   }

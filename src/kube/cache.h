@@ -21,6 +21,7 @@ typedef struct KubeCache {
 
 /* Every KubeType's struct begins with it. */
 const ObjectMeta *kube_object_meta(const KubeObject *object);
+const KeyValues *kube_object_annotations(const KubeObject *object);
 
 void kube_cache_init(KubeCache *cache, const KubeType *type,
                      void (*on_change)(void *userdata, const void *old, const void *new_), void *userdata);

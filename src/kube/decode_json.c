@@ -64,6 +64,8 @@ static const KubeField *find_field(const KubeMessage *message, const KubeJsonTex
 static KubeJsonKind json_kind_of(const KubeField *field) {
   switch (field->kind) {
   case KUBE_STRING:
+  case KUBE_UID:
+  case KUBE_VERSION:
   case KUBE_TIME:
     return KUBE_JSON_KIND_STRING;
   case KUBE_INT32:
@@ -219,6 +221,8 @@ static int decode_value(const KubeField *field, Decoder *decoder, void *target, 
   void *place = kube_field_place(field, target);
   switch (field->kind) {
   case KUBE_STRING:
+  case KUBE_UID:
+  case KUBE_VERSION:
     return decode_field_string(decoder, place, err);
   case KUBE_INT32:
     return decode_int32(field, json, place, err);

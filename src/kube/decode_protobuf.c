@@ -105,6 +105,8 @@ static int decode_field(const KubeField *known, const KubeWireField *field, Aren
   KubeBytes bytes = field->bytes;
   switch (known->kind) {
   case KUBE_STRING:
+  case KUBE_UID:
+  case KUBE_VERSION:
     *(const char **)place = bytes.size ? kube_store_text(arena, bytes.at, bytes.size) : NULL;
     return 0;
   case KUBE_INT32:

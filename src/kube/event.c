@@ -76,7 +76,7 @@ void kube_event_format(const KubeEvent *event, int64_t wall_ms, uint64_t unique,
   }
   append_member(ret_body, "name", meta->name);
   text_append(ret_body, ",");
-  append_member(ret_body, "uid", meta->uid);
+  append_member(ret_body, "uid", OBJECT_UID(meta->uid));
   text_append(ret_body, "},");
   append_note(ret_body, event->note);
   text_append(ret_body, "}");

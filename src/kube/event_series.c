@@ -7,8 +7,8 @@
 #include <string.h>
 
 static char *identity_of(const KubeEvent *event) {
-  return mem_format("%s\n%s\n%s\n%d\n%s", event->kind, string_or_empty(event->regarding->uid), event->reason,
-                    event->is_warning, event->note);
+  return mem_format("%s\n%s\n%s\n%d\n%s", event->kind, string_or_empty(OBJECT_UID(event->regarding->uid)),
+                    event->reason, event->is_warning, event->note);
 }
 
 static void drop(KubeEventSeries *series, size_t i) {

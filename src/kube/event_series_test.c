@@ -15,7 +15,7 @@ typedef struct Told {
 
 static int told_init(void **state) {
   Told *told = mem_alloc(sizeof *told);
-  told->meta = (ObjectMeta){.name = "n1", .uid = "u1"};
+  told->meta = (ObjectMeta){.name = "n1", .uid.text = "u1"};
   told->event = (KubeEvent){.kind = "Node",
                             .regarding = &told->meta,
                             .controller = "facet.gpu/agent",
@@ -75,7 +75,7 @@ static void what_differs_is_no_repetition(void **state) {
   assert_string_equal(tell(told), "POST");
   told->event.is_warning = false;
   assert_string_equal(tell(told), "POST");
-  told->meta.uid = "u2";
+  told->meta.uid.text = "u2";
   assert_string_equal(tell(told), "POST");
 }
 

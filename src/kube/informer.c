@@ -205,22 +205,23 @@ static void finish_list(KubeInformer *informer) {
 
 /* The bookmark that ends the list says so; another one comes from a server that took no notice of our wish
  * for a list. */
-static void end_stream(KubeInformer *informer, const ObjectMeta *bookmark) {
-  if (!string_equal(key_values_find(&bookmark->annotations, "k8s.io/initial-events-end"), "true")) {
+static void end_stream(KubeInformer *informer, const KubeObject *bookmark) {
+  if (!string_equal(key_values_find(kube_object_annotations(bookmark), "k8s.io/initial-events-end"),
+                    "true")) {
     informer->is_no_stream = true;
     error_set(&informer->trouble, ERROR_UNSUPPORTED, "the API server does not stream lists");
     return;
   }
   informer->state = STATE_WATCHING;
   went_well(informer);
-  set_text(&informer->resource_version, bookmark->resource_version);
+  set_text(&informer->resource_version, kube_object_meta(bookmark)->resource_version.text);
   finish_list(informer);
 }
 
 static void collect_event(KubeInformer *informer, KubeEventType type, KubeObject *object) {
   CLEANUP(kube_object_freep) KubeObject *owned = object;
   if (type == KUBE_EVENT_BOOKMARK)
-    end_stream(informer, kube_object_meta(owned));
+    end_stream(informer, owned);
   else if (type == KUBE_EVENT_DELETED)
     kube_cache_uncollect(&informer->cache, kube_object_meta(owned));
   else
@@ -230,8 +231,9 @@ static void collect_event(KubeInformer *informer, KubeEventType type, KubeObject
 static void apply_event(KubeInformer *informer, KubeEventType type, KubeObject *object) {
   CLEANUP(kube_object_freep) KubeObject *owned = object;
   const ObjectMeta *meta = kube_object_meta(owned);
-  if (meta->resource_version && *meta->resource_version)
-    set_text(&informer->resource_version, meta->resource_version);
+  const char *version = meta->resource_version.text; /* as it was read */
+  if (*string_or_empty(version))
+    set_text(&informer->resource_version, version);
   went_well(informer);
   if (type == KUBE_EVENT_BOOKMARK)
     return;

@@ -65,7 +65,7 @@ static void what_changes_while_the_list_comes_counts(void **state) {
   fake_body(call, EVENT("DELETED", POD("never-seen", "3", "9")) LIST_END("10"));
   diary_is(stage, "+a:1 synced ");
   const Pod *pod = kube_informer_find(stage->informer, "default/a");
-  assert_string_equal(pod->meta.resource_version, "7");
+  assert_string_equal(OBJECT_VERSION(pod->meta.resource_version), "7");
 }
 
 static void a_streamed_list_that_is_repeated_tells_the_differences(void **state) {

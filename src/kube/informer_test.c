@@ -15,7 +15,7 @@ static void a_list_fills_the_cache_and_a_watch_follows(void **state) {
   diary_is(stage, "+a:1 synced ");
   assert_int_equal(kube_informer_count(stage->informer), 1);
   const Pod *pod = kube_informer_find(stage->informer, "default/a");
-  assert_string_equal(pod->meta.uid, "1");
+  assert_string_equal(OBJECT_UID(pod->meta.uid), "1");
   assert_ptr_equal(kube_informer_at(stage->informer, 0), pod);
   assert_null(kube_informer_find(stage->informer, "default/b"));
   watches_from(stage, "10");
@@ -24,7 +24,7 @@ static void a_list_fills_the_cache_and_a_watch_follows(void **state) {
 
 static void forget_annotations(void *object, Arena *arena) {
   (void)arena;
-  ((ObjectMeta *)object)->annotations.count = 0;
+  ((Pod *)object)->common->annotations.count = 0;
 }
 
 static void what_nobody_needs_is_taken_out_before_it_is_kept(void **state) {
@@ -48,7 +48,7 @@ static void what_nobody_needs_is_taken_out_before_it_is_kept(void **state) {
   diary_is(stage, "+a:1 synced +b:1 ");
   for (size_t i = 0; i < 2; i++) {
     const Pod *pod = kube_informer_at(stage->informer, i);
-    assert_int_equal(pod->meta.annotations.count, 0);
+    assert_int_equal(pod->common->annotations.count, 0);
     assert_int_equal(pod->meta.labels.count, 1);
   }
 }
@@ -119,7 +119,7 @@ static void watch_events_change_the_cache(void **state) {
   diary_is(stage, "-b:2 ");
   assert_int_equal(kube_informer_count(stage->informer), 2);
   const Pod *pod = kube_informer_find(stage->informer, "default/a");
-  assert_string_equal(pod->meta.resource_version, "12");
+  assert_string_equal(OBJECT_VERSION(pod->meta.resource_version), "12");
 }
 
 static void an_event_that_changes_nothing_is_not_told(void **state) {

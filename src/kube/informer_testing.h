@@ -25,7 +25,11 @@ static inline void on_change(void *userdata, const void *old, const void *new_) 
   Stage *stage = userdata;
   const Pod *before = old, *after = new_;
   const ObjectMeta *meta = after ? &after->meta : &before->meta;
-  text_format(&stage->diary, "%s%s:%s ", !before ? "+" : after ? "~" : "-", meta->name, meta->uid);
+  text_format(&stage->diary, "%s%s:%s ",
+              !before ? "+"
+              : after ? "~"
+                      : "-",
+              meta->name, OBJECT_UID(meta->uid));
   /* The cache already shows what is being told. */
   CLEANUP(text_deinit) Text key = {0};
   text_format(&key, "%s/%s", meta->namespace_, meta->name);

@@ -26,8 +26,8 @@ int kube_lease_decode(KubeFormat format, const void *bytes, size_t size, KubeLea
                       .renewed_ms = lease->renew_time * 1000,
                       .transitions = lease->transitions};
   snprintf(result.holder, sizeof result.holder, "%s", string_or_empty(lease->holder_identity));
-  int length =
-      snprintf(result.version, sizeof result.version, "%s", string_or_empty(lease->meta.resource_version));
+  int length = snprintf(result.version, sizeof result.version, "%s",
+                        string_or_empty(lease->meta.resource_version.text));
   if (length <= 0 || (size_t)length >= sizeof result.version)
     return error_set(err, ERROR_PROTOCOL,
                      "the API server's answer is not a Lease: it has no resourceVersion");

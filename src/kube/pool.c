@@ -155,6 +155,9 @@ static void share_field(KubePool *pool, const KubeField *field, char *target) {
   case KUBE_BOOL:
   case KUBE_TIME:
     return; /* lie in the struct itself */
+  case KUBE_UID:
+  case KUBE_VERSION:
+    return; /* each object's own */
   case KUBE_STRING:
     share_text(pool, place);
     return;
@@ -190,13 +193,15 @@ static void share_part(KubePool *pool, void **place, size_t size) {
 
 const void *kube_pool_add(KubePool *pool, const KubeType *type, void *object) {
   ObjectMeta *meta = object;
-  const char *name = meta->name, *uid = meta->uid;
-  meta->name = meta->uid = meta->resource_version = NULL;
+  const char *name = meta->name;
+  meta->name = NULL;
+  meta->resource_version = (ObjectVersion){0};
   share_message(pool, type->message, object);
   if (type->part)
     share_part(pool, (void **)((char *)object + type->part), type->part_size);
   meta->name = store_own(pool, name);
-  meta->uid = store_own(pool, uid);
+  if (!object_uid_pack(&meta->uid))
+    meta->uid.text = store_own(pool, meta->uid.text);
   AnyList *extra = type->extra ? (AnyList *)((char *)object + type->extra) : NULL;
   if (extra && extra->count)
     extra->items = arena_copy(&pool->arena, extra->items, extra->count * type->extra_item_size);

@@ -14,7 +14,7 @@ typedef struct Stage {
 static void add(void *userdata, KubeObject *object) {
   Stage *stage = userdata;
   ObjectMeta *meta = object->value;
-  meta->resource_version = NULL;
+  meta->resource_version.text = NULL;
   testing_print_message(&stage->plain, "", object->type->message, object->value);
   const void *kept = kube_pool_add(stage->pool, object->type, object->value);
   const KubeType *type = object->type;

@@ -89,6 +89,12 @@ static inline void testing_print_field(Text *out, const char *path, const KubeFi
   case KUBE_STRING:
     testing_print_string(out, *(const char *const *)place);
     break;
+  case KUBE_UID:
+    testing_print_string(out, OBJECT_UID(*(const ObjectUid *)place));
+    break;
+  case KUBE_VERSION:
+    testing_print_string(out, OBJECT_VERSION(*(const ObjectVersion *)place));
+    break;
   case KUBE_INT32:
     text_format(out, "%" PRId32, *(const int32_t *)place);
     break;

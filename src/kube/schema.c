@@ -45,18 +45,29 @@ static const KubeField owner_fields[] = {
 };
 MESSAGE(owner, owner_fields);
 
+#define META_ROWS                                                                                            \
+  STRING(ObjectMeta, 1, "name", name), STRING(ObjectMeta, 3, "namespace", namespace_),                       \
+      ROW(ObjectMeta, 5, "uid", KUBE_UID, uid),                                                              \
+      ROW(ObjectMeta, 6, "resourceVersion", KUBE_VERSION, resource_version),                                 \
+      ROW(ObjectMeta, 8, "creationTimestamp", KUBE_TIME, creation_time),                                     \
+      ROW(ObjectMeta, 9, "deletionTimestamp", KUBE_TIME, deletion_time),                                     \
+      ROW(ObjectMeta, 11, "labels", KUBE_MAP, labels)
+
 static const KubeField meta_fields[] = {
-    STRING(ObjectMeta, 1, "name", name),
-    STRING(ObjectMeta, 3, "namespace", namespace_),
-    STRING(ObjectMeta, 5, "uid", uid),
-    STRING(ObjectMeta, 6, "resourceVersion", resource_version),
-    ROW(ObjectMeta, 8, "creationTimestamp", KUBE_TIME, creation_time),
-    ROW(ObjectMeta, 9, "deletionTimestamp", KUBE_TIME, deletion_time),
-    ROW(ObjectMeta, 11, "labels", KUBE_MAP, labels),
-    ROW(ObjectMeta, 12, "annotations", KUBE_MAP, annotations),
-    LIST_OF(ObjectMeta, 13, "ownerReferences", owners, owner),
+    META_ROWS,
+    ROW(FullMeta, 12, "annotations", KUBE_MAP, annotations),
+    LIST_OF(FullMeta, 13, "ownerReferences", owners, owner),
 };
 MESSAGE(meta, meta_fields);
+_Static_assert(offsetof(FullMeta, labels) == offsetof(ObjectMeta, labels), "a FullMeta begins as others do");
+
+static const KubeField pod_meta_fields[] = {
+    META_ROWS,
+    COMMON_ROW(12, "annotations", KUBE_MAP, annotations),
+    COMMON_LIST_OF(13, "ownerReferences", owners, owner),
+};
+MESSAGE(pod_meta, pod_meta_fields);
+_Static_assert(offsetof(Pod, meta) == 0, "rows of a pod's metadata are offsets into the pod");
 
 static const KubeField label_requirement_fields[] = {
     STRING(Requirement, 1, "key", key),
@@ -224,7 +235,7 @@ static const KubeField pod_spec_fields[] = {
 MESSAGE(pod_spec, pod_spec_fields);
 
 static const KubeField pod_status_fields[] = {
-    STRING(Pod, 1, "phase", phase),
+    COMMON_ROW(1, "phase", KUBE_STRING, phase),
     COMMON_LIST_OF(2, "conditions", conditions, pod_condition),
     COMMON_ROW(3, "message", KUBE_STRING, message),
     COMMON_ROW(4, "reason", KUBE_STRING, reason),
@@ -233,7 +244,7 @@ static const KubeField pod_status_fields[] = {
 MESSAGE(pod_status, pod_status_fields);
 
 static const KubeField pod_fields[] = {
-    {"metadata", 1, KUBE_MESSAGE, offsetof(Pod, meta), &meta, 0, -1, 0},
+    {"metadata", 1, KUBE_MESSAGE, offsetof(Pod, meta), &pod_meta, 0, -1, 0},
     INLINE(2, "spec", pod_spec),
     INLINE(3, "status", pod_status),
 };

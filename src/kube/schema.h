@@ -11,6 +11,8 @@
 
 typedef enum KubeFieldKind {
   KUBE_STRING,     /* const char *; NULL where empty, for protobuf cannot tell that from absent */
+  KUBE_UID,        /* ObjectUid, read as a string */
+  KUBE_VERSION,    /* ObjectVersion, read as a string */
   KUBE_INT32,      /* int32_t */
   KUBE_BOOL,       /* bool */
   KUBE_TIME,       /* int64_t, Unix seconds; protobuf {1: seconds}, JSON RFC 3339 */

@@ -13,6 +13,10 @@ static size_t size_of(const KubeField *field) {
   switch (field->kind) {
   case KUBE_STRING:
     return sizeof(const char *);
+  case KUBE_UID:
+    return sizeof(ObjectUid);
+  case KUBE_VERSION:
+    return sizeof(ObjectVersion);
   case KUBE_INT32:
     return sizeof(int32_t);
   case KUBE_BOOL:

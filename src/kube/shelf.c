@@ -160,7 +160,9 @@ static void release_field(KubeShelf *shelf, const KubeField *field, char *target
   case KUBE_INT32:
   case KUBE_BOOL:
   case KUBE_TIME:
-    return; /* lie in the struct itself */
+  case KUBE_UID:
+  case KUBE_VERSION:
+    return; /* lie in the struct itself, or behind it */
   case KUBE_STRING:
     if (*(const char **)place)
       let_go(shelf, *(const char **)place);
@@ -248,6 +250,8 @@ static void share_field(KubeShelf *shelf, const KubeField *field, char *target) 
   case KUBE_INT32:
   case KUBE_BOOL:
   case KUBE_TIME:
+  case KUBE_UID:
+  case KUBE_VERSION:
     return;
   case KUBE_STRING:
     share_text(shelf, place);
@@ -284,14 +288,19 @@ static void share_object(KubeShelf *shelf, char *object) {
 
 /* ---- objects ---- */
 
-/* What each object has for itself, in the order in which it stands behind the struct. */
+/* What each object has for itself, in the order in which it stands behind the struct: uids and versions only
+ * where they do not fit into it. */
 typedef struct Own {
   const char *name, *uid, *resource_version;
 } Own;
 
 static Own take_own(ObjectMeta *meta) {
-  Own own = {meta->name, meta->uid, meta->resource_version};
-  meta->name = meta->uid = meta->resource_version = NULL;
+  Own own = {.name = meta->name};
+  meta->name = NULL;
+  if (!object_uid_pack(&meta->uid))
+    own.uid = meta->uid.text;
+  if (!object_version_pack(&meta->resource_version))
+    own.resource_version = meta->resource_version.text;
   return own;
 }
 
@@ -301,7 +310,8 @@ static size_t size_of(const char *text) {
 
 static char *put_text(char *room, const char *text, const char **ret_place) {
   size_t size = size_of(text);
-  *ret_place = text ? memcpy(room, text, size) : NULL;
+  if (text)
+    *ret_place = memcpy(room, text, size);
   return room + size;
 }
 
@@ -357,8 +367,8 @@ KubeKept *kube_shelf_keep(KubeShelf *shelf, void *object) {
     room += prefix;
   }
   room = put_text(room, own.name, &copy->name);
-  room = put_text(room, own.uid, &copy->uid);
-  room = put_text(room, own.resource_version, &copy->resource_version);
+  room = put_text(room, own.uid, &copy->uid.text);
+  room = put_text(room, own.resource_version, &copy->resource_version.text);
   put_extra(shelf, room, &extra, kept->value);
   return kept;
 }
@@ -373,7 +383,7 @@ void kube_shelf_release(KubeShelf *shelf, KubeKept *kept) {
   assert(kept->holders > 0);
   if (--kept->holders)
     return;
-  take_own((ObjectMeta *)kept->value);
+  ((ObjectMeta *)kept->value)->name = NULL; /* lies behind it */
   release_object(shelf, kept->value);
   free(kept);
 }

@@ -82,7 +82,7 @@ static void equal_lists_are_kept_once(void **state) {
   assert_ptr_equal(pod_at(&stage, 0)->common, pod_at(&stage, 2)->common);
   assert_ptr_not_equal(pod_at(&stage, 0)->meta.labels.items, pod_at(&stage, 2)->meta.labels.items);
   assert_string_equal(pod_at(&stage, 1)->meta.name, "b");
-  assert_string_equal(pod_at(&stage, 1)->meta.uid, "2");
+  assert_string_equal(OBJECT_UID(pod_at(&stage, 1)->meta.uid), "2");
   assert_string_equal(kube_shelf_key(stage.shelf, stage.kept.items[1]), "demo/b");
   release_all(&stage);
 }
@@ -109,8 +109,8 @@ static void an_object_lives_as_long_as_anybody_holds_it(void **state) {
 static void an_object_without_a_namespace_has_its_name_as_key(void **state) {
   Stage stage = read_pods(PODS("{\"metadata\":{\"name\":\"n\"}}"));
   assert_string_equal(kube_shelf_key(stage.shelf, stage.kept.items[0]), "n");
-  assert_null(pod_at(&stage, 0)->meta.uid);
-  assert_null(pod_at(&stage, 0)->meta.resource_version);
+  assert_null(pod_at(&stage, 0)->meta.uid.text);
+  assert_null(pod_at(&stage, 0)->meta.resource_version.text);
   release_all(&stage);
 }
 
@@ -128,7 +128,7 @@ static void coming_and_going_in_any_order_leaves_nothing(void **state) {
     snprintf(scheduler, sizeof scheduler, "s%zu", at % 3);
     KeyValue labels[] = {{"app", label}, {"tier", "x"}};
     PodCommon common = {.scheduler_name = scheduler, .node_selector = {labels, at % 2}};
-    Pod pod = {.meta = {.name = name, .uid = name, .labels = {labels, 1 + at % 2}}, .common = &common};
+    Pod pod = {.meta = {.name = name, .uid.text = name, .labels = {labels, 1 + at % 2}}, .common = &common};
     if (places[at]) {
       const Pod *kept = (const Pod *)places[at]->value;
       assert_string_equal(kept->meta.name, name);

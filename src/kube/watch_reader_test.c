@@ -13,7 +13,7 @@ static void print_event(void *userdata, KubeWatchEvent *event) {
   else {
     const ObjectMeta *meta = event->object->value;
     text_format(out, " %s/%s %s\n", string_or_empty(meta->namespace_), string_or_empty(meta->name),
-                string_or_empty(meta->resource_version));
+                string_or_empty(meta->resource_version.text));
   }
   kube_object_free(event->object);
 }
@@ -50,9 +50,9 @@ static void events_read_the_same_from_both_formats_at_any_split(void **state) {
 static void keep_annotation(void *userdata, KubeWatchEvent *event) {
   Text *out = userdata;
   if (event->type == KUBE_EVENT_BOOKMARK) {
-    const ObjectMeta *meta = event->object->value;
-    assert_int_equal(meta->annotations.count, 1);
-    text_format(out, "%s=%s", meta->annotations.items[0].key, meta->annotations.items[0].value);
+    const KeyValues *annotations = &pod_common(event->object->value)->annotations;
+    assert_int_equal(annotations->count, 1);
+    text_format(out, "%s=%s", annotations->items[0].key, annotations->items[0].value);
   }
   kube_object_free(event->object);
 }

@@ -105,8 +105,8 @@ static inline Pod *fixture_pod(Fixture *f, const char *name, const char *profile
   pod->meta.name = arena_strdup(&f->arena, name);
   pod->meta.namespace_ = "demo";
   pod->meta.creation_time = (int64_t)f->pods.count + 1;
-  pod->phase = "Pending";
   pod->common = arena_alloc(&f->arena, sizeof *pod->common);
+  pod->common->phase = "Pending";
   pod->common->containers.items = arena_alloc(&f->arena, sizeof *pod_common(pod)->containers.items);
   pod->common->containers.count = 1;
   pod->common->containers.items[0].name = "main";

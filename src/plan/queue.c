@@ -22,8 +22,8 @@ static const Condition *unschedulable_condition(const Pod *pod) {
 }
 
 static bool is_owned_by_daemon_set(const Pod *pod) {
-  for (size_t i = 0; i < pod->meta.owners.count; i++)
-    if (string_equal(pod->meta.owners.items[i].kind, "DaemonSet"))
+  for (size_t i = 0; i < pod_common(pod)->owners.count; i++)
+    if (string_equal(pod_common(pod)->owners.items[i].kind, "DaemonSet"))
       return true;
   return false;
 }

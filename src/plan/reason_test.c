@@ -257,8 +257,8 @@ static void nominate(Fixture *f, Pod *pod) {
 
 static void own_by_daemon_set(Fixture *f, Pod *pod) {
   static OwnerReference owners[] = {{.kind = "DaemonSet", .name = "d", .controller = true}};
-  pod->meta.owners.items = owners;
-  pod->meta.owners.count = 1;
+  pod->common->owners.items = owners;
+  pod->common->owners.count = 1;
 }
 
 static void fail_otherwise(Fixture *f, Pod *pod) {

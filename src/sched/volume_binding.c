@@ -23,7 +23,7 @@ static bool is_reachable(const PersistentVolume *volume, const Node *node) {
 static bool is_meant_for(const PersistentVolume *volume, const PersistentVolumeClaim *claim) {
   return volume->has_claim && string_equal(volume->claim_name, claim->meta.name) &&
          strcmp(string_or_empty(volume->claim_namespace), string_or_empty(claim->meta.namespace_)) == 0 &&
-         (!volume->claim_uid || string_equal(volume->claim_uid, claim->meta.uid));
+         (!volume->claim_uid || string_equal(volume->claim_uid, OBJECT_UID(claim->meta.uid)));
 }
 
 static bool has_modes(const PersistentVolume *volume, const PersistentVolumeClaim *claim) {

@@ -35,7 +35,7 @@ static PersistentVolumeClaim claim_of(const char *volume) {
 
 static PersistentVolumeClaim unbound_claim(const char *class_) {
   static ResourceText room = {"storage", "5Gi"};
-  return (PersistentVolumeClaim){.meta = {.name = "data", .namespace_ = "a", .uid = "u"},
+  return (PersistentVolumeClaim){.meta = {.name = "data", .namespace_ = "a", .uid.text = "u"},
                                  .requests = {&room, 1},
                                  .storage_class_name = class_};
 }

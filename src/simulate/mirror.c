@@ -80,12 +80,12 @@ Pod *simulate_mirror_make_pod(Arena *arena, const char *profile, int count, int 
   all->request = (ResourceText){.key = all->resource, .value = arena_format(arena, "%d", count)};
   all->container = (Container){.name = "main", .requests = {.items = &all->request, .count = 1}};
   all->condition = (Condition){.type = "PodScheduled", .status = "False", .reason = "Unschedulable"};
-  all->common = (PodCommon){.containers = {.items = &all->container, .count = 1},
+  all->common = (PodCommon){.phase = "Pending",
+                            .containers = {.items = &all->container, .count = 1},
                             .conditions = {.items = &all->condition, .count = 1}};
   all->pod = (Pod){.meta = {.name = arena_format(arena, "job-%07d", number),
                             .namespace_ = "jobs",
                             .creation_time = number},
-                   .phase = "Pending",
                    .common = &all->common};
   return &all->pod;
 }
