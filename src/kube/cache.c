@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A list that is repeated brings mostly what is there already: such objects are not kept a second time but
- * held by both maps. */
+ * held by both. */
 #include "kube/cache.h"
 
 #include "base/memory.h"
@@ -18,35 +18,23 @@ const KeyValues *kube_object_annotations(const KubeObject *object) {
   return &((const FullMeta *)object->value)->annotations;
 }
 
-static void format_key(const ObjectMeta *meta, Text *ret_key) {
-  assert(meta->name);
-  if (meta->namespace_ && *meta->namespace_)
-    text_format(ret_key, "%s/", meta->namespace_);
-  text_append(ret_key, meta->name);
-}
-
 static bool is_same_version(const ObjectMeta *a, const ObjectMeta *b) {
   return object_uid_equal(a->uid, b->uid) && object_version_equal(a->resource_version, b->resource_version);
 }
 
 void kube_cache_init(KubeCache *cache, const KubeType *type,
                      void (*on_change)(void *userdata, const void *old, const void *new_), void *userdata) {
-  *cache = (KubeCache){.shelf = kube_shelf_new(type),
-                       .objects.borrows_keys = true,
-                       .listed.borrows_keys = true,
-                       .on_change = on_change,
-                       .userdata = userdata};
+  *cache = (KubeCache){.shelf = kube_shelf_new(type), .on_change = on_change, .userdata = userdata};
 }
 
 const void *kube_cache_find(const KubeCache *cache, const char *key) {
-  const KubeKept *kept = map_find(&cache->objects, key);
+  const KubeKept *kept = kube_index_find_key(&cache->objects, key);
   return kept ? kept->value : NULL;
 }
 
 const void *kube_cache_at(const KubeCache *cache, size_t i) {
-  assert(i < cache->objects.count);
-  const KubeKept *kept = cache->objects.entries[i].value;
-  return kept->value;
+  assert(i < cache->objects.items.count);
+  return cache->objects.items.items[i]->value;
 }
 
 /* Takes the object; the holder is whoever calls. */
@@ -58,35 +46,25 @@ static KubeKept *keep(KubeCache *cache, KubeObject *object) {
   return kept;
 }
 
-static KubeKept *find(const Map *objects, const ObjectMeta *meta) {
-  CLEANUP(text_deinit) Text key = {0};
-  format_key(meta, &key);
-  return map_find(objects, text_string(&key));
-}
-
 void kube_cache_collect(KubeCache *cache, KubeObject *object) {
-  KubeKept *kept = find(&cache->objects, kube_object_meta(object));
+  KubeKept *kept = kube_index_find(&cache->objects, kube_object_meta(object));
   if (kept && is_same_version(kube_shelf_meta(kept), kube_object_meta(object))) {
     kube_object_free(object);
     kube_shelf_hold(kept);
   } else {
     kept = keep(cache, object);
   }
-  kube_shelf_release(cache->shelf, map_put(&cache->listed, kube_shelf_key(cache->shelf, kept), kept));
+  kube_shelf_release(cache->shelf, kube_index_put(&cache->listed, kept));
 }
 
 void kube_cache_uncollect(KubeCache *cache, const ObjectMeta *meta) {
-  KubeKept *kept = find(&cache->listed, meta);
-  if (kept)
-    map_remove(&cache->listed, kube_shelf_key(cache->shelf, kept));
-  kube_shelf_release(cache->shelf, kept);
+  kube_shelf_release(cache->shelf, kube_index_remove(&cache->listed, meta));
 }
 
-static void drop(KubeCache *cache, Map *objects) {
-  for (size_t i = 0; i < objects->count; i++)
-    kube_shelf_release(cache->shelf, objects->entries[i].value);
-  map_deinit(objects);
-  objects->borrows_keys = true;
+static void drop(KubeCache *cache, KubeIndex *objects) {
+  for (size_t i = 0; i < objects->items.count; i++)
+    kube_shelf_release(cache->shelf, objects->items.items[i]);
+  kube_index_deinit(objects);
 }
 
 void kube_cache_drop_list(KubeCache *cache) {
@@ -94,10 +72,10 @@ void kube_cache_drop_list(KubeCache *cache) {
 }
 
 /* Nothing where it is not there. */
-static void remove_kept(KubeCache *cache, KubeKept *kept) {
+static void remove_object(KubeCache *cache, const ObjectMeta *meta) {
+  KubeKept *kept = kube_index_remove(&cache->objects, meta);
   if (!kept)
     return;
-  map_remove(&cache->objects, kube_shelf_key(cache->shelf, kept));
   cache->on_change(cache->userdata, kept->value, NULL);
   kube_shelf_release(cache->shelf, kept);
 }
@@ -105,17 +83,16 @@ static void remove_kept(KubeCache *cache, KubeKept *kept) {
 /* Takes the caller's hold of `kept`. */
 static void put_kept(KubeCache *cache, KubeKept *kept) {
   const ObjectMeta *meta = kube_shelf_meta(kept);
-  const char *key = kube_shelf_key(cache->shelf, kept);
-  KubeKept *known = map_find(&cache->objects, key);
+  KubeKept *known = kube_index_find(&cache->objects, meta);
   if (known && !object_uid_equal(kube_shelf_meta(known)->uid, meta->uid)) {
-    remove_kept(cache, known);
+    remove_object(cache, meta);
     known = NULL;
   }
   if (known && is_same_version(kube_shelf_meta(known), meta)) {
     kube_shelf_release(cache->shelf, kept);
     return;
   }
-  map_put(&cache->objects, key, kept);
+  kube_index_put(&cache->objects, kept);
   cache->on_change(cache->userdata, known ? known->value : NULL, kept->value);
   kube_shelf_release(cache->shelf, known);
 }
@@ -125,33 +102,32 @@ void kube_cache_put(KubeCache *cache, KubeObject *object) {
 }
 
 void kube_cache_remove(KubeCache *cache, const ObjectMeta *meta) {
-  remove_kept(cache, find(&cache->objects, meta));
+  remove_object(cache, meta);
 }
 
-/* Of a cluster's first list, which is the largest, no second map is made. */
+/* Of a cluster's first list, which is the largest, no second index is made. */
 static void adopt_list(KubeCache *cache) {
-  Map empty = cache->objects;
+  KubeIndex empty = cache->objects;
   cache->objects = cache->listed;
   cache->listed = empty;
-  for (size_t i = 0; i < cache->objects.count; i++)
+  for (size_t i = 0; i < cache->objects.items.count; i++)
     cache->on_change(cache->userdata, NULL, kube_cache_at(cache, i));
 }
 
 static void merge_list(KubeCache *cache) {
   /* Backwards, because a removal moves the last entry into the gap. */
-  for (size_t i = cache->objects.count; i-- > 0;) {
-    KubeKept *kept = cache->objects.entries[i].value;
-    if (!map_find(&cache->listed, kube_shelf_key(cache->shelf, kept)))
-      remove_kept(cache, kept);
+  for (size_t i = cache->objects.items.count; i-- > 0;) {
+    const ObjectMeta *meta = kube_shelf_meta(cache->objects.items.items[i]);
+    if (!kube_index_find(&cache->listed, meta))
+      remove_object(cache, meta);
   }
-  for (size_t i = 0; i < cache->listed.count; i++)
-    put_kept(cache, cache->listed.entries[i].value);
-  map_deinit(&cache->listed);
-  cache->listed.borrows_keys = true;
+  for (size_t i = 0; i < cache->listed.items.count; i++)
+    put_kept(cache, cache->listed.items.items[i]);
+  kube_index_deinit(&cache->listed);
 }
 
 void kube_cache_replace(KubeCache *cache) {
-  if (cache->objects.count)
+  if (cache->objects.items.count)
     merge_list(cache);
   else
     adopt_list(cache);

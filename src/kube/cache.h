@@ -5,14 +5,13 @@
  * an addition. What carries the resource version that we have already is no change. */
 #pragma once
 
-#include "base/map.h"
+#include "kube/index.h"
 #include "kube/reader.h"
-#include "kube/shelf.h"
 
 typedef struct KubeCache {
   KubeShelf *shelf;
-  Map objects; /* key -> KubeKept, whose text it is */
-  Map listed;  /* of a list that is not complete yet; the same */
+  KubeIndex objects;
+  KubeIndex listed; /* of a list that is not complete yet */
   void (*trim)(void *object,
                Arena *arena); /* of an object that is about to be kept; NULL: it is kept as it is */
   void (*on_change)(void *userdata, const void *old, const void *new_);

@@ -478,7 +478,7 @@ const void *kube_informer_find(const KubeInformer *informer, const char *key) {
 }
 
 size_t kube_informer_count(const KubeInformer *informer) {
-  return informer->cache.objects.count;
+  return informer->cache.objects.items.count;
 }
 
 const void *kube_informer_at(const KubeInformer *informer, size_t i) {

@@ -5,7 +5,7 @@
  *
  *     pod a { labels ---> [ app, web ] (2) <--- labels } pod b          "app" (1)    "web" (1)
  *
- * What is different in every object stands behind its struct: key, uid, resource version, the extra list. */
+ * What is different in every object stands in its struct or behind it: name, uid, resource version, the extra list. */
 #include "kube/shelf.h"
 
 #include "kube/hash.h"
@@ -352,20 +352,14 @@ KubeKept *kube_shelf_keep(KubeShelf *shelf, void *object) {
   assert(meta->name);
   Own own = take_own(meta);
   share_object(shelf, object);
-  size_t prefix = !*string_or_empty(meta->namespace_) ? 0 : strlen(meta->namespace_) + 1;
   AnyList extra = extra_of(shelf, object);
-  size_t texts = prefix + size_of(own.name) + size_of(own.uid) + size_of(own.resource_version);
+  size_t texts = size_of(own.name) + size_of(own.uid) + size_of(own.resource_version);
   size_t more = texts + extra.count * shelf->type->extra_item_size;
   KubeKept *kept = mem_alloc(round_up(sizeof(KubeKept) + shelf->type->size + more));
   kept->holders = 1;
   memcpy(kept->value, object, shelf->type->size);
   ObjectMeta *copy = (ObjectMeta *)kept->value;
   char *room = kept->value + shelf->type->size;
-  if (prefix) {
-    memcpy(room, meta->namespace_, prefix - 1);
-    room[prefix - 1] = '/';
-    room += prefix;
-  }
   room = put_text(room, own.name, &copy->name);
   room = put_text(room, own.uid, &copy->uid.text);
   room = put_text(room, own.resource_version, &copy->resource_version.text);
@@ -386,10 +380,6 @@ void kube_shelf_release(KubeShelf *shelf, KubeKept *kept) {
   ((ObjectMeta *)kept->value)->name = NULL; /* lies behind it */
   release_object(shelf, kept->value);
   free(kept);
-}
-
-const char *kube_shelf_key(const KubeShelf *shelf, const KubeKept *kept) {
-  return kept->value + shelf->type->size;
 }
 
 const ObjectMeta *kube_shelf_meta(const KubeKept *kept) {

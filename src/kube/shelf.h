@@ -25,8 +25,6 @@ KubeKept *kube_shelf_keep(KubeShelf *shelf, void *object);
 void kube_shelf_hold(KubeKept *kept);
 void kube_shelf_release(KubeShelf *shelf,
                         KubeKept *kept); /* the last holder's ends the object; NULL is fine */
-/* "namespace/name", or "name" where there is no namespace. */
-const char *kube_shelf_key(const KubeShelf *shelf, const KubeKept *kept);
 const ObjectMeta *kube_shelf_meta(const KubeKept *kept);
 /* Different strings and lists that are kept, for tests. */
 size_t kube_shelf_count(const KubeShelf *shelf);
