@@ -18,7 +18,7 @@ enum { SPARE_BYTES = 1 << 18 };
 
 static void node_free(LiveNode *node) {
   free(node->held);
-  array_deinit(&node->pods);
+  array_deinit(&node->places);
   free(node);
 }
 
@@ -97,8 +97,10 @@ void live_read_node(LiveCluster *live, LiveNode *node) {
   SnapshotWarnings warnings = {0};
   snapshot_read_node(&live->snapshot, &live->snapshot.nodes.items[node->index], node->object, node->held,
                      node->growth_only, &warnings);
-  for (size_t i = 0; i < node->pods.count; i++)
-    snapshot_charge_pod(&live->snapshot, node->pods.items[i]->object, node->index, node->pods.items[i]->spec);
+  for (size_t i = 0; i < node->places.count; i++) {
+    const SnapshotPlaced *placed = &live->snapshot.placed.items[node->places.items[i]];
+    snapshot_charge_pod(&live->snapshot, placed->object, node->index, placed->spec);
+  }
   keep_warnings(live, &warnings);
   array_deinit(&warnings);
 }
@@ -117,13 +119,11 @@ void live_place_pod(LiveCluster *live, LivePod *pod, LiveChange *change) {
   if (snapshot->pods.count > waiting) {
     pod->standing = LIVE_WAITING;
     pod->place = change->came = (int)waiting;
-    pod->spec = snapshot->pods.items[waiting].spec->number;
   } else if (snapshot->placed.count > placed) {
     pod->standing = LIVE_PLACED;
     pod->place = (int)placed;
-    pod->spec = snapshot->placed.items[placed].spec;
     LiveNode *node = live->order.items[snapshot->placed.items[placed].node];
-    *array_push(&node->pods) = pod;
+    *array_push(&node->places) = (int)placed;
     note_node(change, node->index);
   } else if (is_stray(pod->object)) {
     live_add_stray(live, pod);
@@ -134,7 +134,7 @@ static void add_nodes(LiveCluster *live) {
   for (size_t i = 0; i < live->order.count; i++) {
     LiveNode *node = live->order.items[i];
     node->index = (int)i;
-    array_clear(&node->pods);
+    array_clear(&node->places);
     array_push(&live->snapshot.nodes);
     map_put(&live->snapshot.node_index, node->object->meta.name, (void *)(uintptr_t)(i + 1));
     live_read_node(live, node);
@@ -148,8 +148,10 @@ static void read_all(LiveCluster *live) {
   array_clear(&live->strays);
   list_nodes(live);
   add_nodes(live);
-  for (size_t i = 0; i < live->pods.items.count; i++) {
-    LivePod *pod = live->pods.items.items[i];
+  for (uint32_t i = 0; i < live->pods.count; i++) {
+    LivePod *pod = live_pods_at(&live->pods, i);
+    if (!pod->object)
+      continue;
     pod->standing = LIVE_AWAY;
     change.node_count = 0;
     live_place_pod(live, pod, &change);
@@ -262,10 +264,9 @@ void live_remove_stray(LiveCluster *live, LivePod *pod) {
   pod->standing = LIVE_AWAY;
 }
 
-static void release_spec(LiveCluster *live, LivePod *pod, LiveChange *change) {
-  if (pod_spec_release(&live->snapshot, pod->spec))
-    change->spec_gone = pod->spec;
-  pod->standing = LIVE_AWAY;
+static void release_spec(LiveCluster *live, int spec, LiveChange *change) {
+  if (pod_spec_release(&live->snapshot, spec))
+    change->spec_gone = spec;
 }
 
 static void replace_nominated(Snapshot *snapshot, int gone, int moved) {
@@ -280,7 +281,7 @@ static void replace_nominated(Snapshot *snapshot, int gone, int moved) {
 
 static void unqueue(LiveCluster *live, LivePod *pod, LiveChange *change) {
   Snapshot *snapshot = &live->snapshot;
-  int gone = pod->place, last = (int)--snapshot->pods.count;
+  int gone = pod->place, last = (int)--snapshot->pods.count, spec = snapshot->pods.items[gone].spec->number;
   if (gone != last) {
     snapshot->pods.items[gone] = snapshot->pods.items[last];
     live_pods_find(&live->pods, snapshot->pods.items[gone].object)->place = gone;
@@ -290,32 +291,42 @@ static void unqueue(LiveCluster *live, LivePod *pod, LiveChange *change) {
   snapshot_note_pod(snapshot, gone);
   snapshot_note_pod(snapshot, last);
   replace_nominated(snapshot, gone, change->moved);
-  release_spec(live, pod, change);
+  release_spec(live, spec, change);
+  pod->standing = LIVE_AWAY;
 }
 
-static void leave_node(LiveNode *node, const LivePod *pod) {
+static size_t find_seat(const LiveNode *node, int place) {
   size_t seat = 0;
-  while (node->pods.items[seat] != pod)
+  while (node->places.items[seat] != place)
     seat++;
-  node->pods.items[seat] = node->pods.items[--node->pods.count];
+  return seat;
+}
+
+static LiveNode *node_of(const LiveCluster *live, int place) {
+  return live->order.items[live->snapshot.placed.items[place].node];
 }
 
 void live_unplace_pod(LiveCluster *live, LivePod *pod, LiveChange *change) {
   Snapshot *snapshot = &live->snapshot;
-  int gone = pod->place, last = (int)--snapshot->placed.count;
-  leave_node(live->order.items[snapshot->placed.items[gone].node], pod);
+  int gone = pod->place, last = (int)--snapshot->placed.count, spec = snapshot->placed.items[gone].spec;
+  LiveNode *left = node_of(live, gone);
+  left->places.items[find_seat(left, gone)] = left->places.items[left->places.count - 1];
+  left->places.count--;
   if (gone != last) {
+    LiveNode *moved = node_of(live, last);
+    moved->places.items[find_seat(moved, last)] = gone;
     snapshot->placed.items[gone] = snapshot->placed.items[last];
     live_pods_find(&live->pods, snapshot->placed.items[gone].object)->place = gone;
   }
-  release_spec(live, pod, change);
+  release_spec(live, spec, change);
+  pod->standing = LIVE_AWAY;
 }
 
 static void take_out(LiveCluster *live, LivePod *pod, LiveChange *change) {
   if (pod->standing == LIVE_WAITING) {
     unqueue(live, pod, change);
   } else if (pod->standing == LIVE_PLACED) {
-    LiveNode *node = live->order.items[live->snapshot.placed.items[pod->place].node];
+    LiveNode *node = node_of(live, pod->place);
     live_unplace_pod(live, pod, change);
     reread_node(live, node, change);
   } else if (pod->standing == LIVE_STRAY) {
@@ -329,9 +340,12 @@ static bool is_on(const LiveCluster *live, const LivePod *pod, const Pod *object
 }
 
 static bool has_same_spec(LiveCluster *live, const LivePod *pod, const Pod *object) {
+  const Snapshot *snapshot = &live->snapshot;
+  int before = pod->standing == LIVE_PLACED ? snapshot->placed.items[pod->place].spec
+                                            : snapshot->pods.items[pod->place].spec->number;
   int spec = pod_spec_hold(&live->snapshot, object);
   (void)pod_spec_release(&live->snapshot, spec);
-  return spec == pod->spec;
+  return spec == before;
 }
 
 /* Does the new object say the same as the one before, as far as the snapshot goes? Then only the object is

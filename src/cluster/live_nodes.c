@@ -73,8 +73,9 @@ void live_insert_node(LiveCluster *live, LiveNode *node) {
 void live_extract_node(LiveCluster *live, LiveNode *node) {
   Snapshot *snapshot = &live->snapshot;
   size_t place = (size_t)node->index;
-  while (node->pods.count) {
-    LivePod *pod = node->pods.items[node->pods.count - 1];
+  while (node->places.count) {
+    int last = node->places.items[node->places.count - 1];
+    LivePod *pod = live_pods_find(&live->pods, snapshot->placed.items[last].object);
     LiveChange change = {0};
     live_unplace_pod(live, pod, &change);
     live_add_stray(live, pod);

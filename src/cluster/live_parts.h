@@ -8,8 +8,8 @@ struct LiveNode {
   const Node *object;
   char *held;
   bool growth_only;
-  int index; /* in snapshot.nodes, unless all is stale */
-  ARRAY(LivePod *) pods;
+  int index;         /* in snapshot.nodes, unless all is stale */
+  ARRAY(int) places; /* of its pods, in snapshot.placed */
 };
 
 /* Reads the node at its place, and charges its pods. */

@@ -16,7 +16,7 @@ static uint64_t hash_of(const Pod *object) {
 }
 
 static uint64_t hash_of_number(const void *owner, uint32_t number) {
-  return hash_of(((const LivePods *)owner)->items.items[number]->object);
+  return hash_of(live_pods_at(owner, number)->object);
 }
 
 static bool is_same(const Pod *a, const Pod *b) {
@@ -29,58 +29,49 @@ static size_t find(const LivePods *pods, const Pod *object) {
   const Slots *slots = &pods->slots;
   for (size_t at = slots_first(slots, hash_of(object)); slots->items && slots->items[at];
        at = slots_next(slots, at))
-    if (is_same(pods->items.items[slots->items[at] - 1]->object, object))
+    if (is_same(live_pods_at(pods, slots->items[at] - 1)->object, object))
       return at;
   return SIZE_MAX;
 }
 
 LivePod *live_pods_find(const LivePods *pods, const Pod *object) {
   size_t at = find(pods, object);
-  return at == SIZE_MAX ? NULL : pods->items.items[pods->slots.items[at] - 1];
+  return at == SIZE_MAX ? NULL : live_pods_at(pods, pods->slots.items[at] - 1);
 }
 
-static void give_back(LivePods *pods, LivePod *pod) {
-  pod->next = pods->spare;
-  pods->spare = pod;
-}
-
-/* In blocks, because the heap adds a third to a piece as small as a record. */
-static LivePod *take_record(LivePods *pods) {
-  if (!pods->spare) {
-    LivePod *block = mem_alloc(LIVE_PODS_BLOCK * sizeof *block);
-    *array_push(&pods->blocks) = block;
-    for (size_t i = LIVE_PODS_BLOCK; i-- > 0;)
-      give_back(pods, &block[i]);
+/* In blocks, because the heap adds half to a piece as small as a record. */
+static uint32_t take_number(LivePods *pods) {
+  if (pods->spare) {
+    uint32_t number = (uint32_t)pods->spare - 1;
+    pods->spare = live_pods_at(pods, number)->place + 1;
+    return number;
   }
-  LivePod *pod = pods->spare;
-  pods->spare = pod->next;
-  return pod;
+  if (pods->count % LIVE_PODS_BLOCK == 0)
+    *array_push(&pods->blocks) = mem_alloc(LIVE_PODS_BLOCK * sizeof(LivePod));
+  return pods->count++;
 }
 
 LivePod *live_pods_add(LivePods *pods, const Pod *object) {
-  LivePod *pod = take_record(pods);
-  *pod = (LivePod){.object = object, .number = (uint32_t)pods->items.count};
-  *array_push(&pods->items) = pod;
-  slots_put(&pods->slots, hash_of(object), pod->number, hash_of_number, pods);
+  uint32_t number = take_number(pods);
+  LivePod *pod = live_pods_at(pods, number);
+  *pod = (LivePod){.object = object};
+  slots_put(&pods->slots, hash_of(object), number, hash_of_number, pods);
   return pod;
 }
 
 void live_pods_remove(LivePods *pods, LivePod *pod) {
-  slots_remove(&pods->slots, find(pods, pod->object), hash_of_number, pods);
-  LivePod *last = pods->items.items[pods->items.count - 1];
-  if (last != pod) {
-    pods->slots.items[find(pods, last->object)] = pod->number + 1;
-    pods->items.items[pod->number] = last;
-    last->number = pod->number;
-  }
-  pods->items.count--;
-  give_back(pods, pod);
+  size_t at = find(pods, pod->object);
+  uint32_t number = pods->slots.items[at] - 1;
+  slots_remove(&pods->slots, at, hash_of_number, pods);
+  *pod = (LivePod){.place = pods->spare - 1};
+  pods->spare = (int)number + 1;
 }
 
 void live_pods_deinit(LivePods *pods) {
   for (size_t i = 0; i < pods->blocks.count; i++)
     free(pods->blocks.items[i]);
   array_deinit(&pods->blocks);
-  array_deinit(&pods->items);
   slots_deinit(&pods->slots);
+  pods->count = 0;
+  pods->spare = 0;
 }

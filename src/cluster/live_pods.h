@@ -14,26 +14,25 @@ typedef enum LiveStanding {
   LIVE_STRAY,   /* its node is not there; `place` is its index in live->strays */
 } LiveStanding;
 
-typedef struct LivePod LivePod;
-struct LivePod {
-  union {
-    const Pod *object; /* borrowed; its namespace and name never change */
-    LivePod *next;     /* of the spare records */
-  };
-  uint32_t number; /* in LivePods.items */
-  int place;
-  int spec; /* where it waits or is placed */
+typedef struct LivePod {
+  const Pod *object; /* borrowed; its namespace and name never change. NULL: nobody has the record */
+  int place;         /* of a record that nobody has, the number of the next of these, or -1 */
   LiveStanding standing;
-};
+} LivePod;
 
 enum { LIVE_PODS_BLOCK = 128 };
 
 typedef struct LivePods {
-  ARRAY(LivePod *) items;  /* in the order in which they came, a removal moves the last into the gap */
-  ARRAY(LivePod *) blocks; /* owned: the records, LIVE_PODS_BLOCK in each, never moved */
-  LivePod *spare;          /* records that nobody has */
+  ARRAY(LivePod *) blocks; /* owned: the records by number, LIVE_PODS_BLOCK in each, never moved */
+  uint32_t count;          /* numbers below were given out */
+  int spare;               /* number of a record that nobody has any more, plus one; 0: none */
   Slots slots;
 } LivePods;
+
+/* The record with a number below `count`; its object is NULL where nobody has it. */
+static inline LivePod *live_pods_at(const LivePods *pods, uint32_t number) {
+  return &pods->blocks.items[number / LIVE_PODS_BLOCK][number % LIVE_PODS_BLOCK];
+}
 
 /* NULL where there is none. */
 LivePod *live_pods_find(const LivePods *pods, const Pod *object);

@@ -5,7 +5,7 @@
  *
  *     pod a { labels ---> [ app, web ] (2) <--- labels } pod b          "app" (1)    "web" (1)
  *
- * What is different in every object stands in its struct or behind it: name, uid, resource version, the extra list. */
+ * What is different in every object stands in its struct or behind it: name, uid, version, extra list. */
 #include "kube/shelf.h"
 
 #include "kube/hash.h"
