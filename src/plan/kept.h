@@ -107,8 +107,7 @@ typedef struct PlanKept {
   Intern cut_numbers;
   int *bases; /* by pool, by occupied slots below KEPT_BASES: the cut plus one; 0: not known */
   int *cut_of_gpu, *seat_of_gpu; /* -1: the GPU may not be changed now, or cannot be counted */
-  int *item_at;                  /* by GPU, by start: whose slice begins there */
-  size_t slot_count;             /* of the largest GPU */
+  Slots created_items;           /* items that get a new slice, by its GPU and start */
   int *left;                     /* by host, by kind: free slices that nobody takes */
   bool *is_home;                 /* by host, by kind: listed among the line's homes */
   int *line_at;                  /* by host, by kind: the line that may take them; -1 */
@@ -165,7 +164,11 @@ bool plan_kept_create(PlanKept *kept, int item);
 /* The GPU's slots before the plan; UINT32_MAX and is_open false: it may not be changed. Nothing is planned
  * there. */
 void plan_kept_set_gpu(PlanKept *kept, int gpu, bool is_open, uint32_t occupied);
-/* The slices of the items that are noted in `item_at`, all at once. */
+/* Whose slice begins there; KEPT_NONE: nobody's. */
+int plan_kept_item_at(const PlanKept *kept, int gpu, int start);
+/* The item gets its new slice, which its GPU does not show yet. */
+void plan_kept_note_created(PlanKept *kept, int item);
+/* The slices that are noted of the GPU, all at once. */
 void plan_kept_plan_gpu(PlanKept *kept, int gpu);
 void plan_kept_note_home(PlanKept *kept, int host, int kind);
 

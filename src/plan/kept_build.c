@@ -227,11 +227,6 @@ static void make_room(PlanKept *kept) {
   kept->host_of_node = mem_alloc(kept->snapshot->nodes.count * sizeof *kept->host_of_node);
   kept->cut_of_gpu = mem_alloc(gpus * sizeof *kept->cut_of_gpu);
   kept->seat_of_gpu = mem_alloc(gpus * sizeof *kept->seat_of_gpu);
-  for (size_t i = 0; i < problem->shapes.count; i++)
-    if (problem->shapes.items[i].geometry.slot_count > kept->slot_count)
-      kept->slot_count = problem->shapes.items[i].geometry.slot_count;
-  kept->item_at = mem_alloc(gpus * kept->slot_count * sizeof *kept->item_at);
-  memset(kept->item_at, 0xff, gpus * kept->slot_count * sizeof *kept->item_at); /* none */
 }
 
 /* ---- pods ---- */
@@ -269,7 +264,9 @@ static bool are_ages_known(const PlanKept *kept) {
   return true;
 }
 
-static void serve(PlanKept *kept, const PlanOffer *offer) {
+/* GPU by GPU. */
+static void plan_slices(PlanKept *kept, const PlanOffer *offer) {
+  CLEANUP(cleanup_free) bool *has_slices = mem_alloc(kept->problem.gpus.count * sizeof *has_slices);
   for (size_t i = 0; i < offer->slices.count; i++) {
     const PlanSlice *slice = &offer->slices.items[i];
     if (slice->waiting < 0)
@@ -277,11 +274,16 @@ static void serve(PlanKept *kept, const PlanOffer *offer) {
     KeptItem *item = &kept->items.items[slice->waiting];
     item->gpu = slice->gpu;
     item->start = slice->start;
-    kept->item_at[(size_t)slice->gpu * kept->slot_count + slice->start] = slice->waiting;
+    plan_kept_note_created(kept, slice->waiting);
+    has_slices[slice->gpu] = true;
   }
   for (int gpu = 0; gpu < (int)kept->problem.gpus.count; gpu++)
-    if (kept->cut_of_gpu[gpu] >= 0)
+    if (has_slices[gpu] && kept->cut_of_gpu[gpu] >= 0)
       plan_kept_plan_gpu(kept, gpu);
+}
+
+static void serve(PlanKept *kept, const PlanOffer *offer) {
+  plan_slices(kept, offer);
   for (int i = 0; i < (int)kept->items.count; i++) {
     KeptItem *item = &kept->items.items[i];
     if (offer->hosts[i] < 0)
@@ -413,7 +415,7 @@ void plan_kept_deinit(PlanKept *kept) {
   free(kept->host_of_node);
   free(kept->cut_of_gpu);
   free(kept->seat_of_gpu);
-  free(kept->item_at);
+  slots_deinit(&kept->created_items);
   free(kept->lines);
   free(kept->line_order);
   free(kept->line_of_class);

@@ -19,8 +19,38 @@ static const PlanHoles *holes_of(const PlanKept *kept, const KeptCut *cut) {
   return &states_of(kept, cut->pool)->items.items[cut->state].holes;
 }
 
-static int *item_at(const PlanKept *kept, int gpu, int start) {
-  return &kept->item_at[(size_t)gpu * kept->slot_count + (size_t)start];
+static uint64_t hash_of_slice(int gpu, int start) {
+  uint64_t hash = ((uint64_t)gpu * MIG_SLOTS_MAX + (uint64_t)start) * UINT64_C(0x9e3779b97f4a7c15);
+  return hash ^ hash >> 32;
+}
+
+static uint64_t hash_of_item(const void *owner, uint32_t number) {
+  const KeptItem *item = &((const PlanKept *)owner)->items.items[number];
+  return hash_of_slice(item->gpu, item->start);
+}
+
+/* Where the item with that slice is among `created_items`; SIZE_MAX: nowhere. */
+static size_t find_created(const PlanKept *kept, int gpu, int start) {
+  const Slots *slots = &kept->created_items;
+  for (size_t at = slots_first(slots, hash_of_slice(gpu, start)); slots->items && slots->items[at];
+       at = slots_next(slots, at)) {
+    const KeptItem *item = &kept->items.items[slots->items[at] - 1];
+    if (item->gpu == gpu && item->start == start)
+      return at;
+  }
+  return SIZE_MAX;
+}
+
+int plan_kept_item_at(const PlanKept *kept, int gpu, int start) {
+  size_t at = find_created(kept, gpu, start);
+  return at == SIZE_MAX ? KEPT_NONE : (int)kept->created_items.items[at] - 1;
+}
+
+void plan_kept_note_created(PlanKept *kept, int item) {
+  const KeptItem *noted = &kept->items.items[item];
+  assert(plan_kept_item_at(kept, noted->gpu, noted->start) < 0);
+  slots_put(&kept->created_items, hash_of_slice(noted->gpu, noted->start), (uint32_t)item, hash_of_item,
+            kept);
 }
 
 void plan_kept_note_change(PlanKept *kept, int item) {
@@ -145,8 +175,9 @@ void plan_kept_set_gpu(PlanKept *kept, int gpu, bool is_open, uint32_t occupied)
 
 void plan_kept_plan_gpu(PlanKept *kept, int gpu) {
   KeptCut like = {0};
-  for (int start = 0; start < (int)kept->slot_count; start++) {
-    int item = *item_at(kept, gpu, start);
+  int slot_count = geometry_of(kept, kept->problem.gpus.items[gpu].pool)->slot_count;
+  for (int start = 0; start < slot_count; start++) {
+    int item = plan_kept_item_at(kept, gpu, start);
     if (item < 0)
       continue;
     if (!like.planned_count)
@@ -209,7 +240,7 @@ static void unplan(PlanKept *kept, int gpu, int start) {
     like.planned[i] = like.planned[i + 1];
   like.planned_count--;
   change_cut(kept, gpu, &like);
-  *item_at(kept, gpu, start) = KEPT_NONE;
+  slots_remove(&kept->created_items, find_created(kept, gpu, start), hash_of_item, kept);
 }
 
 static void plan_slice(PlanKept *kept, int gpu, int rank, int start) {
@@ -242,13 +273,13 @@ void plan_kept_release(PlanKept *kept, int item) {
 void plan_kept_hand_over(PlanKept *kept, int from, int to) {
   KeptItem *giver = &kept->items.items[from], *taker = &kept->items.items[to];
   assert(giver->host >= 0 && taker->host < 0);
+  if (giver->gpu >= 0)
+    kept->created_items.items[find_created(kept, giver->gpu, giver->start)] = (uint32_t)to + 1;
   taker->host = giver->host;
   taker->gpu = giver->gpu;
   taker->start = giver->start;
   taker->seat = giver->seat;
   kept->hosts[taker->host].items.items[taker->seat] = to;
-  if (taker->gpu >= 0)
-    *item_at(kept, taker->gpu, taker->start) = to;
   giver->host = giver->gpu = KEPT_NONE;
   plan_kept_note_change(kept, from);
   plan_kept_note_change(kept, to);
@@ -264,7 +295,7 @@ void plan_kept_put(PlanKept *kept, int item, int host, int gpu, int start) {
     return;
   }
   placed->start = (uint8_t)start;
-  *item_at(kept, gpu, start) = item;
+  plan_kept_note_created(kept, item);
   count_created(kept, host, 1);
   plan_slice(kept, gpu, plan_kept_rank_on(kept, kind_of(kept, placed), gpu), start);
 }
@@ -392,7 +423,7 @@ static void clear_slots(PlanKept *kept, int gpu, uint32_t slots, Displaced *disp
     const KeptPlanned *planned = &before.planned[i];
     if (!(plan_rank_slots(&geometry->ranks[planned->rank], planned->start) & slots))
       continue;
-    int item = *item_at(kept, gpu, planned->start);
+    int item = plan_kept_item_at(kept, gpu, planned->start);
     *array_push(displaced) = item;
     plan_kept_release(kept, item);
   }

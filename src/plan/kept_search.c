@@ -204,10 +204,12 @@ static uint32_t slots_at(const PlanKept *kept, int kind, int gpu, int start) {
 
 /* An item on these slots of the GPU; -1: none. */
 static int item_on(const PlanKept *kept, int gpu, uint32_t slots, int from) {
-  for (int start = from; start < (int)kept->slot_count; start++) {
-    int item = kept->item_at[(size_t)gpu * kept->slot_count + (size_t)start];
-    if (item >= 0 && slots_at(kept, kept->lines[kept->items.items[item].line].kind, gpu, start) & slots)
-      return item;
+  const KeptCut *cut = kept->cut_of_gpu[gpu] >= 0 ? &kept->cuts.items[kept->cut_of_gpu[gpu]] : NULL;
+  const PlanGeometry *geometry = plan_problem_geometry(&kept->problem, gpu);
+  for (int i = 0; cut && i < cut->planned_count; i++) {
+    const KeptPlanned *planned = &cut->planned[i];
+    if (planned->start >= from && plan_rank_slots(&geometry->ranks[planned->rank], planned->start) & slots)
+      return plan_kept_item_at(kept, gpu, planned->start);
   }
   return KEPT_NONE;
 }

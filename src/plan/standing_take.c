@@ -25,11 +25,9 @@ static bool goes_before(const PlanKept *kept, const KeptItem *item, const KeptIt
 /* The items with a new slice on the GPU; returns how many. */
 static int list_items(const PlanKept *kept, int gpu, const KeptItem **ret_items) {
   int count = 0;
-  for (size_t start = 0; start < kept->slot_count; start++) {
-    int number = kept->item_at[(size_t)gpu * kept->slot_count + start];
-    if (number < 0)
-      continue;
-    const KeptItem *item = &kept->items.items[number];
+  const KeptCut *cut = kept->cut_of_gpu[gpu] >= 0 ? &kept->cuts.items[kept->cut_of_gpu[gpu]] : NULL;
+  for (int i = 0; cut && i < cut->planned_count; i++) {
+    const KeptItem *item = &kept->items.items[plan_kept_item_at(kept, gpu, cut->planned[i].start)];
     int place = count++;
     for (; place > 0 && goes_before(kept, item, ret_items[place - 1]); place--)
       ret_items[place] = ret_items[place - 1];
