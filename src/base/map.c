@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { KEPT_ENTRIES_MAX = 1024 };
+
 static uint64_t hash(const char *key) {
   uint64_t h = 14695981039346656037u; /* FNV-1a */
   for (; *key; key++)
@@ -64,6 +66,16 @@ static void free_key(const Map *map, size_t i) {
     free(map->entries[i].key);
 }
 
+/* Of a map that is empty. */
+static void forget_crowd(Map *map) {
+  if (map->capacity <= KEPT_ENTRIES_MAX)
+    return;
+  free(map->entries);
+  map->entries = NULL;
+  map->capacity = 0;
+  slots_deinit(&map->slots);
+}
+
 void *map_remove(Map *map, const char *key) {
   size_t at = map->count ? find(map, key, hash(key)) : SIZE_MAX;
   if (at == SIZE_MAX)
@@ -78,6 +90,8 @@ void *map_remove(Map *map, const char *key) {
     map->entries[index] = *last;
   }
   map->count--;
+  if (!map->count)
+    forget_crowd(map);
   return old;
 }
 
@@ -86,6 +100,7 @@ void map_clear(Map *map) {
     free_key(map, i);
   map->count = 0;
   slots_clear(&map->slots);
+  forget_crowd(map);
 }
 
 void map_deinit(Map *map) {

@@ -31,5 +31,6 @@ void *map_find(const Map *map, const char *key); /* NULL where there is none */
 /* Adds or replaces; returns the value that was there before, or NULL. The value must not be NULL. */
 void *map_put(Map *map, const char *key, void *value);
 void *map_remove(Map *map, const char *key); /* the value that was there, or NULL */
+/* A map that is empty again keeps the memory of a few entries; what a crowd had is given back. */
 void map_clear(Map *map);
 void map_deinit(Map *map); /* a cleanup function as it is */

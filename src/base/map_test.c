@@ -90,6 +90,29 @@ static void a_cleared_map_is_empty_and_usable(void **state) {
   assert_ptr_equal(map_find(&map, "a"), &two);
 }
 
+static void an_empty_map_gives_back_what_a_crowd_had(void **state) {
+  enum { CROWD = 2000 };
+  for (int clears = 0; clears < 2; clears++) {
+    CLEANUP(map_deinit) Map map = {.borrows_keys = false};
+    char key[16];
+    for (int i = 0; i < CROWD; i++) {
+      snprintf(key, sizeof key, "%d", i);
+      map_put(&map, key, &one);
+    }
+    for (int i = 0; i < CROWD && !clears; i++) {
+      assert_true(map.capacity >= CROWD);
+      snprintf(key, sizeof key, "%d", i);
+      assert_ptr_equal(map_remove(&map, key), &one);
+    }
+    if (clears)
+      map_clear(&map);
+    assert_int_equal(map.capacity, 0);
+    assert_null(map_find(&map, "1"));
+    assert_null(map_put(&map, "1", &two));
+    assert_ptr_equal(map_find(&map, "1"), &two);
+  }
+}
+
 /* The model of a map: an array indexed by the number in the key. */
 static void a_map_behaves_like_its_model_under_random_use(void **state) {
   enum { KEYS = 300, STEPS = 50000 };
@@ -127,6 +150,7 @@ int main(void) {
       cmocka_unit_test(entries_come_in_the_order_of_insertion),
       cmocka_unit_test(the_last_entry_moves_into_the_gap),
       cmocka_unit_test(a_cleared_map_is_empty_and_usable),
+      cmocka_unit_test(an_empty_map_gives_back_what_a_crowd_had),
       cmocka_unit_test(a_map_behaves_like_its_model_under_random_use),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,7 +154,7 @@ static void assert_same(const ControllerPass *pass, const ControllerPass *other)
 }
 
 static void assert_same_memories(const ControllerMemory *memory, const ControllerMemory *other) {
-  assert_int_equal(memory->counted.count, other->counted.count);
+  assert_int_equal(memory->counted.items.count, other->counted.items.count);
   assert_int_equal(memory->told.count, other->told.count);
   assert_int_equal(memory->demand.count, other->demand.count);
 }

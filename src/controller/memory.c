@@ -27,7 +27,7 @@ void controller_memory_deinit(ControllerMemory *memory) {
   map_deinit(&memory->nodes);
   map_deinit(&memory->told);
   map_deinit(&memory->hushed);
-  map_deinit(&memory->counted);
+  controller_uids_deinit(&memory->counted);
   array_deinit(&memory->demand);
 }
 
@@ -36,7 +36,7 @@ void controller_memory_forget_pod(ControllerMemory *memory, const char *uid) {
   if (told)
     told_free(told);
   free(map_remove(&memory->hushed, uid));
-  map_remove(&memory->counted, uid);
+  controller_uids_remove(&memory->counted, (ObjectUid){.text = uid});
 }
 
 void controller_memory_forget_node(ControllerMemory *memory, const char *name) {
@@ -262,9 +262,8 @@ static PlanDemand *get_demand(ControllerMemory *memory, const char *profile) {
 }
 
 void controller_memory_count_demand(ControllerMemory *memory, const SnapshotPod *pod) {
-  static char seen;
-  const char *uid = OBJECT_UID(pod->object->meta.uid);
-  if (!uid || map_put(&memory->counted, uid, &seen))
+  ObjectUid uid = pod->object->meta.uid;
+  if ((!uid.text && !uid.low) || !controller_uids_add(&memory->counted, uid))
     return;
   for (size_t i = 0; i < pod->spec->requests.count; i++) {
     char profile[MIG_PROFILE_NAME_SIZE];

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "controller/uids.h"
 #include "plan/plan.h"
 
 enum {
@@ -37,7 +38,7 @@ typedef struct ControllerMemory {
   Map nodes;                /* name -> ControllerNodeMemory, owned */
   Map told;                 /* pod uid -> ControllerTold, owned */
   Map hushed;               /* pod uid -> when it began (uint64_t, owned) to hear nothing for a while */
-  Map counted;              /* pod uid -> non-NULL: already part of `demand` */
+  ControllerUids counted;   /* pods that are part of `demand` already */
   ARRAY(PlanDemand) demand; /* slices served in the past, decaying */
   uint64_t decayed_ms;
 } ControllerMemory;

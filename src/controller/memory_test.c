@@ -364,7 +364,7 @@ static void a_forgotten_pod_keeps_its_demand_and_may_count_again(void **state) {
   Resource asks[] = {{"nvidia.com/mig-1g.10gb", 1}};
   count(&memory, "u1", asks, 1);
   controller_memory_forget_pod(&memory, "u1");
-  assert_true(memory.counted.count == 0);
+  assert_true(memory.counted.items.count == 0);
   assert_float_equal(weight_of(&memory, "1g.10gb"), 1, 0);
   count(&memory, "u1", asks, 1);
   assert_float_equal(weight_of(&memory, "1g.10gb"), 2, 0);
