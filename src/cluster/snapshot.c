@@ -14,9 +14,10 @@
 enum {
   GIVEN_NAMES = 64, /* that a node's status lists, at most */
   SLICE_NAMES = 3,  /* of profiles that a node with GPUs has slices of, mostly */
-  TAKEN_NAMES = 8,  /* that pods on it ask for */
-  NODE_BYTES = 144, /* for what its pods ask, of four resources */
-  WORDS_BYTES = 96, /* and that it is not facet's, where it has no GPUs */
+  ASKED_NAMES = 5,  /* that pods on it ask for, mostly */
+  TAKEN_NAMES = 6,  /* the same, or slices of them are in use */
+  ASKED_BYTES = ASKED_NAMES * sizeof(Resource),
+  PLAIN_BYTES = 240, /* for that and what is taken, of four resources, and that it is not facet's */
   STEP_BYTES = 256,
   GPU_BYTES = sizeof(SnapshotGpu),
 };
@@ -160,7 +161,7 @@ static size_t count_reported_gpus(const Node *node) {
 
 /* So that all that is read of the node fits into the first block of its arena, and little is left. */
 static size_t expect_bytes(const Node *node, size_t gpus) {
-  return NODE_BYTES + (gpus ? gpus * GPU_BYTES : WORDS_BYTES + node->allocatable.count * sizeof(Resource));
+  return gpus ? ASKED_BYTES + gpus * GPU_BYTES : PLAIN_BYTES + node->allocatable.count * sizeof(Resource);
 }
 
 /* What plans read of nodes with GPUs stands side by side, in the order in which they are read first, and
@@ -201,10 +202,12 @@ void snapshot_read_node(Snapshot *snapshot, SnapshotNode *item, const Node *node
                          .is_closed = node->unschedulable || node->taints.count > 0,
                          .growth_only = growth_only,
                          .arena = {.first = expect_bytes(node, gpus), .step = STEP_BYTES}};
-  if (gpus)
+  if (gpus) {
     make_room_for_amounts(snapshot, item);
-  else
+    resources_reserve(&item->bound, ASKED_NAMES, &item->arena);
+  } else {
     resources_reserve(&item->allocatable, node->allocatable.count, &item->arena);
+  }
   read_allocatable(snapshot, item, warnings);
   item->pod_max = resources_get(&item->allocatable, "pods");
   node_gpus_read(snapshot, item, warnings);
