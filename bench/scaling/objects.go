@@ -42,7 +42,7 @@ func hex(rng *rand.Rand, digits int) string {
 
 func uid(rng *rand.Rand) types.UID {
 	h := hex(rng, 32)
-	return types.UID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
+	return types.UID(h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-" + "89ab"[h[16]%4:h[16]%4+1] + h[17:20] + "-" + h[20:])
 }
 
 // managed looks like what kubelets and controllers leave behind: a third of a real pod's bytes.
