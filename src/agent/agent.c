@@ -204,9 +204,10 @@ static void step(void *userdata) {
     return;
   }
   agent_takeover_step(agent, node);
+  agent_slices_note_node(agent, node); /* as it is to what we had */
   agent_gpus_step(agent, node);
   agent_slices_step(agent);
-  agent_slices_note_node(agent, node);
+  agent_slices_note_node(agent, node); /* and to what we have */
   agent_migmode_step(agent, node);
   agent_watching_step(agent);
   report(agent, node);

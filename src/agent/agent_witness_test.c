@@ -96,6 +96,20 @@ static void a_reservation_does_not_wait_for_that_where_the_next_re_cut_waits_for
   assert_string_equal(annotation(world, MIG_ANNOTATION_STATUS_PLAN), "p2");
 }
 
+static void the_next_re_cut_begins_when_the_last_reservation_has_gone(void **state) {
+  World *world = *state;
+  begin_recut(world);
+  run_for(world, 900);
+  text_clear(&world->story);
+  world->pod_stays = true; /* its grace */
+  set_plan(world, "p2", "GPU-0 3g.40gb@4,3g.40gb@0");
+  run_for(world, 2000);
+  assert_story(world, "patch;release;");
+  remove_pod(world);
+  run_for(world, 50);
+  assert_story(world, "reserve;");
+}
+
 /* Nobody knows any more what the kubelet had before. */
 static void a_crash_does_not_shorten_that(void **state) {
   World *world = *state;
@@ -149,6 +163,7 @@ int main(void) {
       WORLD_TEST(a_reservation_outlasts_what_the_kubelet_may_have_under_way),
       WORLD_TEST(a_reservation_does_not_wait_for_that_where_amounts_had_not_changed_for_long),
       WORLD_TEST(a_reservation_does_not_wait_for_that_where_the_next_re_cut_waits_for_it),
+      WORLD_TEST(the_next_re_cut_begins_when_the_last_reservation_has_gone),
       WORLD_TEST(a_crash_does_not_shorten_that),
       WORLD_TEST(a_witness_that_somebody_deletes_is_replaced),
       WORLD_TEST(a_crash_while_the_witness_waits_leaves_neither_behind),

@@ -8,12 +8,13 @@ static int count_ghosts(const AgentRecutting *recutting, const char *resource) {
   int count = 0;
   for (size_t i = 0; i < recutting->recuts.count; i++) {
     const AgentRecut *recut = recutting->recuts.items[i];
-    count += agent_recut_is_active(recut) ? 0 : agent_targets_count(&recut->targets, resource);
+    bool has_pod = !agent_recut_is_active(recut) && recut->pod[0];
+    count += has_pod ? agent_targets_count(&recut->targets, resource) : 0;
   }
   return count;
 }
 
-bool agent_recutting_is_crowded(const Agent *agent) {
+const char *agent_recutting_find_crowded(const Agent *agent) {
   const AgentRecutting *recutting = &agent->recutting;
   for (size_t i = 0; i < agent->resources.count; i++) {
     const AgentResource *resource = &agent->resources.items[i];
@@ -22,16 +23,18 @@ bool agent_recutting_is_crowded(const Agent *agent) {
     int free_count = ghosts && wanted ? agent_slices_count_free(agent, resource) : 0;
     int asked = agent_rereading_is_on(agent) ? free_count : wanted;
     if (ghosts && wanted && free_count - ghosts < asked)
-      return true;
+      return resource->name;
   }
-  return false;
+  return NULL;
 }
 
-void agent_recutting_hurry(Agent *agent) {
+/* NVIDIA's plugin has its shorter list too late for haste. */
+void agent_recutting_hurry(Agent *agent, const char *resource) {
   AgentRecutting *recutting = &agent->recutting;
   for (size_t i = 0; i < recutting->recuts.count; i++) {
     AgentRecut *recut = recutting->recuts.items[i];
-    if (recut->targets.count && recut->settles_ms > agent->host->now_ms)
+    bool is_in_the_way = agent_targets_count(&recut->targets, resource) && !recut->unsteered;
+    if (is_in_the_way && recut->settles_ms > agent->host->now_ms)
       recut->settles_ms = agent->host->now_ms;
   }
 }

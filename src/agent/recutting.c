@@ -147,8 +147,9 @@ static const char *find_obstacle(Agent *agent, const Node *node) {
     return recutting->trouble[0] ? recutting->trouble : "the reservation pods of this node cannot be listed";
   if (!agree_on_targets(agent, node))
     return "the kubelet or the node's status does not show all slices";
-  if (agent_recutting_is_crowded(agent)) {
-    agent_recutting_hurry(agent);
+  const char *crowded = agent_recutting_find_crowded(agent);
+  if (crowded) {
+    agent_recutting_hurry(agent, crowded);
     return "the scheduler has not seen yet what the last re-cut left";
   }
   return NULL;
@@ -364,8 +365,8 @@ static void step_all(Agent *agent, const Node *node) {
     if (recut->state == AGENT_RECUT_OVER) {
       agent_recut_free(recut);
       array_remove(&recutting->recuts, i);
-      if (agent->leaving.state != AGENT_STAYING)
-        agent_kick(agent); /* who leaves waits for the last one */
+      if (agent->leaving.state != AGENT_STAYING || recutting->wanted.count)
+        agent_kick(agent); /* who leaves waits for the last one, and so may the next re-cut */
     }
   }
 }

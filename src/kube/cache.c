@@ -13,7 +13,7 @@ const ObjectMeta *kube_object_meta(const KubeObject *object) {
 }
 
 const KeyValues *kube_object_annotations(const KubeObject *object) {
-  if (object->type == &kube_pod_type)
+  if (object->type->message == kube_pod_type.message) /* a type may be a copy with another path */
     return &pod_common(object->value)->annotations;
   return &((const FullMeta *)object->value)->annotations;
 }

@@ -47,6 +47,23 @@ static void the_list_is_the_beginning_of_the_watch(void **state) {
   assert_int_equal(stage->fake.calls.count, 1);
 }
 
+/* As the agent has one for the reservation pods of one namespace. */
+static void a_type_with_a_path_of_its_own_streams_as_well(void **state) {
+  Stage *stage = *state;
+  KubeType type = kube_pod_type;
+  KubeInformerOptions options = {.type = &type,
+                                 .on_change = on_change,
+                                 .on_synced = on_synced,
+                                 .on_trouble = on_trouble,
+                                 .userdata = stage};
+  kube_informer_free(stage->informer);
+  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+  fake_body(start_stream(stage), EVENT("ADDED", POD("a", "1", "5")) LIST_END("10"));
+  diary_is(stage, "+a:1 synced ");
+  assert_int_equal(stage->fake.calls.count, 1);
+  kube_informer_free(TAKE(stage->informer));
+}
+
 static void a_stream_that_ends_after_its_list_is_watched_on(void **state) {
   Stage *stage = *state;
   KubeCall *call = start_stream(stage);
@@ -201,6 +218,7 @@ static void garbage_in_a_list_that_is_streamed_begins_it_anew(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       STREAM(the_list_is_the_beginning_of_the_watch),
+      STREAM(a_type_with_a_path_of_its_own_streams_as_well),
       STREAM(a_stream_that_ends_after_its_list_is_watched_on),
       STREAM(what_changes_while_the_list_comes_counts),
       STREAM(a_streamed_list_that_is_repeated_tells_the_differences),
