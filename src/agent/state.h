@@ -225,7 +225,8 @@ void agent_recutting_give_up(Agent *agent, bool raced, const char *reason);
 void agent_recutting_give_offer(Agent *agent, AgentRecut *recut);
 /* ... at once, or when nothing that the kubelet has under way can contradict it any more. */
 void agent_recutting_plan_offer(Agent *agent, AgentRecut *recut);
-/* recut_crowd.c: of which resource would the scheduler find too little for the next reservation? NULL: none. */
+/* recut_crowd.c: a resource of which the scheduler would find too little for the next reservation. NULL:
+ * none. */
 const char *agent_recutting_find_crowded(const Agent *agent);
 /* Those of that resource that only wait for what the kubelet may write late wait no longer. */
 void agent_recutting_hurry(Agent *agent, const char *resource);
