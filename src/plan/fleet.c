@@ -367,6 +367,8 @@ static int find_pool(PlanProblem *problem, Intern *known, int shape, int host, i
 static void find_pools(PlanProblem *problem) {
   CLEANUP(intern_deinit) Intern known = {0};
   int pool = -1, last = -1;
+  if (!problem->gpus.count)
+    return;
   PlanHostGpu *end = problem->gpus.items + problem->gpus.count;
   for (PlanHostGpu *first = problem->gpus.items, *gpu = first; first < end; first = gpu) {
     int host = first->host, model = first->model, shape = problem->models.items[model].shape;
