@@ -25,7 +25,9 @@ enum {
   AGENT_OBSERVE_AGAIN_MS = 500,  /* after one GPU could not be read for the first time */
   AGENT_OBSERVE_RETRY_MS = 5000, /* after they could not be read */
   AGENT_USE_POLL_MS = 300,       /* which slices do pods hold? A free one may be what a waiting pod needs */
-  AGENT_USE_SOON_MS = 30,        /* ... after the kubelet allocated one */
+  AGENT_USE_QUIET_MS = 200,      /* ... but not so soon after it allocated one (slices.c) */
+  AGENT_USE_QUIET_MAX_MS = 1000, /* ... unless it never stops */
+  AGENT_USE_ANSWER_MS = 50,      /* so long it may take to say who holds what */
   AGENT_BARRIER_MS = 200,        /* reports wait so long for the kubelet to show a new slice */
   AGENT_BARRIER_POLL_MAX_MS = 1000,
   AGENT_KUBELET_TICK_MS = 10000, /* it looks for what to write so often (nodeStatusUpdateFrequency) */

@@ -222,8 +222,38 @@ static void a_container_gets_its_slices_by_the_environment_variable(void **state
   assert_allocated(world, "MIG-0-6", "NVIDIA_VISIBLE_DEVICES=MIG-0-6");
   assert_allocated(world, "MIG-0-5 MIG-0-6", "NVIDIA_VISIBLE_DEVICES=MIG-0-5,MIG-0-6");
   text_append(&world->kubelet.held, "MIG-0-6");
-  run_for(world, AGENT_USE_SOON_MS);
-  assert_story(world, "patch;"); /* the allocation was followed up at once */
+  run_for(world, AGENT_USE_POLL_MS);
+  assert_story(world, "patch;"); /* the allocation was followed up */
+}
+
+/* It would forget what it has chosen for the next one. */
+static void the_kubelet_is_not_asked_who_holds_what_while_it_admits_pods(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6 1g.10gb@5");
+  settle(world);
+  for (int i = 0; i < 8; i++) {
+    run_for(world, AGENT_USE_QUIET_MS / 2);
+    assert_allocated(world, "MIG-0-6", "NVIDIA_VISIBLE_DEVICES=MIG-0-6");
+    if (i == 0)
+      text_append(&world->kubelet.held, "MIG-0-6");
+    assert_story(world, "");
+  }
+  run_for(world, AGENT_USE_QUIET_MS / 2);
+  assert_story(world, "");
+  run_for(world, AGENT_USE_QUIET_MS / 2);
+  assert_story(world, "patch;");
+}
+
+static void but_not_for_ever(void **state) {
+  World *world = *state;
+  observe_slices(&world->truth->gpus[0], "1g.10gb@6 1g.10gb@5");
+  settle(world);
+  text_append(&world->kubelet.held, "MIG-0-6");
+  for (int i = 0; i < 20; i++) {
+    assert_allocated(world, "MIG-0-6", "NVIDIA_VISIBLE_DEVICES=MIG-0-6");
+    run_for(world, AGENT_USE_QUIET_MS / 2);
+  }
+  assert_story(world, "patch;");
 }
 
 /* ---- CDI ---- */
@@ -287,6 +317,8 @@ int main(void) {
       WORLD_TEST(who_holds_what_is_reported_while_the_kubelet_is_behind_with_new_slices),
       WORLD_TEST(slices_that_vanish_are_announced_as_none),
       WORLD_TEST(a_container_gets_its_slices_by_the_environment_variable),
+      WORLD_TEST(the_kubelet_is_not_asked_who_holds_what_while_it_admits_pods),
+      WORLD_TEST(but_not_for_ever),
       WORLD_TEST(with_cdi_a_gpu_is_offered_when_its_file_is_written),
       WORLD_TEST(a_slice_that_is_gone_is_refused_by_name),
   };

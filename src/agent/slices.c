@@ -303,6 +303,7 @@ static bool same_use(const Map *a, const Map *b) {
 
 static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error *err) {
   Agent *agent = userdata;
+  agent->use_is_asked = false;
   timer_set(agent->host, &agent->use_timer, AGENT_USE_POLL_MS);
   if (err) {
     log_trouble(agent, "the kubelet does not say who holds slices", err);
@@ -324,15 +325,34 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
     agent_kick(agent);
 }
 
+/* List makes the kubelet forget pods that have ended, and with them what it has just chosen for a pod, but not
+ * noted yet, because Allocate is under way: the next pod would get the same slice (UpdateAllocatedDevices of
+ * pkg/kubelet/cm/devicemanager/manager.go, 1.36; seen once in some thousand pods that came in crowds). So it is
+ * not asked while pods are being admitted, and a choice waits until it has answered. 0: it may be asked. */
+static uint64_t quiet_wait_ms(Agent *agent) {
+  uint64_t now_ms = agent->host->now_ms, quiet_ms = agent->admitting_ms + AGENT_USE_QUIET_MS;
+  if (!agent->use_due_ms)
+    agent->use_due_ms = now_ms;
+  bool waits =
+      agent->admitting_ms && now_ms < quiet_ms && now_ms < agent->use_due_ms + AGENT_USE_QUIET_MAX_MS;
+  if (!waits)
+    agent->use_due_ms = 0;
+  return waits ? quiet_ms - now_ms : 0;
+}
+
 static void on_use_timer(void *userdata) {
   Agent *agent = userdata;
   if (!agent->resources.count)
     return; /* all was taken back */
-  if (kubelet_pod_resources_list(agent->pod_resources, on_use_answer, agent)) {
+  uint64_t wait_ms = quiet_wait_ms(agent);
+  if (wait_ms) {
+    timer_set(agent->host, &agent->use_timer, wait_ms);
+  } else if (kubelet_pod_resources_list(agent->pod_resources, on_use_answer, agent)) {
+    agent->use_is_asked = true;
     agent->used_asked_ms = agent->host->now_ms;
     agent_recutting_note_list_asked(agent);
   } else {
-    timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
+    timer_set(agent->host, &agent->use_timer, AGENT_USE_ANSWER_MS);
   }
 }
 
@@ -370,14 +390,16 @@ static int on_allocate(void *userdata, const char *resource, const Strings *ids,
     answer_by_cdi(ids, arena, ret_allocation);
   else
     answer_by_variable(text_string(&visible), arena, ret_allocation);
-  agent->leaving.allocated_ms = agent->host->now_ms;
+  agent->leaving.allocated_ms = agent->admitting_ms = agent->host->now_ms;
   log_info(AGENT_COMPONENT, "slice allocated", "resource=%s ids=%s", resource, text_string(&visible));
-  timer_set(agent->host, &agent->use_timer, AGENT_USE_SOON_MS);
   return 0;
 }
 
 static uint32_t preferred_delay_ms(void *userdata, const char *resource, const KubeletPreferred *request) {
-  return agent_recutting_delay_ms(userdata, resource, request);
+  Agent *agent = userdata;
+  uint32_t delay_ms = agent_recutting_delay_ms(agent, resource, request);
+  agent->admitting_ms = agent->host->now_ms;
+  return agent->use_is_asked && delay_ms < AGENT_USE_ANSWER_MS ? AGENT_USE_ANSWER_MS : delay_ms;
 }
 
 static void on_preferred(void *userdata, const char *resource, const KubeletPreferred *request, Arena *arena,

@@ -97,6 +97,9 @@ struct Agent {
   uint64_t used_ms;       /* what they hold is at least as new */
   uint64_t used_asked_ms; /* the question that is open, or was answered last */
   HostTimer use_timer;
+  bool use_is_asked;     /* the answer is awaited */
+  uint64_t use_due_ms;   /* since when the next question waits for quiet; 0: it does not */
+  uint64_t admitting_ms; /* when the kubelet last chose or allocated slices */
 
   AgentTroubles troubles; /* with publishing */
   AgentCdi *cdi;          /* NULL: containers get slices by the environment variable */
