@@ -325,10 +325,11 @@ static void on_use_answer(void *userdata, const KubeletHelds *helds, const Error
     agent_kick(agent);
 }
 
-/* List makes the kubelet forget pods that have ended, and with them what it has just chosen for a pod, but not
- * noted yet, because Allocate is under way: the next pod would get the same slice (UpdateAllocatedDevices of
- * pkg/kubelet/cm/devicemanager/manager.go, 1.36; seen once in some thousand pods that came in crowds). So it is
- * not asked while pods are being admitted, and a choice waits until it has answered. 0: it may be asked. */
+/* List makes the kubelet forget pods that have ended, and with them what it has just chosen for a pod, but
+ * not noted yet, because Allocate is under way: the next pod would get the same slice
+ * (UpdateAllocatedDevices of pkg/kubelet/cm/devicemanager/manager.go, 1.36; seen once in some thousand pods
+ * that came in crowds). So it is not asked while pods are being admitted, and a choice waits until it has
+ * answered. 0: it may be asked. */
 static uint64_t quiet_wait_ms(Agent *agent) {
   uint64_t now_ms = agent->host->now_ms, quiet_ms = agent->admitting_ms + AGENT_USE_QUIET_MS;
   if (!agent->use_due_ms)
