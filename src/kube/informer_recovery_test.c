@@ -359,14 +359,7 @@ static void a_watch_that_does_not_begin_within_a_minute_is_asked_for_again(void 
 /* Who asks for one object does not wait for a lost request as long as for thousands. */
 static void small_lists_and_their_watches_can_be_asked_for_again_sooner(void **state) {
   Stage *stage = *state;
-  KubeInformerOptions options = {.type = &kube_pod_type,
-                                 .answer_ms = 20000,
-                                 .on_change = on_change,
-                                 .on_synced = on_synced,
-                                 .on_trouble = on_trouble,
-                                 .userdata = stage};
-  kube_informer_free(stage->informer);
-  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+  renew_informer(stage, (KubeInformerOptions){.type = &kube_pod_type, .answer_ms = 20000});
   kube_informer_start(stage->informer);
   assert_int_equal(fake_open_call(&stage->fake)->request.timeout_ms, 20000);
   fake_answer(fake_open_call(&stage->fake), 200, PAGE("10", "", ""));

@@ -51,13 +51,7 @@ static void the_list_is_the_beginning_of_the_watch(void **state) {
 static void a_type_with_a_path_of_its_own_streams_as_well(void **state) {
   Stage *stage = *state;
   KubeType type = kube_pod_type;
-  KubeInformerOptions options = {.type = &type,
-                                 .on_change = on_change,
-                                 .on_synced = on_synced,
-                                 .on_trouble = on_trouble,
-                                 .userdata = stage};
-  kube_informer_free(stage->informer);
-  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+  renew_informer(stage, (KubeInformerOptions){.type = &type});
   fake_body(start_stream(stage), EVENT("ADDED", POD("a", "1", "5")) LIST_END("10"));
   diary_is(stage, "+a:1 synced ");
   assert_int_equal(stage->fake.calls.count, 1);

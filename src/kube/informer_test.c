@@ -29,18 +29,11 @@ static void forget_annotations(void *object, Arena *arena) {
 
 static void what_nobody_needs_is_taken_out_before_it_is_kept(void **state) {
   Stage *stage = *state;
-  KubeInformerOptions options = {.type = &kube_pod_type,
-                                 .trim = forget_annotations,
-                                 .on_change = on_change,
-                                 .on_synced = on_synced,
-                                 .on_trouble = on_trouble,
-                                 .userdata = stage};
 #define ANNOTATED(name, version)                                                                             \
   "{\"metadata\":{\"name\":\"" name                                                                          \
   "\",\"namespace\":\"default\",\"uid\":\"1\",\"resourceVersion\":\"" version                                \
   "\",\"labels\":{\"app\":\"web\"},\"annotations\":{\"ip\":\"10.0.0.7\"}}}"
-  kube_informer_free(stage->informer);
-  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+  renew_informer(stage, (KubeInformerOptions){.type = &kube_pod_type, .trim = forget_annotations});
   kube_informer_start(stage->informer);
   fake_answer(fake_open_call(&stage->fake), 200, PAGE("10", "", ANNOTATED("a", "5")));
   fake_head(fake_open_call(&stage->fake), 200, -1);
@@ -63,14 +56,8 @@ static void an_empty_list_is_synced_too(void **state) {
 
 static void a_selector_goes_with_every_request(void **state) {
   Stage *stage = *state;
-  KubeInformerOptions options = {.type = &kube_node_type,
-                                 .selector = "fieldSelector=metadata.name%3Dn1",
-                                 .on_change = on_change,
-                                 .on_synced = on_synced,
-                                 .on_trouble = on_trouble,
-                                 .userdata = stage};
-  kube_informer_free(stage->informer);
-  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+  renew_informer(
+      stage, (KubeInformerOptions){.type = &kube_node_type, .selector = "fieldSelector=metadata.name%3Dn1"});
   kube_informer_start(stage->informer);
   path_is(stage, "/api/v1/nodes?limit=500&fieldSelector=metadata.name%3Dn1");
   fake_answer(fake_open_call(&stage->fake), 200,

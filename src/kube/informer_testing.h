@@ -50,17 +50,23 @@ static inline void on_trouble(void *userdata, const Error *err, uint64_t retry_m
   stage->troubles++;
 }
 
+/* Another informer in the place of the stage's, with the stage's callbacks. */
+static inline void renew_informer(Stage *stage, KubeInformerOptions options) {
+  options.on_change = on_change;
+  options.on_synced = on_synced;
+  options.on_trouble = on_trouble;
+  options.userdata = stage;
+  if (stage->informer)
+    kube_informer_free(stage->informer);
+  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+}
+
 static inline int set_up(void **state) {
   Stage *stage = mem_alloc(sizeof *stage);
   host_init(&stage->host, 42);
   host_advance(&stage->host, 1000000, 0);
   fake_init(&stage->fake);
-  KubeInformerOptions options = {.type = &kube_pod_type,
-                                 .on_change = on_change,
-                                 .on_synced = on_synced,
-                                 .on_trouble = on_trouble,
-                                 .userdata = stage};
-  stage->informer = kube_informer_new(&stage->host, &stage->fake.seam, &options);
+  renew_informer(stage, (KubeInformerOptions){.type = &kube_pod_type});
   *state = stage;
   return 0;
 }
