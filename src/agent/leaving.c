@@ -16,9 +16,7 @@ static bool is_given_up(const Node *node) {
 static size_t count_free(const Agent *agent) {
   size_t count = 0;
   for (size_t i = 0; i < agent->resources.count; i++)
-    for (size_t k = 0; k < agent->resources.items[i].partitions.count; k++)
-      count +=
-          !agent->used_known || !map_find(&agent->used, agent->resources.items[i].partitions.items[k].id);
+    count += agent_slices_count_free(agent, &agent->resources.items[i]);
   return count;
 }
 

@@ -20,7 +20,7 @@ const char *agent_recutting_find_crowded(const Agent *agent) {
     const AgentResource *resource = &agent->resources.items[i];
     int ghosts = count_ghosts(recutting, resource->name);
     int wanted = agent_targets_count(&recutting->wanted, resource->name);
-    int free_count = ghosts && wanted ? agent_slices_count_free(agent, resource) : 0;
+    int free_count = ghosts && wanted ? (int)agent_slices_count_free(agent, resource) : 0;
     int asked = agent_rereading_is_on(agent) ? free_count : wanted;
     if (ghosts && wanted && free_count - ghosts < asked)
       return resource->name;

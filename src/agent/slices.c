@@ -157,10 +157,10 @@ uint64_t agent_slices_quiet_since(const Agent *agent, const AgentTargets *target
   return last_ms;
 }
 
-int agent_slices_count_free(const Agent *agent, const AgentResource *resource) {
-  int count = 0;
+size_t agent_slices_count_free(const Agent *agent, const AgentResource *resource) {
+  size_t count = 0;
   for (size_t i = 0; i < resource->partitions.count; i++)
-    count += !map_find(&agent->used, resource->partitions.items[i].id);
+    count += !agent->used_known || !map_find(&agent->used, resource->partitions.items[i].id);
   return count;
 }
 

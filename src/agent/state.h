@@ -182,8 +182,8 @@ void agent_slices_withdraw(Agent *agent);
 void agent_slices_note_node(Agent *agent, const Node *node);
 /* Since when has the node said what there is of all profiles of the targets? As far as this agent knows. */
 uint64_t agent_slices_quiet_since(const Agent *agent, const AgentTargets *targets);
-/* How many of a resource's slices does no pod hold? */
-int agent_slices_count_free(const Agent *agent, const AgentResource *resource);
+/* How many of a resource's slices does no pod hold, as far as is known? */
+size_t agent_slices_count_free(const Agent *agent, const AgentResource *resource);
 /* The kubelet may be about to show new slices: a report can wait for it until then. In the past: no need. */
 uint64_t agent_slices_settled_by(const Agent *agent);
 
