@@ -8,85 +8,62 @@
 
 /* ---- pods ---- */
 
-typedef struct Fate { /* what becomes of a pod */
-  int node;
-  PlanVerdict verdict : 8;
-  bool recut;
-} Fate;
+/* By waiting pod: is a slice made for it? */
+static bool *find_served_anew(const PlanOutcome *outcome) {
+  bool *are_anew = mem_alloc(outcome->problem->waiting.count * sizeof *are_anew);
+  for (size_t i = 0; i < outcome->create_count; i++)
+    if (outcome->creates[i].waiting >= 0)
+      are_anew[outcome->creates[i].waiting] = true;
+  return are_anew;
+}
 
-/* By waiting pod. Counts them. */
-static Fate *find_fates(const PlanOutcome *outcome, Plan *plan) {
+/* What becomes of pods that nobody plans for. */
+static void write_ignored(const PlanProblem *problem, Plan *plan) {
+  const Snapshot *snapshot = problem->snapshot;
+  CLEANUP(cleanup_free) const char **reasons = mem_alloc_raw(snapshot->specs.count, sizeof *reasons);
+  for (size_t spec = 0; spec < snapshot->specs.count; spec++)
+    reasons[spec] = problem->ignored[spec] ? arena_strdup(&plan->arena, problem->ignored[spec]) : "";
+  for (size_t i = 0; i < snapshot->pods.count; i++)
+    plan->pods.items[i] = (PlanPod){.pod = (int)i,
+                                    .node = -1,
+                                    .turn = -1,
+                                    .verdict = PLAN_IGNORED,
+                                    .reason = reasons[snapshot->pods.items[i].spec->number]};
+}
+
+static void write_waiting(const PlanOutcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
-  size_t count = problem->waiting.count;
+  const PlanWaiting *waiting = problem->waiting.items;
   int served = 0, served_anew = 0;
-  Fate *fates = mem_alloc_raw(count, sizeof *fates);
-  for (size_t i = 0; i < count; i++) {
-    int host = outcome->hosts[i];
-    fates[i] = host < 0 ? (Fate){.node = -1, .verdict = PLAN_BLOCKED}
-                        : (Fate){.node = problem->hosts.items[host].node, .verdict = PLAN_FITS};
-    served += host >= 0;
-  }
-  for (size_t i = 0; i < outcome->create_count; i++) {
-    int waiting = outcome->creates[i].waiting;
-    if (waiting < 0 || fates[waiting].verdict != PLAN_FITS)
-      continue;
-    fates[waiting].verdict = PLAN_ADMITTED;
-    fates[waiting].recut = outcome->recuts && outcome->recuts[waiting];
-    served_anew++;
+  CLEANUP(cleanup_free) bool *are_anew = find_served_anew(outcome);
+  for (size_t i = 0; i < problem->waiting.count; i++) {
+    int host = outcome->hosts[i], pod = waiting[i].pod;
+    bool is_served = host >= 0, is_anew = is_served && are_anew[i];
+    served += is_served;
+    served_anew += is_anew;
+    plan->pods.items[pod] = (PlanPod){.pod = pod,
+                                      .node = is_served ? problem->hosts.items[host].node : -1,
+                                      .turn = !is_served       ? -1
+                                              : outcome->turns ? outcome->turns[i]
+                                                               : (int)i,
+                                      .verdict = is_anew     ? PLAN_ADMITTED
+                                                 : is_served ? PLAN_FITS
+                                                             : PLAN_BLOCKED,
+                                      .recut = is_anew && outcome->recuts && outcome->recuts[i],
+                                      .reason = ""};
   }
   plan->admitted = served_anew;
   plan->already_fit = served - served_anew;
-  return fates;
-}
-
-/* By spec: what its pods are told, where they are not planned for. */
-static const char **copy_reasons(const PlanProblem *problem, Arena *arena) {
-  size_t specs = problem->snapshot->specs.count;
-  const char **reasons = mem_alloc_raw(specs, sizeof *reasons);
-  for (size_t spec = 0; spec < specs; spec++)
-    reasons[spec] = problem->ignored[spec] ? arena_strdup(arena, problem->ignored[spec]) : "";
-  return reasons;
-}
-
-/* By pod of the snapshot: which of those that wait it is; -1: none of them. */
-static int *find_places(const PlanProblem *problem) {
-  int *places = mem_alloc_none(problem->snapshot->pods.count);
-  for (int i = 0; i < (int)problem->waiting.count; i++)
-    places[problem->waiting.items[i].pod] = i;
-  return places;
 }
 
 static void write_pods(const PlanOutcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
-  const SnapshotPod *from = problem->snapshot->pods.items;
-  const int *turns = outcome->turns;
   size_t count = problem->snapshot->pods.count;
-  CLEANUP(cleanup_free) const char **reasons = copy_reasons(problem, &plan->arena);
-  CLEANUP(cleanup_free) Fate *fates = find_fates(outcome, plan);
-  CLEANUP(cleanup_free) int *places = find_places(problem);
-  PlanPod *pods = mem_alloc_raw(count, sizeof *pods);
-  for (size_t i = 0; i < count; i++) {
-    int place = places[i];
-    if (place < 0) {
-      pods[i] = (PlanPod){.pod = (int)i,
-                          .node = -1,
-                          .turn = -1,
-                          .verdict = PLAN_IGNORED,
-                          .reason = reasons[from[i].spec->number]};
-      continue;
-    }
-    Fate fate = fates[place];
-    pods[i] = (PlanPod){.pod = (int)i,
-                        .node = fate.node,
-                        .turn = fate.node < 0 ? -1
-                                : turns       ? turns[place]
-                                              : place,
-                        .verdict = fate.verdict,
-                        .recut = fate.recut,
-                        .reason = ""};
-  }
-  plan->pods.items = pods;
+  plan->pods.items = mem_alloc_raw(count, sizeof *plan->pods.items);
   plan->pods.count = plan->pods.capacity = count;
+  if (problem->waiting.count < count)
+    write_ignored(problem, plan);
+  write_waiting(outcome, plan);
 }
 
 /* ---- GPUs ---- */
@@ -95,7 +72,7 @@ typedef struct ByGpu {
   const PlanSlice *slices; /* those of each GPU in the order that they shall have */
   size_t count;
   PlanSlice *sorted; /* owned; NULL: they came so */
-  uint8_t *counts;   /* by GPU */
+  uint8_t *counts;   /* by GPU; NULL: none has any */
   int *next;         /* by GPU: the place of its next slice */
   size_t gpu_count;  /* that have some */
 } ByGpu;
@@ -131,6 +108,9 @@ static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSli
   size_t gpus = 0;
   uint64_t last = 0;
   bool is_in_order = true;
+  *by_gpu = (ByGpu){0};
+  if (!count)
+    return;
   uint8_t *counts = mem_alloc(problem->gpus.count * sizeof *counts);
   for (size_t i = 0; i < count; i++) {
     uint64_t key = key_of(&slices[i], go);
@@ -150,6 +130,14 @@ static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSli
     by_gpu->slices = by_gpu->sorted = sort_slices(slices, count, go);
 }
 
+/* Those of the GPU begin there. Returns how many they are. */
+static inline int begin_at(ByGpu *by_gpu, size_t gpu, int begin) {
+  if (!by_gpu->counts)
+    return 0;
+  by_gpu->next[gpu] = begin;
+  return by_gpu->counts[gpu];
+}
+
 /* The rows of the GPUs that change, and where their slices begin. Which ones change nobody can foresee: so
  * each is written, and those that do not are written over. */
 static void write_rows(const PlanProblem *problem, ByGpu *created, ByGpu *destroyed,
@@ -160,20 +148,19 @@ static void write_rows(const PlanProblem *problem, ByGpu *created, ByGpu *destro
   for (size_t i = 0; i < problem->gpus.count; i++) {
     const PlanHostGpu *gpu = &problem->gpus.items[i];
     int node = problem->hosts.items[gpu->host].node;
-    bool changes = created->counts[i] | destroyed->counts[i];
-    created->next[i] = create;
-    destroyed->next[i] = destroy;
+    int comes = begin_at(created, i, create), goes = begin_at(destroyed, i, destroy);
+    bool changes = comes | goes;
     *row = (PlanGpu){.node = node,
                      .gpu = gpu->gpu,
                      .creates = &creates[create],
-                     .create_count = created->counts[i],
+                     .create_count = (uint8_t)comes,
                      .destroys = &destroys[destroy],
-                     .destroy_count = destroyed->counts[i]};
+                     .destroy_count = (uint8_t)goes};
     row += changes;
     nodes_changed += changes & (node != last_node);
     last_node = changes ? node : last_node;
-    create += created->counts[i];
-    destroy += destroyed->counts[i];
+    create += comes;
+    destroy += goes;
   }
   plan->gpus.count = (size_t)(row - plan->gpus.items);
   plan->nodes_changed = nodes_changed;

@@ -165,15 +165,8 @@ static void withdraw_better(const PlanProblem *problem, Work *work, PlanOffer *o
     plan_offer_swap(offer, &better);
 }
 
-static void take(const PlanOutcome *outcome, int *hosts, Plan *plan) {
-  if (outcome->problem->waiting.count)
-    memcpy(hosts, outcome->hosts, outcome->problem->waiting.count * sizeof *hosts);
-  plan_outcome_write(outcome, plan);
-}
-
 /* What comes of the offer replaces it. */
-static void carry_out(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, int *hosts,
-                      Plan *plan) {
+static void carry_out(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, Plan *plan) {
   CLEANUP(plan_draft_deinit) PlanDraft draft;
   CLEANUP(plan_greedy_deinit) PlanGreedy greedy;
   plan_draft_init(&draft, problem);
@@ -190,22 +183,21 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, Pl
                                .create_count = draft.slices.count,
                                .destroys = draft.withdrawn.items,
                                .destroy_count = draft.withdrawn.count};
-  take(&outcome, hosts, plan);
+  plan_outcome_write(&outcome, plan);
   plan_offer_deinit(offer);
   plan_draft_get_offer(&draft, offer);
   for (size_t i = 0; i < draft.withdrawn.count; i++)
     *array_push(&offer->withdrawals) = draft.withdrawn.items[i];
 }
 
-static void take_offer(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, int *hosts,
-                       Plan *plan) {
+static void take_offer(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, Plan *plan) {
   if (options->leftover == PLAN_LEFTOVER_FILL)
     plan_fill_offer(problem, options, offer);
   const PlanOutcome outcome = {.problem = problem,
                                .hosts = offer->hosts,
                                .creates = offer->slices.items,
                                .create_count = offer->slices.count};
-  take(&outcome, hosts, plan);
+  plan_outcome_write(&outcome, plan);
 }
 
 /* What is told to a blocked pod of the class. */
@@ -292,7 +284,6 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, size_t searc
   *ret_plan = (Plan){0};
   size_t mark = place_nominated(snapshot);
   plan_problem_init(&problem, snapshot, options->old_before);
-  CLEANUP(cleanup_free) int *hosts = mem_alloc_raw(problem.waiting.count, sizeof *hosts);
   CLEANUP(work_deinit) Work work;
   work_init(&work, options);
   solve(&problem, &work, &solution);
@@ -305,10 +296,10 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, size_t searc
   if (plan_calmest_find(&problem, &solution.offer))
     solution.is_final = false;
   if (solution.is_final && !solution.offer.withdrawals.count)
-    take_offer(&problem, options, &solution.offer, hosts, ret_plan);
+    take_offer(&problem, options, &solution.offer, ret_plan);
   else
-    carry_out(&problem, options, &solution.offer, hosts, ret_plan);
-  explain(&problem, hosts, ret_plan);
+    carry_out(&problem, options, &solution.offer, ret_plan);
+  explain(&problem, solution.offer.hosts, ret_plan);
   ret_plan->pending = (int)problem.waiting.count;
   ret_plan->bound = bound_of(&problem, &work.prices, ret_plan, solution.proven);
   ret_plan->stopped_early = work.stopped_early || work.budget.exhausted;
