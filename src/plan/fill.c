@@ -163,16 +163,20 @@ static void fill_slots(Fill *fill, int gpu, uint32_t occupied, PlanOffer *offer)
   }
 }
 
+static uint32_t slots_of(const PlanProblem *problem, const PlanSlice *slice) {
+  return mig_placement_mask(plan_problem_model(problem, slice->gpu)->model, slice->profile, slice->start);
+}
+
 void plan_fill_offer(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer) {
   CLEANUP(fill_deinit) Fill fill;
   CLEANUP(cleanup_free) uint32_t *taken = mem_alloc(problem->gpus.count * sizeof *taken);
+  CLEANUP(cleanup_free) uint32_t *gone = mem_alloc(problem->gpus.count * sizeof *gone);
   fill_init(&fill, problem, options);
-  for (size_t i = 0; i < offer->slices.count; i++) {
-    const PlanSlice *slice = &offer->slices.items[i];
-    taken[slice->gpu] |=
-        mig_placement_mask(plan_problem_model(problem, slice->gpu)->model, slice->profile, slice->start);
-  }
+  for (size_t i = 0; i < offer->slices.count; i++)
+    taken[offer->slices.items[i].gpu] |= slots_of(problem, &offer->slices.items[i]);
+  for (size_t i = 0; i < offer->withdrawals.count; i++)
+    gone[offer->withdrawals.items[i].gpu] |= slots_of(problem, &offer->withdrawals.items[i]);
   for (size_t gpu = 0; gpu < problem->gpus.count; gpu++)
     if (taken[gpu])
-      fill_slots(&fill, (int)gpu, taken[gpu] | problem->gpus.items[gpu].occupied, offer);
+      fill_slots(&fill, (int)gpu, taken[gpu] | (problem->gpus.items[gpu].occupied & ~gone[gpu]), offer);
 }

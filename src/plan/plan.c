@@ -25,6 +25,7 @@
 #include "plan/greedy.h"
 #include "plan/improve.h"
 #include "plan/kept.h"
+#include "plan/opened.h"
 #include "plan/outcome.h"
 #include "plan/reason.h"
 #include "plan/rehearse.h"
@@ -165,6 +166,29 @@ static void withdraw_better(const PlanProblem *problem, Work *work, PlanOffer *o
     plan_offer_swap(offer, &better);
 }
 
+/* The same by counting, in a hundredth of the time. True where nobody could serve more; where that is not
+ * proven, serving them one after the other may do better. */
+static bool withdraw_counted(const PlanProblem *problem, PlanOffer *offer) {
+  CLEANUP(plan_offer_deinit) PlanOffer counted, outcome = {0}, proof = {0};
+  PlanDisturbance cost;
+  PlanBulkResult result = plan_opened_solve(problem, offer, &counted);
+  if (result == PLAN_BULK_COMPLETE) {
+    plan_rehearse(problem, offer, &outcome, &cost);
+    plan_rehearse(problem, &counted, &proof, &cost);
+  }
+  if (result == PLAN_BULK_PROVEN || (result == PLAN_BULK_COMPLETE && plan_offer_is_better(&proof, &outcome)))
+    plan_offer_swap(offer, &counted);
+  return result == PLAN_BULK_PROVEN;
+}
+
+/* Small clusters are searched for the plan that disturbs least. */
+static void withdraw(const PlanProblem *problem, Work *work, Solution *solution) {
+  if (!plan_search_is_possible(problem) && withdraw_counted(problem, &solution->offer))
+    solution->is_final = true;
+  else if (!is_large(problem))
+    withdraw_better(problem, work, &solution->offer);
+}
+
 /* What comes of the offer replaces it. */
 static void carry_out(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, Plan *plan) {
   CLEANUP(plan_draft_deinit) PlanDraft draft;
@@ -193,10 +217,16 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, Pl
 static void take_offer(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, Plan *plan) {
   if (options->leftover == PLAN_LEFTOVER_FILL)
     plan_fill_offer(problem, options, offer);
+  CLEANUP(cleanup_free) bool *recuts = mem_alloc(problem->waiting.count * sizeof *recuts);
+  for (size_t i = 0; i < offer->withdrawals.count; i++)
+    recuts[offer->withdrawals.items[i].waiting] = true;
   const PlanOutcome outcome = {.problem = problem,
                                .hosts = offer->hosts,
+                               .recuts = recuts,
                                .creates = offer->slices.items,
-                               .create_count = offer->slices.count};
+                               .create_count = offer->slices.count,
+                               .destroys = offer->withdrawals.items,
+                               .destroy_count = offer->withdrawals.count};
   plan_outcome_write(&outcome, plan);
 }
 
@@ -287,15 +317,15 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, size_t searc
   CLEANUP(work_deinit) Work work;
   work_init(&work, options);
   solve(&problem, &work, &solution);
-  if (problem.has_withdrawable && !is_large(&problem))
-    withdraw_better(&problem, &work, &solution.offer);
+  if (problem.has_withdrawable)
+    withdraw(&problem, &work, &solution);
   if (plan_calm_down(&problem, &solution.offer))
     solution.is_final = false;
   if ((!solution.is_final || plan_search_is_possible(&problem)) && plan_settle(&problem, &solution.offer))
     solution.is_final = false;
   if (plan_calmest_find(&problem, &solution.offer))
     solution.is_final = false;
-  if (solution.is_final && !solution.offer.withdrawals.count)
+  if (solution.is_final)
     take_offer(&problem, options, &solution.offer, ret_plan);
   else
     carry_out(&problem, options, &solution.offer, ret_plan);
