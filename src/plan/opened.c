@@ -274,7 +274,7 @@ PlanBulkResult plan_opened_solve(const PlanProblem *problem, const PlanOffer *gr
   if (!can_count(problem))
     return PLAN_BULK_PARTIAL;
   find_ranks(&opened);
-  int open = open_all(&opened);
+  bool all_open = open_all(&opened) == count_withdrawable(problem);
   PlanBulkResult result = plan_bulk_solve(&opened.fleet, &most);
   if (!plan_offer_is_better(&most, growth))
     return PLAN_BULK_PARTIAL;
@@ -286,7 +286,6 @@ PlanBulkResult plan_opened_solve(const PlanProblem *problem, const PlanOffer *gr
     *ret_offer = (PlanOffer){0};
     return PLAN_BULK_PARTIAL;
   }
-  bool is_most = !plan_offer_is_better(&most, ret_offer) && open == count_withdrawable(problem);
   withdraw(&opened, ret_offer);
-  return is_most ? result : PLAN_BULK_COMPLETE;
+  return all_open && !plan_offer_is_better(&most, ret_offer) ? result : PLAN_BULK_COMPLETE;
 }

@@ -5,8 +5,13 @@
 
 #include "plan/bulk.h"
 
-/* Serves more than `growth`, which withdraws nothing: as many as possible where the answer is
- * PLAN_BULK_PROVEN. PLAN_BULK_PARTIAL where nothing is gained or it cannot be counted; there is no offer then.
+/* Serves more than `growth`, which withdraws nothing. The answer is
+ *
+ *     PLAN_BULK_PROVEN     where nobody could serve more, whatever goes
+ *     PLAN_BULK_COMPLETE   where that is open: pools have classes in common, hosts run short of something else,
+ *                          or slices could go that were not looked at
+ *     PLAN_BULK_PARTIAL    where nothing is gained, or cannot be counted: there is no offer
+ *
  * Never withdrawn are slices that plan_problem_withdrawable() does not name, and those on which pods that are
  * bound already may count. */
 PlanBulkResult plan_opened_solve(const PlanProblem *problem, const PlanOffer *growth, PlanOffer *ret_offer);

@@ -166,26 +166,39 @@ static void withdraw_better(const PlanProblem *problem, Work *work, PlanOffer *o
     plan_offer_swap(offer, &better);
 }
 
-/* The same by counting, in a hundredth of the time. True where nobody could serve more; where that is not
- * proven, serving them one after the other may do better. */
-static bool withdraw_counted(const PlanProblem *problem, PlanOffer *offer) {
-  CLEANUP(plan_offer_deinit) PlanOffer counted, outcome = {0}, proof = {0};
+/* Nobody serves more, whatever is withdrawn. */
+static bool is_most(const PlanProblem *problem, const PlanOffer *offer) {
+  int served = 0;
+  for (int tier = 0; tier < offer->tier_count; tier++)
+    served += offer->served[tier];
+  return problem->tier_count <= 1 && served >= plan_bound_compute(problem);
+}
+
+/* Whom withdrawals serve that are found one after the other. */
+static bool is_better_rehearsed(const PlanProblem *problem, const PlanOffer *offer, const PlanOffer *than) {
+  CLEANUP(plan_offer_deinit) PlanOffer outcome, other;
   PlanDisturbance cost;
-  PlanBulkResult result = plan_opened_solve(problem, offer, &counted);
-  if (result == PLAN_BULK_COMPLETE) {
-    plan_rehearse(problem, offer, &outcome, &cost);
-    plan_rehearse(problem, &counted, &proof, &cost);
-  }
-  if (result == PLAN_BULK_PROVEN || (result == PLAN_BULK_COMPLETE && plan_offer_is_better(&proof, &outcome)))
-    plan_offer_swap(offer, &counted);
-  return result == PLAN_BULK_PROVEN;
+  plan_rehearse(problem, offer, &outcome, &cost);
+  plan_rehearse(problem, than, &other, &cost);
+  return plan_offer_is_better(&outcome, &other);
+}
+
+/* The same by counting, in a hundredth of the time. */
+static void withdraw_counted(const PlanProblem *problem, Solution *solution) {
+  CLEANUP(plan_offer_deinit) PlanOffer counted;
+  PlanBulkResult result = plan_opened_solve(problem, &solution->offer, &counted);
+  if (result == PLAN_BULK_PARTIAL)
+    return;
+  solution->is_final = result == PLAN_BULK_PROVEN || is_most(problem, &counted);
+  if (solution->is_final || is_large(problem) || is_better_rehearsed(problem, &counted, &solution->offer))
+    plan_offer_swap(&solution->offer, &counted);
 }
 
 /* Small clusters are searched for the plan that disturbs least. */
 static void withdraw(const PlanProblem *problem, Work *work, Solution *solution) {
-  if (!plan_search_is_possible(problem) && withdraw_counted(problem, &solution->offer))
-    solution->is_final = true;
-  else if (!is_large(problem))
+  if (!plan_search_is_possible(problem))
+    withdraw_counted(problem, solution);
+  if (!solution->is_final && !is_large(problem))
     withdraw_better(problem, work, &solution->offer);
 }
 
@@ -317,7 +330,7 @@ static bool compute(Snapshot *snapshot, const PlanOptions *options, size_t searc
   CLEANUP(work_deinit) Work work;
   work_init(&work, options);
   solve(&problem, &work, &solution);
-  if (problem.has_withdrawable)
+  if (problem.has_withdrawable && !solution.is_final)
     withdraw(&problem, &work, &solution);
   if (plan_calm_down(&problem, &solution.offer))
     solution.is_final = false;
