@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which free slices go, counted instead of searched for: for fleets on which to ask host by host takes seconds,
- * and leaves pods out that other withdrawals would have served. Only where each pod asks one slice. */
+/* Which free slices go, counted instead of searched for, where each pod asks one slice. On large fleets to ask
+ * host by host takes seconds, and leaves pods out that other withdrawals would have served. */
 #pragma once
 
 #include "plan/bulk.h"
@@ -8,8 +8,8 @@
 /* Serves more than `growth`, which withdraws nothing. The answer is
  *
  *     PLAN_BULK_PROVEN     where nobody could serve more, whatever goes
- *     PLAN_BULK_COMPLETE   where that is open: pools have classes in common, hosts run short of something else,
- *                          or slices could go that were not looked at
+ *     PLAN_BULK_COMPLETE   where that is open: pools have classes in common, hosts run short of something
+ *                          else, or slices could go that were not looked at
  *     PLAN_BULK_PARTIAL    where nothing is gained, or cannot be counted: there is no offer
  *
  * Never withdrawn are slices that plan_problem_withdrawable() does not name, and those on which pods that are

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Withdrawals that are counted, against plans of small clusters, which are proven elsewhere (oracle_test.c). */
+/* Withdrawals that are counted, against plans of small clusters, which oracle_test.c proves. */
 #include "plan/random_cluster.h"
 
 #include "plan/opened.h"
