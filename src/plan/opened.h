@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which free slices go, counted instead of searched for, where each pod asks one slice. On large fleets to ask
- * host by host takes seconds, and leaves pods out that other withdrawals would have served. */
+/* Which free slices go, where each pod asks one slice: counted instead of searched for. On large fleets to
+ * ask host by host takes seconds, and leaves pods out that other withdrawals would have served. */
 #pragma once
 
 #include "plan/bulk.h"
