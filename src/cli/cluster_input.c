@@ -10,6 +10,7 @@
 #include "kube/lister.h"
 
 #include <assert.h>
+#include <time.h>
 
 /* An object with its place in the order of arrival, of which the first of equal names counts. */
 typedef struct Arrival {
@@ -373,6 +374,10 @@ int cluster_input_exit_code(const ClusterInput *input) {
 
 static int compare_node(const void *name, const void *node) {
   return strcmp(name, string_or_empty((*(const Node *const *)node)->meta.name));
+}
+
+int64_t cluster_input_old_before(int64_t starvation_ms) {
+  return starvation_ms ? time(NULL) - starvation_ms / 1000 : 0;
 }
 
 const Node *cluster_input_find_node(const ClusterInput *input, const char *name) {

@@ -91,6 +91,8 @@ void cluster_input_report(const ClusterInput *input, const char *program);
 void cluster_input_complain(const char *program, const Error *err);
 /* CLI_EXIT_OK, or CLI_EXIT_FAILED where the input is partial. */
 int cluster_input_exit_code(const ClusterInput *input);
+/* Who was created before that instant (Unix seconds) has waited so long by now; 0 where nobody shall have. */
+int64_t cluster_input_old_before(int64_t starvation_ms);
 /* The object of that name, or NULL. */
 const Node *cluster_input_find_node(const ClusterInput *input, const char *name);
 const Pod *cluster_input_find_pod(const ClusterInput *input, const char *namespace_, const char *name);

@@ -12,6 +12,7 @@ typedef struct Options {
   const char *pod;
   const char *namespace_;
   const char *output;
+  int64_t starvation_ms;
 } Options;
 
 static const CliOption options_table[] = {
@@ -19,6 +20,8 @@ static const CliOption options_table[] = {
     {"--namespace,-n", CLI_STRING, offsetof(Options, namespace_), "NAME",
      "Of the pod, where its name alone does not say."},
     {"--output,-o", CLI_STRING, offsetof(Options, output), "table|json|yaml", "Format (default: table)."},
+    {"--starvation-age", CLI_DURATION_MS, offsetof(Options, starvation_ms), "TIME",
+     "Pods that have waited so long come before all others of their priority (default: 10m; 0: never)."},
 };
 
 static int check_options(const void *values, Error *err) {
@@ -102,6 +105,7 @@ static int explain_input(const void *values, Error *err) {
     return r;
   ExplainCluster cluster;
   cli_explain_cluster(&input, &cluster);
+  cluster.old_before = cluster_input_old_before(options->starvation_ms);
   size_t subject = 0;
   r = find_subject(&cluster, options, &subject, err);
   if (r < 0)
@@ -114,7 +118,7 @@ static int explain_input(const void *values, Error *err) {
 
 static int run(const CliVerb *verb, int argc, char **argv) {
   static const CliQuestion question = {.check = check_options, .answer = explain_input};
-  Options options = {.output = "table"};
+  Options options = {.output = "table", .starvation_ms = PLAN_STARVATION_DEFAULT_MS};
   return cli_question_run(&question, verb, argc, argv, &options);
 }
 

@@ -7,8 +7,6 @@
 #include "cli/question.h"
 #include "cli/terminal.h"
 
-#include <time.h>
-
 typedef struct Options {
   ClusterInputOptions input;
   const char *output;
@@ -64,10 +62,10 @@ static int plan_input(const void *values, Error *err) {
   CLEANUP(plan_deinit) Plan plan;
   CliDeadline deadline = {.budget_ms = options->time_budget_ms};
   const PlanClock clock = cli_deadline_clock(&deadline);
-  PlanOptions plan_options = {
-      .leftover = string_equal(options->leftover, "none") ? PLAN_LEFTOVER_NONE : PLAN_LEFTOVER_FILL,
-      .old_before = options->starvation_ms ? time(NULL) - options->starvation_ms / 1000 : 0,
-      .clock = &clock};
+  PlanOptions plan_options = {.leftover = string_equal(options->leftover, "none") ? PLAN_LEFTOVER_NONE
+                                                                                  : PLAN_LEFTOVER_FILL,
+                              .old_before = cluster_input_old_before(options->starvation_ms),
+                              .clock = &clock};
   plan_compute(&snapshot, &plan_options, &plan);
   CLEANUP(cli_plan_view_deinit) CliPlanView view = {.snapshot = &snapshot, .plan = &plan};
   print(&view, options->output);

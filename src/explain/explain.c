@@ -276,11 +276,11 @@ void explain_compute(const ExplainCluster *cluster, size_t subject, const Explai
                      Explanation *ret_explanation) {
   assert(subject < cluster->pod_count);
   Explanation *explanation = ret_explanation;
-  const PlanOptions plan_options = {.leftover = PLAN_LEFTOVER_NONE};
   *explanation = (Explanation){.cluster = cluster, .subject = subject, .node = "", .reason = ""};
   explanation->tries_left = count_tries(cluster, options);
   CLEANUP(explain_trial_deinit) ExplainTrial as_it_is = {0};
   explain_trial_init(&as_it_is, cluster);
+  const PlanOptions plan_options = explain_trial_options(&as_it_is);
   explanation->waiting = explain_trial_snapshot(&as_it_is, subject, &explanation->snapshot, NULL);
   plan_compute(&explanation->snapshot, &plan_options, &explanation->plan);
   explain_holding_init(&explanation->holding, cluster, &explanation->snapshot);

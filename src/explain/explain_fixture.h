@@ -8,6 +8,7 @@
 typedef struct Scene {
   Fixture f;
   ExplainCluster cluster;
+  int64_t old_before;
   Explanation explanation;
   bool explained;
 } Scene;
@@ -35,7 +36,8 @@ static inline const ExplainCluster *scene_cluster(Scene *s) {
   s->cluster = (ExplainCluster){.nodes = (const Node *const *)s->f.nodes.items,
                                 .node_count = s->f.nodes.count,
                                 .pods = (const Pod *const *)s->f.pods.items,
-                                .pod_count = s->f.pods.count};
+                                .pod_count = s->f.pods.count,
+                                .old_before = s->old_before};
   return &s->cluster;
 }
 

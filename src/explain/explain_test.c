@@ -270,6 +270,21 @@ static void what_it_costs_others_is_told(void **state) {
               "n1, and 1 pod that would be served now is not\n");
 }
 
+/* As the controller plans: what it will do is what is explained. */
+static void who_has_waited_long_is_explained_as_it_is_planned(void **state) {
+  CLEANUP(scene_deinit) Scene s = {.old_before = 9999};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "");
+  fixture_pod(&s.f, "whole", "7g.80gb")->meta.creation_time = 1000;
+  for (int i = 0; i < 7; i++)
+    fixture_pod(&s.f, arena_format(&s.f.arena, "small%d", i), "1g.10gb")->meta.creation_time = 2000 + i;
+  assert_int_equal(scene_explain(&s, "whole")->verdict, EXPLAIN_ADMITTED);
+  assert_does_not_say(scene_advice(&s, "small0"), "end: ");
+  assert_int_equal(s.explanation.verdict, EXPLAIN_BLOCKED);
+  assert_says(scene_advice(&s, "small0"), "priority: with a priority of 1, ");
+  s.old_before = 0;
+  assert_int_equal(scene_explain(&s, "whole")->verdict, EXPLAIN_BLOCKED);
+}
+
 static void a_node_that_is_being_re_cut_is_waited_for(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   Node *node = fixture_node(&s.f, "n1");
@@ -445,6 +460,7 @@ int main(void) {
       cmocka_unit_test(selectors_taints_and_cordons_are_tried_one_by_one),
       cmocka_unit_test(pods_that_come_first_are_answered_with_a_priority),
       cmocka_unit_test(what_it_costs_others_is_told),
+      cmocka_unit_test(who_has_waited_long_is_explained_as_it_is_planned),
       cmocka_unit_test(a_node_that_is_being_re_cut_is_waited_for),
       cmocka_unit_test(a_profile_of_another_model_is_answered_with_that_model),
       cmocka_unit_test(where_nothing_helps_nothing_is_advised),

@@ -135,8 +135,8 @@ static bool serves_alone(Explanation *explanation, int node, const OnNode *list,
   CLEANUP(explain_trial_deinit) ExplainTrial trial = {0};
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   CLEANUP(plan_deinit) Plan plan;
-  const PlanOptions options = {.leftover = PLAN_LEFTOVER_NONE};
   explain_trial_init(&trial, &alone);
+  const PlanOptions options = explain_trial_options(&trial);
   int waiting = explain_trial_snapshot(&trial, end - first, &snapshot, NULL);
   plan_compute(&snapshot, &options, &plan);
   assert(waiting >= 0);

@@ -155,10 +155,14 @@ int explain_trial_snapshot(const ExplainTrial *trial, size_t subject, Snapshot *
   return found;
 }
 
+PlanOptions explain_trial_options(const ExplainTrial *trial) {
+  return (PlanOptions){.leftover = PLAN_LEFTOVER_NONE, .old_before = trial->cluster->old_before};
+}
+
 bool explain_trial_serves(const ExplainTrial *trial, size_t subject, ExplainAnswer *ret_answer) {
   CLEANUP(snapshot_deinit) Snapshot snapshot;
   CLEANUP(plan_deinit) Plan plan;
-  const PlanOptions options = {.leftover = PLAN_LEFTOVER_NONE};
+  const PlanOptions options = explain_trial_options(trial);
   *ret_answer = (ExplainAnswer){.verdict = PLAN_IGNORED};
   int pod = explain_trial_snapshot(trial, subject, &snapshot, NULL);
   plan_compute(&snapshot, &options, &plan);

@@ -21,6 +21,7 @@ typedef struct ExplainCluster {
   /* Adds what else belongs to the cluster: namespaces, volumes and where they come from. NULL: nothing. */
   void (*add_others)(const void *userdata, Snapshot *snapshot);
   const void *userdata;
+  int64_t old_before; /* who has waited long, as in PlanOptions; 0: nobody has */
 } ExplainCluster;
 
 enum { EXPLAIN_TRIAL_EDITS_MAX = 16 };
@@ -60,6 +61,8 @@ const Pod *explain_trial_pod(const ExplainTrial *trial, size_t pod);
  * where it is not one that waits. */
 int explain_trial_snapshot(const ExplainTrial *trial, size_t subject, Snapshot *ret_snapshot,
                            SnapshotWarnings *warnings);
+/* How such a snapshot is planned: as the controller would, but for what nobody asked for. */
+PlanOptions explain_trial_options(const ExplainTrial *trial);
 /* Plans; true where the subject is admitted or fits. */
 bool explain_trial_serves(const ExplainTrial *trial, size_t subject, ExplainAnswer *ret_answer);
 
