@@ -116,13 +116,15 @@ static const char *fit(View *view, const char *text, double width) {
 
 /* ---- one GPU ---- */
 
+static const char *name_free(const ExplainCell *cell) {
+  return cell->kept ? "free, kept" : cell->promised ? "free, promised" : "free";
+}
+
 static void append_tooltip(Text *out, const ExplainCell *cell, const char *holder) {
   text_append(out, "<title>");
   if (cell->profile)
     text_format(out, "%s at slot %d, %s", cell->profile->name, cell->start,
-                cell->slot == EXPLAIN_SLOT_USED ? "held by "
-                : cell->kept                    ? "free, kept"
-                                                : "free");
+                cell->slot == EXPLAIN_SLOT_USED ? "held by " : name_free(cell));
   else
     text_format(out, "slot %d is %s", cell->start, explain_slot_name(cell->slot));
   append_escaped(out, cell->slot == EXPLAIN_SLOT_USED ? holder : "");
@@ -144,7 +146,7 @@ static const char *name_holder(View *view, const ExplainCell *cell, double width
 static const char *name_state(View *view, const ExplainCell *cell, double width, bool is_alone) {
   if (cell->slot == EXPLAIN_SLOT_USED)
     return is_alone ? name_holder(view, cell, width) : "used";
-  return cell->kept ? "free, kept" : "free";
+  return name_free(cell);
 }
 
 static void append_cell(View *view, Text *out, const ExplainCell *cell, double slot_width, double y,

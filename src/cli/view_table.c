@@ -120,7 +120,7 @@ static int note_of(View *view, const char *text) {
 
 static const char *bottom_word(View *view, const ExplainCell *cell, int slot_width) {
   if (cell->slot == EXPLAIN_SLOT_FREE)
-    return cell->kept ? "kept" : "free";
+    return cell->kept ? "kept" : cell->promised ? "promised" : "free";
   if (names_below(view, cell, slot_width))
     return arena_format(&view->arena, "(%d)", note_of(view, cli_view_holder(view, cell)));
   return cli_view_holder(view, cell);

@@ -52,8 +52,9 @@ static json_t *holders_to_tree(View *view, const ExplainHolders *holders) {
 }
 
 static json_t *slice_to_tree(View *view, const ExplainCell *cell) {
-  json_t *tree = json_pack("{s:s,s:i,s:i,s:s,s:b}", "profile", cell->profile->name, "start", cell->start,
-                           "size", cell->size, "state", explain_slot_name(cell->slot), "kept", cell->kept);
+  json_t *tree = json_pack("{s:s,s:i,s:i,s:s,s:b,s:b}", "profile", cell->profile->name, "start", cell->start,
+                           "size", cell->size, "state", explain_slot_name(cell->slot), "kept", cell->kept,
+                           "promised", cell->promised);
   if (cell->slot == EXPLAIN_SLOT_USED) {
     json_object_set_new(tree, "known", json_string(name_knowledge(cell->holders)));
     json_object_set_new(tree, "holders", holders_to_tree(view, cell->holders));

@@ -68,7 +68,7 @@ static int count_more(const SnapshotNode *node, const SnapshotGpu *gpu, int prof
   if (!may_make(node, gpu) || !(gpu->allowed >> profile & 1))
     return 0;
   MigLayout layout = *gpu->layout;
-  for (uint32_t loose = snapshot_withdrawable(node, gpu); loose; loose &= loose - 1)
+  for (uint32_t loose = explain_room_loose(node, gpu); loose; loose &= loose - 1)
     if (mig_layout_find(&layout, __builtin_ctz(loose))->profile != profile)
       mig_layout_remove(&layout, __builtin_ctz(loose));
   int more = 0;

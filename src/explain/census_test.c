@@ -49,6 +49,15 @@ static void free_slices_of_other_profiles_give_way_in_what_could_be_made(void **
       "2g.20gb 0/1/1 3g.40gb 1/0/1 4g.40gb 0/0/1");
 }
 
+static void a_slice_that_a_bound_pod_will_take_does_not_give_way(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "3g.40gb@4:used,4g.40gb@0:free");
+  scene_running(&s, "a", "3g.40gb", "n1");
+  scene_running(&s, "b", "4g.40gb", "n1")->common->phase = "Pending";
+  assert_string_equal(census_of(&s),
+                      "used 4 free 4 empty 0 unusable 0 closed 0 | 3g.40gb 1/0/0 4g.40gb 0/1/0");
+}
+
 static void what_facet_may_not_change_is_closed(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   Node *paused = fixture_node(&s.f, "n1");
@@ -75,6 +84,7 @@ int main(void) {
       cmocka_unit_test(an_empty_gpu_can_become_anything),
       cmocka_unit_test(the_eighth_slot_beside_seven_small_slices_is_unusable),
       cmocka_unit_test(free_slices_of_other_profiles_give_way_in_what_could_be_made),
+      cmocka_unit_test(a_slice_that_a_bound_pod_will_take_does_not_give_way),
       cmocka_unit_test(what_facet_may_not_change_is_closed),
       cmocka_unit_test(slots_that_no_allowed_profile_could_use_are_unusable),
   };

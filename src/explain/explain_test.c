@@ -155,7 +155,36 @@ static void slices_that_are_promised_to_others_are_no_room(void **state) {
   scene_running(&s, "a", "3g.40gb", "n1");
   scene_running(&s, "b", "3g.40gb", "n1")->common->phase = "Pending";
   fixture_pod(&s.f, "p", "3g.40gb");
-  assert_says(scene_groups(&s, "p"), "3g.40gb@0 free, but promised to a pod that is on its way");
+  assert_says(scene_groups(&s, "p"),
+              "3g.40gb needs slots 0-3 or 4-7: 3g.40gb@0 is free, but promised to a pod that is on its way; "
+              "3g.40gb@4 is held by demo/a");
+}
+
+static void a_slice_that_is_promised_gives_way_to_nobody(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "4g.40gb@0:free");
+  scene_running(&s, "a", "4g.40gb", "n1")->common->phase = "Pending";
+  fixture_pod(&s.f, "p", "7g.80gb");
+  assert_says(
+      scene_groups(&s, "p"),
+      "  GPU 0 none: 7g.80gb needs all slots: 4g.40gb@0 is free, but promised to a pod that is on its way\n");
+  assert_says(scene_advice(&s, "p"), "end: when demo/a ends: facet makes room for it on node n1\n");
+}
+
+/* Its slots are free, and would be if they lay otherwise. */
+static void what_a_rule_forbids_is_not_called_split(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "1g.10gb+me@0:used");
+  fixture_gpu(&s.f, fixture_node(&s.f, "n2"), A30, "1g.6gb+me@0:used");
+  scene_running(&s, "a", "1g.10gb+me", "n1");
+  scene_running(&s, "b", "1g.6gb+me", "n2");
+  fixture_pod(&s.f, "p", "1g.10gb+me");
+  fixture_pod(&s.f, "q", "2g.12gb+me");
+  assert_says(scene_groups(&s, "p"), "  GPU 0 none: NVIDIA-A100-SXM4-80GB can have only 1 of 1g.10gb+me: "
+                                     "1g.10gb+me@0 is held by demo/a\n");
+  assert_says(scene_groups(&s, "q"),
+              "  GPU 0 none: 2g.12gb+me@2 and 1g.6gb+me@0 need the same media engines: "
+              "1g.6gb+me@0 is held by demo/b\n");
 }
 
 /* ---- what would help ---- */
@@ -451,6 +480,8 @@ int main(void) {
       cmocka_unit_test(closed_gpus_and_nodes_are_named_with_the_reason),
       cmocka_unit_test(nodes_that_are_alike_are_told_once),
       cmocka_unit_test(slices_that_are_promised_to_others_are_no_room),
+      cmocka_unit_test(a_slice_that_is_promised_gives_way_to_nobody),
+      cmocka_unit_test(what_a_rule_forbids_is_not_called_split),
       cmocka_unit_test(the_end_of_the_holder_is_advised),
       cmocka_unit_test(where_the_holder_is_not_known_each_world_has_to_help),
       cmocka_unit_test(pods_end_together_where_one_is_not_enough),

@@ -63,7 +63,7 @@ static void append_generic(Text *key, const char *text, const char *name) {
 
 static void append_gpu(Text *key, const SnapshotNode *node, const SnapshotGpu *gpu) {
   text_format(key, "%s %d %d %x %x %x %x", gpu->model_label, gpu->mode, gpu->assumed, gpu->used_starts,
-              gpu->keep_starts, gpu->allowed, snapshot_withdrawable(node, gpu));
+              gpu->keep_starts, gpu->allowed, explain_room_loose(node, gpu));
   for (int i = 0; gpu->model && i < gpu->layout->count; i++)
     text_format(key, " %d@%d", gpu->layout->instances[i].profile, gpu->layout->instances[i].start);
   append_generic(key, string_or_empty(gpu->blocked), node->name);

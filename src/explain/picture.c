@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "explain/picture.h"
 
+#include "explain/room.h"
+
 int explain_picture_cells(const ExplainHolding *holding, const Snapshot *snapshot, int node, int gpu,
                           ExplainCell ret_cells[MIG_SLOTS_MAX]) {
   const SnapshotNode *on = &snapshot->nodes.items[node];
@@ -16,6 +18,7 @@ int explain_picture_cells(const ExplainHolding *holding, const Snapshot *snapsho
       cell->profile = &drawn->model->profiles[instance->profile];
       cell->size = cell->profile->size;
       cell->kept = drawn->keep_starts >> slot & 1;
+      cell->promised = explain_room_promised(on, drawn) >> slot & 1;
       if (cell->slot == EXPLAIN_SLOT_USED)
         cell->holders = explain_holding_find(holding, node, cell->profile->name);
     }
@@ -34,6 +37,7 @@ static void append_look(Text *key, const SnapshotNode *node) {
     const SnapshotGpu *gpu = &node->gpus[g];
     text_format(key, "\n%s %d %d %d %x %x %x", gpu->model_label, gpu->mode, gpu->blocked != NULL,
                 gpu->assumed, gpu->used_starts, gpu->keep_starts, gpu->allowed);
+    text_format(key, " %x", gpu->model ? explain_room_promised(node, gpu) : 0);
     for (int i = 0; gpu->model && i < gpu->layout->count; i++)
       text_format(key, " %d@%d", gpu->layout->instances[i].profile, gpu->layout->instances[i].start);
   }

@@ -11,6 +11,7 @@ typedef struct ExplainCell {
   ExplainSlot slot;
   const MigProfile *profile;     /* NULL: no slice */
   bool kept;                     /* facet.gpu/keep-gpu-<i> */
+  bool promised;                 /* free, and a bound pod will take it */
   const ExplainHolders *holders; /* of a slice in use; NULL: nobody is known */
 } ExplainCell;
 

@@ -27,9 +27,26 @@ int explain_room_slot_gb(const MigModel *model) {
   return (int)gb / model->profiles[0].size;
 }
 
+uint32_t explain_room_promised(const SnapshotNode *node, const SnapshotGpu *gpu) {
+  uint32_t promised = 0;
+  for (uint32_t rest = gpu->existing_starts & ~gpu->used_starts; rest; rest &= rest - 1) {
+    char resource[MIG_RESOURCE_NAME_SIZE];
+    int start = __builtin_ctz(rest);
+    mig_profile_format_resource(gpu->model->profiles[mig_layout_find(gpu->layout, start)->profile].name,
+                                resource);
+    if (snapshot_free_of(node, resource) <= 0)
+      promised |= UINT32_C(1) << start;
+  }
+  return promised;
+}
+
+uint32_t explain_room_loose(const SnapshotNode *node, const SnapshotGpu *gpu) {
+  return snapshot_withdrawable(node, gpu) & ~explain_room_promised(node, gpu);
+}
+
 MigLayout explain_room_fixed(const SnapshotNode *node, const SnapshotGpu *gpu) {
   MigLayout fixed = *gpu->layout;
-  for (uint32_t loose = snapshot_withdrawable(node, gpu); loose; loose &= loose - 1)
+  for (uint32_t loose = explain_room_loose(node, gpu); loose; loose &= loose - 1)
     mig_layout_remove(&fixed, __builtin_ctz(loose));
   return fixed;
 }
@@ -37,11 +54,12 @@ MigLayout explain_room_fixed(const SnapshotNode *node, const SnapshotGpu *gpu) {
 int explain_room_nearest(const SnapshotNode *node, const SnapshotGpu *gpu, int profile,
                          uint32_t *ret_starts) {
   MigLayout fixed = explain_room_fixed(node, gpu);
+  uint32_t held = gpu->used_starts | explain_room_promised(node, gpu);
   int nearest = -1;
   for (uint32_t starts = gpu->model->profiles[profile].starts; starts; starts &= starts - 1) {
     uint32_t obstacles = mig_layout_obstacles(&fixed, profile, __builtin_ctz(starts));
     int count = __builtin_popcount(obstacles);
-    if (obstacles & ~gpu->used_starts || obstacles & gpu->keep_starts || (nearest >= 0 && count >= nearest))
+    if (obstacles & ~held || obstacles & gpu->keep_starts || (nearest >= 0 && count >= nearest))
       continue;
     nearest = count;
     *ret_starts = obstacles;
@@ -57,6 +75,7 @@ typedef struct Look {
   const SnapshotGpu *gpu;
   const MigProfile *wanted;
   int profile;
+  uint32_t promised; /* free slices */
   MigLayout fixed;
 } Look;
 
@@ -76,7 +95,7 @@ static int find_free_slice(const Look *look) {
   const MigLayout *layout = look->gpu->layout;
   for (int i = 0; i < layout->count; i++)
     if (layout->instances[i].profile == look->profile &&
-        !(look->gpu->used_starts >> layout->instances[i].start & 1))
+        !((look->gpu->used_starts | look->promised) >> layout->instances[i].start & 1))
       return layout->instances[i].start;
   return -1;
 }
@@ -163,6 +182,8 @@ static uint32_t find_alike(const Look *look, uint32_t starts) {
 static const char *why_fixed(const Look *look, int start) {
   if (look->gpu->keep_starts >> start & 1)
     return "free, but kept by " MIG_ANNOTATION_KEEP_PREFIX;
+  if (look->promised >> start & 1)
+    return "free, but promised to a pod that is on its way";
   return look->gpu->assumed ? "free, but only counts tell of it and not its place"
                             : "free, but may not be taken away";
 }
@@ -211,13 +232,33 @@ static uint32_t find_in_the_way(const Look *look) {
   return in_the_way;
 }
 
-static void describe_lack(const Look *look, Text *text, ExplainGpu *gpu) {
+/* A place of which all slots are free; -1. */
+static int find_empty_place(const Look *look) {
+  for (uint32_t starts = look->wanted->starts; starts; starts &= starts - 1) {
+    int start = __builtin_ctz(starts);
+    if (!(mig_placement_mask(look->gpu->model, look->profile, start) & look->fixed.mask))
+      return start;
+  }
+  return -1;
+}
+
+/* Slots are there, but the profile's own limit or the media engines are used up: by whom? */
+static void describe_rule(const Look *look, Text *text, int start) {
   Error err;
+  int r = mig_layout_why_not(&look->fixed, look->profile, start, &err);
+  uint32_t using = mig_layout_obstacles(&look->fixed, look->profile, start);
+  for (int i = 0; !using && i < look->fixed.count; i++)
+    if (look->fixed.instances[i].profile == look->profile)
+      using |= UINT32_C(1) << look->fixed.instances[i].start;
+  text_append(text, r < 0 ? err.text : "it has a place");
+  append_holds(look, text, using);
+}
+
+static void describe_lack(const Look *look, Text *text, ExplainGpu *gpu) {
   uint32_t in_the_way = find_in_the_way(look);
-  if (!in_the_way) {
-    int start = __builtin_ctz(look->wanted->starts);
-    int r = mig_layout_why_not(&look->fixed, look->profile, start, &err);
-    text_append(text, r < 0 ? err.text : "it has a place");
+  int empty = find_empty_place(look);
+  if (empty >= 0) {
+    describe_rule(look, text, empty);
     return;
   }
   text_format(text, "%s needs ", look->wanted->name);
@@ -258,6 +299,7 @@ void explain_room_find(const ExplainHolding *holding, const ExplainCluster *clus
   if (!look.gpu->model)
     return;
   look.profile = mig_model_find_profile(look.gpu->model, profile);
+  look.promised = explain_room_promised(item, look.gpu);
   look.fixed = explain_room_fixed(item, look.gpu);
   ret_gpu->slot_count = look.gpu->model->slot_count;
   ret_gpu->free_slots = ret_gpu->slot_count - __builtin_popcount(look.fixed.mask);

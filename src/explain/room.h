@@ -21,7 +21,7 @@ typedef struct ExplainGpu {
   ExplainRoom room;
   int slot_count, free_slots; /* free: in no slice that has to stay; a GPU of unknown model has 0 */
   bool is_split;              /* enough slots are free, but not where the slice can go */
-  int in_the_way; /* slices in use at the place that is nearest to being free; EXPLAIN_FAR where none can be
+  int in_the_way; /* slices in use or promised at the place that is nearest to being free; EXPLAIN_FAR where none can be
                    */
   const char *text;
 } ExplainGpu;
@@ -32,9 +32,14 @@ bool explain_room_is_open(ExplainRoom room);
 /* For one slice of the profile. */
 void explain_room_find(const ExplainHolding *holding, const ExplainCluster *cluster, const Snapshot *snapshot,
                        int node, int gpu, const char *profile, Arena *arena, ExplainGpu *ret_gpu);
-/* The layout without the free slices that may be withdrawn. */
+/* Free slices that bound pods will take, where they take all of the profile on the node: nobody knows which
+ * ones they take of several. */
+uint32_t explain_room_promised(const SnapshotNode *node, const SnapshotGpu *gpu);
+/* Free slices that may give way, as far as nobody is promised them. */
+uint32_t explain_room_loose(const SnapshotNode *node, const SnapshotGpu *gpu);
+/* The layout without those. */
 MigLayout explain_room_fixed(const SnapshotNode *node, const SnapshotGpu *gpu);
-/* The fewest slices in use that are in the way of the profile on this GPU, and where they start, at the place
+/* The fewest slices in use, or promised, that are in the way of the profile on this GPU, and where they start, at the place
  * that has the fewest; -1 where it can have no place at all, as where a kept slice is in each way. */
 int explain_room_nearest(const SnapshotNode *node, const SnapshotGpu *gpu, int profile, uint32_t *ret_starts);
 /* Memory of one slot in GB, by the names of the profiles; 0 where unknown. */
