@@ -54,11 +54,19 @@ static void append_requests(Printer *printer) {
   text_format(printer->out, "%s; its priority is %d\n", is_first ? "It asks nothing" : "", pod->priority);
 }
 
+/* A pod that has a node need not run yet. */
+static const char *verdict_words(const Explanation *explanation) {
+  const Pod *pod = explanation->cluster->pods[explanation->subject];
+  if (explanation->verdict == EXPLAIN_BOUND && !string_equal(pod_common(pod)->phase, "Running"))
+    return "placed";
+  return explain_verdict_name(explanation->verdict);
+}
+
 static void append_answer(Printer *printer) {
   const Explanation *explanation = printer->explanation;
   const char *reason = explanation->reason;
   text_format(printer->out, "%s%s %s%s%s\n", pod_name(printer),
-              explanation->verdict == EXPLAIN_FITS ? "" : " is", explain_verdict_name(explanation->verdict),
+              explanation->verdict == EXPLAIN_FITS ? "" : " is", verdict_words(explanation),
               *reason ? ": " : "", plain(printer, reason));
 }
 
@@ -96,7 +104,8 @@ static void append_no_way(Printer *printer) {
 static void append_limits(Printer *printer) {
   const Explanation *explanation = printer->explanation;
   if (explanation->more_ends > 0)
-    text_format(printer->out, "  (%d more running pods were not tried)\n", explanation->more_ends);
+    text_format(printer->out, "  (%d more running pod%s not tried)\n", explanation->more_ends,
+                explanation->more_ends == 1 ? " was" : "s were");
   else if (!explanation->all_ends_tried && explanation->need_count)
     text_append(printer->out, "  (the search was cut short: not every running pod was tried)\n");
 }

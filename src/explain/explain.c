@@ -170,6 +170,15 @@ static const char *format_created(const Explanation *explanation, int node) {
   return arena_strdup((Arena *)&explanation->arena, text_string(&text));
 }
 
+/* By its name: who put the gate there has to take it away. */
+static const char *format_ignored(Explanation *explanation, const char *reason) {
+  SchedVerdict verdict;
+  if (sched_may_begin(&explanation->snapshot, explanation->waiting, &verdict) ||
+      !string_equal(verdict.plugin, "SchedulingGates"))
+    return reason;
+  return arena_format(&explanation->arena, "%s (%s)", reason, verdict.reason);
+}
+
 static void judge_waiting(Explanation *explanation) {
   static const ExplainVerdict verdicts[] = {[PLAN_IGNORED] = EXPLAIN_IGNORED,
                                             [PLAN_FITS] = EXPLAIN_FITS,
@@ -181,6 +190,8 @@ static void judge_waiting(Explanation *explanation) {
   explanation->reason = planned->reason;
   if (planned->node >= 0)
     explanation->node = explanation->snapshot.nodes.items[planned->node].name;
+  if (planned->verdict == PLAN_IGNORED)
+    explanation->reason = format_ignored(explanation, planned->reason);
   if (planned->verdict == PLAN_FITS)
     explanation->reason =
         arena_format(arena, "free slices for it are on node %s, or on their way there", explanation->node);

@@ -468,6 +468,13 @@ static void pods_that_run_have_ended_or_ask_nothing_are_said_to(void **state) {
   assert_string_equal(scene_explain(&s, "lost")->reason, "it is bound to node n9, which is not listed");
   assert_string_equal(scene_explain(&s, "over")->reason, "its phase is Failed: it holds nothing any more");
   assert_string_equal(scene_explain(&s, "web")->reason, "it asks for no MIG slice");
+  SchedulingGate gates[] = {{.name = "kueue.x-k8s.io/admission"}, {.name = "quota"}};
+  Pod *gated = fixture_pod(&s.f, "gated", "1g.10gb");
+  gated->common->scheduling_gates.items = gates;
+  gated->common->scheduling_gates.count = 2;
+  assert_string_equal(scene_explain(&s, "gated")->reason,
+                      "it is held back by a scheduling gate (waiting for scheduling gates: "
+                      "[kueue.x-k8s.io/admission quota])");
   assert_int_equal(s.explanation.verdict, EXPLAIN_IGNORED);
 }
 

@@ -212,9 +212,13 @@ static void find_own(Search *search) {
   }
 }
 
-/* What other filters say is told in the scheduler's words, under their names. */
+/* What other filters say is told in the scheduler's words, under their names; once, whoever asked. */
 static void add_verdict(Search *search, const SchedVerdict *verdict) {
-  add(search, EXPLAIN_SCHEDULER, arena_format(search->arena, "%s: %s", verdict->plugin, verdict->reason));
+  const char *text = arena_format(search->arena, "%s: %s", verdict->plugin, verdict->reason);
+  for (size_t i = 0; i < search->obstacles->count; i++)
+    if (strcmp(search->obstacles->items[i].text, text) == 0)
+      return;
+  add(search, EXPLAIN_SCHEDULER, text);
 }
 
 void explain_refusals_find(Snapshot *snapshot, int pod, int node, Arena *arena, ExplainObstacles *obstacles) {
