@@ -16,6 +16,7 @@ enum {
   GROUPS_MAX = 24,       /* of nodes */
   SERVED_GROUPS_MAX = 3, /* for a pod that is served */
   OBSTACLES_MAX = 4,
+  SERVED_MAX = 3, /* pods that come first, by name */
   NAME_COLUMNS = 24,
   GPUS_MAX = 4, /* lines for GPUs, of the first node; the others get fewer */
   GPUS_FEW = 2,
@@ -133,12 +134,27 @@ static void append_ways(Printer *printer) {
 
 /* ---- nodes and GPUs ---- */
 
-static const char *state_words(const Explanation *explanation, const ExplainGroup *group) {
+/* "it would fit here if it came before ml/a, ml/b and 5 more" */
+static const char *name_served(Printer *printer, const ExplainGroup *group) {
+  const Explanation *explanation = printer->explanation;
+  int pods[SERVED_MAX], count = explain_served_find(explanation, group->node, SERVED_MAX, pods);
+  CLEANUP(text_deinit) Text text = {0};
+  text_append(&text, count ? "it would fit here if it came before " : "it would fit here if it came first");
+  for (int i = 0; i < count && i < SERVED_MAX; i++) {
+    text_append(&text, i ? ", " : "");
+    explain_pod_format(explanation->snapshot.pods.items[pods[i]].object, &text);
+  }
+  if (count > SERVED_MAX)
+    text_format(&text, " and %d more", count - SERVED_MAX);
+  return plain(printer, arena_strdup(&printer->arena, text_string(&text)));
+}
+
+static const char *state_words(Printer *printer, const ExplainGroup *group) {
   if (group->state == EXPLAIN_NODE_CHOSEN)
     return "it goes here";
   if (group->state == EXPLAIN_NODE_ROOM)
-    return explanation->verdict == EXPLAIN_BLOCKED ? "it would fit here if it came first"
-                                                   : "it would fit here, too";
+    return printer->explanation->verdict == EXPLAIN_BLOCKED ? name_served(printer, group)
+                                                            : "it would fit here, too";
   if (!group->obstacles.count)
     return group->is_judged ? "cannot take it" : "not looked at in detail";
   return NULL;
@@ -155,7 +171,7 @@ static void append_title(Printer *printer, const ExplainGroup *group) {
 }
 
 static void append_obstacles(Printer *printer, const ExplainGroup *group) {
-  const char *words = state_words(printer->explanation, group);
+  const char *words = state_words(printer, group);
   if (words)
     text_format(printer->out, "  %s\n", words);
   for (size_t i = 0; i < group->obstacles.count && i < OBSTACLES_MAX; i++)

@@ -2,7 +2,7 @@
 #include "cli/explanation.h"
 #include "cli/printable.h"
 
-enum { GROUPS_MAX = 1000 };
+enum { GROUPS_MAX = 1000, SERVED_MAX = 100 };
 
 typedef struct Printer {
   const Explanation *explanation;
@@ -52,6 +52,18 @@ static json_t *gpu_to_tree(Printer *printer, const SnapshotNode *node, const Exp
                    valid(printer, found->text));
 }
 
+static json_t *served_to_tree(Printer *printer, const ExplainGroup *group) {
+  const Explanation *explanation = printer->explanation;
+  int pods[SERVED_MAX], count = explain_served_find(explanation, group->node, SERVED_MAX, pods);
+  json_t *served = json_array();
+  for (int i = 0; i < count && i < SERVED_MAX; i++) {
+    CLEANUP(text_deinit) Text name = {0};
+    explain_pod_format(explanation->snapshot.pods.items[pods[i]].object, &name);
+    json_array_append_new(served, json_string(valid(printer, text_string(&name))));
+  }
+  return served;
+}
+
 static json_t *group_to_tree(Printer *printer, const ExplainGroup *group) {
   const SnapshotNode *node = &printer->explanation->snapshot.nodes.items[group->node];
   json_t *obstacles = json_array(), *gpus = json_array();
@@ -61,8 +73,9 @@ static json_t *group_to_tree(Printer *printer, const ExplainGroup *group) {
                                                valid(printer, group->obstacles.items[i].text)));
   for (int g = 0; g < node->gpu_count && printer->explanation->need_count; g++)
     json_array_append_new(gpus, gpu_to_tree(printer, node, &group->gpus[g]));
-  return json_pack("{s:s,s:i,s:s,s:o,s:o}", "name", valid(printer, node->name), "count", group->count,
-                   "state", explain_node_state_name(group->state), "obstacles", obstacles, "gpus", gpus);
+  return json_pack("{s:s,s:i,s:s,s:o,s:o,s:o}", "name", valid(printer, node->name), "count", group->count,
+                   "state", explain_node_state_name(group->state), "served", served_to_tree(printer, group),
+                   "obstacles", obstacles, "gpus", gpus);
 }
 
 json_t *cli_explanation_tree(const Explanation *explanation) {

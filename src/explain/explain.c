@@ -321,3 +321,15 @@ void explain_deinit(Explanation *explanation) {
   snapshot_deinit(&explanation->snapshot);
   arena_deinit(&explanation->arena);
 }
+
+int explain_served_find(const Explanation *explanation, int node, int max, int *ret_pods) {
+  int count = 0;
+  for (size_t i = 0; i < explanation->plan.pods.count; i++) {
+    if (explanation->plan.pods.items[i].node != node)
+      continue;
+    if (count < max)
+      ret_pods[count] = explanation->plan.pods.items[i].pod;
+    count++;
+  }
+  return count;
+}
