@@ -97,6 +97,43 @@ static void each_of_the_schedulers_conditions_is_named_with_what_the_node_has(vo
                       "  GPU 0 grow: 1g.10gb has room at slot 0\n");
 }
 
+static void the_rules_about_other_pods_are_named(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "");
+  Pod *pod = fixture_pod(&s.f, "p", "1g.10gb"), *web = scene_running(&s, "web", NULL, "n1");
+  KeyValue label = {.key = "app", .value = "web"};
+  LabelSelector webs = {.match_labels = {.items = &label, .count = 1}};
+  ContainerPort port = {.host_port = 80};
+  PodAffinityTerm near = {.selector = webs, .has_selector = true, .topology_key = "zone"};
+  PodAffinityTerm away = {.selector = webs, .has_selector = true, .topology_key = "kubernetes.io/hostname"};
+  TopologySpreadConstraint spread = {.selector = webs,
+                                     .has_selector = true,
+                                     .topology_key = "rack",
+                                     .max_skew = 2,
+                                     .when_unsatisfiable = "DoNotSchedule"};
+  pod->common->affinity_terms.items = &near;
+  pod->common->affinity_terms.count = 1;
+  assert_says(scene_groups(&s, "p"), "  scheduler: InterPodAffinity: node(s) didn't match pod affinity rules "
+                                     "(app=web by zone)\n");
+  pod->common->affinity_terms.count = 0;
+  fixture_set(&s.f, &s.f.nodes.items[0]->meta.labels, "kubernetes.io/hostname", "n1");
+  fixture_set(&s.f, &web->meta.labels, "app", "web");
+  pod->common->anti_affinity_terms.items = &away;
+  pod->common->anti_affinity_terms.count = 1;
+  assert_says(scene_groups(&s, "p"), "InterPodAffinity: node(s) didn't match pod anti-affinity rules "
+                                     "(app=web by kubernetes.io/hostname)\n");
+  pod->common->anti_affinity_terms.count = 0;
+  pod->common->spread_constraints.items = &spread;
+  pod->common->spread_constraints.count = 1;
+  assert_says(scene_groups(&s, "p"), "(app=web by rack, maxSkew 2)\n");
+  pod->common->spread_constraints.count = 0;
+  pod->common->containers.items[0].ports.items = web->common->containers.items[0].ports.items = &port;
+  pod->common->containers.items[0].ports.count = web->common->containers.items[0].ports.count = 1;
+  assert_says(scene_groups(&s, "p"),
+              "  scheduler: NodePorts: node(s) didn't have free ports for the requested "
+              "pod ports (80/TCP)\n");
+}
+
 static void closed_gpus_and_nodes_are_named_with_the_reason(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   Node *paused = fixture_node(&s.f, "n1"), *mixed = fixture_node(&s.f, "n2"),
@@ -484,6 +521,7 @@ int main(void) {
       cmocka_unit_test(memory_that_is_free_but_split_is_counted),
       cmocka_unit_test(a_kept_slice_is_called_kept),
       cmocka_unit_test(each_of_the_schedulers_conditions_is_named_with_what_the_node_has),
+      cmocka_unit_test(the_rules_about_other_pods_are_named),
       cmocka_unit_test(closed_gpus_and_nodes_are_named_with_the_reason),
       cmocka_unit_test(nodes_that_are_alike_are_told_once),
       cmocka_unit_test(slices_that_are_promised_to_others_are_no_room),

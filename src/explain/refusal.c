@@ -196,6 +196,73 @@ static void find_shortages(Search *search) {
   }
 }
 
+/* ---- other pods ---- */
+
+static void append_selector(Text *text, const LabelSelector *selector, bool is_there) {
+  bool is_first = true;
+  for (size_t i = 0; is_there && i < selector->match_labels.count; i++, is_first = false)
+    text_format(text, "%s%s=%s", is_first ? "" : ", ", selector->match_labels.items[i].key,
+                string_or_empty(selector->match_labels.items[i].value));
+  for (size_t i = 0; is_there && i < selector->match_expressions.count; i++, is_first = false) {
+    text_append(text, is_first ? "" : ", ");
+    append_requirement(text, &selector->match_expressions.items[i]);
+  }
+  if (is_first)
+    text_append(text, is_there ? "all pods" : "no pod");
+}
+
+/* " (app=db by kubernetes.io/hostname; ...)" */
+static void append_terms(Text *text, const PodAffinityTerms *terms) {
+  for (size_t i = 0; i < terms->count && i < TERMS_MAX; i++) {
+    text_append(text, i ? "; " : " (");
+    append_selector(text, &terms->items[i].selector, terms->items[i].has_selector);
+    text_format(text, " by %s", string_or_empty(terms->items[i].topology_key));
+  }
+  if (terms->count)
+    text_append(text, terms->count > TERMS_MAX ? "; ...)" : ")");
+}
+
+static void append_spread(Text *text, const PodCommon *common) {
+  int listed = 0;
+  for (size_t i = 0; i < common->spread_constraints.count && listed < TERMS_MAX; i++) {
+    const TopologySpreadConstraint *constraint = &common->spread_constraints.items[i];
+    if (!string_equal(constraint->when_unsatisfiable, "DoNotSchedule"))
+      continue;
+    text_append(text, listed++ ? "; " : " (");
+    append_selector(text, &constraint->selector, constraint->has_selector);
+    text_format(text, " by %s, maxSkew %d", string_or_empty(constraint->topology_key),
+                (int)constraint->max_skew);
+  }
+  text_append(text, listed ? ")" : "");
+}
+
+static void append_ports(Text *text, const PodCommon *common) {
+  int listed = 0;
+  for (size_t c = 0; c < common->containers.count; c++)
+    for (size_t i = 0; i < common->containers.items[c].ports.count && listed < VALUES_MAX; i++) {
+      const ContainerPort *port = &common->containers.items[c].ports.items[i];
+      if (port->host_port)
+        text_format(text, "%s%d/%s", listed++ ? ", " : " (", (int)port->host_port,
+                    *string_or_empty(port->protocol) ? port->protocol : "TCP");
+    }
+  text_append(text, listed ? ")" : "");
+}
+
+/* Which of the pod's rules the filter is about. */
+static void append_rules(Search *search, const SchedVerdict *verdict, Text *text) {
+  const PodCommon *common = pod_common(search->pod->object);
+  if (string_equal(verdict->plugin, "InterPodAffinity") &&
+      string_has_suffix(verdict->reason, " pod affinity rules"))
+    append_terms(text, &common->affinity_terms);
+  else if (string_equal(verdict->plugin, "InterPodAffinity") &&
+           string_has_suffix(verdict->reason, " pod anti-affinity rules"))
+    append_terms(text, &common->anti_affinity_terms);
+  else if (string_equal(verdict->plugin, "PodTopologySpread"))
+    append_spread(text, common);
+  else if (string_equal(verdict->plugin, "NodePorts"))
+    append_ports(text, common);
+}
+
 /* ---- all ---- */
 
 static void find_own(Search *search) {
@@ -214,7 +281,10 @@ static void find_own(Search *search) {
 
 /* What other filters say is told in the scheduler's words, under their names; once, whoever asked. */
 static void add_verdict(Search *search, const SchedVerdict *verdict) {
-  const char *text = arena_format(search->arena, "%s: %s", verdict->plugin, verdict->reason);
+  CLEANUP(text_deinit) Text words = {0};
+  text_format(&words, "%s: %s", verdict->plugin, verdict->reason);
+  append_rules(search, verdict, &words);
+  const char *text = arena_strdup(search->arena, text_string(&words));
   for (size_t i = 0; i < search->obstacles->count; i++)
     if (strcmp(search->obstacles->items[i].text, text) == 0)
       return;
