@@ -92,6 +92,8 @@ static void every_label_of_a_node_selector_must_match(void **state) {
   assert_false(matches(&absent));
 }
 
+#define WORD_63 "012345678901234567890123456789012345678901234567890123456789012"
+
 static void requirements_follow_their_operators(void **state) {
   static const struct {
     const char *key, *operator_;
@@ -117,8 +119,23 @@ static void requirements_follow_their_operators(void **state) {
       {"cores", "Gt", {"16"}, 1, false},
       {"cores", "Lt", {"17"}, 1, true},
       {"cores", "Lt", {"16"}, 1, false},
-      {"cores", "Gt", {"-1"}, 1, true},
-      {"cores", "Gt", {"+15"}, 1, true},
+      /* What no label can be makes the term invalid, numbers as well: kube-scheduler 1.36.2 says so. */
+      {"cores", "Gt", {"-1"}, 1, false},
+      {"cores", "Gt", {"+15"}, 1, false},
+      {"cores", "Gt", {"015"}, 1, true},
+      {"zone", "NotIn", {"a b"}, 1, false},
+      {"zone", "NotIn", {"z0", "-"}, 2, false},
+      {"zone", "NotIn", {"a-_.B"}, 1, true},
+      {"zone", "NotIn", {WORD_63}, 1, true},
+      {"zone", "NotIn", {WORD_63 "x"}, 1, false},
+      {"disk.example.com/kind", "DoesNotExist", {NULL}, 0, true},
+      {"Example.com/kind", "DoesNotExist", {NULL}, 0, false},
+      {"example..com/kind", "DoesNotExist", {NULL}, 0, false},
+      {"-example.com/kind", "DoesNotExist", {NULL}, 0, false},
+      {"/kind", "DoesNotExist", {NULL}, 0, false},
+      {"example.com/", "DoesNotExist", {NULL}, 0, false},
+      {"example.com/a/b", "DoesNotExist", {NULL}, 0, false},
+      {"", "DoesNotExist", {NULL}, 0, false},
       {"cores", "Gt", {"1", "2"}, 2, false},
       {"cores", "Gt", {"many"}, 1, false},
       {"cores", "Gt", {" 1"}, 1, false},
