@@ -43,6 +43,31 @@ static void a_wrong_verdict_is_a_mismatch_with_both_words(void **state) {
                             "kube-scheduler it fits ()");
 }
 
+static void the_order_of_what_is_insufficient_is_left_to_chance(void **state) {
+  static const struct {
+    const char *why;
+    size_t mismatches;
+  } cases[] = {{"Insufficient a.b/c, Insufficient a.b/d", 0},
+               {"Insufficient a.b/d, Insufficient a.b/c", 0},
+               {"Insufficient a.b/d, Insufficient a.b/d", 1},
+               {"Insufficient a.b/d", 1},
+               {"Insufficient a.b/d, Insufficient a.b/e", 1}};
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    char text[256], json[512];
+    ReplayCounts counts = {0};
+    Error err;
+    snprintf(
+        json, sizeof json,
+        "{\"nodes\":[{\"metadata\":{\"name\":\"n0\"},\"status\":{\"allocatable\":{\"pods\":\"9\"}}}],"
+        "\"pod\":{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{"
+        "\"requests\":{\"a.b/c\":\"1\",\"a.b/d\":\"1\"}}}]}},"
+        "\"verdicts\":[{\"Node\":\"n0\",\"Plugin\":\"NodeResourcesFit\",\"Why\":\"%s\"}]}",
+        cases[i].why);
+    assert_ok(replay_case(json, 1, &counts, keep_text, text, &err));
+    assert_int_equal(counts.mismatches, cases[i].mismatches);
+  }
+}
+
 static void a_line_that_makes_no_sense_is_named(void **state) {
   ReplayCounts counts = {0};
   Error err;
@@ -59,6 +84,7 @@ int main(void) {
       cmocka_unit_test(the_filters_say_what_kube_scheduler_said),
       cmocka_unit_test(they_do_so_on_random_objects_of_all_kinds),
       cmocka_unit_test(a_wrong_verdict_is_a_mismatch_with_both_words),
+      cmocka_unit_test(the_order_of_what_is_insufficient_is_left_to_chance),
       cmocka_unit_test(a_line_that_makes_no_sense_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
