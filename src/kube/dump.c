@@ -127,6 +127,15 @@ int kube_dump_fail_at(KubeDumpPlace place, Error *err) {
   return error_prefix(err, "line %zu, column %zu", place.line, place.column);
 }
 
+/* As jq makes of several files: its objects would be missed in silence. */
+static bool is_list_of_ours(const Outline *outline) {
+  static const char *const kinds[] = {"List", "NodeList", "PodList"};
+  for (size_t i = 0; i < COUNT_OF(kinds); i++)
+    if (is_word(outline->kind, kinds[i]))
+      return outline->api_version.size == 0 || is_word(outline->api_version, "v1");
+  return false;
+}
+
 int kube_dump_try(KubeDump *dump, const KubeDumpItem *item, Error *err) {
   KubeJson json = {.rest = item->json};
   Outline outline = {0};
@@ -134,7 +143,10 @@ int kube_dump_try(KubeDump *dump, const KubeDumpItem *item, Error *err) {
   if (result == 0) {
     const KubeType *type = find_type(&outline);
     json = (KubeJson){.rest = item->json};
-    result = type ? read_object(dump, type, &json, err) : skip_object(dump, &json, err);
+    if (item->number && is_list_of_ours(&outline))
+      result = error_set(err, ERROR_INVALID, "a list in a list is not read: put one behind the other");
+    else
+      result = type ? read_object(dump, type, &json, err) : skip_object(dump, &json, err);
   }
   if (result >= 0)
     return result;

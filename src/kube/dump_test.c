@@ -106,6 +106,9 @@ static const Case cases[] = {
     {"items twice", "{\"kind\":\"List\",\"items\":[" NODE("a") "],\"items\":[" NODE("b") "]}",
      "Node /a, Node /b", 0, "", NULL},
     {"an array of objects", "[" NODE("a") ", " POD("b") "]", "Node /a, Pod n/b", 0, "", NULL},
+    {"a list in a list is no other kind", "[{\"kind\":\"List\",\"items\":[" NODE("a") "]}, " NODE("b") "]",
+     "Node /b", 0, "line 1, column 2: item 1: a list in a list is not read: put one behind the other\n",
+     NULL},
     {"an array in an array", "[[" NODE("a") "]]", "", 0,
      "line 1, column 2: item 1: found '[' where an object was expected\n", NULL},
     {"an object without a kind", " {\"a\":1}", "", 0, "",
@@ -148,7 +151,16 @@ static const Case cases[] = {
     {"YAML without a kind", "\na: 1\n", "", 0, "",
      "line 2, column 1: this is no Kubernetes object: it has no kind" HOW},
     {"YAML of bytes that are no text", "a\xff", "", 0, "",
-     "this is no YAML text: invalid leading UTF-8 octet (byte 1)"},
+     "line 1, column 1: no Kubernetes object begins here" HOW},
+    {"bytes in YAML that are no text spoil one object",
+     "kind: List\nitems:\n- kind: Node\n  metadata: {name: a}\n- kind: Node\n  metadata:\n    name: b\xff\n"
+     "- kind: Node\n  metadata: {name: \"c\x1b\"}\n- kind: Node\n  metadata: {\xff: d}\n- kind: Node\n  "
+     "metadata: {name: \xc3\xa4}\n",
+     "Node /a, Node /\xc3\xa4", 0,
+     "line 7, column 11: item 2: the text holds bytes that are not UTF-8, or control characters\n"
+     "line 9, column 20: item 3: the text holds bytes that are not UTF-8, or control characters\n"
+     "line 11, column 14: item 4: the text holds bytes that are not UTF-8, or control characters\n",
+     NULL},
 };
 
 static void read_case(const Case *c, size_t piece) {

@@ -8,6 +8,7 @@
 #include "kube/dump_parts.h"
 
 #include "base/array.h"
+#include "kube/yaml_clean.h"
 
 #include <strings.h>
 #include <yaml.h>
@@ -34,8 +35,18 @@ typedef struct Pending {
   size_t number;
 } Pending;
 
+enum { RAW_SIZE = 4096 };
+
+/* Bytes of the source that were not made text yet. */
+typedef struct Raw {
+  char bytes[RAW_SIZE];
+  size_t at, size;
+  bool is_end; /* there are no more */
+} Raw;
+
 typedef struct YamlDump {
   KubeDump *dump;
+  Raw raw;
   const char *head; /* what was read of the stream before libyaml came */
   size_t head_size;
   Error source_error;
@@ -62,17 +73,37 @@ static size_t read_head(YamlDump *self, char *buffer, size_t room) {
   return size;
 }
 
+/* A whole character, or the end. */
+static int refill(YamlDump *self) {
+  Raw *raw = &self->raw;
+  const KubeDumpSource *source = self->dump->source;
+  while (raw->size - raw->at < KUBE_YAML_CHARACTER_MAX && !raw->is_end) {
+    raw->size -= raw->at;
+    memmove(raw->bytes, raw->bytes + raw->at, raw->size);
+    raw->at = 0;
+    size_t more = read_head(self, raw->bytes + raw->size, RAW_SIZE - raw->size);
+    if (!more && source->read(source->userdata, raw->bytes + raw->size, RAW_SIZE - raw->size, &more,
+                              &self->source_error) < 0)
+      return -1;
+    raw->size += more;
+    raw->is_end = more == 0;
+  }
+  return 0;
+}
+
 /* Fills the room, so that what libyaml finds first does not depend on the pieces that the source has. */
 static int read_source(void *userdata, unsigned char *buffer, size_t room, size_t *ret_size) {
   YamlDump *self = userdata;
-  const KubeDumpSource *source = self->dump->source;
-  char *at = (char *)buffer;
-  size_t size = read_head(self, at, room), more = 1;
-  while (size < room && more > 0) {
-    if (source->read(source->userdata, at + size, room - size, &more, &self->source_error) < 0)
+  Raw *raw = &self->raw;
+  size_t size = 0;
+  do {
+    size_t taken;
+    if (refill(self) < 0)
       return 0;
-    size += more;
-  }
+    size += kube_yaml_clean(raw->bytes + raw->at, raw->size - raw->at, raw->is_end, (char *)buffer + size,
+                            room - size, &taken);
+    raw->at += taken;
+  } while (room - size >= KUBE_YAML_CHARACTER_MAX && (raw->at < raw->size || !raw->is_end));
   *ret_size = size;
   return 1;
 }
@@ -119,6 +150,8 @@ static void put_text(Rendered *rendered, const yaml_event_t *event) {
   CLEANUP(text_deinit) Text plain = {0};
   const char *text = (const char *)event->data.scalar.value;
   size_t size = event->data.scalar.length;
+  if (memmem(text, size, KUBE_YAML_MARK, strlen(KUBE_YAML_MARK)))
+    set_bad(rendered, event->start_mark, "the text holds bytes that are not UTF-8, or control characters");
   while (strlen(text) < size) {
     size_t piece = strlen(text);
     text_append(&plain, text);
