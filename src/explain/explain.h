@@ -95,8 +95,8 @@ typedef struct ExplainOptions {
 void explain_compute(const ExplainCluster *cluster, size_t subject, const ExplainOptions *options,
                      Explanation *ret_explanation);
 void explain_deinit(Explanation *explanation);
-/* Whom the plan serves on the node: the first `max` of them, as indexes in the snapshot. Returns how many there
- * are. */
+/* Whom the plan serves on the node: the first `max` of them, as indexes in the snapshot. Returns how many
+ * there are. */
 int explain_served_find(const Explanation *explanation, int node, int max, int *ret_pods);
 /* "blocked", ...; "running", "ended" */
 const char *explain_verdict_name(ExplainVerdict verdict);

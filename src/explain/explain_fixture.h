@@ -84,3 +84,22 @@ static inline const char *scene_groups(Scene *s, const char *name) {
   }
   return arena_strdup(&s->f.arena, text_string(&text));
 }
+
+static inline void assert_says(const char *said, const char *expected) {
+  said = string_or_empty(said); /* no arena gives NULL, which gcc does not know */
+  if (!strstr(said, expected))
+    fail_msg("\"%s\" is not in:\n%s", expected, said);
+}
+
+static inline void assert_does_not_say(const char *said, const char *unwanted) {
+  said = string_or_empty(said);
+  if (strstr(said, unwanted))
+    fail_msg("\"%s\" is in:\n%s", unwanted, said);
+}
+
+static inline Taint *scene_taint(Scene *s, Node *node, const char *key, const char *value) {
+  node->taints.items = arena_alloc(&s->f.arena, sizeof *node->taints.items);
+  node->taints.items[0] = (Taint){.key = key, .value = value, .effect = "NoSchedule"};
+  node->taints.count = 1;
+  return node->taints.items;
+}

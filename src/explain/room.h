@@ -39,8 +39,9 @@ uint32_t explain_room_promised(const SnapshotNode *node, const SnapshotGpu *gpu)
 uint32_t explain_room_loose(const SnapshotNode *node, const SnapshotGpu *gpu);
 /* The layout without those. */
 MigLayout explain_room_fixed(const SnapshotNode *node, const SnapshotGpu *gpu);
-/* The fewest slices in use, or promised, that are in the way of the profile on this GPU, and where they start, at the place
- * that has the fewest; -1 where it can have no place at all, as where a kept slice is in each way. */
+/* The fewest slices in use, or promised, that are in the way of the profile on this GPU, and where they
+ * start, at the place that has the fewest; -1 where it can have no place at all, as where a kept slice is in
+ * each way. */
 int explain_room_nearest(const SnapshotNode *node, const SnapshotGpu *gpu, int profile, uint32_t *ret_starts);
 /* Memory of one slot in GB, by the names of the profiles; 0 where unknown. */
 int explain_room_slot_gb(const MigModel *model);

@@ -10,7 +10,7 @@
 
 enum { KUBE_YAML_CHARACTER_MAX = 4 /* bytes; also of the mark */ };
 
-/* Writes what fits, in whole characters, and returns how many bytes; ret_taken are those that it read. Unless it
- * is the end, a character that is not complete is left for the next time. */
+/* Writes what fits, in whole characters, and returns how many bytes; ret_taken are those that it read. Unless
+ * it is the end, a character that is not complete is left for the next time. */
 size_t kube_yaml_clean(const char *bytes, size_t size, bool is_end, char *ret_text, size_t room,
                        size_t *ret_taken);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/test.h"
 
-#include "base/array.h"
+#include "base/cleanup.h"
 #include "kube/yaml_clean.h"
 
 #include <string.h>

@@ -5,8 +5,8 @@
 
 #include "cluster/object.h"
 
-/* Can key and values be a label's, does the operator exist, and does it have as many values as it takes? Gt and Lt
- * are for nodes only. */
+/* Can key and values be a label's, does the operator exist, and does it have as many values as it takes? Gt
+ * and Lt are for nodes only. */
 bool sched_requirement_is_valid(const Requirement *requirement);
 /* Of a valid requirement. */
 bool sched_requirement_matches(const Requirement *requirement, const KeyValues *labels);
