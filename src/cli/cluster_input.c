@@ -298,7 +298,7 @@ static int end(Reading *reading, int r) {
 int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_input, Error *err) {
   Reading reading;
   begin(&reading, ret_input);
-  ret_input->knows_volumes = options->files.count > 0;
+  ret_input->knows_volumes = ret_input->is_recorded = options->files.count > 0;
   int r = options->files.count ? 0 : read_live(&reading, options, err);
   for (int i = 0; i < options->files.count && r >= 0; i++)
     r = read_file(&reading, options->files.items[i], err);
@@ -313,7 +313,7 @@ int cluster_input_read_source(const KubeDumpSource *source, const char *name, Cl
                               Error *err) {
   Reading reading;
   begin(&reading, ret_input);
-  ret_input->knows_volumes = true;
+  ret_input->knows_volumes = ret_input->is_recorded = true;
   return end(&reading, read_source(&reading, source, name, err));
 }
 
@@ -376,8 +376,27 @@ static int compare_node(const void *name, const void *node) {
   return strcmp(name, string_or_empty((*(const Node *const *)node)->meta.name));
 }
 
-int64_t cluster_input_old_before(int64_t starvation_ms) {
-  return starvation_ms ? time(NULL) - starvation_ms / 1000 : 0;
+static void note_time(const ObjectMeta *meta, int64_t *newest) {
+  if (meta->creation_time > *newest)
+    *newest = meta->creation_time;
+}
+
+/* When the cluster was as it is here. */
+static int64_t find_time(const ClusterInput *input) {
+  int64_t now = time(NULL), newest = 0;
+  for (size_t i = 0; i < input->nodes.count; i++)
+    note_time(&input->nodes.items[i]->meta.base, &newest);
+  for (size_t i = 0; i < input->pods.count; i++) {
+    const Pod *pod = input->pods.items[i];
+    if (!*string_or_empty(pod->node_name) && pod->meta.creation_time <= 0)
+      return now;
+    note_time(&pod->meta, &newest);
+  }
+  return input->is_recorded && newest > 0 && newest < now ? newest : now;
+}
+
+int64_t cluster_input_old_before(const ClusterInput *input, int64_t starvation_ms) {
+  return starvation_ms ? find_time(input) - starvation_ms / 1000 : 0;
 }
 
 const Node *cluster_input_find_node(const ClusterInput *input, const char *name) {

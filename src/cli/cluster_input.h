@@ -60,6 +60,7 @@ typedef struct ClusterInput {
   ARRAY(const Pod *) pods;         /* by namespace and name, each once */
   ARRAY(ClusterInputOther) others; /* namespaces, and what volumes come from */
   bool knows_volumes;              /* these were looked for: in files, not in the live cluster */
+  bool is_recorded;                /* read from files */
   size_t skipped;                  /* objects of kinds that facet does not read */
   bool sees_nodes, sees_pods;      /* false where the API server did not let them be listed */
   ARRAY(char *) unseen;            /* sentences of the live cluster, fit for a terminal: what, and why */
@@ -91,8 +92,10 @@ void cluster_input_report(const ClusterInput *input, const char *program);
 void cluster_input_complain(const char *program, const Error *err);
 /* CLI_EXIT_OK, or CLI_EXIT_FAILED where the input is partial. */
 int cluster_input_exit_code(const ClusterInput *input);
-/* Who was created before that instant (Unix seconds) has waited so long by now; 0 where nobody shall have. */
-int64_t cluster_input_old_before(int64_t starvation_ms);
+/* Who was created before that instant (Unix seconds) has waited so long; 0 where nobody shall have. A file is
+ * as old as the newest object in it: so it gives the same answer tomorrow. The clock is asked of a live
+ * cluster, and where a pod that waits does not say when it was created. */
+int64_t cluster_input_old_before(const ClusterInput *input, int64_t starvation_ms);
 /* The object of that name, or NULL. */
 const Node *cluster_input_find_node(const ClusterInput *input, const char *name);
 const Pod *cluster_input_find_pod(const ClusterInput *input, const char *namespace_, const char *name);

@@ -118,6 +118,32 @@ static void a_snapshot_is_filled_and_its_warnings_are_problems(void **state) {
       "node n2: the label nvidia.com/gpu.count says \"x\", which is no number of GPUs from 0 to 64");
 }
 
+static void a_file_is_as_old_as_the_newest_object_in_it(void **state) {
+#define BORN(name, time)                                                                                     \
+  "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name "\",\"creationTimestamp\":\"" time "\"}}"
+  static const struct {
+    const char *json;
+    int64_t old_before; /* 0: by the clock */
+  } cases[] = {
+      {BORN("a", "2020-01-01T00:00:00Z") BORN("b", "2020-01-01T01:00:00Z") NODE("n"), 1577840400 - 60},
+      {BORN("a", "2020-01-01T01:00:00Z") BORN("b", "2020-01-01T00:00:00Z"), 1577840400 - 60},
+      {BORN("a", "2020-01-01T01:00:00Z") POD("n", "who-knows"), 0},
+      {BORN("a", "9999-01-01T00:00:00Z"), 0}, /* the clock of whoever wrote that was wrong */
+      {NODE("n"), 0},
+  };
+  for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    Error err;
+    CLEANUP(cluster_input_deinit) ClusterInput input = {0};
+    assert_int_equal(read_text(cases[i].json, &input, &err), 0);
+    int64_t old_before = cluster_input_old_before(&input, 60000);
+    if (cases[i].old_before)
+      assert_int_equal(old_before, cases[i].old_before);
+    else
+      assert_true(old_before > 1577840400 + 3600);
+    assert_int_equal(cluster_input_old_before(&input, 0), 0);
+  }
+}
+
 /* ---- files ---- */
 
 static void write_file(const char *path, const char *text, size_t size) {
@@ -192,6 +218,7 @@ int main(void) {
       cmocka_unit_test(a_file_that_holds_nothing_to_work_on_is_an_error),
       cmocka_unit_test(problems_are_fit_for_a_terminal_and_counted_beyond_the_limit),
       cmocka_unit_test(a_snapshot_is_filled_and_its_warnings_are_problems),
+      cmocka_unit_test(a_file_is_as_old_as_the_newest_object_in_it),
       cmocka_unit_test(several_files_of_all_sorts_are_one_cluster),
       cmocka_unit_test(a_gzip_file_that_is_cut_or_damaged_says_so),
       cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),

@@ -105,7 +105,7 @@ static int explain_input(const void *values, Error *err) {
     return r;
   ExplainCluster cluster;
   cli_explain_cluster(&input, &cluster);
-  cluster.old_before = cluster_input_old_before(options->starvation_ms);
+  cluster.old_before = cluster_input_old_before(&input, options->starvation_ms);
   size_t subject = 0;
   r = find_subject(&cluster, options, &subject, err);
   if (r < 0)

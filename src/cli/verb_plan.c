@@ -64,7 +64,7 @@ static int plan_input(const void *values, Error *err) {
   const PlanClock clock = cli_deadline_clock(&deadline);
   PlanOptions plan_options = {.leftover = string_equal(options->leftover, "none") ? PLAN_LEFTOVER_NONE
                                                                                   : PLAN_LEFTOVER_FILL,
-                              .old_before = cluster_input_old_before(options->starvation_ms),
+                              .old_before = cluster_input_old_before(&input, options->starvation_ms),
                               .clock = &clock};
   plan_compute(&snapshot, &plan_options, &plan);
   CLEANUP(cli_plan_view_deinit) CliPlanView view = {.snapshot = &snapshot, .plan = &plan};
