@@ -182,6 +182,14 @@ static void append_obstacles(Printer *printer, const ExplainGroup *group) {
                 group->obstacles.count - OBSTACLES_MAX);
 }
 
+/* What the agent there says of itself: the plan is not done by being made. */
+static void append_failure(Printer *printer, const ExplainGroup *group) {
+  const Node *node = printer->explanation->snapshot.nodes.items[group->node].object;
+  const char *failure = key_values_find(&node->meta.annotations, MIG_ANNOTATION_ERROR);
+  if (failure && *failure)
+    text_format(printer->out, "%*s  its agent failed last: %s\n", NAME_COLUMNS, "", plain(printer, failure));
+}
+
 /* "GPU 0", "GPUs 0-3, 6": those from g on that have the same words; marks them as done. */
 static const char *format_gpus(Printer *printer, const ExplainGroup *group, int count, int g,
                                uint64_t *done) {
@@ -257,6 +265,7 @@ static void append_nodes(Printer *printer) {
     text_append(printer->out, i ? "" : "\n");
     append_title(printer, group);
     append_obstacles(printer, group);
+    append_failure(printer, group);
     append_gpus(printer, group, i ? GPUS_FEW : GPUS_MAX);
   }
   if (more)

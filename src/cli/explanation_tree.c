@@ -73,9 +73,11 @@ static json_t *group_to_tree(Printer *printer, const ExplainGroup *group) {
                                                valid(printer, group->obstacles.items[i].text)));
   for (int g = 0; g < node->gpu_count && printer->explanation->need_count; g++)
     json_array_append_new(gpus, gpu_to_tree(printer, node, &group->gpus[g]));
-  return json_pack("{s:s,s:i,s:s,s:o,s:o,s:o}", "name", valid(printer, node->name), "count", group->count,
-                   "state", explain_node_state_name(group->state), "served", served_to_tree(printer, group),
-                   "obstacles", obstacles, "gpus", gpus);
+  const char *failure =
+      string_or_empty(key_values_find(&node->object->meta.annotations, MIG_ANNOTATION_ERROR));
+  return json_pack("{s:s,s:i,s:s,s:s,s:o,s:o,s:o}", "name", valid(printer, node->name), "count", group->count,
+                   "state", explain_node_state_name(group->state), "failure", valid(printer, failure),
+                   "served", served_to_tree(printer, group), "obstacles", obstacles, "gpus", gpus);
 }
 
 json_t *cli_explanation_tree(const Explanation *explanation) {

@@ -74,6 +74,8 @@ static void format_key(const Explanation *explanation, const ExplainGroup *group
   text_clear(key);
   text_format(key, "%d %d\n", node->gpu_count, node->being_recut);
   append_generic(key, string_or_empty(node->blocked), node->name);
+  append_generic(key, string_or_empty(key_values_find(&node->object->meta.annotations, MIG_ANNOTATION_ERROR)),
+                 node->name);
   for (size_t i = 0; i < group->obstacles.count; i++)
     append_generic(key, group->obstacles.items[i].text, node->name);
   for (int i = 0; i < explanation->need_count; i++) {
