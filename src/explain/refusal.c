@@ -248,7 +248,20 @@ static void append_ports(Text *text, const PodCommon *common) {
   text_append(text, listed ? ")" : "");
 }
 
-/* Which of the pod's rules the filter is about. */
+static void append_claims(Text *text, const Pod *pod) {
+  const PodCommon *common = pod_common(pod);
+  int listed = 0;
+  for (size_t i = 0; i < common->volumes.count && listed < VALUES_MAX; i++) {
+    const Volume *volume = &common->volumes.items[i];
+    if (volume->is_ephemeral)
+      text_format(text, "%s%s-%s", listed++ ? ", " : " (", pod->meta.name, string_or_empty(volume->name));
+    else if (volume->claim_name)
+      text_format(text, "%s%s", listed++ ? ", " : " (", volume->claim_name);
+  }
+  text_append(text, listed ? ")" : "");
+}
+
+/* Which of the pod's rules, or claims, the filter is about. */
 static void append_rules(Search *search, const SchedVerdict *verdict, Text *text) {
   const PodCommon *common = pod_common(search->pod->object);
   if (string_equal(verdict->plugin, "InterPodAffinity") &&
@@ -261,6 +274,8 @@ static void append_rules(Search *search, const SchedVerdict *verdict, Text *text
     append_spread(text, common);
   else if (string_equal(verdict->plugin, "NodePorts"))
     append_ports(text, common);
+  else if (string_equal(verdict->plugin, "VolumeBinding") && !string_has_prefix(verdict->reason, "unknown "))
+    append_claims(text, search->pod->object);
 }
 
 /* ---- all ---- */
