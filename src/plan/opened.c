@@ -258,13 +258,15 @@ static int count_withdrawable(const PlanProblem *problem) {
   return count;
 }
 
+/* Enough of those who wait: what goes for the others is not known here. */
 static bool can_count(const PlanProblem *problem) {
-  if (!problem->has_withdrawable || problem->is_coupled)
-    return false;
+  size_t counted = 0;
+  CLEANUP(cleanup_free) bool *left_out = mem_alloc(problem->classes.count * sizeof *left_out);
   for (size_t i = 0; i < problem->classes.count; i++)
-    if (plan_bulk_leaves_out(problem, &problem->classes.items[i]))
-      return false;
-  return true;
+    left_out[i] = plan_bulk_leaves_out(problem, &problem->classes.items[i]);
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    counted += !left_out[problem->waiting.items[i].class_];
+  return problem->has_withdrawable && 4 * counted > problem->waiting.count;
 }
 
 PlanBulkResult plan_opened_solve(const PlanProblem *problem, const PlanOffer *growth, PlanOffer *ret_offer) {
@@ -287,5 +289,6 @@ PlanBulkResult plan_opened_solve(const PlanProblem *problem, const PlanOffer *gr
     return PLAN_BULK_PARTIAL;
   }
   withdraw(&opened, ret_offer);
-  return all_open && !plan_offer_is_better(&most, ret_offer) ? result : PLAN_BULK_COMPLETE;
+  bool is_proven = result == PLAN_BULK_PROVEN && all_open && !plan_offer_is_better(&most, ret_offer);
+  return is_proven ? PLAN_BULK_PROVEN : PLAN_BULK_COMPLETE;
 }
