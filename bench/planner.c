@@ -13,12 +13,13 @@
 
 enum { SEED = 20261122, GREEDY_NODES_MAX = 1000, SMALL_NODES = 1000 };
 
-typedef enum Scene { UNCOUPLED, COUPLED, ALL_CUT } Scene;
+typedef enum Scene { UNCOUPLED, COUPLED, ALL_CUT, ALL_CUT_COUPLED } Scene;
 
 static const char *const scene_titles[] = {
     [UNCOUPLED] = "One slice per pod, cpu and memory for all",
     [COUPLED] = "Cpu and memory run short, half of the 50 classes are bound to a zone",
     [ALL_CUT] = "All GPUs cut, no room but free slices",
+    [ALL_CUT_COUPLED] = "All GPUs cut, cpu and memory run short, half of the 50 classes are bound to a zone",
 };
 
 static const int sizes[][2] = {{1, 1}, {100, 8}, {300, 8}, {1000, 8}, {3000, 8}, {10000, 8}};
@@ -108,17 +109,17 @@ static void measure(const BenchCluster *cluster, int run, bool with_greedy, Time
 
 static void make_cluster(BenchCluster *cluster, int node_count, int gpu_count, Scene scene) {
   bench_cluster_init(cluster, node_count, gpu_count, SEED);
-  if (scene == COUPLED)
+  if (scene == COUPLED || scene == ALL_CUT_COUPLED)
     bench_cluster_couple(cluster, SEED);
-  if (scene == ALL_CUT)
+  if (scene >= ALL_CUT)
     bench_cluster_cut_all(cluster, SEED);
 }
 
 static void run_size(int node_count, int gpu_count, Scene scene) {
   CLEANUP(bench_cluster_deinit) BenchCluster cluster;
   make_cluster(&cluster, node_count, gpu_count, scene);
-  bool with_greedy = node_count <= GREEDY_NODES_MAX && scene != ALL_CUT;
-  int runs = scene == ALL_CUT && node_count >= SMALL_NODES ? 3 : 9;
+  bool with_greedy = node_count <= GREEDY_NODES_MAX && scene < ALL_CUT;
+  int runs = scene >= ALL_CUT && node_count >= SMALL_NODES ? 3 : 9;
   Times times = {0};
   for (int run = 0; run < runs; run++)
     measure(&cluster, run, with_greedy && run == 0, &times);
@@ -217,7 +218,7 @@ int main(int argc, char **argv) {
          "before: what it keeps for plans is the spec of each pod and the order of their ages, and of each "
          "GPU its "
          "slots\nand its sort.\n\n");
-  for (Scene scene = UNCOUPLED; scene <= ALL_CUT; scene++) {
+  for (Scene scene = UNCOUPLED; scene <= ALL_CUT_COUPLED; scene++) {
     run_scene(scene, argc, argv);
     printf("\n");
   }

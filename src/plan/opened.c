@@ -74,33 +74,28 @@ static uint32_t find_loose(const Opened *opened, int gpu) {
   return is_counted && on->occupied != UINT32_MAX ? plan_problem_withdrawable(opened->problem, gpu) : 0;
 }
 
-/* The starts of the GPU's open slices of the stock. */
-static uint32_t starts_of_stock(const Opened *opened, int gpu, int stock) {
-  const PlanModel *model = plan_problem_model(opened->problem, gpu);
-  uint32_t found = 0;
-  for (uint32_t starts = opened->open[gpu]; starts; starts &= starts - 1)
-    if (model->stock_of_profile[instance_at(opened, gpu, __builtin_ctz(starts))->profile] == stock)
-      found |= starts & -starts;
-  return found;
+static int stock_of(const Opened *opened, int gpu, int start) {
+  return plan_problem_model(opened->problem, gpu)->stock_of_profile[instance_at(opened, gpu, start)->profile];
 }
 
-static int count_of_stock(const Opened *opened, const PlanHost *host, int stock) {
-  int count = 0;
+/* Where bound pods count on some slices of a profile, nobody knows on which: then none of it is open.
+ * `counts`: room for a number per stock. */
+static void close_claimed(Opened *opened, const PlanHost *host, int *counts) {
+  const PlanProblem *problem = opened->problem;
+  const SnapshotNode *node = &problem->snapshot->nodes.items[host->node];
+  bool is_claimed = false;
+  memset(counts, 0, problem->stocks.count * sizeof *counts);
   for (int gpu = host->first_gpu; gpu < host->first_gpu + host->gpu_count; gpu++)
-    count += __builtin_popcount(starts_of_stock(opened, gpu, stock));
-  return count;
-}
-
-/* Where bound pods count on some slices of a profile, nobody knows on which: then none of it is open. */
-static void close_claimed(Opened *opened, const PlanHost *host) {
-  const SnapshotNode *node = &opened->problem->snapshot->nodes.items[host->node];
-  for (int stock = 0; stock < (int)opened->problem->stocks.count; stock++) {
-    int count = count_of_stock(opened, host, stock);
-    if (!count || count <= snapshot_free_of(node, opened->problem->stocks.items[stock]))
-      continue;
-    for (int gpu = host->first_gpu; gpu < host->first_gpu + host->gpu_count; gpu++)
-      opened->open[gpu] &= ~starts_of_stock(opened, gpu, stock);
+    for (uint32_t starts = opened->open[gpu]; starts; starts &= starts - 1)
+      counts[stock_of(opened, gpu, __builtin_ctz(starts))]++;
+  for (size_t stock = 0; stock < problem->stocks.count; stock++) {
+    counts[stock] = counts[stock] && counts[stock] > snapshot_free_of(node, problem->stocks.items[stock]);
+    is_claimed |= counts[stock];
   }
+  for (int gpu = host->first_gpu; is_claimed && gpu < host->first_gpu + host->gpu_count; gpu++)
+    for (uint32_t starts = opened->open[gpu]; starts; starts &= starts - 1)
+      if (counts[stock_of(opened, gpu, __builtin_ctz(starts))])
+        opened->open[gpu] &= ~(starts & -starts);
 }
 
 /* The free slice is one that nobody can take (sign -1), or one that somebody can. */
@@ -138,8 +133,9 @@ static int open_all(Opened *opened) {
   opened->open = mem_alloc(problem->gpus.count * sizeof *opened->open);
   for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++)
     opened->open[gpu] = find_loose(opened, gpu);
+  CLEANUP(cleanup_free) int *counts = mem_alloc(problem->stocks.count * sizeof *counts);
   for (size_t host = 0; host < problem->hosts.count; host++)
-    close_claimed(opened, &problem->hosts.items[host]);
+    close_claimed(opened, &problem->hosts.items[host], counts);
   for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
     open_gpu(opened, gpu);
     count += __builtin_popcount(opened->open[gpu]);
