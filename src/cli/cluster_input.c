@@ -295,11 +295,20 @@ static int end(Reading *reading, int r) {
   return r < 0 ? r : 0;
 }
 
+static int check_files(const ClusterInputOptions *options, Error *err) {
+  int standard_inputs = 0;
+  for (int i = 0; i < options->files.count; i++)
+    standard_inputs += strcmp(options->files.items[i], "-") == 0;
+  if (standard_inputs > 1)
+    return error_set(err, ERROR_INVALID, "standard input can be read only once; name - once");
+  return 0;
+}
+
 int cluster_input_read(const ClusterInputOptions *options, ClusterInput *ret_input, Error *err) {
   Reading reading;
   begin(&reading, ret_input);
   ret_input->knows_volumes = ret_input->is_recorded = options->files.count > 0;
-  int r = options->files.count ? 0 : read_live(&reading, options, err);
+  int r = options->files.count ? check_files(options, err) : read_live(&reading, options, err);
   for (int i = 0; i < options->files.count && r >= 0; i++)
     r = read_file(&reading, options->files.items[i], err);
   r = end(&reading, r);

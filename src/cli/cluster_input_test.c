@@ -201,12 +201,15 @@ static void a_gzip_file_that_is_cut_or_damaged_says_so(void **state) {
 static void a_file_that_cannot_be_read_is_an_error(void **state) {
   Error err;
   ClusterInputOptions absent = {.files = {.items = {"nothing"}, .count = 1}},
-                      folder = {.files = {.items = {"."}, .count = 1}};
-  CLEANUP(cluster_input_deinit) ClusterInput first = {0}, second = {0};
+                      folder = {.files = {.items = {"."}, .count = 1}},
+                      twice = {.files = {.items = {"-", "-"}, .count = 2}};
+  CLEANUP(cluster_input_deinit) ClusterInput first = {0}, second = {0}, third = {0};
   assert_true(cluster_input_read(&absent, &first, &err) < 0);
   assert_string_equal(err.text, "cannot open nothing: No such file or directory");
   assert_true(cluster_input_read(&folder, &second, &err) < 0);
   assert_string_equal(err.text, "cannot read .: Is a directory");
+  assert_true(cluster_input_read(&twice, &third, &err) < 0);
+  assert_string_equal(err.text, "standard input can be read only once; name - once");
 }
 
 int main(void) {

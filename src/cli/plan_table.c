@@ -161,13 +161,29 @@ static void append_pods(CliPlanView *view, Text *out) {
 
 /* ---- all ---- */
 
+/* The bound knows no priorities: who looks for as many pods in the plan would look in vain. */
+static bool priorities_matter(const CliPlanView *view) {
+  const Plan *plan = view->plan;
+  const PlanPod *first = NULL;
+  for (size_t i = 0; i < plan->pods.count && plan->bound > plan->admitted; i++) {
+    const PlanPod *pod = &plan->pods.items[i];
+    if (pod->verdict == PLAN_IGNORED)
+      continue;
+    first = first ? first : pod;
+    if (view->snapshot->pods.items[pod->pod].priority != view->snapshot->pods.items[first->pod].priority)
+      return true;
+  }
+  return false;
+}
+
 void cli_plan_table(CliPlanView *view, bool colours, Text *out) {
   const Plan *plan = view->plan;
   text_format(out,
-              "%d pod%s pending: %d fit already, %d admitted by %d new slice%s on %d node%s (bound %d%s), %d "
-              "blocked\n\n",
+              "%d pod%s pending: %d fit already, %d admitted by %d new slice%s on %d node%s (bound %d%s%s), "
+              "%d blocked\n\n",
               plan->pending, plural(plan->pending), plan->already_fit, plan->admitted, plan->create,
               plural(plan->create), plan->nodes_changed, plural(plan->nodes_changed), plan->bound,
+              priorities_matter(view) ? " if priorities did not count" : "",
               plan->stopped_early ? ", stopped early" : "", cli_plan_view_blocked(plan));
   append_gpus(view, colours, out);
   append_pods(view, out);
