@@ -13,8 +13,8 @@
 
 #include <malloc.h>
 
-/* Whether memory that is freed stays with the process, or goes back to the kernel and comes anew, page by page,
- * as in the controller (mem_stay_small). glibc changes its mind about that with each large block that is freed. */
+/* Memory that is freed stays with the process, or goes back to the kernel and comes anew, page by page, as in
+ * the controller (mem_stay_small). glibc changes its mind about that with each large block that is freed. */
 typedef enum Memory { MEMORY_KEPT, MEMORY_ANEW } Memory;
 
 static void choose_memory(Memory memory) {
