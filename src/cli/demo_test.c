@@ -73,7 +73,7 @@ static void the_demo_ends_by_itself_and_says_how_many_pods_run(void **state) {
        1,
        "\n4 of 5 pods Running in <s> s\n1 pod still waits: demo/p-5 (1g.6gb): all free slots for 1g.6gb are "
        "needed by 4 "
-       "pods that come first: of higher priority, smaller, or older\n"},
+       "pods that are served instead\n"},
       {{"--gpus", "K80"}, 2, "GB300, RTX-PRO-6000\n"},
       {{"--speed", "0"}, 2, "facet demo: --speed wants a factor such as 0.5 or 10, not \"0\"\n"},
       {{"--quick"}, 2, "facet demo: unknown option --quick; see `facet demo --help`\n"},

@@ -265,9 +265,8 @@ static void replicas_that_shun_each_other_get_a_node_each(void **state) {
   assert_string_equal(
       fixture_verdicts(&f),
       "p0 admitted n0; p1 admitted n1; p2 admitted n2; "
-      "p3 blocked: 1g.10gb would fit on node n0 and 2 more, but not once the pods that come first are "
-      "placed (InterPodAffinity: node(s) didn't match pod anti-affinity rules): of higher priority, "
-      "smaller, or older");
+      "p3 blocked: 1g.10gb would fit on node n0 and 2 more, but not once the pods that are served "
+      "are placed (InterPodAffinity: node(s) didn't match pod anti-affinity rules)");
 }
 
 static void a_spread_set_goes_round_the_zones(void **state) {

@@ -285,8 +285,7 @@ static void a_free_slice_goes_to_the_higher_tier(void **state) {
   fixture_plan(&f, NULL);
   assert_string_equal(
       fixture_verdicts(&f),
-      "old blocked: all free slots for 7g.80gb are needed by 1 pod that comes first: of higher "
-      "priority, smaller, or older; urgent fits n1");
+      "old blocked: all free slots for 7g.80gb are needed by 1 pod that is served instead; urgent fits n1");
 }
 
 static void the_oldest_of_equal_pods_are_served_first(void **state) {
@@ -407,10 +406,9 @@ static void pods_with_different_constraints_are_planned_apart(void **state) {
   bound_to_zone->required_terms.count = 1;
   fixture_pod(&f, "plain", "3g.40gb")->meta.creation_time = 9;
   fixture_plan(&f, NULL);
-  assert_string_equal(
-      fixture_verdicts(&f),
-      "plain blocked: all free slots for 3g.40gb are needed by 1 pod that comes first: of higher "
-      "priority, smaller, or older; tolerant admitted n1; zoned admitted n2");
+  assert_string_equal(fixture_verdicts(&f),
+                      "plain blocked: all free slots for 3g.40gb are needed by 1 pod that is served instead; "
+                      "tolerant admitted n1; zoned admitted n2");
 }
 
 /* A driver may report placements that nobody has seen yet: they are planned without counting. */

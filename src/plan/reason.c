@@ -3,7 +3,7 @@
  *
  *   1. no GPU has the profile                              -> the profiles that there are
  *   2. every node that has it is closed to the pod         -> by which filter, or by which words of the node
- *   3. alone it would be served                            -> those that came before it, or what they leave
+ *   3. alone it would be served                            -> those that are served, or what they leave
  *   4. slices that have to stay are in the way             -> the place that is nearest to being free */
 #include "plan/reason.h"
 
@@ -332,10 +332,10 @@ static void append_room_for_rivals(Text *text, const Rivals *rivals) {
   if (rivals->host_count > 1)
     text_format(text, " and %d more", rivals->host_count - 1);
   if (rivals->keep_away)
-    text_format(text, ", but not once the pods that come first are placed (%s)", rivals->shortage);
+    text_format(text, ", but not once the pods that are served are placed (%s)", rivals->shortage);
   else
-    text_format(text, ", but not beside the pod%s that come%s first there (%s)",
-                rivals->pod_count == 1 ? "" : "s", rivals->pod_count == 1 ? "s" : "", rivals->shortage);
+    text_format(text, ", but not beside the pod%s that %s served there (%s)",
+                rivals->pod_count == 1 ? "" : "s", rivals->pod_count == 1 ? "is" : "are", rivals->shortage);
 }
 
 static void explain_rivals(Inquiry *inquiry, const Rivals *rivals) {
@@ -344,11 +344,10 @@ static void explain_rivals(Inquiry *inquiry, const Rivals *rivals) {
     text_append(text, "all free slots for ");
   append_needs(inquiry);
   if (rivals->take_slices)
-    text_format(text, " are needed by %d pod%s that come%s first", rivals->pod_count,
-                rivals->pod_count == 1 ? "" : "s", rivals->pod_count == 1 ? "s" : "");
+    text_format(text, " are needed by %d pod%s that %s served instead", rivals->pod_count,
+                rivals->pod_count == 1 ? "" : "s", rivals->pod_count == 1 ? "is" : "are");
   else
     append_room_for_rivals(text, rivals);
-  text_append(text, ": of higher priority, smaller, or older");
 }
 
 static const SnapshotNode *find_open_node(const Inquiry *inquiry) {

@@ -109,7 +109,7 @@ static void a_node_that_is_being_recut_says_so(void **state) {
       "slices away; facet plans again when it is done");
 }
 
-static void what_runs_short_beside_those_that_come_first_is_named(void **state) {
+static void what_runs_short_beside_those_that_are_served_is_named(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   for (int i = 1; i <= 2; i++)
     fixture_gpu(&f, fixture_node(&f, arena_format(&f.arena, "n%d", i)), A100, "");
@@ -117,8 +117,8 @@ static void what_runs_short_beside_those_that_come_first_is_named(void **state) 
     fixture_ask(&f, fixture_pod(&f, arena_format(&f.arena, "p%d", i), "1g.10gb"), "cpu", "40");
   assert_string_equal(
       reason_of(&f, "p2"),
-      "1g.10gb would fit on node n1 and 1 more, but not beside the pods that come first there "
-      "(Insufficient cpu): of higher priority, smaller, or older");
+      "1g.10gb would fit on node n1 and 1 more, but not beside the pods that are served there "
+      "(Insufficient cpu)");
 }
 
 static void slices_in_the_way_are_named_with_their_use(void **state) {
@@ -152,14 +152,13 @@ static void an_instance_limit_is_named(void **state) {
                                           "NVIDIA-A100-SXM4-80GB can have only 1 of 1g.10gb+me");
 }
 
-static void pods_that_come_first_are_counted(void **state) {
+static void pods_that_are_served_instead_are_counted(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   fixture_gpu(&f, fixture_node(&f, "n1"), A100, "");
   fixture_pods(&f, 7, "p", "1g.10gb");
   fixture_pod(&f, "q", "7g.80gb");
   assert_string_equal(reason_of(&f, "q"),
-                      "all free slots for 7g.80gb are needed by 7 pods that come first: of "
-                      "higher priority, smaller, or older");
+                      "all free slots for 7g.80gb are needed by 7 pods that are served instead");
 }
 
 static void filters_of_the_scheduler_are_quoted_and_counted(void **state) {
@@ -306,11 +305,11 @@ int main(void) {
       cmocka_unit_test(a_free_slice_that_a_bound_pod_counts_on_is_in_the_way),
       cmocka_unit_test(slices_of_which_only_counts_tell_stay),
       cmocka_unit_test(a_node_that_is_being_recut_says_so),
-      cmocka_unit_test(what_runs_short_beside_those_that_come_first_is_named),
+      cmocka_unit_test(what_runs_short_beside_those_that_are_served_is_named),
       cmocka_unit_test(slices_in_the_way_are_named_with_their_use),
       cmocka_unit_test(the_place_with_the_least_in_use_is_named),
       cmocka_unit_test(an_instance_limit_is_named),
-      cmocka_unit_test(pods_that_come_first_are_counted),
+      cmocka_unit_test(pods_that_are_served_instead_are_counted),
       cmocka_unit_test(filters_of_the_scheduler_are_quoted_and_counted),
       cmocka_unit_test(a_closed_node_is_quoted),
       cmocka_unit_test(slices_of_one_pod_must_be_on_one_node),
