@@ -73,7 +73,16 @@ static void each_of_the_schedulers_conditions_is_named_with_what_the_node_has(vo
                       "  affinity: required node affinity rack In (x, y): the node has no such label\n"
                       "  resources: cpu: asks 100, 64 of 64 is free: 36 short\n"
                       "  resources: memory: asks 300Gi, 256Gi of 256Gi is free: 44Gi short\n"
-                      "  GPU 0 grow: 1g.10gb has room at slot 0\n");
+                      "  GPU 0 grow: 1g.10gb has room at slot 0 and others\n");
+}
+
+static void other_places_are_told_of(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "7g.80gb@0:free");
+  fixture_pod(&s.f, "p", "1g.10gb");
+  fixture_pod(&s.f, "q", "4g.40gb");
+  assert_says(scene_groups(&s, "p"), "1g.10gb has room at slot 0 and others when free 7g.80gb@0 gives way\n");
+  assert_says(scene_groups(&s, "q"), "4g.40gb has room at slot 0 when free 7g.80gb@0 gives way\n");
 }
 
 static void the_rules_about_other_pods_are_named(void **state) {
@@ -209,6 +218,7 @@ int main(void) {
       cmocka_unit_test(memory_that_is_free_but_split_is_counted),
       cmocka_unit_test(a_kept_slice_is_called_kept),
       cmocka_unit_test(each_of_the_schedulers_conditions_is_named_with_what_the_node_has),
+      cmocka_unit_test(other_places_are_told_of),
       cmocka_unit_test(the_rules_about_other_pods_are_named),
       cmocka_unit_test(closed_gpus_and_nodes_are_named_with_the_reason),
       cmocka_unit_test(nodes_that_are_alike_are_told_once),

@@ -100,20 +100,29 @@ static int find_free_slice(const Look *look) {
   return -1;
 }
 
-/* Free slices that give way for the place that takes the fewest. */
-static int find_recut(const Look *look, uint32_t *ret_starts) {
-  uint32_t places = mig_layout_free_starts(&look->fixed, look->profile);
-  int best = -1, least = MIG_INSTANCES_MAX + 1;
+/* The free slices that give way where the fewest do. Returns the places that they make room at, 0 where there
+ * is none. */
+static uint32_t find_recut(const Look *look, uint32_t *ret_giving_way) {
+  uint32_t places = mig_layout_free_starts(&look->fixed, look->profile), best = 0;
+  int least = MIG_INSTANCES_MAX + 1;
   for (; places; places &= places - 1) {
     uint32_t obstacles = mig_layout_obstacles(look->gpu->layout, look->profile, __builtin_ctz(places));
     int count = __builtin_popcount(obstacles);
-    if (count >= least)
-      continue;
-    least = count;
-    best = __builtin_ctz(places);
-    *ret_starts = obstacles;
+    if (count < least) {
+      least = count;
+      best = 0;
+      *ret_giving_way = obstacles;
+    }
+    if (obstacles == *ret_giving_way)
+      best |= places & -places;
   }
   return best;
+}
+
+/* Which of several places is taken is the plan's matter. */
+static void append_room(const Look *look, Text *text, uint32_t places) {
+  text_format(text, "%s has room at slot %d%s", look->wanted->name, __builtin_ctz(places),
+              places & (places - 1) ? " and others" : "");
 }
 
 static bool describe_room(const Look *look, Text *text, ExplainRoom *ret_room) {
@@ -127,14 +136,15 @@ static bool describe_room(const Look *look, Text *text, ExplainRoom *ret_room) {
   uint32_t empty = mig_layout_free_starts(look->gpu->layout, look->profile);
   *ret_room = EXPLAIN_ROOM_GROW;
   if (empty && !look->gpu->blocked) {
-    text_format(text, "%s has room at slot %d", look->wanted->name, __builtin_ctz(empty));
+    append_room(look, text, empty);
     return true;
   }
-  start = find_recut(look, &giving_way);
+  uint32_t places = find_recut(look, &giving_way);
   *ret_room = EXPLAIN_ROOM_RECUT;
-  if (start < 0)
+  if (!places)
     return false;
-  text_format(text, "%s has room at slot %d when free ", look->wanted->name, start);
+  append_room(look, text, places);
+  text_append(text, " when free ");
   append_starts(look, text, giving_way);
   text_append(text, giving_way & (giving_way - 1) ? " give way" : " gives way");
   return true;
