@@ -40,7 +40,11 @@ static const char *hand_over(const Site *site) {
   explain_set(site->trial, &edited->meta.labels, MIG_LABEL_PARTITIONING, "mig");
   *site->command = arena_format(arena, "kubectl label node %s --overwrite %s=mig", site->node->name,
                                 MIG_LABEL_PARTITIONING);
-  return arena_format(arena, "hand node %s to facet", site->node->name);
+  bool is_shared =
+      string_equal(key_values_find(&site->node->object->meta.labels, MIG_LABEL_PARTITIONING), "mps");
+  return arena_format(
+      arena, is_shared ? "take node %s away from MPS sharing and hand it to facet" : "hand node %s to facet",
+      site->node->name);
 }
 
 static const char *start_agent(const Site *site) {

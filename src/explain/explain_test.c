@@ -222,6 +222,17 @@ static void of_pods_that_would_do_the_one_with_the_least_to_lose_comes_first(voi
                       "gpu: one more A100-80GB, in a node like n1: facet makes room for it\n");
 }
 
+static void a_node_that_is_shared_otherwise_is_said_to_lose_that(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  Node *node = fixture_node(&s.f, "n1");
+  fixture_gpu(&s.f, node, A100, "");
+  fixture_set(&s.f, &node->meta.labels, MIG_LABEL_PARTITIONING, "mps");
+  fixture_pod(&s.f, "p", "1g.10gb");
+  assert_says(scene_advice(&s, "p"),
+              "setting: take node n1 away from MPS sharing and hand it to facet: facet "
+              "makes room for it on node n1\n");
+}
+
 static void an_agent_that_is_not_there_is_to_be_started(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   Node *node = fixture_node(&s.f, "n1");
@@ -312,6 +323,7 @@ int main(void) {
       cmocka_unit_test(only_what_is_needed_is_advised_together),
       cmocka_unit_test(several_things_are_not_advised_where_one_is_enough),
       cmocka_unit_test(of_pods_that_would_do_the_one_with_the_least_to_lose_comes_first),
+      cmocka_unit_test(a_node_that_is_shared_otherwise_is_said_to_lose_that),
       cmocka_unit_test(an_agent_that_is_not_there_is_to_be_started),
       cmocka_unit_test(tries_are_limited_and_the_limit_is_told),
       cmocka_unit_test(a_pod_that_is_served_is_told_where_and_gets_no_advice),
