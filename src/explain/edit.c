@@ -137,6 +137,11 @@ static const char *format_plain(Arena *arena, const char *resource, int64_t amou
   return arena_format(arena, strcmp(resource, "cpu") == 0 ? "%lldm" : "%lld", (long long)amount);
 }
 
+/* An extended resource, of which the node has none at all: a pod can ask none of it, as it cannot of cpu. */
+static bool is_foreign(const SnapshotNode *node, const char *resource) {
+  return strchr(resource, '/') && resources_get(&node->allocatable, resource) <= 0;
+}
+
 /* The sums are put into the overhead: of several containers nobody knows which should ask less. */
 bool explain_edit_ask_less(ExplainTrial *trial, size_t pod, const Resources *requests,
                            const SnapshotNode *node, const Resources *freed, Text *text) {
@@ -147,6 +152,10 @@ bool explain_edit_ask_less(ExplainTrial *trial, size_t pod, const Resources *req
     const Resource *request = &requests->items[i];
     if (mig_profile_is_resource(request->name))
       continue;
+    if (request->amount > 0 && is_foreign(node, request->name)) {
+      text_format(text, "%sno %s", lowered++ ? " and " : "", request->name);
+      continue;
+    }
     int64_t rest = resources_get(&node->allocatable, request->name) -
                    resources_get(&node->requested, request->name) +
                    (freed ? resources_get(freed, request->name) : 0);

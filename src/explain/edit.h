@@ -17,8 +17,8 @@ void explain_edit_free_slices(ExplainTrial *trial, size_t node, const SnapshotGp
 /* All slices of `profile` become slices of `other`. */
 void explain_edit_ask_profile(ExplainTrial *trial, size_t pod, const char *profile, const char *other);
 /* Asks no more than is free of everything but MIG slices, with what others have `freed` by then (NULL:
- * nothing); false where nothing is left of something, or nothing is short. Appends "cpu 3.5 in place of 8".
- */
+ * nothing), and nothing of an extended resource that the node does not have; false where nothing is left of
+ * something else, or nothing is short. Appends "cpu 3.5 in place of 8 and no example.com/fpga". */
 bool explain_edit_ask_less(ExplainTrial *trial, size_t pod, const Resources *requests,
                            const SnapshotNode *node, const Resources *freed, Text *text);
 /* More memory or, at equal memory, more compute. */

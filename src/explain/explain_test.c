@@ -155,7 +155,7 @@ static void where_nothing_helps_nothing_is_advised(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A30, "");
   Pod *pod = fixture_pod(&s.f, "p", "1g.6gb");
-  fixture_ask(&s.f, pod, "example.com/card", "1");
+  fixture_ask(&s.f, pod, "hugepages-2Mi", "2Mi");
   fixture_set(&s.f, &pod->common->node_selector, "zone", "a");
   assert_string_equal(scene_advice(&s, "p"), "");
   assert_true(s.explanation.tries > 0 && s.explanation.all_ends_tried);
@@ -231,6 +231,21 @@ static void a_node_that_is_shared_otherwise_is_said_to_lose_that(void **state) {
   assert_says(scene_advice(&s, "p"),
               "setting: take node n1 away from MPS sharing and hand it to facet: facet "
               "makes room for it on node n1\n");
+}
+
+static void a_request_that_no_node_has_is_left_out(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  fixture_gpu(&s.f, fixture_node(&s.f, "n1"), A100, "");
+  fixture_ask(&s.f, fixture_pod(&s.f, "p", "1g.10gb"), "example.com/fpga", "1");
+  Pod *greedy = fixture_pod(&s.f, "greedy", "1g.10gb");
+  fixture_ask(&s.f, greedy, "cpu", "100");
+  fixture_ask(&s.f, greedy, "example.com/fpga", "1");
+  assert_string_equal(scene_advice(&s, "p"),
+                      "ask: if it asks no example.com/fpga: facet makes room for it on node n1\n");
+  assert_string_equal(
+      scene_advice(&s, "greedy"),
+      "ask: if it asks cpu 64 in place of 100 and no example.com/fpga: facet makes room for it "
+      "on node n1\n");
 }
 
 static void an_agent_that_is_not_there_is_to_be_started(void **state) {
@@ -324,6 +339,7 @@ int main(void) {
       cmocka_unit_test(several_things_are_not_advised_where_one_is_enough),
       cmocka_unit_test(of_pods_that_would_do_the_one_with_the_least_to_lose_comes_first),
       cmocka_unit_test(a_node_that_is_shared_otherwise_is_said_to_lose_that),
+      cmocka_unit_test(a_request_that_no_node_has_is_left_out),
       cmocka_unit_test(an_agent_that_is_not_there_is_to_be_started),
       cmocka_unit_test(tries_are_limited_and_the_limit_is_told),
       cmocka_unit_test(a_pod_that_is_served_is_told_where_and_gets_no_advice),
