@@ -169,6 +169,8 @@ static void try_constraints(Explanation *explanation) {
     try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_SELECTOR, .node = any, .item = i});
   if (pod->has_required_node_affinity)
     try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_AFFINITY, .node = any});
+  if (pod_common(pod)->affinity_terms.count)
+    try_change(explanation, (ExplainChange){.kind = EXPLAIN_CHANGE_COMPANY, .node = any});
 }
 
 /* ---- its place in the queue ---- */

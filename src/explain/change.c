@@ -103,6 +103,11 @@ static const char *drop_affinity(const Site *site) {
   return arena_format(&site->trial->arena, "without %s required node affinity", site->who);
 }
 
+static const char *drop_company(const Site *site) {
+  explain_trial_edit_pod(site->trial, site->explanation->subject)->common->affinity_terms.count = 0;
+  return arena_format(&site->trial->arena, "without %s required pod affinity", site->who);
+}
+
 static const char *ask_less(const Site *site, const Resources *freed) {
   CLEANUP(text_deinit) Text text = {0};
   if (!explain_edit_ask_less(site->trial, site->explanation->subject, &site->explanation->requests,
@@ -144,6 +149,9 @@ const char *explain_change_apply(const Explanation *explanation, const ExplainCh
   case EXPLAIN_CHANGE_AFFINITY:
     site.who = possessive(&trial->arena, who);
     return drop_affinity(&site);
+  case EXPLAIN_CHANGE_COMPANY:
+    site.who = possessive(&trial->arena, who);
+    return drop_company(&site);
   case EXPLAIN_CHANGE_LESS:
     return ask_less(&site, freed);
   }

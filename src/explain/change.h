@@ -13,6 +13,7 @@ typedef enum ExplainChangeKind {
   EXPLAIN_CHANGE_TAINT,      /* `item` of the node goes, or is tolerated */
   EXPLAIN_CHANGE_SELECTOR,   /* `item` of the pod goes */
   EXPLAIN_CHANGE_AFFINITY,   /* of the pod to nodes goes, what it requires */
+  EXPLAIN_CHANGE_COMPANY,    /* its affinity to other pods goes, what it requires */
   EXPLAIN_CHANGE_LESS,       /* the pod asks what is free of everything but MIG slices */
 } ExplainChangeKind;
 

@@ -248,6 +248,26 @@ static void a_request_that_no_node_has_is_left_out(void **state) {
       "on node n1\n");
 }
 
+static void a_rule_that_wants_pods_that_are_not_there_is_left_out(void **state) {
+  CLEANUP(scene_deinit) Scene s = {0};
+  KeyValue label = {.key = "app", .value = "web"};
+  PodAffinityTerm near = {.selector = {.match_labels = {.items = &label, .count = 1}},
+                          .has_selector = true,
+                          .topology_key = "zone"};
+  Node *node = fixture_node(&s.f, "n1");
+  fixture_gpu(&s.f, node, A100, "");
+  Pod *pod = fixture_pod(&s.f, "p", "1g.10gb");
+  pod->common->affinity_terms.items = &near;
+  pod->common->affinity_terms.count = 1;
+  assert_string_equal(scene_advice(&s, "p"),
+                      "ask: without its required pod affinity: facet makes room for it on node n1\n");
+  fixture_set(&s.f, &node->meta.annotations, MIG_ANNOTATION_PAUSED, "true");
+  assert_string_equal(
+      scene_advice(&s, "p"),
+      "several: without demo/p's required pod affinity, and remove facet.gpu/paused from node "
+      "n1: facet makes room for it on node n1\n");
+}
+
 static void an_agent_that_is_not_there_is_to_be_started(void **state) {
   CLEANUP(scene_deinit) Scene s = {0};
   Node *node = fixture_node(&s.f, "n1");
@@ -340,6 +360,7 @@ int main(void) {
       cmocka_unit_test(of_pods_that_would_do_the_one_with_the_least_to_lose_comes_first),
       cmocka_unit_test(a_node_that_is_shared_otherwise_is_said_to_lose_that),
       cmocka_unit_test(a_request_that_no_node_has_is_left_out),
+      cmocka_unit_test(a_rule_that_wants_pods_that_are_not_there_is_left_out),
       cmocka_unit_test(an_agent_that_is_not_there_is_to_be_started),
       cmocka_unit_test(tries_are_limited_and_the_limit_is_told),
       cmocka_unit_test(a_pod_that_is_served_is_told_where_and_gets_no_advice),

@@ -78,9 +78,12 @@ static bool has_obstacle(const ExplainGroup *group, ExplainObstacleKind kind) {
 
 /* The last taint first: the others keep their places. */
 static void list_changes(Explanation *explanation, const ExplainGroup *group, ExplainBundle *ret_bundle) {
+  const Pod *subject = explanation->cluster->pods[explanation->subject];
   *ret_bundle = (ExplainBundle){0};
   for (size_t i = group->obstacles.count; i > 0; i--)
     add_obstacle(ret_bundle, group, &group->obstacles.items[i - 1]);
+  if (has_obstacle(group, EXPLAIN_SCHEDULER) && pod_common(subject)->affinity_terms.count)
+    add(ret_bundle, (ExplainChange){.kind = EXPLAIN_CHANGE_COMPANY, .node = group->node});
   if (has_obstacle(group, EXPLAIN_RESOURCES))
     add(ret_bundle, (ExplainChange){.kind = EXPLAIN_CHANGE_LESS, .node = group->node});
   add_settings(ret_bundle, explanation, group);
