@@ -165,7 +165,7 @@ bool mig_label_explain(const char *value, char ret_text[MIG_LABEL_TEXT_SIZE]) {
     snprintf(ret_text, MIG_LABEL_TEXT_SIZE,
              "the label " MIG_LABEL_PARTITIONING
              " says mps, which facet does not serve yet: nothing happens on this node "
-             "until it says mig");
+             "until it says mig, which ends MPS sharing there");
   else
     snprintf(ret_text, MIG_LABEL_TEXT_SIZE,
              "the label " MIG_LABEL_PARTITIONING

@@ -175,7 +175,7 @@ static void a_label_that_is_not_understood_says_so_in_a_sentence(void **state) {
   assert_true(mig_label_explain("mps", text));
   assert_string_equal(
       text, "the label nos.nebuly.com/gpu-partitioning says mps, which facet does not serve yet: nothing "
-            "happens on this node until it says mig");
+            "happens on this node until it says mig, which ends MPS sharing there");
   memset(longest, 'x', sizeof longest - 1);
   longest[sizeof longest - 1] = '\0';
   assert_true(mig_label_explain(longest, text));
