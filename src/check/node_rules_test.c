@@ -25,7 +25,7 @@ static void a_label_that_says_mps_is_a_warning(void **state) {
   NODE(&bench, "n1", {"nos.nebuly.com/gpu-partitioning", "mps"}, PRESENT);
   bench_expect(&bench, "label",
                "warning node n1: the label nos.nebuly.com/gpu-partitioning says mps, which facet does not "
-               "serve yet: nothing happens on this node until it says mig\n"
+               "serve yet: nothing happens on this node until it says mig, which ends MPS sharing there\n"
                "  $ kubectl label node n1 nos.nebuly.com/gpu-partitioning=mig --overwrite\n");
 }
 
