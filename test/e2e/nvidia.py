@@ -22,7 +22,10 @@ def pid_of(machine, name):
 
 
 def let_it_publish(machine):
-    """The same agent, from its next start on in nvidia mode."""
+    """The same agent, from its next start on in nvidia mode. It has to be gone before NVIDIA's plugin comes: where two
+    plugins register one resource, the end of the one can leave the kubelet with slices that nobody announces any more,
+    and it refuses every pod that gets one."""
+    machine.agent.stop()
     if "--publish" not in machine.agent.command:
         machine.agent.command += ["--publish", "nvidia"]
     machine.kubectl("apply", "-f", os.path.join(ROOT, "deploy", "rbac.yaml"))
