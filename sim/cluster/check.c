@@ -205,8 +205,8 @@ static int judge(const Snapshot *snapshot, const Plan *plan, Error *err) {
     const PlanPod *planned = &plan->pods.items[i];
     if (planned->verdict == PLAN_FITS || planned->verdict == PLAN_ADMITTED)
       return error_set(err, ERROR_CONFLICT, "the pod %s still waits, and the planner says: %s on %s",
-                       snapshot->pods.items[planned->pod].object->meta.name,
-                       plan_verdict_name(planned->verdict), snapshot->nodes.items[planned->node].name);
+                       snapshot->pods.items[i].object->meta.name, plan_verdict_name(planned->verdict),
+                       snapshot->nodes.items[planned->node].name);
   }
   return 0;
 }

@@ -87,7 +87,7 @@ static void append_gpus(CliPlanView *view, bool colours, Text *out) {
 /* ---- pods ---- */
 
 static void append_pod(CliPlanView *view, const PlanPod *planned, int like_it, Text *out) {
-  const ObjectMeta *meta = &view->snapshot->pods.items[planned->pod].object->meta;
+  const ObjectMeta *meta = &view->snapshot->pods.items[plan_pod_index(view->plan, planned)].object->meta;
   CLEANUP(text_deinit) Text name = {0};
   text_format(&name, "%s/%s", string_or_empty(meta->namespace_), string_or_empty(meta->name));
   if (like_it)
@@ -164,13 +164,13 @@ static void append_pods(CliPlanView *view, Text *out) {
 /* The bound knows no priorities: who looks for as many pods in the plan would look in vain. */
 static bool priorities_matter(const CliPlanView *view) {
   const Plan *plan = view->plan;
-  const PlanPod *first = NULL;
+  const SnapshotPod *first = NULL;
   for (size_t i = 0; i < plan->pods.count && plan->bound > plan->admitted; i++) {
-    const PlanPod *pod = &plan->pods.items[i];
-    if (pod->verdict == PLAN_IGNORED)
+    const SnapshotPod *pod = &view->snapshot->pods.items[i];
+    if (plan->pods.items[i].verdict == PLAN_IGNORED)
       continue;
     first = first ? first : pod;
-    if (view->snapshot->pods.items[pod->pod].priority != view->snapshot->pods.items[first->pod].priority)
+    if (pod->priority != first->priority)
       return true;
   }
   return false;

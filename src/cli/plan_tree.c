@@ -50,7 +50,7 @@ static json_t *nodes_to_json(CliPlanView *view) {
 }
 
 static json_t *pod_to_json(CliPlanView *view, const PlanPod *planned) {
-  const ObjectMeta *meta = &view->snapshot->pods.items[planned->pod].object->meta;
+  const ObjectMeta *meta = &view->snapshot->pods.items[plan_pod_index(view->plan, planned)].object->meta;
   return json_pack("{s:s,s:s,s:s,s:s,s:s}", "namespace", cli_valid(&view->arena, meta->namespace_), "name",
                    cli_valid(&view->arena, meta->name), "verdict", plan_verdict_name(planned->verdict),
                    "node", cli_valid(&view->arena, cli_plan_view_node(view, planned)), "reason",

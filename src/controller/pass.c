@@ -150,9 +150,8 @@ static void add_writes(const Snapshot *snapshot, const ControllerView *view, con
   array_deinit(&all);
 }
 
-static const char *describe_admission(const Snapshot *snapshot, const PlanPod *planned, bool observe,
-                                      Arena *arena) {
-  const SnapshotPod *pod = &snapshot->pods.items[planned->pod];
+static const char *describe_admission(const Snapshot *snapshot, const SnapshotPod *pod,
+                                      const PlanPod *planned, bool observe, Arena *arena) {
   CLEANUP(text_deinit) Text slices = {0};
   for (size_t i = 0; i < pod->spec->requests.count; i++) {
     const Resource *request = &pod->spec->requests.items[i];
@@ -191,10 +190,10 @@ static int *list_open_pods(const Snapshot *snapshot, const PlanStanding *standin
 
 typedef enum Hearing { SETTLED, LATER, TOO_MANY } Hearing;
 
-static Hearing tell(const Snapshot *snapshot, const PlanPod *planned, const ControllerView *view,
-                    ControllerMemory *memory, ControllerPass *pass) {
+static Hearing tell(const Snapshot *snapshot, const SnapshotPod *waiting, const PlanPod *planned,
+                    const ControllerView *view, ControllerMemory *memory, ControllerPass *pass) {
   bool is_admitted = planned->verdict == PLAN_ADMITTED, triggered = is_admitted && !view->observe;
-  const Pod *pod = snapshot->pods.items[planned->pod].object;
+  const Pod *pod = waiting->object;
   uint64_t wake_ms = UINT64_MAX;
   if (!is_admitted && planned->verdict != PLAN_BLOCKED)
     return SETTLED;
@@ -202,7 +201,7 @@ static Hearing tell(const Snapshot *snapshot, const PlanPod *planned, const Cont
     look_again_at(pass, wake_ms);
     return LATER;
   }
-  const char *note = is_admitted ? describe_admission(snapshot, planned, view->observe, &pass->arena)
+  const char *note = is_admitted ? describe_admission(snapshot, waiting, planned, view->observe, &pass->arena)
                                  : arena_strdup(&pass->arena, planned->reason);
   if (!controller_memory_is_news(memory, pod, triggered, note, view->now_ms, &wake_ms)) {
     look_again_at(pass, wake_ms);
@@ -222,7 +221,8 @@ static void add_words(const Snapshot *snapshot, const Plan *plan, const Controll
   size_t count;
   const int *pods = list_open_pods(snapshot, standing, &pass->arena, &count);
   for (size_t i = 0; i < count; i++) {
-    Hearing hearing = tell(snapshot, &plan->pods.items[pods[i]], view, memory, pass);
+    Hearing hearing =
+        tell(snapshot, &snapshot->pods.items[pods[i]], &plan->pods.items[pods[i]], view, memory, pass);
     if (hearing == TOO_MANY) {
       look_again_at(pass, view->now_ms);
       return;

@@ -181,7 +181,7 @@ static void try_priority(Explanation *explanation) {
   int32_t highest = pod->priority;
   for (size_t i = 0; i < explanation->plan.pods.count; i++) {
     const PlanPod *planned = &explanation->plan.pods.items[i];
-    const Pod *other = explanation->snapshot.pods.items[planned->pod].object;
+    const Pod *other = explanation->snapshot.pods.items[i].object;
     if (planned->node >= 0 && other->priority > highest)
       highest = other->priority;
   }

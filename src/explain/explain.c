@@ -115,7 +115,7 @@ static int count_ahead(const Explanation *explanation) {
   const Pod *subject = explanation->cluster->pods[explanation->subject];
   int ahead = 0;
   for (size_t i = 0; i < explanation->plan.pods.count; i++) {
-    const SnapshotPod *pod = &explanation->snapshot.pods.items[explanation->plan.pods.items[i].pod];
+    const SnapshotPod *pod = &explanation->snapshot.pods.items[i];
     ahead += explanation->plan.pods.items[i].verdict == PLAN_BLOCKED && pod->object != subject &&
              comes_before(pod->object, subject) && asks_the_same(explanation, pod);
   }
@@ -328,7 +328,7 @@ int explain_served_find(const Explanation *explanation, int node, int max, int *
     if (explanation->plan.pods.items[i].node != node)
       continue;
     if (count < max)
-      ret_pods[count] = explanation->plan.pods.items[i].pod;
+      ret_pods[count] = (int)i;
     count++;
   }
   return count;

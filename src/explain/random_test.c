@@ -116,7 +116,7 @@ static bool is_served(Truth *truth, size_t subject) {
   bool found = false;
   fixture_plan(f, NULL);
   for (size_t i = 0; i < f->plan.pods.count; i++)
-    if (f->snapshot.pods.items[f->plan.pods.items[i].pod].object == f->pods.items[subject])
+    if (f->snapshot.pods.items[i].object == f->pods.items[subject])
       found = f->plan.pods.items[i].node >= 0;
   fixture_forget_plan(f);
   return found;

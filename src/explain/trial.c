@@ -170,7 +170,6 @@ bool explain_trial_serves(const ExplainTrial *trial, size_t subject, ExplainAnsw
   if (pod < 0)
     return false;
   const PlanPod *planned = &plan.pods.items[pod];
-  assert(planned->pod == pod);
   ret_answer->verdict = planned->verdict;
   if (planned->node >= 0)
     snprintf(ret_answer->node, sizeof ret_answer->node, "%s", snapshot.nodes.items[planned->node].name);

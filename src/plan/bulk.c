@@ -239,13 +239,6 @@ static void serve(Bulk *bulk, int first, int end) {
     serve_rest(bulk, first, end);
 }
 
-static int end_of_tier(const PlanProblem *problem, int first) {
-  int end = first + 1, count = (int)problem->waiting.count;
-  while (end < count && problem->waiting.items[end].tier == problem->waiting.items[first].tier)
-    end++;
-  return end;
-}
-
 /* All places where the class could be served are alike: in one pool, on hosts that admit the same classes. */
 static bool has_one_home(const Bulk *bulk, const PlanClass *class_, int kind) {
   const PlanProblem *problem = bulk->problem;
@@ -288,7 +281,7 @@ static PlanBulkResult solve(const PlanProblem *problem, bool by_tier, PlanOffer 
   bulk_init(&bulk, problem, ret_offer);
   int count = (int)problem->waiting.count, end = 0;
   for (int first = 0; first < count; first = end) {
-    end = by_tier ? end_of_tier(problem, first) : count;
+    end = by_tier ? (int)plan_problem_tier_end(problem, (size_t)first) : count;
     serve(&bulk, first, end);
   }
   plan_places_finish(&bulk.places);

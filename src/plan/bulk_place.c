@@ -22,6 +22,7 @@ static inline void seat(PlanPlaces *places, int waiting, int host) {
 bool plan_places_seat(PlanPlaces *places, int waiting, int host) {
   if (!places->tight[host] || plan_rooms_hold(places->problem, plan_problem_class(places->problem, waiting),
                                               plan_places_rooms(places, host))) {
+    places->slices[waiting].gpu = -1;
     seat(places, waiting, host);
     return true;
   }

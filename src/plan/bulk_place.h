@@ -20,7 +20,7 @@ typedef struct PlanPlaces {
   bool any_tight;
   int *full; /* by host: the filling that found no pod for it */
   int fillings;
-  PlanSlice *slices; /* by waiting pod; gpu -1: it needs none or has none */
+  PlanSlice *slices; /* by waiting pod that has a host; gpu -1: it needs no new one */
   int *ends, *next;  /* by the first one of pods that stand together in a batch: their end, and the first
                            * one of those that stand together behind them; -1 ends */
   int *next_equal;   /* by waiting pod: behind it in its batch, of its class; -1 ends */

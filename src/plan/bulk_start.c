@@ -30,36 +30,47 @@ static int free_slots_of(const PlanProblem *problem, const PlanHostGpu *gpu) {
   return __builtin_popcount(slots & ~gpu->occupied);
 }
 
-/* Gives the GPU a place in its pool. Returns its free slots. */
-static inline int place_gpu(PlanPlaces *places, int number, const PlanHostGpu *gpu) {
-  PlanPoolGpus *pool = &places->pools[gpu->pool];
-  PlanStates *states = plan_places_states(places, gpu->pool);
-  int place = places->place[number] = (int)pool->count++, state = plan_states_look_up(states, gpu->occupied);
-  pool->model = place && pool->model != gpu->model ? -1 : gpu->model;
-  pool->gpus[place] = number;
-  pool->hosts[place] = gpu->host;
-  pool->states[place] = state;
-  plan_pool_gpus_put(pool, (unsigned)place);
-  return states->items.items[state].free_slots;
+/* Gives GPUs of one model and host their places in their pool. Returns their free slots. */
+static int place_gpus(PlanPlaces *places, int first, int end) {
+  const PlanHostGpu *gpus = places->problem->gpus.items;
+  int host = gpus[first].host, model = gpus[first].model, free_slots = 0;
+  PlanPoolGpus *pool = &places->pools[gpus[first].pool];
+  PlanStates *states = plan_places_states(places, gpus[first].pool);
+  pool->model = pool->count && pool->model != model ? -1 : model;
+  for (int i = first; i < end; i++) {
+    int place = (int)pool->count++, state = plan_states_look_up(states, gpus[i].occupied);
+    places->place[i] = place;
+    pool->gpus[place] = i;
+    pool->hosts[place] = host;
+    pool->states[place] = state;
+    plan_pool_gpus_put(pool, (unsigned)place);
+    free_slots += states->items.items[state].free_slots;
+  }
+  return free_slots;
 }
 
-/* Of those that can be counted. */
+static int leave_out_gpus(PlanPlaces *places, int first, int end) {
+  int free_slots = 0;
+  for (int i = first; i < end; i++) {
+    places->place[i] = -1;
+    free_slots += free_slots_of(places->problem, &places->problem->gpus.items[i]);
+  }
+  return free_slots;
+}
+
+/* Of those that can be counted. GPUs of one model on one host are in one pool. */
 static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
+  const PlanHostGpu *gpus = problem->gpus.items;
   divide_gpus(places);
-  for (size_t host = 0; host < problem->hosts.count; host++) {
-    const PlanHost *on = &problem->hosts.items[host];
-    int free_slots = 0;
-    for (int i = on->first_gpu; i < on->first_gpu + on->gpu_count; i++) {
-      const PlanHostGpu *gpu = &problem->gpus.items[i];
-      if (gpu->pool >= 0 && problem->models.items[gpu->model].is_counted) {
-        free_slots += place_gpu(places, i, gpu);
-        continue;
-      }
-      places->place[i] = -1;
-      free_slots += free_slots_of(problem, gpu);
-    }
-    places->free_slots[host] = free_slots;
+  for (int first = 0, end; first < (int)problem->gpus.count; first = end) {
+    int host = gpus[first].host, model = gpus[first].model;
+    for (end = first + 1;
+         end < (int)problem->gpus.count && gpus[end].host == host && gpus[end].model == model;)
+      end++;
+    places->free_slots[host] += gpus[first].pool >= 0 && problem->models.items[model].is_counted
+                                    ? place_gpus(places, first, end)
+                                    : leave_out_gpus(places, first, end);
   }
   for (int pool = 0; pool < (int)problem->pools.count; pool++)
     sum_holes(places, pool);
@@ -145,8 +156,6 @@ void plan_places_init(PlanPlaces *places, const PlanProblem *problem, PlanOffer 
   };
   for (size_t i = 0; i < problem->shapes.count; i++)
     plan_states_init(&places->states[i], &problem->shapes.items[i].geometry);
-  if (waiting)
-    memset(places->slices, 0xff, waiting * sizeof *places->slices); /* none */
   sort_gpus(places);
   find_tight_hosts(places);
   if (places->any_tight)
@@ -159,19 +168,22 @@ static void count_served(const PlanPlaces *places) {
   const int *hosts = places->offer->hosts;
   size_t end;
   for (size_t first = 0; first < problem->waiting.count; first = end) {
-    int tier = problem->waiting.items[first].tier, served = 0;
-    for (end = first; end < problem->waiting.count && problem->waiting.items[end].tier == tier; end++)
-      served += hosts[end] >= 0;
-    places->offer->served[tier] = served;
+    int served = 0;
+    end = plan_problem_tier_end(problem, first);
+    for (size_t i = first; i < end; i++)
+      served += hosts[i] >= 0;
+    places->offer->served[problem->waiting.items[first].tier] = served;
   }
 }
 
 void plan_places_finish(PlanPlaces *places) {
+  const int *hosts = places->offer->hosts;
+  PlanSlice *slices = places->slices;
   size_t count = 0;
   count_served(places);
   for (size_t i = 0; i < places->problem->waiting.count; i++)
-    if (places->slices[i].gpu >= 0)
-      places->slices[count++] = places->slices[i];
+    if (hosts[i] >= 0 && slices[i].gpu >= 0)
+      slices[count++] = slices[i];
   free(places->offer->slices.items);
   places->offer->slices.items = places->slices;
   places->offer->slices.count = count;

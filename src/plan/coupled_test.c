@@ -131,7 +131,7 @@ static const PlanPod *find_turn(const Plan *plan, int turn) {
 
 static void assert_turn_is_sound(Oracle *oracle, const PlanPod *planned, uint64_t state) {
   const Fixture *f = oracle->f;
-  const Pod *pod = f->snapshot.pods.items[planned->pod].object;
+  const Pod *pod = f->snapshot.pods.items[plan_pod_index(&f->plan, planned)].object;
   const Node *node = f->snapshot.nodes.items[planned->node].object;
   const char *refusal = !anti_affinity_allows(oracle, pod, node) ? "anti-affinity"
                         : !affinity_allows(oracle, pod, node)    ? "affinity"

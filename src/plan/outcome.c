@@ -24,8 +24,7 @@ static void write_ignored(const PlanProblem *problem, Plan *plan) {
   for (size_t spec = 0; spec < snapshot->specs.count; spec++)
     reasons[spec] = problem->ignored[spec] ? arena_strdup(&plan->arena, problem->ignored[spec]) : "";
   for (size_t i = 0; i < snapshot->pods.count; i++)
-    plan->pods.items[i] = (PlanPod){.pod = (int)i,
-                                    .node = -1,
+    plan->pods.items[i] = (PlanPod){.node = -1,
                                     .turn = -1,
                                     .verdict = PLAN_IGNORED,
                                     .reason = reasons[snapshot->pods.items[i].spec->number]};
@@ -34,23 +33,24 @@ static void write_ignored(const PlanProblem *problem, Plan *plan) {
 static void write_waiting(const PlanOutcome *outcome, Plan *plan) {
   const PlanProblem *problem = outcome->problem;
   const PlanWaiting *waiting = problem->waiting.items;
+  const PlanHost *hosts = problem->hosts.items;
+  const int *turns = outcome->turns;
+  const bool *recuts = outcome->recuts;
+  PlanPod *pods = plan->pods.items;
   int served = 0, served_anew = 0;
   CLEANUP(cleanup_free) bool *are_anew = find_served_anew(outcome);
   for (size_t i = 0; i < problem->waiting.count; i++) {
-    int host = outcome->hosts[i], pod = waiting[i].pod;
+    int host = outcome->hosts[i], turn = turns ? turns[i] : (int)i;
     bool is_served = host >= 0, is_anew = is_served && are_anew[i];
     served += is_served;
     served_anew += is_anew;
-    plan->pods.items[pod] = (PlanPod){.pod = pod,
-                                      .node = is_served ? problem->hosts.items[host].node : -1,
-                                      .turn = !is_served       ? -1
-                                              : outcome->turns ? outcome->turns[i]
-                                                               : (int)i,
-                                      .verdict = is_anew     ? PLAN_ADMITTED
-                                                 : is_served ? PLAN_FITS
-                                                             : PLAN_BLOCKED,
-                                      .recut = is_anew && outcome->recuts && outcome->recuts[i],
-                                      .reason = ""};
+    pods[waiting[i].pod] = (PlanPod){.reason = "",
+                                     .node = is_served ? hosts[host].node : -1,
+                                     .turn = is_served ? turn : -1,
+                                     .verdict = is_anew     ? PLAN_ADMITTED
+                                                : is_served ? PLAN_FITS
+                                                            : PLAN_BLOCKED,
+                                     .recut = is_anew && recuts && recuts[i]};
   }
   plan->admitted = served_anew;
   plan->already_fit = served - served_anew;
@@ -131,7 +131,7 @@ static void by_gpu_init(ByGpu *by_gpu, const PlanProblem *problem, const PlanSli
 }
 
 /* Those of the GPU begin there. Returns how many they are. */
-static inline int begin_at(ByGpu *by_gpu, size_t gpu, int begin) {
+static inline int begin_at(ByGpu *by_gpu, int gpu, int begin) {
   if (!by_gpu->counts)
     return 0;
   by_gpu->next[gpu] = begin;
@@ -142,28 +142,27 @@ static inline int begin_at(ByGpu *by_gpu, size_t gpu, int begin) {
  * each is written, and those that do not are written over. */
 static void write_rows(const PlanProblem *problem, ByGpu *created, ByGpu *destroyed,
                        const PlanCreate *creates, const PlanDestroy *destroys, Plan *plan) {
-  int create = 0, destroy = 0, last_node = -1, nodes_changed = 0;
+  int create = 0, destroy = 0;
   array_reserve(&plan->gpus, created->gpu_count + destroyed->gpu_count + 1);
   PlanGpu *row = plan->gpus.items;
-  for (size_t i = 0; i < problem->gpus.count; i++) {
-    const PlanHostGpu *gpu = &problem->gpus.items[i];
-    int node = problem->hosts.items[gpu->host].node;
-    int comes = begin_at(created, i, create), goes = begin_at(destroyed, i, destroy);
-    bool changes = comes | goes;
-    *row = (PlanGpu){.node = node,
-                     .gpu = gpu->gpu,
-                     .creates = &creates[create],
-                     .create_count = (uint8_t)comes,
-                     .destroys = &destroys[destroy],
-                     .destroy_count = (uint8_t)goes};
-    row += changes;
-    nodes_changed += changes & (node != last_node);
-    last_node = changes ? node : last_node;
-    create += comes;
-    destroy += goes;
+  for (size_t host = 0; host < problem->hosts.count; host++) {
+    const PlanHost *on = &problem->hosts.items[host];
+    const PlanGpu *first_row = row;
+    for (int i = on->first_gpu; i < on->first_gpu + on->gpu_count; i++) {
+      int comes = begin_at(created, i, create), goes = begin_at(destroyed, i, destroy);
+      *row = (PlanGpu){.node = on->node,
+                       .gpu = (uint8_t)problem->gpus.items[i].gpu,
+                       .creates = &creates[create],
+                       .create_count = (uint8_t)comes,
+                       .destroys = &destroys[destroy],
+                       .destroy_count = (uint8_t)goes};
+      row += (comes | goes) != 0;
+      create += comes;
+      destroy += goes;
+    }
+    plan->nodes_changed += row != first_row;
   }
   plan->gpus.count = (size_t)(row - plan->gpus.items);
-  plan->nodes_changed = nodes_changed;
 }
 
 static void write_gpus(const PlanOutcome *outcome, Plan *plan) {

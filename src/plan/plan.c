@@ -230,7 +230,8 @@ static void carry_out(const PlanProblem *problem, const PlanOptions *options, Pl
 static void take_offer(const PlanProblem *problem, const PlanOptions *options, PlanOffer *offer, Plan *plan) {
   if (options->leftover == PLAN_LEFTOVER_FILL)
     plan_fill_offer(problem, options, offer);
-  CLEANUP(cleanup_free) bool *recuts = mem_alloc(problem->waiting.count * sizeof *recuts);
+  CLEANUP(cleanup_free)
+  bool *recuts = offer->withdrawals.count ? mem_alloc(problem->waiting.count * sizeof *recuts) : NULL;
   for (size_t i = 0; i < offer->withdrawals.count; i++)
     recuts[offer->withdrawals.items[i].waiting] = true;
   const PlanOutcome outcome = {.problem = problem,

@@ -29,14 +29,13 @@ typedef enum PlanVerdict {
 
 typedef enum PlanState { PLAN_USED, PLAN_KEEP, PLAN_CREATE, PLAN_DESTROY } PlanState;
 
-typedef struct PlanPod {
-  int pod;  /* index in snapshot.pods */
-  int node; /* where the plan counts on it; -1 for ignored and blocked */
-  int turn; /* whom the plan serves first, second...: each fits where those before it are; -1 */
-  PlanVerdict verdict : 8;
-  bool recut;         /* admitted where free slices have to go first */
-  bool premature;     /* blocked, but a node that is being re-cut may serve it when it has answered */
-  const char *reason; /* a sentence for people, "" for fits and admitted; in the plan's arena */
+typedef struct PlanPod { /* a hundred thousand of them are written: so they are small */
+  const char *reason;    /* a sentence for people, "" for fits and admitted; in the plan's arena */
+  int node;              /* where the plan counts on it; -1 for ignored and blocked */
+  int turn : 28;         /* whom the plan serves first, second...: each fits where those before it are; -1 */
+  PlanVerdict verdict : 2;
+  bool recut : 1;     /* admitted where free slices have to go first */
+  bool premature : 1; /* blocked, but a node that is being re-cut may serve it when it has answered */
 } PlanPod;
 
 /* A slice to create, in the order in which it shall be created. */
@@ -101,6 +100,10 @@ typedef struct PlanOptions {
                            * every machine */
 } PlanOptions;
 
+/* The pod's index in snapshot.pods. */
+static inline int plan_pod_index(const Plan *plan, const PlanPod *pod) {
+  return (int)(pod - plan->pods.items);
+}
 /* Plans on the snapshot and leaves it as it was. */
 void plan_compute(Snapshot *snapshot, const PlanOptions *options, Plan *ret_plan);
 void plan_deinit(Plan *plan);

@@ -166,7 +166,7 @@ static inline const char *fixture_changes(Fixture *f) {
 }
 
 static inline const char *fixture_pod_name(const Fixture *f, size_t planned) {
-  return f->snapshot.pods.items[f->plan.pods.items[planned].pod].object->meta.name;
+  return f->snapshot.pods.items[planned].object->meta.name;
 }
 
 /* The planned pod whose name comes next behind `name`; count where there is none. */

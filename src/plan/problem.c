@@ -25,6 +25,19 @@ const SnapshotPod *plan_problem_pod(const PlanProblem *problem, int waiting) {
   return &problem->snapshot->pods.items[problem->waiting.items[waiting].pod];
 }
 
+size_t plan_problem_tier_end(const PlanProblem *problem, size_t first) {
+  const PlanWaiting *waiting = problem->waiting.items;
+  size_t low = first + 1, high = problem->waiting.count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (waiting[middle].tier == waiting[first].tier)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 SnapshotNode *plan_problem_node(const PlanProblem *problem, int host) {
   return &problem->snapshot->nodes.items[problem->hosts.items[host].node];
 }

@@ -134,6 +134,8 @@ const PlanGeometry *plan_problem_geometry(const PlanProblem *problem, int gpu);
 static inline bool plan_class_admits(const PlanClass *class_, int host) {
   return class_->admits[host / 64] >> host % 64 & 1;
 }
+/* Where the tier of the waiting pod `first` ends: the tiers stand one behind the other. */
+size_t plan_problem_tier_end(const PlanProblem *problem, size_t first);
 /* The rank of the kind on GPUs of the pool, -1 where the class may not go there or the kind has none. */
 static inline int plan_class_rank(const PlanProblem *problem, const PlanClass *class_, int kind, int pool) {
   const PlanPool *candidate = &problem->pools.items[pool];

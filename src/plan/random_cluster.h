@@ -155,8 +155,8 @@ static inline void random_assert_holds(Fixture *after, const Fixture *before) {
     SchedVerdict verdict;
     if (pod->node < 0)
       continue;
-    if (!sched_fits(&after->snapshot, pod->pod, pod->node, &verdict))
+    if (!sched_fits(&after->snapshot, (int)i, pod->node, &verdict))
       fail_msg("%s: %s", verdict.plugin, verdict.reason);
-    snapshot_bind(&after->snapshot, pod->pod, pod->node);
+    snapshot_bind(&after->snapshot, (int)i, pod->node);
   }
 }

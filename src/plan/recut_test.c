@@ -144,7 +144,7 @@ static bool could_be_served(const Fixture *f, int pod, int node) {
     read_gpu(&recut, g);
   for (size_t i = 0; i < f->plan.pods.count; i++) {
     const PlanPod *other = &f->plan.pods.items[i];
-    const Resources *requests = &f->snapshot.pods.items[other->pod].spec->requests;
+    const Resources *requests = &f->snapshot.pods.items[i].spec->requests;
     if (other->node != node)
       continue;
     resources_add(&after.requested, requests, 1, &arena);
@@ -165,7 +165,7 @@ static int lowest_priority(const Fixture *f) {
   int lowest = INT32_MAX;
   for (size_t i = 0; i < f->plan.pods.count; i++) {
     const PlanPod *pod = &f->plan.pods.items[i];
-    int priority = f->snapshot.pods.items[pod->pod].object->priority;
+    int priority = f->snapshot.pods.items[i].object->priority;
     if (pod->node >= 0 && priority < lowest)
       lowest = priority;
   }
@@ -177,10 +177,10 @@ static void assert_complete(const Fixture *f, uint64_t state) {
   int lowest = lowest_priority(f);
   for (size_t i = 0; i < f->plan.pods.count; i++) {
     const PlanPod *pod = &f->plan.pods.items[i];
-    if (pod->verdict != PLAN_BLOCKED || f->snapshot.pods.items[pod->pod].object->priority > lowest)
+    if (pod->verdict != PLAN_BLOCKED || f->snapshot.pods.items[i].object->priority > lowest)
       continue;
     for (int node = 0; node < (int)f->snapshot.nodes.count; node++)
-      if (could_be_served(f, pod->pod, node))
+      if (could_be_served(f, (int)i, node))
         fail_msg("state %llu: %s could be served on %s\n%s\n%s", (unsigned long long)state,
                  fixture_pod_name(f, i), f->snapshot.nodes.items[node].name, fixture_changes((Fixture *)f),
                  fixture_verdicts((Fixture *)f));

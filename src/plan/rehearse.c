@@ -10,9 +10,7 @@ void plan_serve_tiers(PlanGreedy *greedy, const PlanOffer *offer) {
   const PlanProblem *problem = greedy->draft->problem;
   size_t end;
   for (size_t first = 0; first < problem->waiting.count; first = end) {
-    int tier = problem->waiting.items[first].tier;
-    for (end = first + 1; end < problem->waiting.count && problem->waiting.items[end].tier == tier;)
-      end++;
+    end = plan_problem_tier_end(problem, first);
     plan_draft_apply(greedy->draft, offer, first, end);
     if (offer->withdrawals.count)
       plan_greedy_forget(greedy); /* there is more room than before */

@@ -83,7 +83,6 @@ static void remove_pod(PlanStanding *standing, int gone, int moved) {
     if (place >= 0)
       standing->open_pods.items[place] = gone;
     standing->plan.pods.items[gone] = standing->plan.pods.items[moved];
-    standing->plan.pods.items[gone].pod = gone;
   }
   standing->place_of_pod.count--;
   standing->plan.pods.count--;
@@ -93,8 +92,8 @@ static void add_pod(PlanStanding *standing, int pod) {
   const SnapshotPod *came = &standing->live.snapshot.pods.items[pod];
   const char *reason =
       came->spec->invalid ? came->spec->invalid : plan_ignore_reason(came->object, &came->spec->requests);
-  *array_push(&standing->plan.pods) = (PlanPod){
-      .pod = pod, .verdict = PLAN_IGNORED, .node = -1, .turn = -1, .reason = string_or_empty(reason)};
+  *array_push(&standing->plan.pods) =
+      (PlanPod){.verdict = PLAN_IGNORED, .node = -1, .turn = -1, .reason = string_or_empty(reason)};
   *array_push(&standing->place_of_pod) = -1;
 }
 
@@ -328,8 +327,7 @@ static void take_changes(PlanStanding *standing) {
     if (item->pod < 0)
       continue;
     standing->plan.pods.items[item->pod] =
-        (PlanPod){.pod = item->pod,
-                  .verdict = item->host < 0  ? PLAN_BLOCKED
+        (PlanPod){.verdict = item->host < 0  ? PLAN_BLOCKED
                              : item->gpu < 0 ? PLAN_FITS
                                              : PLAN_ADMITTED,
                   .node = item->host < 0 ? -1 : kept->problem.hosts.items[item->host].node,

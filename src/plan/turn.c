@@ -99,9 +99,7 @@ void plan_turns_give(PlanProblem *problem) {
   CLEANUP(cleanup_free) Chance *chances = mem_alloc(problem->classes.count * sizeof *chances);
   problem->tier_count = 0;
   for (size_t first = 0; first < count; first = end) {
-    int tier = problem->waiting.items[first].tier;
-    for (end = first + 1; end < count && problem->waiting.items[end].tier == tier;)
-      end++;
+    end = plan_problem_tier_end(problem, first);
     turns -= give_turns(problem, first, end, turns, chances);
   }
 }

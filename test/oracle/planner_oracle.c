@@ -45,9 +45,9 @@ static void assert_holds(Family *family, uint64_t state) {
     SchedVerdict verdict;
     if (pod->node < 0)
       continue;
-    if (!sched_fits(&after, pod->pod, pod->node, &verdict))
+    if (!sched_fits(&after, (int)i, pod->node, &verdict))
       fail_msg("state %llu: %s: %s", (unsigned long long)state, verdict.plugin, verdict.reason);
-    snapshot_bind(&after, pod->pod, pod->node);
+    snapshot_bind(&after, (int)i, pod->node);
   }
 }
 
