@@ -98,6 +98,27 @@ static void close_claimed(Opened *opened, const PlanHost *host, int *counts) {
         opened->open[gpu] &= ~(starts & -starts);
 }
 
+/* Slices of a profile that may not be created any more have a use that their slots have not: as many stay as
+ * are asked for. */
+static void close_asked(Opened *opened) {
+  const PlanProblem *problem = opened->problem;
+  CLEANUP(cleanup_free) int *asked = mem_alloc(problem->stocks.count * sizeof *asked);
+  for (size_t i = 0; i < problem->waiting.count; i++) {
+    const PlanClass *class_ = plan_problem_class(problem, (int)i);
+    for (int n = 0; n < class_->need_count; n++)
+      if (problem->kinds.items[class_->needs[n].kind].stock >= 0)
+        asked[problem->kinds.items[class_->needs[n].kind].stock] += class_->needs[n].count;
+  }
+  for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++)
+    for (uint32_t starts = opened->open[gpu]; starts; starts &= starts - 1) {
+      int start = __builtin_ctz(starts), stock = stock_of(opened, gpu, start);
+      bool may_return =
+          plan_problem_model(problem, gpu)->allowed >> instance_at(opened, gpu, start)->profile & 1;
+      if (!may_return && asked[stock]-- > 0)
+        opened->open[gpu] &= ~(starts & -starts);
+    }
+}
+
 /* The free slice is one that nobody can take (sign -1), or one that somebody can. */
 static void count_free(Opened *opened, int gpu, int profile, int sign) {
   const PlanProblem *problem = opened->problem;
@@ -136,6 +157,7 @@ static int open_all(Opened *opened) {
   CLEANUP(cleanup_free) int *counts = mem_alloc(problem->stocks.count * sizeof *counts);
   for (size_t host = 0; host < problem->hosts.count; host++)
     close_claimed(opened, &problem->hosts.items[host], counts);
+  close_asked(opened);
   for (int gpu = 0; gpu < (int)problem->gpus.count; gpu++) {
     open_gpu(opened, gpu);
     count += __builtin_popcount(opened->open[gpu]);

@@ -149,6 +149,24 @@ static void slices_that_bound_pods_may_count_on_stay(void **state) {
   snapshot_deinit(&f.snapshot);
 }
 
+/* The profiles that the nodes allow were changed after the 2g had been created. */
+static void slices_that_may_not_be_created_again_stay_for_those_who_ask_them(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  CLEANUP(plan_problem_deinit) PlanProblem problem;
+  CLEANUP(plan_offer_deinit) PlanOffer offer;
+  Node *n1 = fixture_node(&f, "n1"), *n2 = fixture_node(&f, "n2");
+  fixture_gpu(&f, n1, A100, "2g.20gb@0:free,1g.10gb@2:used,1g.10gb@3:used,3g.40gb@4:used");
+  fixture_gpu(&f, n2, A100, "7g.80gb@0:free");
+  fixture_set(&f, &n1->meta.annotations, MIG_ANNOTATION_ALLOWED, "1g.10gb");
+  fixture_set(&f, &n2->meta.annotations, MIG_ANNOTATION_ALLOWED, "1g.10gb");
+  fixture_pods(&f, 2, "a", "1g.10gb");
+  fixture_pods(&f, 1, "b", "2g.20gb");
+  solve(&f, &problem, &offer);
+  assert_true(plan_offer_serves_all(&problem, &offer));
+  assert_int_equal(offer.withdrawals.count, 1);
+  snapshot_deinit(&f.snapshot);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counted_withdrawals_serve_the_most_on_one_model),
@@ -157,6 +175,7 @@ int main(void) {
       cmocka_unit_test(on_a_large_fleet_nobody_waits_for_whom_withdrawals_make_room),
       cmocka_unit_test(slices_that_serve_and_slices_in_nobodys_way_stay),
       cmocka_unit_test(slices_that_bound_pods_may_count_on_stay),
+      cmocka_unit_test(slices_that_may_not_be_created_again_stay_for_those_who_ask_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
