@@ -285,6 +285,8 @@ static PlanBulkResult solve(const PlanProblem *problem, bool by_tier, PlanOffer 
     serve(&bulk, first, end);
   }
   plan_places_finish(&bulk.places);
+  if (bulk.places.refused) /* younger ones may sit on other hosts */
+    plan_offer_prefer_oldest(ret_offer, problem);
   PlanBulkResult result = judge(&bulk);
   return by_tier && result == PLAN_BULK_PROVEN ? PLAN_BULK_COMPLETE : result;
 }

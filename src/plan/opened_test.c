@@ -119,6 +119,40 @@ static void solve(Fixture *f, PlanProblem *problem, PlanOffer *ret_offer) {
   (void)plan_opened_solve(problem, &growth, ret_offer);
 }
 
+/* Of one class and tier the oldest stand first. */
+static bool serves_oldest(const PlanProblem *problem, const PlanOffer *offer) {
+  for (size_t i = 0; i < problem->waiting.count; i++)
+    for (size_t j = i + 1; j < problem->waiting.count && offer->hosts[i] < 0; j++)
+      if (offer->hosts[j] >= 0 && problem->waiting.items[i].tier == problem->waiting.items[j].tier &&
+          problem->waiting.items[i].class_ == problem->waiting.items[j].class_)
+        return false;
+  return true;
+}
+
+static void where_hosts_run_short_of_cpu_the_oldest_of_equal_pods_are_served(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  CLEANUP(plan_problem_deinit) PlanProblem problem;
+  CLEANUP(plan_offer_deinit) PlanOffer offer;
+  const RandomMix mix = {.limits = true};
+  const char *const names[] = {A100};
+  Random random = {.state = 20261201};
+  for (int i = 0; i < 70; i++) {
+    Node *node = fixture_node(&f, arena_format(&f.arena, "n%02d", i));
+    fixture_gpu(&f, node, A100, i % 2 ? "1g.10gb@0:free,3g.40gb@4:free" : "2g.20gb@2:free");
+    fixture_set(&f, (KeyValues *)&node->allocatable, "cpu", arena_format(&f.arena, "%d", 1 + i % 8));
+  }
+  for (int i = 0; i < 200; i++) {
+    add_random_pod(&f, &random, &mix, names, 1);
+    f.pods.items[i]->priority = 0;
+  }
+  solve(&f, &problem, &offer);
+  assert_true(offer.withdrawals.count > 0);
+  assert_false(plan_offer_serves_all(&problem, &offer));
+  assert_true(serves_oldest(&problem, &offer));
+  assert_true(holds(&problem, &offer));
+  snapshot_deinit(&f.snapshot);
+}
+
 static void slices_that_serve_and_slices_in_nobodys_way_stay(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   CLEANUP(plan_problem_deinit) PlanProblem problem;
@@ -173,6 +207,7 @@ int main(void) {
       cmocka_unit_test(counted_withdrawals_serve_the_most_on_every_model),
       cmocka_unit_test(counted_withdrawals_hold_on_mixed_fleets),
       cmocka_unit_test(on_a_large_fleet_nobody_waits_for_whom_withdrawals_make_room),
+      cmocka_unit_test(where_hosts_run_short_of_cpu_the_oldest_of_equal_pods_are_served),
       cmocka_unit_test(slices_that_serve_and_slices_in_nobodys_way_stay),
       cmocka_unit_test(slices_that_bound_pods_may_count_on_stay),
       cmocka_unit_test(slices_that_may_not_be_created_again_stay_for_those_who_ask_them),

@@ -132,8 +132,6 @@ static void solve(const PlanProblem *problem, Work *work, Solution *ret_solution
   *ret_solution = (Solution){0};
   PlanBulkResult result = plan_bulk_solve(problem, &ret_solution->offer);
   bool all = plan_offer_serves_all(problem, &ret_solution->offer);
-  if (!all && result == PLAN_BULK_COMPLETE)
-    plan_offer_prefer_oldest(&ret_solution->offer, problem);
   ret_solution->proven = all || result == PLAN_BULK_PROVEN;
   ret_solution->is_final =
       !problem->is_coupled && (all || (result >= PLAN_BULK_COMPLETE && !problem->has_withdrawable));
