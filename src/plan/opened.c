@@ -3,10 +3,9 @@
  *
  *   1. the fleet is counted with all free slices gone: that is the most that can be served (bulk.h), and says
  *      how many new slices of each rank each pool gets;
- *   2. free slices of these ranks are kept for those pods, one after the other, where all that is left to
- *      place still fits (hole.h);
- *   3. of the others so many are kept as still fit beside that: first all of a GPU, where the most slices
- *      would go, then one by one, the smallest first, for a large one makes more room;
+ *   2. free slices are kept as long as all that is left to place still fits beside them (hole.h); a pod that
+ *      a kept one serves is not left any more. First all of a GPU, where the most slices would go;
+ *   3. then one by one: those that serve, then the smallest, for a large one makes more room;
  *   4. the fleet is counted once more as it is now, and what lies in the way of a new slice goes.
  *
  * Each step keeps the most that step 1 found possible. */
@@ -185,39 +184,40 @@ static void count_needs(Opened *opened, const PlanOffer *most) {
   }
 }
 
-/* Keeps the open slices at these starts if all that is left to place still fits, without one of `rank`, which
- * is served by it; -1: nobody is. */
-static bool keep(Opened *opened, int gpu, uint32_t starts, int rank) {
+/* Keeps the open slices at these starts if all that is left to place still fits, without those who are served
+ * by them. */
+static void keep(Opened *opened, int gpu, uint32_t starts) {
   PlanHostGpu *on = &opened->fleet.gpus.items[gpu];
   const PlanGeometry *geometry = geometry_of(opened, on->pool);
   PlanAmounts left = opened->left[on->pool];
   PlanHoles all = opened->holes[on->pool], before, after;
   uint32_t slots = 0;
-  for (uint32_t rest = starts; rest; rest &= rest - 1)
-    slots |=
-        slots_of(opened, gpu, instance_at(opened, gpu, __builtin_ctz(rest))->profile, __builtin_ctz(rest));
+  for (uint32_t rest = starts; rest; rest &= rest - 1) {
+    int start = __builtin_ctz(rest), profile = instance_at(opened, gpu, start)->profile;
+    int rank = rank_of(opened, gpu, profile);
+    slots |= slots_of(opened, gpu, profile, start);
+    if (rank >= 0 && left.count[rank] > 0)
+      left.count[rank]--;
+  }
   plan_holes_of_slots(geometry, on->occupied, &before);
   plan_holes_of_slots(geometry, on->occupied | slots, &after);
   plan_holes_add(geometry, &all, &before, -1);
   plan_holes_add(geometry, &all, &after, 1);
-  if (rank >= 0)
-    left.count[rank]--;
   if (!plan_holes_fit(geometry, &all, &left))
-    return false;
+    return;
   opened->holes[on->pool] = all;
   opened->left[on->pool] = left;
   opened->open[gpu] &= ~starts;
   on->occupied |= slots;
   for (uint32_t rest = starts; rest; rest &= rest - 1)
     count_free(opened, gpu, instance_at(opened, gpu, __builtin_ctz(rest))->profile, 1);
-  return true;
 }
 
 static void keep_used(Opened *opened, int gpu) {
   for (uint32_t starts = opened->open[gpu]; starts; starts &= starts - 1) {
     int rank = rank_of(opened, gpu, instance_at(opened, gpu, __builtin_ctz(starts))->profile);
     if (rank >= 0 && opened->left[gpu_of(opened, gpu)->pool].count[rank] > 0)
-      (void)keep(opened, gpu, starts & -starts, rank);
+      keep(opened, gpu, starts & -starts);
   }
 }
 
@@ -225,18 +225,18 @@ static void keep_used(Opened *opened, int gpu) {
 static void keep_of_rank(Opened *opened, int gpu, int rank) {
   for (uint32_t starts = opened->open[gpu]; starts; starts &= starts - 1)
     if (rank_of(opened, gpu, instance_at(opened, gpu, __builtin_ctz(starts))->profile) == rank)
-      (void)keep(opened, gpu, starts & -starts, -1);
+      keep(opened, gpu, starts & -starts);
 }
 
 /* The first names stay open longest. */
 static void keep_all_possible(Opened *opened) {
   int gpus = (int)opened->problem->gpus.count;
-  for (int gpu = 0; gpu < gpus; gpu++)
-    keep_used(opened, gpu);
   for (int count = MIG_SLOTS_MAX; count > 0; count--)
     for (int gpu = gpus - 1; gpu >= 0; gpu--)
       if (__builtin_popcount(opened->open[gpu]) == count)
-        (void)keep(opened, gpu, opened->open[gpu], -1);
+        keep(opened, gpu, opened->open[gpu]);
+  for (int gpu = 0; gpu < gpus; gpu++)
+    keep_used(opened, gpu);
   for (int rank = -1; rank < PLAN_RANKS_MAX; rank++)
     for (int gpu = gpus - 1; gpu >= 0; gpu--)
       keep_of_rank(opened, gpu, rank);

@@ -12,6 +12,6 @@
  *                          else, or slices could go that were not looked at
  *     PLAN_BULK_PARTIAL    where nothing is gained, or cannot be counted: there is no offer
  *
- * Never withdrawn are slices that plan_problem_withdrawable() does not name, and those on which pods that are
- * bound already may count. */
+ * Never withdrawn are slices that plan_problem_withdrawable() does not name, those on which pods that are
+ * bound already may count, and of a profile that may not be created again as many as are asked for. */
 PlanBulkResult plan_opened_solve(const PlanProblem *problem, const PlanOffer *growth, PlanOffer *ret_offer);

@@ -170,6 +170,21 @@ static void slices_that_serve_and_slices_in_nobodys_way_stay(void **state) {
   snapshot_deinit(&f.snapshot);
 }
 
+/* The 1g.20gb could serve, but then two others would have to go. */
+static void one_slice_goes_rather_than_two(void **state) {
+  CLEANUP(fixture_deinit) Fixture f = {0};
+  CLEANUP(plan_problem_deinit) PlanProblem problem;
+  CLEANUP(plan_offer_deinit) PlanOffer offer;
+  fixture_gpu(&f, fixture_node(&f, "n1"), A100, "1g.20gb@2:free");
+  fixture_gpu(&f, fixture_node(&f, "n2"), A100, "2g.20gb@0:free,1g.10gb@3:free");
+  fixture_pod(&f, "a", "4g.40gb");
+  fixture_pod(&f, "b", "1g.20gb");
+  solve(&f, &problem, &offer);
+  assert_true(plan_offer_serves_all(&problem, &offer));
+  assert_int_equal(offer.withdrawals.count, 1);
+  snapshot_deinit(&f.snapshot);
+}
+
 /* Nobody knows which of the two the bound pod will get. */
 static void slices_that_bound_pods_may_count_on_stay(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
@@ -209,6 +224,7 @@ int main(void) {
       cmocka_unit_test(on_a_large_fleet_nobody_waits_for_whom_withdrawals_make_room),
       cmocka_unit_test(where_hosts_run_short_of_cpu_the_oldest_of_equal_pods_are_served),
       cmocka_unit_test(slices_that_serve_and_slices_in_nobodys_way_stay),
+      cmocka_unit_test(one_slice_goes_rather_than_two),
       cmocka_unit_test(slices_that_bound_pods_may_count_on_stay),
       cmocka_unit_test(slices_that_may_not_be_created_again_stay_for_those_who_ask_them),
   };
