@@ -6,6 +6,7 @@
 #include "plan/draft.h"
 #include "plan/fill.h"
 #include "plan/greedy.h"
+#include "plan/offer_fixture.h"
 
 enum { INSTANCES = 60, NODES_MAX = 40, PODS_MAX = 400 };
 
@@ -110,16 +111,6 @@ static void assert_nobody_left(const PlanProblem *problem, PlanDraft *draft) {
       fail_msg("pod %zu was left out", i);
 }
 
-/* Of one class and tier the oldest stand first. */
-static void assert_oldest_served(const PlanProblem *problem, const PlanOffer *offer) {
-  const PlanWaiting *waiting = problem->waiting.items;
-  for (size_t i = 0; i < problem->waiting.count; i++)
-    for (size_t j = i + 1; j < problem->waiting.count && offer->hosts[i] < 0; j++)
-      if (offer->hosts[j] >= 0 && waiting[i].tier == waiting[j].tier &&
-          waiting[i].class_ == waiting[j].class_)
-        fail_msg("pod %zu is served, and %zu, which is older, is not", j, i);
-}
-
 static void check(const Mix *mix) {
   for (uint64_t seed = 1; seed <= INSTANCES; seed++) {
     Random random = {.state = seed};
@@ -133,7 +124,7 @@ static void check(const Mix *mix) {
     PlanBulkResult result = plan_bulk_solve(&problem, &offer);
     plan_draft_init(&draft, &problem);
     assert_holds(&problem, &offer, &draft);
-    assert_oldest_served(&problem, &offer);
+    offer_assert_oldest_served(&problem, &offer);
     if (result >= PLAN_BULK_COMPLETE)
       assert_nobody_left(&problem, &draft);
     assert_filled_alike(&problem, &offer, &draft);

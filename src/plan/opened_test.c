@@ -2,6 +2,7 @@
 /* Withdrawals that are counted, against plans of small clusters, which oracle_test.c proves. */
 #include "plan/random_cluster.h"
 
+#include "plan/offer_fixture.h"
 #include "plan/opened.h"
 #include "plan/rehearse.h"
 
@@ -119,16 +120,6 @@ static void solve(Fixture *f, PlanProblem *problem, PlanOffer *ret_offer) {
   (void)plan_opened_solve(problem, &growth, ret_offer);
 }
 
-/* Of one class and tier the oldest stand first. */
-static bool serves_oldest(const PlanProblem *problem, const PlanOffer *offer) {
-  for (size_t i = 0; i < problem->waiting.count; i++)
-    for (size_t j = i + 1; j < problem->waiting.count && offer->hosts[i] < 0; j++)
-      if (offer->hosts[j] >= 0 && problem->waiting.items[i].tier == problem->waiting.items[j].tier &&
-          problem->waiting.items[i].class_ == problem->waiting.items[j].class_)
-        return false;
-  return true;
-}
-
 static void where_hosts_run_short_of_cpu_the_oldest_of_equal_pods_are_served(void **state) {
   CLEANUP(fixture_deinit) Fixture f = {0};
   CLEANUP(plan_problem_deinit) PlanProblem problem;
@@ -148,7 +139,7 @@ static void where_hosts_run_short_of_cpu_the_oldest_of_equal_pods_are_served(voi
   solve(&f, &problem, &offer);
   assert_true(offer.withdrawals.count > 0);
   assert_false(plan_offer_serves_all(&problem, &offer));
-  assert_true(serves_oldest(&problem, &offer));
+  offer_assert_oldest_served(&problem, &offer);
   assert_true(holds(&problem, &offer));
   snapshot_deinit(&f.snapshot);
 }
