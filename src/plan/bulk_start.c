@@ -58,19 +58,16 @@ static int leave_out_gpus(PlanPlaces *places, int first, int end) {
   return free_slots;
 }
 
-/* Of those that can be counted. GPUs of one model on one host are in one pool. */
+/* Of those that can be counted. */
 static void sort_gpus(PlanPlaces *places) {
   const PlanProblem *problem = places->problem;
   const PlanHostGpu *gpus = problem->gpus.items;
   divide_gpus(places);
   for (int first = 0, end; first < (int)problem->gpus.count; first = end) {
-    int host = gpus[first].host, model = gpus[first].model;
-    for (end = first + 1;
-         end < (int)problem->gpus.count && gpus[end].host == host && gpus[end].model == model;)
-      end++;
-    places->free_slots[host] += gpus[first].pool >= 0 && problem->models.items[model].is_counted
-                                    ? place_gpus(places, first, end)
-                                    : leave_out_gpus(places, first, end);
+    bool is_counted = gpus[first].pool >= 0 && problem->models.items[gpus[first].model].is_counted;
+    end = plan_problem_gpus_end(problem, first);
+    places->free_slots[gpus[first].host] +=
+        is_counted ? place_gpus(places, first, end) : leave_out_gpus(places, first, end);
   }
   for (int pool = 0; pool < (int)problem->pools.count; pool++)
     sum_holes(places, pool);

@@ -363,22 +363,19 @@ static int find_pool(PlanProblem *problem, Intern *known, int shape, int host, i
   return pool;
 }
 
-/* GPUs of one model on one host are in one pool. */
 static void find_pools(PlanProblem *problem) {
   CLEANUP(intern_deinit) Intern known = {0};
-  int pool = -1, last = -1;
-  if (!problem->gpus.count)
-    return;
-  PlanHostGpu *end = problem->gpus.items + problem->gpus.count;
-  for (PlanHostGpu *first = problem->gpus.items, *gpu = first; first < end; first = gpu) {
-    int host = first->host, model = first->model, shape = problem->models.items[model].shape;
-    pool = problem->shapes.items[shape].exact ? find_pool(problem, &known, shape, host, last) : -1;
-    for (; gpu < end && gpu->host == host && gpu->model == model; gpu++)
-      gpu->pool = pool;
-    if (pool < 0)
-      continue;
-    problem->pools.items[pool].gpu_count += (int)(gpu - first);
-    last = pool;
+  PlanHostGpu *gpus = problem->gpus.items;
+  int last = -1;
+  for (int first = 0, end; first < (int)problem->gpus.count; first = end) {
+    int shape = problem->models.items[gpus[first].model].shape;
+    end = plan_problem_gpus_end(problem, first);
+    if (!problem->shapes.items[shape].exact)
+      continue; /* add_gpus() has put them in none */
+    last = find_pool(problem, &known, shape, gpus[first].host, last);
+    for (int gpu = first; gpu < end; gpu++)
+      gpus[gpu].pool = last;
+    problem->pools.items[last].gpu_count += end - first;
   }
 }
 

@@ -136,6 +136,15 @@ static inline bool plan_class_admits(const PlanClass *class_, int host) {
 }
 /* Where the tier of the waiting pod `first` ends: the tiers stand one behind the other. */
 size_t plan_problem_tier_end(const PlanProblem *problem, size_t first);
+/* GPUs of one model on one host stand together, in one pool: where those from `first` on end. */
+static inline int plan_problem_gpus_end(const PlanProblem *problem, int first) {
+  const PlanHostGpu *gpus = problem->gpus.items;
+  int end = first + 1;
+  while (end < (int)problem->gpus.count && gpus[end].host == gpus[first].host &&
+         gpus[end].model == gpus[first].model)
+    end++;
+  return end;
+}
 /* The rank of the kind on GPUs of the pool, -1 where the class may not go there or the kind has none. */
 static inline int plan_class_rank(const PlanProblem *problem, const PlanClass *class_, int kind, int pool) {
   const PlanPool *candidate = &problem->pools.items[pool];
